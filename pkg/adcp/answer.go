@@ -1,0 +1,156 @@
+package adcp
+
+import (
+	"encoding/json"
+)
+
+// Answer is what a Response says of the task: the same form for a direct answer and for a poll.
+type Answer struct {
+	Status    Status
+	TaskID    string
+	TaskType  string
+	ContextID string
+	Message   string
+	// Replayed: the agent returned what it had answered to this key before; a snapshot, not news (contract C12, C13).
+	Replayed bool
+	// Value is the task's own body, without envelope fields (contract H4): what two terminal answers are compared by.
+	Value json.RawMessage
+	// Err is set for failed and rejected when the agent said why.
+	Err *Error
+	// Progress is display only (contract E15).
+	Progress json.RawMessage
+}
+
+// envelope are the members of an answer that are the protocol's and not the task's (contract B3, H4).
+var envelope = []string{"status", "task_id", "task_type", "context_id", "message", "timestamp", "replayed", "adcp_error", "adcp_version",
+	"adcp_major_version", "push_notification_config", "governance_context", "operation_id", "idempotency_key"}
+
+type answerFields struct {
+	Status         string          `json:"status"`
+	TaskID         string          `json:"task_id"`
+	TaskType       string          `json:"task_type"`
+	ContextID      string          `json:"context_id"`
+	Message        string          `json:"message"`
+	Replayed       bool            `json:"replayed"`
+	MediaBuyID     string          `json:"media_buy_id"`
+	MediaBuyStatus string          `json:"media_buy_status"`
+	Packages       json.RawMessage `json:"packages"`
+	Progress       json.RawMessage `json:"progress"`
+	Result         json.RawMessage `json:"result"`
+	Error          json.RawMessage `json:"error"`
+}
+
+// ReadDirect reads the answer to the task's own call, in the order of contract A6: submitted, failure, success. ok is false when the
+// payload says nothing that can be relied on; then the outcome is unclear and not a failure.
+func ReadDirect(task Task, r Response) (a Answer, ok bool) {
+	if r.Err != nil {
+		return Answer{Status: StatusFailed, Err: r.Err}, true
+	}
+	var f answerFields
+	if len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil {
+		return Answer{}, false
+	}
+	a = Answer{TaskID: f.TaskID, ContextID: f.ContextID, Message: f.Message, Replayed: f.Replayed, Progress: f.Progress}
+	status := Status(f.Status)
+	switch {
+	case status == StatusSubmitted, status == StatusWorking, status == StatusInputRequired, status == StatusAuthRequired, status == StatusUnknown:
+		a.Status = status
+		return a, status != StatusSubmitted || a.TaskID != "" // contract A8: submitted without a task_id names no work
+	case f.Status == "": // contract A5: an MCP answer without status and without error is completed
+		a.Status = StatusCompleted
+	case (task == CreateMediaBuy || task == UpdateMediaBuy) && f.MediaBuyID != "" && mediaBuyStatus(f.Status):
+		// contract A7: a media-buy status where the task's belongs. The body of a buy decides: the task is done.
+		a.Status = StatusCompleted
+	case status.Terminal():
+		a.Status = status
+	default:
+		return Answer{}, false
+	}
+	if (task == CreateMediaBuy || task == UpdateMediaBuy) && a.Status == StatusCompleted && f.MediaBuyID == "" {
+		return Answer{}, false // success is never inferred from the absence of an error where money moves
+	}
+	a.Value = taskBody(r.Payload, f.MediaBuyID != "" && mediaBuyStatus(f.Status) && f.MediaBuyStatus == "")
+	if a.Status == StatusFailed || a.Status == StatusRejected {
+		a.Err = firstError(r.Payload)
+	}
+	return a, true
+}
+
+// ReadPoll reads the answer of a polling tool (contract E4, E5). ok is false when it holds no status.
+func ReadPoll(r Response) (a Answer, ok bool) {
+	var f answerFields
+	if r.Err != nil || len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil || !Status(f.Status).Valid() {
+		return Answer{}, false
+	}
+	a = Answer{Status: Status(f.Status), TaskID: f.TaskID, TaskType: f.TaskType, ContextID: f.ContextID, Message: f.Message, Progress: f.Progress}
+	if a.Status.Terminal() {
+		if len(f.Result) > 0 && string(f.Result) != "null" {
+			a.Value = f.Result
+		}
+		if a.Status == StatusFailed || a.Status == StatusRejected {
+			a.Err = firstError(r.Payload)
+		}
+	}
+	return a, true
+}
+
+// ReadWebhook reads a webhook's payload as an answer (contract F23).
+func ReadWebhook(w Webhook) Answer {
+	a := Answer{Status: w.Status, TaskID: w.TaskID, TaskType: w.TaskType, ContextID: w.ContextID, Message: w.Message}
+	switch {
+	case w.Status.Terminal():
+		a.Value = w.Result
+		if w.Status == StatusFailed || w.Status == StatusRejected {
+			a.Err = firstError(w.Result)
+		}
+	case len(w.Result) > 0:
+		a.Progress = w.Result
+	}
+	return a
+}
+
+// taskBody removes the envelope's members. A 3.0 agent's status is the buy's own and stays (contract A7).
+func taskBody(payload json.RawMessage, keepStatus bool) json.RawMessage {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(payload, &m) != nil {
+		return nil
+	}
+	for _, k := range envelope {
+		if k == "status" && keepStatus {
+			continue
+		}
+		delete(m, k)
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// firstError finds the error of a failed payload: adcp_error, error, errors[0], or the same inside result (contract D2, D23).
+func firstError(payload json.RawMessage) *Error {
+	var p struct {
+		AdCPError json.RawMessage   `json:"adcp_error"`
+		Error     json.RawMessage   `json:"error"`
+		Errors    []json.RawMessage `json:"errors"`
+		Result    json.RawMessage   `json:"result"`
+		Code      json.RawMessage   `json:"code"`
+	}
+	if len(payload) == 0 || json.Unmarshal(payload, &p) != nil {
+		return nil
+	}
+	candidates := []json.RawMessage{p.AdCPError, p.Error}
+	if len(p.Errors) > 0 {
+		candidates = append(candidates, p.Errors[0])
+	}
+	if len(p.Code) > 0 {
+		candidates = append(candidates, payload)
+	}
+	for _, c := range candidates {
+		if e, ok := DecodeError(c); ok {
+			return &e
+		}
+	}
+	return firstError(p.Result)
+}

@@ -1,0 +1,65 @@
+package adcp
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Error is AdCP's error object (contract D1). Message, Suggestion and Details come from a counterparty: show them fenced, never route on them (contract D18).
+type Error struct {
+	Code       string          `json:"code"`
+	Message    string          `json:"message,omitempty"`
+	Recovery   Recovery        `json:"recovery,omitempty"`
+	RetryAfter time.Duration   `json:"-"`
+	Field      string          `json:"field,omitempty"`
+	Suggestion string          `json:"suggestion,omitempty"`
+	Issues     json.RawMessage `json:"issues,omitempty"`
+	Details    json.RawMessage `json:"details,omitempty"`
+}
+
+// Recovery says what may be done about an Error (contract D6).
+type Recovery string
+
+// The recoveries of contract D6.
+const (
+	Transient   Recovery = "transient"   // the same request may be sent again later
+	Correctable Recovery = "correctable" // the request has to change: for a human
+	Terminal    Recovery = "terminal"    // a human or commercial matter
+)
+
+// Response is what an agent answered to one call, whatever the transport: at most one of Err and a usable Payload.
+type Response struct {
+	// Payload is the AdCP object with its envelope fields as flat siblings (contract B3). Nil when the answer held none.
+	Payload json.RawMessage
+	// Err is the failure found by the detection order of contract D2, nil if the answer is not a failure.
+	Err *Error
+}
+
+// CallError says that no AdCP answer was obtained. It never proves that the agent did nothing (contract A28) unless Outcome is Unsent.
+type CallError struct {
+	Outcome    Outcome
+	Status     int           // HTTP status, 0 if there was none
+	RetryAfter time.Duration // as the agent asked (contract D8), 0 if it did not
+	Cause      error         // for logs on our side only: may hold addresses
+}
+
+// Outcome tells how far a call went.
+type Outcome string
+
+// How far a call without an AdCP answer went.
+const (
+	Unsent    Outcome = "unsent"    // the request never left: no connection, no credential, a refused address
+	Refused   Outcome = "refused"   // the agent's HTTP layer refused it before AdCP (401, 403, 404, 405, 429)
+	Ambiguous Outcome = "ambiguous" // it may have been carried out: time-outs, resets, 5xx, unreadable answers (contract C19)
+)
+
+func (e *CallError) Error() string {
+	if e.Status != 0 {
+		return fmt.Sprintf("call %s: HTTP %d: %v", e.Outcome, e.Status, e.Cause)
+	}
+	return fmt.Sprintf("call %s: %v", e.Outcome, e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *CallError) Unwrap() error { return e.Cause }

@@ -1,0 +1,194 @@
+package operation
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gowebpki/jcs"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+// Observation is something authentic that was seen of an operation's task, by whatever channel.
+type Observation struct {
+	Channel Channel
+	Answer  adcp.Answer
+	At      time.Time
+}
+
+// Verdict is what an observation did (contract H1 to H3, F79).
+type Verdict string
+
+// The verdicts.
+const (
+	Advanced  Verdict = "advanced"  // the state changed
+	Repeated  Verdict = "repeated"  // same state, or unknown: seen, nothing changed
+	Stale     Verdict = "stale"     // non-terminal after the end, or an older answer
+	Duplicate Verdict = "duplicate" // the terminal that is already known
+	Conflict  Verdict = "conflict"  // another terminal than the one that is known: the first wins
+	Misbound  Verdict = "misbound"  // of another task than the operation's (contract A29, E6)
+)
+
+// Apply is the convergence function: direct answers, polls and webhooks all go through it. It returns the operation as it then is, with the
+// version counted up, and the event that tells of it. The first authoritative terminal wins (contract H2); terminal states absorb; a poll or
+// webhook that belongs to another task changes nothing.
+func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
+	before := op.State
+	verdict, detail := converge(&op, o)
+	kind := Seen
+	switch verdict {
+	case Advanced:
+		kind = Changed
+	case Stale, Duplicate:
+		kind = Ignored
+	case Conflict, Misbound:
+		kind = Clashed
+		op.flag(ProtocolClash, o.At, detail)
+	}
+	if o.Channel == Pushed {
+		op.Attempts.Webhooks++
+	}
+	op.Touch(o.At)
+	return op, Event{Seq: op.Version, At: o.At, Kind: kind, Channel: o.Channel, From: before, To: op.State, Detail: detail}, verdict
+}
+
+func converge(op *Operation, o Observation) (Verdict, string) {
+	a := o.Answer
+	if a.TaskType != "" && a.TaskType != string(op.Type) {
+		return Misbound, "the agent names another task type"
+	}
+	if a.TaskID != "" && op.TaskID != "" && a.TaskID != op.TaskID {
+		if op.State.Terminal() && a.Status.Terminal() && sameEnd(*op, a) {
+			return Duplicate, "the known end under another task id" // an agent that invents a task for a direct answer (contract A16)
+		}
+		return Misbound, "the agent names another task id"
+	}
+	op.LastObserved = a.Status
+	next, known := FromWire(a.Status)
+	if !known {
+		return Repeated, "the agent does not know the status"
+	}
+	if op.State.Terminal() {
+		return afterTheEnd(*op, a)
+	}
+	if op.TaskID == "" && a.TaskID != "" {
+		op.TaskID = a.TaskID
+	}
+	if a.ContextID != "" {
+		op.ContextID = a.ContextID
+	}
+	if next == op.State {
+		return Repeated, progress(a)
+	}
+	if o.Channel == Pushed && next == Completed && len(a.Value) == 0 {
+		return Repeated, "completed without its result: to be fetched by a poll" // contract H6
+	}
+	if a.Replayed && op.State != CallingAdCP && !next.Terminal() {
+		return Stale, "a replayed answer is a snapshot of the past" // contract C12
+	}
+	if o.Channel == Direct && op.State != CallingAdCP && !next.Terminal() {
+		return Stale, "overtaken by a later observation" // race R3: what came by webhook is newer than the call's own answer
+	}
+	if !op.State.CanBecome(next) {
+		return Misbound, fmt.Sprintf("%s cannot follow %s", next, op.State)
+	}
+	op.become(next, a, o)
+	return Advanced, progress(a)
+}
+
+func (op *Operation) become(next State, a adcp.Answer, o Observation) {
+	op.State = next
+	op.Dial.InFlight, op.Dial.Unclear = false, false
+	op.Attempts.PollErrors = 0
+	op.NotBefore = time.Time{}
+	if op.SubmittedAt.IsZero() && next == Submitted {
+		op.SubmittedAt = o.At
+	}
+	switch {
+	case next.Terminal():
+		op.Terminal = &Terminal{Status: a.Status, Fingerprint: Fingerprint(op.Type, a), Channel: o.Channel, At: o.At}
+		op.Error = a.Err
+		op.Attention = nil
+	case next == InputRequired:
+		op.flag(InputNeeded, o.At, "")
+	case next == AuthRequired:
+		op.flag(AuthNeeded, o.At, "")
+	case op.Attention != nil && op.Attention.Reason != DeadlinePassed:
+		op.Attention = nil // whatever it was, the agent is heard again
+	}
+}
+
+func afterTheEnd(op Operation, a adcp.Answer) (Verdict, string) {
+	switch {
+	case !a.Status.Terminal():
+		return Stale, "after the end"
+	case sameEnd(op, a):
+		return Duplicate, "the known end"
+	default:
+		return Conflict, fmt.Sprintf("%s after %s: the first stays", a.Status, op.State)
+	}
+}
+
+// sameEnd compares two ends (contract H4). Without a value on one side nothing proves them different (contract H5). Real agents say rejected by
+// webhook and failed by poll of one task: those two are one end.
+func sameEnd(op Operation, a adcp.Answer) bool {
+	known, seen := op.Terminal.Status, a.Status
+	refusal := func(s adcp.Status) bool { return s == adcp.StatusFailed || s == adcp.StatusRejected }
+	if known != seen {
+		return refusal(known) && refusal(seen)
+	}
+	f := Fingerprint(op.Type, a)
+	return f == op.Terminal.Fingerprint || f == "" || op.Terminal.Fingerprint == "" || refusal(known)
+}
+
+// Fingerprint is the hexadecimal SHA-256 of the JCS of {task_type, status, value} (contract H4), or "" if the answer carries no value.
+func Fingerprint(task adcp.Task, a adcp.Answer) string {
+	if len(a.Value) == 0 {
+		return ""
+	}
+	raw, err := json.Marshal(struct {
+		TaskType adcp.Task       `json:"task_type"`
+		Status   adcp.Status     `json:"status"`
+		Value    json.RawMessage `json:"value"`
+	}{task, a.Status, a.Value})
+	if err != nil {
+		return ""
+	}
+	canonical, err := jcs.Transform(raw)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
+
+func progress(a adcp.Answer) string {
+	if a.Status.Terminal() || len(a.Progress) == 0 {
+		return ""
+	}
+	var p struct {
+		Percentage  *float64 `json:"percentage"`
+		CurrentStep string   `json:"current_step"`
+	}
+	if json.Unmarshal(a.Progress, &p) != nil || p.Percentage == nil {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %%", *p.Percentage)
+}
+
+// flag raises attention. A reason that stands already keeps its time.
+func (op *Operation) flag(r Reason, now time.Time, detail string) {
+	if op.Attention != nil && op.Attention.Reason == r {
+		return
+	}
+	op.Attention = &Attention{Reason: r, Since: now, Detail: detail}
+}
+
+// Touch counts the operation's version up: each change does, once.
+func (op *Operation) Touch(now time.Time) {
+	op.Version++
+	op.UpdatedAt = now
+}

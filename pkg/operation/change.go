@@ -1,0 +1,38 @@
+package operation
+
+import "encoding/json"
+
+// Change is everything that one write stores: all of it or nothing.
+type Change struct {
+	// Op is the operation as it shall be; the write is conditional on Op.Version-1 being stored.
+	Op     Operation
+	Events []Event
+	// Result is the task's own body at its end, if this change ends the operation.
+	Result json.RawMessage
+	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it (contract H3).
+	BindTask bool
+	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).
+	Delivery *Delivery
+}
+
+// Delivery identifies a webhook delivery (contract F74): the sender, never the payload, says who sent it (contract F75).
+type Delivery struct {
+	Tenant  string
+	AgentID string
+	// KeyHash is SHA-256 of the delivery's idempotency key (contract C20).
+	KeyHash string
+	// Fingerprint is SHA-256 of the JCS of the complete payload (contract F82).
+	Fingerprint string
+	OperationID string
+	Verdict     Verdict
+	// ExpiresAt is in Unix seconds: from the first acceptance, never extended (contract F74).
+	ExpiresAt int64
+}
+
+// Record is an operation with all that is kept beside it.
+type Record struct {
+	Op      Operation
+	Request json.RawMessage // the frozen arguments, without the webhook's credential
+	Result  json.RawMessage
+	Events  []Event // the timeline, oldest first
+}

@@ -1,0 +1,125 @@
+package operation
+
+import (
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+// leaseFor is how long a dispatcher may take for one call: the dispatch function's own time-out and some.
+const leaseFor = 5*time.Minute + 30*time.Second
+
+// BeginDial records that the agent is about to be called: stored before the first byte leaves. ok is false while another dispatcher may still be
+// calling, or when there is nothing to call for.
+func (op *Operation) BeginDial(now time.Time, m Means) (e Event, ok bool) {
+	if op.State != Requested && op.State != CallingAdCP || op.leased(now, m) {
+		return Event{}, false
+	}
+	from := op.State
+	if op.Dial.InFlight { // a dispatcher died between its call and its write
+		op.Dial.Unclear = true
+	}
+	if op.Dial.FirstAt.IsZero() {
+		op.Dial.FirstAt = now
+	}
+	op.Dial.Attempts++
+	op.Dial.InFlight = true
+	op.Dial.LeaseUntil = now.Add(leaseFor)
+	op.DueAt = op.Dial.LeaseUntil.Add(grace)
+	op.State = CallingAdCP
+	op.Touch(now)
+	return op.event(Dialling, Inner, from, now, ""), true
+}
+
+// EndDial records a call that ended without an AdCP answer that settles it. It is no observation: the state stays (contract A28).
+func (op *Operation) EndDial(now time.Time, outcome adcp.Outcome, retryAfter time.Duration, detail string) Event {
+	op.Dial.InFlight = false
+	op.Dial.LeaseUntil = time.Time{}
+	if outcome == adcp.Ambiguous {
+		op.Dial.Unclear = true
+	}
+	if outcome == adcp.Refused && op.Dial.Attempts >= 2 {
+		op.flag(AgentRefuses, now, detail)
+	}
+	if retryAfter > 0 {
+		op.NotBefore = now.Add(retryAfter)
+	}
+	op.Touch(now)
+	return op.event(Unheard, Direct, op.State, now, detail)
+}
+
+// MissPoll records a poll that told nothing. The state stays: a poll's failure is never the operation's (contract A28).
+func (op *Operation) MissPoll(now time.Time, retryAfter time.Duration, reason Reason, detail string) Event {
+	op.Attempts.Polls++
+	op.Attempts.PollErrors++
+	if retryAfter > 0 {
+		op.NotBefore = now.Add(retryAfter)
+	}
+	if op.Attempts.PollErrors >= patience {
+		op.flag(reason, now, detail)
+	}
+	op.Touch(now)
+	return op.event(Unheard, Polled, op.State, now, detail)
+}
+
+// Ring notes that an authentic delivery could not be applied but is a reason to poll at once. ok is false when rings have brought enough polls
+// forward, or the agent asked for time: a sender of hints can't cost more than a few polls.
+func (op *Operation) Ring(now time.Time) bool {
+	const most = 20
+	if op.State.Terminal() || op.Attempts.Doorbells >= most || now.Before(op.NotBefore) {
+		return false
+	}
+	op.Attempts.Doorbells++
+	return true
+}
+
+// Restart begins the next generation of the workflow execution.
+func (op *Operation) Restart(now time.Time) Event {
+	op.Generation++
+	op.TaskToken = ""
+	op.DueAt = now.Add(grace)
+	op.Touch(now)
+	return op.event(Restarted, Inner, op.State, now, "")
+}
+
+// Defer puts the sweeper's next look off: the execution is alive. It is no change of the operation and has no event.
+func (op *Operation) Defer(now time.Time) {
+	op.DueAt = now.Add(15 * time.Minute)
+	op.Version++
+}
+
+// Finish records that everything that had to happen once after the end has happened. ok is false if it had.
+func (op *Operation) Finish(now time.Time) (e Event, ok bool) {
+	if !op.State.Terminal() || !op.SettledAt.IsZero() {
+		return Event{}, false
+	}
+	op.SettledAt = now
+	op.DueAt = time.Time{}
+	op.TaskToken = ""
+	op.Touch(now)
+	return op.event(Settled, Inner, op.State, now, ""), true
+}
+
+// Flag raises attention for what a use case found, as part of the change that it belongs to.
+func (op *Operation) Flag(r Reason, now time.Time, detail string) { op.flag(r, now, detail) }
+
+func (op *Operation) event(k Kind, c Channel, from State, now time.Time, detail string) Event {
+	return Event{Seq: op.Version, At: now, Kind: k, Channel: c, From: from, To: op.State, Detail: detail}
+}
+
+// Note records something that changed nothing but is worth telling.
+func (op *Operation) Note(now time.Time, c Channel, detail string) Event {
+	op.Touch(now)
+	return op.event(Ignored, c, op.State, now, detail)
+}
+
+// soon is how long a signal may take before the sweeper looks after an operation that has ended.
+const soon = 2 * time.Minute
+
+// Hasten brings the sweeper's look forward for an operation that has ended and is not settled: should the signal be lost, or the execution be over
+// for long, it need not wait for a backup poll.
+func (op *Operation) Hasten(now time.Time) {
+	if op.State.Terminal() && op.SettledAt.IsZero() && (op.DueAt.IsZero() || op.DueAt.After(now.Add(soon))) {
+		op.DueAt = now.Add(soon)
+	}
+}

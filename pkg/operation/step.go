@@ -1,0 +1,117 @@
+package operation
+
+import "time"
+
+// Next is what the workflow does next; the values are those that template/operation.asl.json routes by.
+type Next string
+
+// What the workflow can do.
+const (
+	Await  Next = "await"  // arm the task token; poll when the delay is over
+	Pause  Next = "pause"  // wait the delay, then poll
+	Redial Next = "redial" // wait the delay, then send the same bytes again
+	PollIt Next = "poll"   // poll at once
+	Settle Next = "settle" // the end has come
+	Stop   Next = "stop"   // the give-up horizon has passed
+)
+
+// Step is a function's answer to the workflow: ids and numbers, never payloads.
+type Step struct {
+	Tenant  string `json:"tenant"`
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
+	Next    Next   `json:"next"`
+	// Delay is in whole seconds, at least 1: AwaitUpdate's timeout, or a wait.
+	Delay int `json:"delay"`
+}
+
+// grace is how long after an expected sign of life the sweeper starts to worry.
+const grace = 3 * time.Minute
+
+// patience is how many times in a row something may go without an answer before a human is told.
+const patience = 5
+
+// Means is what an agent offers for following an operation up.
+type Means struct {
+	// Pollable: the agent has a tool that tells a task's status.
+	Pollable bool
+	// Replay is how long the agent replays an idempotency key, 0 if it does not: then nothing that may have been carried out is sent again.
+	Replay time.Duration
+}
+
+// Plan decides what comes next for an operation at rest, raises the attention that is due, and sets when the sweeper looks. It is called before
+// the operation is stored, so that the decision and its reason are one write.
+func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
+	s := Step{Tenant: op.Tenant, ID: op.ID, Version: op.Version}
+	var delay time.Duration
+	switch {
+	case op.State.Terminal():
+		s.Next, delay = Settle, 0
+		if !op.SettledAt.IsZero() {
+			op.DueAt = time.Time{}
+			return s.in(0)
+		}
+	case !now.Before(op.GiveUpAt):
+		op.flag(GaveUp, now, "polling has ended; a webhook or a redrive can still end the operation")
+		op.DueAt = time.Time{}
+		s.Next = Stop
+		return s.in(0)
+	case op.State == Requested:
+		s.Next, delay = Redial, 0
+	case op.State == CallingAdCP && op.mayRedial(now, m):
+		s.Next, delay = Redial, op.redialDelay(now, jitter, m)
+		if op.Dial.Attempts >= patience {
+			op.flag(AgentUnreached, now, "")
+		}
+	default:
+		delay = op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(op.CreatedAt), op.Deadline.Sub(op.CreatedAt), jitter)
+		s.Next = Await
+		if op.State == CallingAdCP {
+			op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be asked again safely")
+		}
+		if op.Webhook.Mode == WebhookNone {
+			s.Next = Pause
+			if !m.Pollable {
+				op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is registered")
+			}
+		}
+	}
+	if !op.State.Terminal() && !now.Before(op.Deadline) && (op.Attention == nil || op.Attention.Reason == InputNeeded || op.Attention.Reason == AuthNeeded) {
+		op.flag(DeadlinePassed, now, "not finished in time; it is followed on, more slowly")
+	}
+	if wait := op.NotBefore.Sub(now); wait > delay {
+		delay = wait
+	}
+	op.DueAt = now.Add(delay + grace)
+	return s.in(delay)
+}
+
+// mayRedial: what certainly was not carried out may be sent again; what may have been, only to an agent that replays the key, and only while it
+// does (contract C17, C19).
+func (op *Operation) mayRedial(now time.Time, m Means) bool {
+	if op.leased(now, m) {
+		return true // when the lease is over it is decided
+	}
+	return !op.Dial.Unclear && !op.Dial.InFlight || now.Before(op.Dial.FirstAt.Add(m.Replay-replayMargin))
+}
+
+// leased reports whether another dispatcher may be calling right now. An agent that replays the key makes that harmless.
+func (op *Operation) leased(now time.Time, m Means) bool {
+	return op.Dial.InFlight && now.Before(op.Dial.LeaseUntil) && m.Replay == 0
+}
+
+// replayMargin is kept from the end of an agent's replay window: clocks differ and calls take time.
+const replayMargin = 10 * time.Minute
+
+func (op *Operation) redialDelay(now time.Time, jitter float64, m Means) time.Duration {
+	d := Retry(op.Dial.Attempts, jitter)
+	if op.leased(now, m) {
+		d = max(d, op.Dial.LeaseUntil.Sub(now))
+	}
+	return d
+}
+
+func (s Step) in(d time.Duration) Step {
+	s.Delay = max(1, int((d+time.Second-1)/time.Second))
+	return s
+}

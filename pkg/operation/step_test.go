@@ -1,0 +1,169 @@
+package operation
+
+import (
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+var both = Means{Pollable: true, Replay: 24 * time.Hour}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	unclear := open(CallingAdCP)
+	unclear.Dial = Dial{Attempts: 1, FirstAt: noon, Unclear: true}
+	calling := open(CallingAdCP)
+	calling.Dial = Dial{Attempts: 1, FirstAt: noon, InFlight: true, LeaseUntil: noon.Add(leaseFor)}
+	silent := open(Submitted)
+	silent.Webhook.Mode = WebhookNone
+	settled := open(Completed)
+	settled.SettledAt = noon
+	waits := open(Submitted)
+	waits.NotBefore = noon.Add(time.Hour)
+	for name, tc := range map[string]struct {
+		op        Operation
+		at        time.Duration
+		means     Means
+		next      Next
+		attention Reason
+	}{
+		"open waits for webhook or time":                    {open(Submitted), time.Minute, both, Await, ""},
+		"without webhook it only waits":                     {silent, time.Minute, both, Pause, ""},
+		"with neither a human is told":                      {silent, time.Minute, Means{}, Pause, NoWayToFollowUp},
+		"the end is settled":                                {open(Completed), time.Minute, both, Settle, ""},
+		"a settled end stays so":                            {settled, time.Minute, both, Settle, ""},
+		"not yet called":                                    {open(Requested), time.Second, both, Redial, ""},
+		"not heard, but not carried out either":             {open(CallingAdCP), time.Minute, Means{}, Redial, ""},
+		"unclear, the agent replays the key":                {unclear, time.Minute, both, Redial, ""},
+		"unclear, the replay window ends":                   {unclear, 24*time.Hour - replayMargin, both, Await, OutcomeUnclear},
+		"unclear, the agent does not replay":                {unclear, time.Minute, Means{Pollable: true}, Await, OutcomeUnclear},
+		"somebody may be calling":                           {calling, time.Minute, Means{}, Redial, ""},
+		"somebody was calling and died; no replay":          {calling, leaseFor, Means{}, Await, OutcomeUnclear},
+		"somebody was calling and died; the agent replays":  {calling, leaseFor, both, Redial, ""},
+		"the deadline raises attention, nothing else (A28)": {open(Submitted), 24 * time.Hour, both, Await, DeadlinePassed},
+		"polling ends, the operation does not":              {open(Submitted), GiveUpAfter, both, Stop, GaveUp},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			op := tc.op
+			s := op.Plan(noon.Add(tc.at), 0, tc.means)
+			if s.Next != tc.next || s.Delay < 1 || s.Version != op.Version {
+				t.Errorf("got %+v, want %s", s, tc.next)
+			}
+			var got Reason
+			if op.Attention != nil {
+				got = op.Attention.Reason
+			}
+			if got != tc.attention {
+				t.Errorf("attention %q, want %q", got, tc.attention)
+			}
+			if op.State != tc.op.State {
+				t.Errorf("a plan changed the state to %s", op.State)
+			}
+			if over := tc.next == Stop || !op.SettledAt.IsZero(); op.DueAt.IsZero() != over {
+				t.Errorf("due at %v", op.DueAt)
+			}
+		})
+	}
+	if s := waits.Plan(noon, 0, both); s.Delay != 3600 {
+		t.Errorf("asked for an hour, waits %d s (contract D8)", s.Delay)
+	}
+}
+
+func TestDelayGrowsToTheCapAndSlowsAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	p := PollPolicy{FirstSeconds: 10, Factor: 2, CapSeconds: 600}
+	day := 24 * time.Hour
+	for n, want := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
+		if got := p.Delay(n, time.Minute, day, 0); got != want*time.Second {
+			t.Errorf("poll %d: %v, want %v", n, got, want*time.Second)
+		}
+	}
+	if got := p.Delay(3, time.Minute, day, 0.999); got < 80*time.Second || got > 100*time.Second {
+		t.Errorf("jitter made it %v", got)
+	}
+	if got := p.Delay(100, day-time.Minute, day, 0.9); got != time.Minute {
+		t.Errorf("just before the deadline: %v", got)
+	}
+	if got := p.Delay(100, day, day, 0); got != 3*time.Hour {
+		t.Errorf("after the deadline: %v", got)
+	}
+	if got := p.Delay(100, 30*day, day, 0.5); got != slowest+slowest/8 {
+		t.Errorf("long after the deadline: %v", got)
+	}
+	if got := p.Delay(1_000_000, time.Minute, day, 0); got != 600*time.Second {
+		t.Errorf("after very many polls: %v", got)
+	}
+}
+
+func TestRetryGrows(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 10: 1024 * time.Second, 40: slowest} {
+		if got := Retry(n, 0); got != want {
+			t.Errorf("attempt %d: %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestDial(t *testing.T) {
+	t.Parallel()
+	op := open(Requested)
+	e, ok := op.BeginDial(noon, Means{})
+	if !ok || op.State != CallingAdCP || !op.Dial.InFlight || e.From != Requested || op.Version != 6 {
+		t.Fatalf("got %+v, %+v", op, e)
+	}
+	if _, ok := op.BeginDial(noon.Add(time.Minute), Means{}); ok {
+		t.Error("a second dispatcher began during the lease")
+	}
+	again := op
+	if _, ok := again.BeginDial(noon.Add(leaseFor), Means{}); !ok || !again.Dial.Unclear {
+		t.Error("after a dispatcher's death the outcome is not unclear")
+	}
+	clear := op
+	clear.EndDial(noon, adcp.Unsent, time.Minute, "")
+	if clear.Dial.InFlight || clear.Dial.Unclear || !clear.NotBefore.Equal(noon.Add(time.Minute)) || clear.State != CallingAdCP {
+		t.Errorf("got %+v", clear)
+	}
+	op.EndDial(noon, adcp.Ambiguous, 0, "")
+	if !op.Dial.Unclear || op.State != CallingAdCP {
+		t.Errorf("got %+v", op)
+	}
+	done := open(Submitted)
+	if _, ok := done.BeginDial(noon, both); ok {
+		t.Error("an answered operation was called again")
+	}
+}
+
+func TestRingsAreBounded(t *testing.T) {
+	t.Parallel()
+	op := open(Submitted)
+	rings := 0
+	for range 100 {
+		if op.Ring(noon) {
+			rings++
+		}
+	}
+	if rings != 20 {
+		t.Errorf("%d rings", rings)
+	}
+	patient := open(Submitted)
+	patient.NotBefore = noon.Add(time.Second)
+	if patient.Ring(noon) {
+		t.Error("a ring cut a retry_after short (contract D8)")
+	}
+}
+
+func TestMissedPollsRaiseAttentionOnly(t *testing.T) {
+	t.Parallel()
+	op := open(Submitted)
+	for range patience {
+		if op.Attention != nil {
+			t.Fatal("too early")
+		}
+		op.MissPoll(noon, 0, TaskNotFound, "")
+	}
+	if op.State != Submitted || op.Attention == nil || op.Attention.Reason != TaskNotFound || op.Attempts.Polls != patience {
+		t.Errorf("got %+v", op)
+	}
+}
