@@ -1,0 +1,170 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+func hashHex(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+func submissionItem(tenant, keyHash string, sub orchestrator.Submission) item {
+	return with(key(tenant, "submission", keyHash, skOnly), item{"operation_id": str(sub.OperationID), "fingerprint": str(sub.Fingerprint)})
+}
+
+// Submission implements orchestrator.Store.
+func (s *Store) Submission(ctx context.Context, tenant, keyHash string) (orchestrator.Submission, error) {
+	i, err := s.get(ctx, key(tenant, "submission", keyHash, skOnly))
+	if err != nil {
+		return orchestrator.Submission{}, err
+	}
+	if i == nil {
+		return orchestrator.Submission{}, orchestrator.ErrNotFound
+	}
+	return orchestrator.Submission{OperationID: text(i, "operation_id"), Fingerprint: text(i, "fingerprint")}, nil
+}
+
+// Bind implements orchestrator.Store.
+func (s *Store) Bind(ctx context.Context, tenant, keyHash, naturalHash string, sub orchestrator.Submission) error {
+	held := "operation_id = :id"
+	failed, err := s.transact(ctx, []types.TransactWriteItem{
+		s.put(submissionItem(tenant, keyHash, sub), absent, nil, nil),
+		{ConditionCheck: &types.ConditionCheck{TableName: &s.table, Key: key(tenant, "natural", naturalHash, skOnly), ConditionExpression: &held,
+			ExpressionAttributeValues: item{":id": str(sub.OperationID)}}},
+	})
+	if err != nil {
+		return fmt.Errorf("bind: %w", err)
+	}
+	if _, taken := failed[0]; taken {
+		return orchestrator.ErrKeyTaken
+	}
+	if len(failed) > 0 {
+		return orchestrator.ErrStale
+	}
+	return nil
+}
+
+// Quarantine implements orchestrator.Store.
+func (s *Store) Quarantine(ctx context.Context, q orchestrator.Quarantined) error {
+	doc, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	k := key(q.Tenant, "quarantine", q.At.UTC().Format(time.DateOnly), q.OperationID+"#"+q.Digest)
+	_, err = s.putIf(ctx, with(k, item{"doc": str(string(doc))}), absent, nil)
+	return err
+}
+
+// Quarantined implements orchestrator.Store.
+func (s *Store) Quarantined(ctx context.Context, tenant, day string) ([]orchestrator.Quarantined, error) {
+	consistent, condition := true, "pk = :pk"
+	items, err := s.queryAll(ctx, &dynamodb.QueryInput{TableName: &s.table, ConsistentRead: &consistent, KeyConditionExpression: &condition,
+		ExpressionAttributeValues: item{":pk": key(tenant, "quarantine", day, "")["pk"]}})
+	if err != nil {
+		return nil, err
+	}
+	var all []orchestrator.Quarantined
+	for _, i := range items {
+		var q orchestrator.Quarantined
+		if err := json.Unmarshal([]byte(text(i, "doc")), &q); err != nil {
+			return nil, err
+		}
+		all = append(all, q)
+	}
+	return all, nil
+}
+
+// Agent implements orchestrator.Store.
+func (s *Store) Agent(ctx context.Context, tenant, id string) (orchestrator.Agent, error) {
+	a, err := document[orchestrator.Agent](ctx, s, key(tenant, "agent", id, "registry"))
+	a.Tenant = tenant
+	return a, err
+}
+
+// PutAgent implements orchestrator.Store.
+func (s *Store) PutAgent(ctx context.Context, a orchestrator.Agent) error {
+	doc, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	i := with(key(a.Tenant, "agent", a.ID, "registry"), item{"doc": str(string(doc)), "version": num(a.Version)})
+	condition, values := absent, item(nil)
+	if a.Version > 1 {
+		condition, values = "version = :before", item{":before": num(a.Version - 1)}
+	}
+	stored, err := s.putIf(ctx, i, condition, values)
+	if err == nil && !stored {
+		return orchestrator.ErrStale
+	}
+	return err
+}
+
+// Profile implements orchestrator.Store.
+func (s *Store) Profile(ctx context.Context, tenant, agentID string) (orchestrator.Profile, error) {
+	return document[orchestrator.Profile](ctx, s, key(tenant, "agent", agentID, "profile"))
+}
+
+// PutProfile implements orchestrator.Store.
+func (s *Store) PutProfile(ctx context.Context, tenant, agentID string, p orchestrator.Profile) error {
+	return s.putDocument(ctx, key(tenant, "agent", agentID, "profile"), p)
+}
+
+// Key implements orchestrator.Store.
+func (s *Store) Key(ctx context.Context, tenant, hash string) (orchestrator.APIKey, error) {
+	return document[orchestrator.APIKey](ctx, s, key(tenant, "key", hash, skOnly))
+}
+
+// PutKey implements orchestrator.Store.
+func (s *Store) PutKey(ctx context.Context, k orchestrator.APIKey) error {
+	return s.putDocument(ctx, key(k.Tenant, "key", k.Hash, skOnly), k)
+}
+
+func (s *Store) putDocument(ctx context.Context, k item, v any) error {
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = s.putIf(ctx, with(k, item{"doc": str(string(doc))}), "", nil)
+	return err
+}
+
+// putIf writes one item; stored is false if the condition failed.
+func (s *Store) putIf(ctx context.Context, i item, condition string, values item) (stored bool, err error) {
+	in := &dynamodb.PutItemInput{TableName: &s.table, Item: i}
+	if condition != "" {
+		in.ConditionExpression, in.ExpressionAttributeValues = &condition, values
+	}
+	_, err = s.api.PutItem(ctx, in)
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("put %s: %w", text(i, "sk"), err)
+	}
+	return true, nil
+}
+
+func document[T any](ctx context.Context, s *Store, k item) (T, error) {
+	var v T
+	i, err := s.get(ctx, k)
+	if err != nil {
+		return v, err
+	}
+	if i == nil {
+		return v, orchestrator.ErrNotFound
+	}
+	return v, json.Unmarshal([]byte(text(i, "doc")), &v)
+}

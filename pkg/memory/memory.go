@@ -1,0 +1,202 @@
+// Package memory is a Store in memory: for tests and simulations. It keeps the same promises as the one on DynamoDB; pkg/storetest holds both to them.
+package memory
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+type id struct{ tenant, key string }
+
+type kept struct {
+	op      operation.Operation
+	request json.RawMessage
+	result  json.RawMessage
+	events  []operation.Event
+}
+
+// Store is a Store in memory. Use New.
+type Store struct {
+	mu         sync.Mutex
+	now        func() time.Time
+	operations map[id]*kept
+	keys       map[id]orchestrator.Submission
+	naturals   map[id]string
+	tasks      map[id]string
+	deliveries map[id]operation.Delivery
+	quarantine map[id]orchestrator.Quarantined
+	agents     map[id]orchestrator.Agent
+	profiles   map[id]orchestrator.Profile
+	apiKeys    map[id]orchestrator.APIKey
+}
+
+// New returns an empty store whose expiries are compared with now.
+func New(now func() time.Time) *Store {
+	return &Store{now: now, operations: map[id]*kept{}, keys: map[id]orchestrator.Submission{}, naturals: map[id]string{}, tasks: map[id]string{},
+		deliveries: map[id]operation.Delivery{}, quarantine: map[id]orchestrator.Quarantined{}, agents: map[id]orchestrator.Agent{},
+		profiles: map[id]orchestrator.Profile{}, apiKeys: map[id]orchestrator.APIKey{}}
+}
+
+// Get implements orchestrator.Store.
+func (s *Store) Get(_ context.Context, tenant, opID string) (operation.Operation, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.operations[id{tenant, opID}]
+	if !ok {
+		return operation.Operation{}, orchestrator.ErrNotFound
+	}
+	return clone(k.op), nil
+}
+
+// Load implements orchestrator.Store.
+func (s *Store) Load(_ context.Context, tenant, opID string) (operation.Record, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.operations[id{tenant, opID}]
+	if !ok {
+		return operation.Record{}, orchestrator.ErrNotFound
+	}
+	return operation.Record{Op: clone(k.op), Request: slices.Clone(k.request), Result: slices.Clone(k.result), Events: slices.Clone(k.events)}, nil
+}
+
+// Request implements orchestrator.Store.
+func (s *Store) Request(_ context.Context, tenant, opID string) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.operations[id{tenant, opID}]
+	if !ok {
+		return nil, orchestrator.ErrNotFound
+	}
+	return slices.Clone(k.request), nil
+}
+
+// Submission implements orchestrator.Store.
+func (s *Store) Submission(_ context.Context, tenant, keyHash string) (orchestrator.Submission, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sub, ok := s.keys[id{tenant, keyHash}]
+	if !ok {
+		return sub, orchestrator.ErrNotFound
+	}
+	return sub, nil
+}
+
+// Create implements orchestrator.Store.
+func (s *Store) Create(_ context.Context, c orchestrator.Creation) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := c.Op.Tenant
+	if _, taken := s.keys[id{t, c.KeyHash}]; taken {
+		return orchestrator.ErrKeyTaken
+	}
+	if c.NaturalHash != "" {
+		if holder, taken := s.naturals[id{t, c.NaturalHash}]; taken && holder != c.Replaces {
+			return &orchestrator.NaturalTakenError{OperationID: holder}
+		}
+		s.naturals[id{t, c.NaturalHash}] = c.Op.ID
+	}
+	s.keys[id{t, c.KeyHash}] = orchestrator.Submission{OperationID: c.Op.ID, Fingerprint: c.Fingerprint}
+	s.operations[id{t, c.Op.ID}] = &kept{op: clone(c.Op), request: slices.Clone(c.Request), events: []operation.Event{c.Event}}
+	return nil
+}
+
+// Bind implements orchestrator.Store.
+func (s *Store) Bind(_ context.Context, tenant, keyHash, naturalHash string, sub orchestrator.Submission) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.keys[id{tenant, keyHash}]; taken {
+		return orchestrator.ErrKeyTaken
+	}
+	if s.naturals[id{tenant, naturalHash}] != sub.OperationID {
+		return orchestrator.ErrStale
+	}
+	s.keys[id{tenant, keyHash}] = sub
+	return nil
+}
+
+// Commit implements orchestrator.Store.
+func (s *Store) Commit(_ context.Context, c operation.Change) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := c.Op.Tenant
+	k, ok := s.operations[id{t, c.Op.ID}]
+	if d := c.Delivery; d != nil {
+		first, taken := s.deliveries[id{t, d.AgentID + "\x00" + d.KeyHash}]
+		if taken && first.ExpiresAt >= s.now().Unix() {
+			return &orchestrator.DeliveryTakenError{First: first}
+		}
+	}
+	if !ok || k.op.Version != c.Op.Version-1 {
+		return orchestrator.ErrStale
+	}
+	if c.BindTask {
+		task := id{t, c.Op.AgentID + "\x00" + c.Op.TaskID}
+		if holder, taken := s.tasks[task]; taken && holder != c.Op.ID {
+			return orchestrator.ErrTaskTaken
+		}
+		s.tasks[task] = c.Op.ID
+	}
+	if d := c.Delivery; d != nil {
+		s.deliveries[id{t, d.AgentID + "\x00" + d.KeyHash}] = *d
+	}
+	k.op = clone(c.Op)
+	k.events = append(k.events, c.Events...)
+	if c.Result != nil {
+		k.result = slices.Clone(c.Result)
+	}
+	return nil
+}
+
+// Arm sets the task token as the workflow's AwaitUpdate does: on condition of the version, which it counts up. It returns ErrStale.
+func (s *Store) Arm(tenant, opID string, version int64, token string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.operations[id{tenant, opID}]
+	if !ok || k.op.Version != version {
+		return orchestrator.ErrStale
+	}
+	k.op.TaskToken, k.op.Version = token, version+1
+	return nil
+}
+
+// Due implements orchestrator.Store.
+func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]orchestrator.Ref, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var due []operation.Operation
+	for _, k := range s.operations {
+		if !k.op.DueAt.IsZero() && k.op.DueAt.Before(now) {
+			due = append(due, k.op)
+		}
+	}
+	sort.Slice(due, func(i, j int) bool { return due[i].DueAt.Before(due[j].DueAt) })
+	var refs []orchestrator.Ref
+	for _, op := range due[:min(limit, len(due))] {
+		refs = append(refs, orchestrator.Ref{Tenant: op.Tenant, ID: op.ID})
+	}
+	return refs, nil
+}
+
+// clone keeps what is stored apart from what callers hold.
+func clone(op operation.Operation) operation.Operation {
+	if op.Attention != nil {
+		a := *op.Attention
+		op.Attention = &a
+	}
+	if op.Terminal != nil {
+		t := *op.Terminal
+		op.Terminal = &t
+	}
+	if op.Error != nil {
+		e := *op.Error
+		op.Error = &e
+	}
+	return op
+}

@@ -1,0 +1,93 @@
+package memory
+
+import (
+	"context"
+	"sort"
+
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// Quarantine implements orchestrator.Store.
+func (s *Store) Quarantine(_ context.Context, q orchestrator.Quarantined) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := id{q.Tenant, q.At.UTC().Format("2006-01-02") + "\x00" + q.OperationID + "\x00" + q.Digest}
+	if _, there := s.quarantine[k]; !there {
+		s.quarantine[k] = q
+	}
+	return nil
+}
+
+// Quarantined implements orchestrator.Store.
+func (s *Store) Quarantined(_ context.Context, tenant, day string) ([]orchestrator.Quarantined, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []orchestrator.Quarantined
+	for k, q := range s.quarantine {
+		if k.tenant == tenant && q.At.UTC().Format("2006-01-02") == day {
+			found = append(found, q)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].At.Before(found[j].At) })
+	return found, nil
+}
+
+// Agent implements orchestrator.Store.
+func (s *Store) Agent(_ context.Context, tenant, agentID string) (orchestrator.Agent, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, ok := s.agents[id{tenant, agentID}]
+	if !ok {
+		return a, orchestrator.ErrNotFound
+	}
+	return a, nil
+}
+
+// PutAgent implements orchestrator.Store.
+func (s *Store) PutAgent(_ context.Context, a orchestrator.Agent) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.agents[id{a.Tenant, a.ID}].Version != a.Version-1 {
+		return orchestrator.ErrStale
+	}
+	s.agents[id{a.Tenant, a.ID}] = a
+	return nil
+}
+
+// Profile implements orchestrator.Store.
+func (s *Store) Profile(_ context.Context, tenant, agentID string) (orchestrator.Profile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.profiles[id{tenant, agentID}]
+	if !ok {
+		return p, orchestrator.ErrNotFound
+	}
+	return p, nil
+}
+
+// PutProfile implements orchestrator.Store.
+func (s *Store) PutProfile(_ context.Context, tenant, agentID string, p orchestrator.Profile) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.profiles[id{tenant, agentID}] = p
+	return nil
+}
+
+// Key implements orchestrator.Store.
+func (s *Store) Key(_ context.Context, tenant, hash string) (orchestrator.APIKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k, ok := s.apiKeys[id{tenant, hash}]
+	if !ok {
+		return k, orchestrator.ErrNotFound
+	}
+	return k, nil
+}
+
+// PutKey implements orchestrator.Store.
+func (s *Store) PutKey(_ context.Context, k orchestrator.APIKey) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apiKeys[id{k.Tenant, k.Hash}] = k
+	return nil
+}

@@ -1,0 +1,66 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// Agent is a registry entry: a sales agent as one tenant uses it. Credentials are never in it, only their name in Secrets Manager.
+type Agent struct {
+	Tenant        string                `json:"-"`
+	ID            string                `json:"id"`
+	URL           string                `json:"url"`
+	Transport     Transport             `json:"transport"`
+	CredentialRef string                `json:"credential_ref,omitempty"`
+	WebhookMode   operation.WebhookMode `json:"webhook_mode"`
+	Poll          operation.PollPolicy  `json:"poll"`
+	Version       int64                 `json:"version"`
+	CreatedAt     time.Time             `json:"created_at"`
+	UpdatedAt     time.Time             `json:"updated_at"`
+}
+
+// Transport is how an agent is called.
+type Transport string
+
+// MCP is MCP's streamable HTTP transport.
+const MCP Transport = "mcp"
+
+// Profile is what an agent was found to offer: discovered, not assumed (contract B38).
+type Profile struct {
+	// URL is the address that was asked: another one is discovered again.
+	URL string `json:"url"`
+	// PollTool is the tool that tells a task's status (contract E2), empty if the agent has none: then its webhook is the only way.
+	PollTool string `json:"poll_tool"`
+	// ListTool is the tool that lists tasks (contract G1), empty if the agent has none.
+	ListTool string `json:"list_tool"`
+	// Tasks are the AdCP tasks among the agent's tools that we know.
+	Tasks []string `json:"tasks"`
+	// Idempotency is what get_adcp_capabilities says of it (contract B41).
+	Idempotency Idempotency `json:"idempotency"`
+	// ReplayTTL is how long the agent replays an idempotency key (contract C17), 0 if it does not say.
+	ReplayTTL time.Duration `json:"replay_ttl"`
+	// DiscoveredAt is when it was asked.
+	DiscoveredAt time.Time `json:"discovered_at"`
+}
+
+// Idempotency tells whether an agent deduplicates by idempotency key.
+type Idempotency string
+
+// What get_adcp_capabilities said.
+const (
+	IdempotencySupported   Idempotency = "supported"
+	IdempotencyUnsupported Idempotency = "unsupported"
+	IdempotencyUnknown     Idempotency = "unknown" // the agent does not say: treated as unsupported (contract B32, B41)
+)
+
+// Caller calls agents. Implementations keep every address that an agent supplies from turning inward (contract L1).
+type Caller interface {
+	// Discover reads an agent's tools and capabilities. It returns a *adcp.CallError when the agent can't be asked.
+	Discover(ctx context.Context, a Agent) (Profile, error)
+	// Call sends one tool call whose arguments go out byte for byte (contract C6). It returns a *adcp.CallError when there is no AdCP answer.
+	Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error)
+}

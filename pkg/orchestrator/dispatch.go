@@ -1,0 +1,212 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// FollowStore is what calling an agent needs of the store.
+type FollowStore interface {
+	operationReader
+	committer
+	profiles
+	// Request returns an operation's frozen arguments, or ErrNotFound.
+	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
+}
+
+// Dispatch calls the agent for an operation.
+type Dispatch struct {
+	Store  FollowStore
+	Agents Caller
+	// Roots returns the root secrets that webhook credentials are derived from, the current one first.
+	Roots func(ctx context.Context) ([]string, error)
+	Deps  Deps
+}
+
+// Run sends the frozen bytes to the agent if the operation still waits for that, applies the answer, and says what comes next. It may be
+// repeated at any point: what was stored decides. An error is a fault of ours; the workflow tries again.
+func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, error) {
+	op, err := d.Store.Get(ctx, tenant, id)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	agent := agentOf(op)
+	profile, err := discover(ctx, d.Store, d.Agents, agent, d.Deps.Now())
+	means := meansOf(profile)
+	if err != nil { // not reached: nothing has been sent
+		return d.unreached(ctx, op, means, err)
+	}
+	request, err := d.sealed(ctx, op)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	// 1. Store that the agent is about to be called.
+	op, began, step, err := d.begin(ctx, op, means)
+	if err != nil || !began {
+		return step, err
+	}
+	// 2. Call it.
+	callCtx, cancel := context.WithTimeout(ctx, callBudget)
+	defer cancel()
+	response, callErr := d.Agents.Call(callCtx, agent, string(op.Type), request)
+	// 3. Store what came of it. A webhook may have been faster.
+	return d.conclude(ctx, op, means, response, callErr)
+}
+
+// callBudget bounds one call: contract A14's ceiling for an agent that works on an open connection would be 300 s, less what our own writes need.
+const callBudget = 270 * time.Second
+
+func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.Means) (_ operation.Operation, began bool, step operation.Step, err error) {
+	op, err = persist(ctx, d.Store, op.Tenant, op.ID, func(op operation.Operation) (*operation.Change, error) {
+		began = false
+		now := d.Deps.Now().UTC()
+		planned := op
+		if step = planned.Plan(now, d.Deps.Jitter(), m); step.Next != operation.Redial {
+			// Ended, answered or not to be sent again: only the attention that is due is worth a write.
+			return attentionOnly(op, planned, now, &step), nil
+		}
+		if now.Before(op.NotBefore) {
+			return nil, nil // contract D8: never earlier than the agent asked
+		}
+		e, ok := op.BeginDial(now, m)
+		if !ok {
+			return nil, nil // another dispatcher's lease: the step waits for its end
+		}
+		began = true
+		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+	})
+	return op, began, step, err
+}
+
+func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m operation.Means, r adcp.Response, callErr error) (operation.Step, error) {
+	var step operation.Step
+	_, err := persist(ctx, d.Store, dialled.Tenant, dialled.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := d.Deps.Now().UTC()
+		c := operation.Change{}
+		var e operation.Event
+		answer, readable := adcp.Answer{}, false
+		if callErr == nil {
+			answer, readable = adcp.ReadDirect(op.Type, r)
+		}
+		switch {
+		case callErr != nil:
+			var ce *adcp.CallError
+			if !errors.As(callErr, &ce) {
+				ce = &adcp.CallError{Outcome: adcp.Ambiguous, Cause: callErr}
+			}
+			slog.WarnContext(ctx, "no answer from the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
+			e = op.EndDial(now, ce.Outcome, ce.RetryAfter, sayOutcome(ce))
+		case !readable:
+			e = op.EndDial(now, adcp.Ambiguous, 0, "the agent's answer could not be read")
+		case answer.Err != nil && !op.State.Terminal() && op.State == operation.CallingAdCP && !settles(answer.Err, op.Dial.Unclear):
+			e = op.EndDial(now, outcomeOf(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
+			if answer.Err.Recovery != adcp.Transient {
+				op.Flag(operation.OutcomeUnclear, now, "the agent answered "+answer.Err.Code+" after an attempt whose outcome is not known")
+			}
+		default:
+			var verdict operation.Verdict
+			bound := op.TaskID
+			op, e, verdict = operation.Apply(op, operation.Observation{Channel: operation.Direct, Answer: answer, At: now})
+			c.Result = resultOf(&op, answer, verdict, now)
+			c.BindTask = op.TaskID != bound
+		}
+		step = op.Plan(now, d.Deps.Jitter(), m)
+		c.Op, c.Events = op, append(c.Events, e)
+		return &c, nil
+	})
+	if errors.Is(err, ErrTaskTaken) {
+		return d.clash(ctx, dialled, m)
+	}
+	return step, err
+}
+
+// clash records that the agent named a task that belongs to another operation (contract H3): its outcome for this one is not known.
+func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m operation.Means) (operation.Step, error) {
+	var step operation.Step
+	_, err := persist(ctx, d.Store, dialled.Tenant, dialled.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := d.Deps.Now().UTC()
+		e := op.EndDial(now, adcp.Ambiguous, 0, "the agent named a task of another operation")
+		op.Flag(operation.ProtocolClash, now, "the agent named a task of another operation")
+		step = op.Plan(now, d.Deps.Jitter(), m)
+		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+	})
+	return step, err
+}
+
+// unreached records that the agent could not even be asked what it offers. Nothing has been sent.
+func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m operation.Means, cause error) (operation.Step, error) {
+	var step operation.Step
+	_, err := persist(ctx, d.Store, op.Tenant, op.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := d.Deps.Now().UTC()
+		if op.State != operation.Requested && op.State != operation.CallingAdCP || op.Dial.InFlight {
+			planned := op
+			step = planned.Plan(now, d.Deps.Jitter(), m)
+			return attentionOnly(op, planned, now, &step), nil
+		}
+		var ce *adcp.CallError
+		if !errors.As(cause, &ce) {
+			return nil, cause
+		}
+		slog.WarnContext(ctx, "agent not reached", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
+		begun, ok := op.BeginDial(now, m)
+		if !ok {
+			return nil, cause
+		}
+		e := op.EndDial(now, adcp.Unsent, ce.RetryAfter, sayOutcome(ce))
+		op.Version, e.Seq = begun.Seq, begun.Seq // one write, one version
+		e.From = begun.From
+		step = op.Plan(now, d.Deps.Jitter(), m)
+		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+	})
+	return step, err
+}
+
+func (d Dispatch) sealed(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
+	request, err := d.Store.Request(ctx, op.Tenant, op.ID)
+	if err != nil || op.Webhook.Mode != operation.WebhookHMAC {
+		return request, err
+	}
+	roots, err := d.Roots(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sealCredential(request, op.ID, Credential(roots[0], op.Tenant, op.ID)), nil
+}
+
+// settles says whether an AdCP error that answers a call ends the operation. A transient one does not; nor does any once an earlier attempt's
+// outcome is unknown, because that attempt may have bought (contract A28, C14 to C16).
+func settles(e *adcp.Error, unclear bool) bool {
+	switch e.Code {
+	case "IDEMPOTENCY_IN_FLIGHT", "IDEMPOTENCY_CONFLICT", "IDEMPOTENCY_EXPIRED":
+		return false
+	}
+	return e.Recovery != adcp.Transient && !unclear
+}
+
+// outcomeOf says whether an AdCP error leaves open that the request was carried out. That the key is known means that something was.
+func outcomeOf(e *adcp.Error) adcp.Outcome {
+	switch e.Code {
+	case "IDEMPOTENCY_IN_FLIGHT", "IDEMPOTENCY_CONFLICT", "IDEMPOTENCY_EXPIRED":
+		return adcp.Ambiguous
+	}
+	return adcp.Unsent
+}
+
+// sayOutcome is what a timeline tells of a failed call: no address, no text of the counterparty's.
+func sayOutcome(e *adcp.CallError) string {
+	switch {
+	case e.Status != 0:
+		return "the agent answered HTTP " + statusText(e.Status)
+	case e.Outcome == adcp.Unsent:
+		return "the agent could not be reached"
+	case e.Outcome == adcp.Refused:
+		return "the agent refused the call"
+	}
+	return "the connection broke, or the answer did not come in time"
+}

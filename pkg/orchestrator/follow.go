@@ -1,0 +1,87 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// profileFor is how long what was discovered of an agent is believed.
+const profileFor = 24 * time.Hour
+
+// agentOf is the agent as the operation froze it.
+func agentOf(op operation.Operation) Agent {
+	return Agent{Tenant: op.Tenant, ID: op.AgentID, URL: op.Target.URL, Transport: Transport(op.Target.Transport), CredentialRef: op.Target.CredentialRef,
+		Poll: op.Target.Poll, WebhookMode: op.Webhook.Mode}
+}
+
+// discover returns what an agent offers: stored if it is recent, else asked, and then stored for everybody. An old profile serves while the agent
+// can't be asked.
+func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.Time) (Profile, error) {
+	known, err := s.Profile(ctx, a.Tenant, a.ID)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Profile{}, err
+	}
+	same := err == nil && known.URL == a.URL
+	if same && now.Sub(known.DiscoveredAt) < profileFor {
+		return known, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	p, err := agents.Discover(ctx, a)
+	if err != nil {
+		if same {
+			return known, nil
+		}
+		return Profile{}, err
+	}
+	p.URL, p.DiscoveredAt = a.URL, now.UTC()
+	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)
+}
+
+func meansOf(p Profile) operation.Means {
+	m := operation.Means{Pollable: p.PollTool != ""}
+	if p.Idempotency == IdempotencySupported {
+		// The least window that the protocol allows, if the agent does not say (contract C17).
+		m.Replay = max(p.ReplayTTL, time.Hour)
+	}
+	return m
+}
+
+// maxResult is the largest result that is kept: what one transaction of any store can hold.
+const maxResult = 3 << 20
+
+// resultOf returns the body to keep at the end of an operation. One that is too large does not keep the operation from ending: a human is told.
+func resultOf(op *operation.Operation, a adcp.Answer, v operation.Verdict, now time.Time) json.RawMessage {
+	if v != operation.Advanced || !op.State.Terminal() {
+		return nil
+	}
+	if len(a.Value) > maxResult {
+		op.Flag(operation.ResultTooLarge, now, "read it at the agent")
+		return nil
+	}
+	return a.Value
+}
+
+// attentionOnly is the change that stores newly due attention, and nil if there is none to store.
+func attentionOnly(op, planned operation.Operation, now time.Time, step *operation.Step) *operation.Change {
+	if planned.Attention == op.Attention {
+		return nil
+	}
+	planned.Touch(now)
+	step.Version = planned.Version
+	return &operation.Change{Op: planned}
+}
+
+func statusText(code int) string {
+	if t := http.StatusText(code); t != "" {
+		return strconv.Itoa(code) + " " + t
+	}
+	return strconv.Itoa(code)
+}

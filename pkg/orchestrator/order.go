@@ -1,0 +1,215 @@
+package orchestrator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+// Order is what a client asks for.
+type Order struct {
+	Agent   string          `json:"agent"`
+	Type    adcp.Task       `json:"type"`
+	Request json.RawMessage `json:"request"`
+
+	fields map[string]json.RawMessage
+}
+
+// FieldError names one wrong field, the rule that it breaks and what to do.
+type FieldError struct {
+	Field  string `json:"field"`
+	Rule   string `json:"rule"`
+	Remedy string `json:"remedy"`
+}
+
+// InvalidError names every wrong field of an input.
+type InvalidError struct{ Fields []FieldError }
+
+func (e *InvalidError) Error() string {
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = fmt.Sprintf("%s: %s; %s", f.Field, f.Rule, f.Remedy)
+	}
+	return strings.Join(parts, ". ")
+}
+
+type checks struct{ found []FieldError }
+
+func (c *checks) add(field, rule, remedy string) {
+	c.found = append(c.found, FieldError{field, rule, remedy})
+}
+
+func (c *checks) err() error {
+	if len(c.found) == 0 {
+		return nil
+	}
+	return &InvalidError{Fields: c.found}
+}
+
+// ours are the members of a request that the orchestrator sets: a client's own would break idempotency or redirect the webhook.
+var ours = []string{"idempotency_key", "push_notification_config", "adcp_version", "adcp_major_version"}
+
+// ParseOrder reads a submission and checks what can be checked without asking the agent. It returns an *InvalidError that names every wrong field.
+func ParseOrder(body []byte) (Order, error) {
+	var o Order
+	var c checks
+	if err := adcp.CheckObject(body); err != nil {
+		c.add("(body)", "one JSON object without duplicate keys: "+err.Error(), `send {"agent": "...", "type": "...", "request": {...}}`)
+		return o, c.err()
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(body, &members); err != nil {
+		c.add("(body)", "one JSON object", `send {"agent": "...", "type": "...", "request": {...}}`)
+		return o, c.err()
+	}
+	for name := range members {
+		if name != "agent" && name != "type" && name != "request" {
+			c.add(name, "is not a member of a submission", "put AdCP arguments into request")
+		}
+	}
+	if json.Unmarshal(members["agent"], &o.Agent) != nil || !agentID.MatchString(o.Agent) {
+		c.add("agent", "the id of a registered agent, "+agentID.String(), "use the id that you gave PUT /v1/agents/{id}")
+	}
+	if json.Unmarshal(members["type"], &o.Type) != nil {
+		o.Type = ""
+	}
+	if _, ok := adcp.TraitsOf(o.Type); !ok {
+		c.add("type", "one of "+taskNames(), "name the AdCP task that shall be run")
+	}
+	o.Request = members["request"]
+	if json.Unmarshal(o.Request, &o.fields) != nil || o.fields == nil {
+		c.add("request", "an object: the AdCP task's arguments", "send the arguments as AdCP defines them, without "+strings.Join(ours, ", "))
+		return o, c.err()
+	}
+	o.check(&c)
+	return o, c.err()
+}
+
+func taskNames() string {
+	var names []string
+	for _, t := range adcp.Tasks() {
+		names = append(names, string(t))
+	}
+	return strings.Join(names, ", ")
+}
+
+func (o Order) check(c *checks) {
+	for _, name := range ours {
+		if _, set := o.fields[name]; set {
+			c.add("request."+name, "is set by the orchestrator", "leave it out")
+		}
+	}
+	if po, set := o.fields["po_number"]; set {
+		var s string
+		if json.Unmarshal(po, &s) != nil || s == "" {
+			c.add("request.po_number", "a string that is not empty", "send the purchase order's number, or leave it out")
+		}
+	}
+	if a, set := o.fields["account"]; set {
+		o.checkAccount(c, a)
+	}
+	if o.Type == adcp.CreateMediaBuy {
+		o.checkBuy(c)
+	}
+	if o.Type == adcp.UpdateMediaBuy {
+		o.require(c, "account", "media_buy_id")
+	}
+}
+
+// checkBuy checks what create_media_buy's schema requires: a buy that can't be accepted is better refused here than by the agent.
+func (o Order) checkBuy(c *checks) {
+	o.require(c, "account", "brand", "start_time", "end_time")
+	_, packages := o.fields["packages"]
+	_, proposal := o.fields["proposal_id"]
+	if !packages && !proposal {
+		c.add("request.packages", "is required unless proposal_id is given", "say what is to be bought")
+	}
+	if packages {
+		var list []json.RawMessage
+		if json.Unmarshal(o.fields["packages"], &list) != nil || len(list) == 0 {
+			c.add("request.packages", "a list of at least one package", "say what is to be bought")
+		}
+	}
+	var begins, ends string
+	if raw, set := o.fields["start_time"]; set && (json.Unmarshal(raw, &begins) != nil || begins != "asap" && !instant(begins)) {
+		c.add("request.start_time", `"asap", or a date and time with an offset (RFC 3339)`, "send for example 2027-04-01T00:00:00Z")
+	}
+	if raw, set := o.fields["end_time"]; set && (json.Unmarshal(raw, &ends) != nil || !instant(ends)) {
+		c.add("request.end_time", "a date and time with an offset (RFC 3339)", "send for example 2027-06-30T23:59:59Z")
+	}
+	b, err1 := time.Parse(time.RFC3339, begins)
+	e, err2 := time.Parse(time.RFC3339, ends)
+	if err1 == nil && err2 == nil && !e.After(b) {
+		c.add("request.end_time", "after start_time", "correct one of the two")
+	}
+}
+
+// checkAccount is contract B42: one of account_id, or brand with operator.
+func (o Order) checkAccount(c *checks, raw json.RawMessage) {
+	var a map[string]json.RawMessage
+	if json.Unmarshal(raw, &a) != nil || a == nil {
+		c.add("request.account", "an object", `send {"account_id": "..."}`)
+		return
+	}
+	_, id := a["account_id"]
+	_, brand := a["brand"]
+	_, operator := a["operator"]
+	if id == (brand && operator) || id && (brand || operator) {
+		c.add("request.account", "either account_id, or brand and operator", "send one of the two forms")
+	}
+}
+
+func (o Order) require(c *checks, names ...string) {
+	for _, n := range names {
+		if raw, set := o.fields[n]; !set || string(raw) == "null" {
+			c.add("request."+n, "is required for "+string(o.Type), "send it as AdCP defines it")
+		}
+	}
+}
+
+func instant(s string) bool {
+	_, err := time.Parse(time.RFC3339, s) // an offset is part of the format (contract L22)
+	return err == nil
+}
+
+// PONumber returns the request's purchase order number, or "".
+func (o Order) PONumber() string {
+	var s string
+	_ = json.Unmarshal(o.fields["po_number"], &s)
+	return s
+}
+
+// naturalKey is what makes two open buys the same buy whatever their idempotency keys: the purchase order.
+func (o Order) naturalKey() string {
+	if o.Type != adcp.CreateMediaBuy {
+		return ""
+	}
+	return o.PONumber()
+}
+
+func (o Order) fingerprint() (string, error) {
+	raw, err := json.Marshal(struct {
+		Agent   string          `json:"agent"`
+		Type    adcp.Task       `json:"type"`
+		Request json.RawMessage `json:"request"`
+	}{o.Agent, o.Type, o.Request})
+	if err != nil {
+		return "", err
+	}
+	return canonicalHash(raw)
+}
+
+// freeze returns the arguments that go out: the client's and ours, serialized once (contract C6).
+func (o Order) freeze(extra map[string]any) (json.RawMessage, error) {
+	all := make(map[string]any, len(o.fields)+len(extra))
+	for k, v := range o.fields {
+		all[k] = v
+	}
+	for k, v := range extra {
+		all[k] = v
+	}
+	return json.Marshal(all)
+}

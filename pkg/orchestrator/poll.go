@@ -1,0 +1,157 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// Poll asks the agent how an operation's task stands.
+type Poll struct {
+	Store  FollowStore
+	Agents Caller
+	// NewKey yields a fresh idempotency key: a poll that reused one would be answered from the agent's cache (contract C5).
+	NewKey func() string
+	Deps   Deps
+}
+
+// Run reads what is stored, asks the agent if the operation is still open, applies the answer, and says what comes next. A poll's failure is never
+// the operation's (contract A28). An error is a fault of ours; the workflow tries again.
+func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error) {
+	op, err := p.Store.Get(ctx, tenant, id)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	agent := agentOf(op)
+	now := p.Deps.Now()
+	if op.State.Terminal() || now.Before(op.NotBefore) {
+		return p.rest(ctx, op, operation.Means{Pollable: true})
+	}
+	profile, err := discover(ctx, p.Store, p.Agents, agent, now)
+	means := meansOf(profile)
+	if err != nil {
+		return p.missed(ctx, op, means, err)
+	}
+	if op.TaskID == "" || profile.PollTool == "" || op.State == operation.Requested {
+		return p.rest(ctx, op, means)
+	}
+	arguments, err := p.arguments(ctx, op)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	callCtx, cancel := context.WithTimeout(ctx, 30*time.Second) // contract N: a synchronous call
+	defer cancel()
+	response, err := p.Agents.Call(callCtx, agent, profile.PollTool, arguments)
+	if err != nil {
+		return p.missed(ctx, op, means, err)
+	}
+	answer, readable := adcp.ReadPoll(response)
+	if !readable {
+		return p.refused(ctx, op, means, response)
+	}
+	return p.apply(ctx, op, means, answer)
+}
+
+// arguments asks as contract E2 and E8 want it: with the account of the request, and with the result.
+func (p Poll) arguments(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
+	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
+	if err != nil {
+		return nil, err
+	}
+	var sent struct {
+		Account json.RawMessage `json:"account,omitempty"`
+	}
+	if err := json.Unmarshal(request, &sent); err != nil {
+		return nil, err
+	}
+	return json.Marshal(struct {
+		TaskID         string          `json:"task_id"`
+		Account        json.RawMessage `json:"account,omitempty"`
+		IncludeResult  bool            `json:"include_result"`
+		Version        string          `json:"adcp_version"`
+		IdempotencyKey string          `json:"idempotency_key"`
+	}{op.TaskID, sent.Account, true, adcp.Version, p.NewKey()})
+}
+
+func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation.Means, a adcp.Answer) (operation.Step, error) {
+	var step operation.Step
+	_, err := persist(ctx, p.Store, polled.Tenant, polled.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := p.Deps.Now().UTC()
+		if op.State.Terminal() { // a webhook was faster; a second opinion is not asked for, and not recorded as news
+			step = op.Plan(now, p.Deps.Jitter(), m)
+			return nil, nil
+		}
+		op.Attempts.Polls++
+		op, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.Polled, Answer: a, At: now})
+		if verdict != operation.Misbound {
+			op.Attempts.PollErrors = 0
+		}
+		result := resultOf(&op, a, verdict, now)
+		step = op.Plan(now, p.Deps.Jitter(), m)
+		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result}, nil
+	})
+	return step, err
+}
+
+// refused records a poll that the agent answered with an error. Not found proves nothing (contract E7, G9): the agent may have forgotten.
+func (p Poll) refused(ctx context.Context, op operation.Operation, m operation.Means, r adcp.Response) (operation.Step, error) {
+	if r.Err == nil {
+		return p.miss(ctx, op, m, 0, operation.AgentUnreached, "the agent's answer could not be read")
+	}
+	reason := operation.AgentRefuses
+	if r.Err.Code == "REFERENCE_NOT_FOUND" {
+		reason = operation.TaskNotFound
+	}
+	return p.miss(ctx, op, m, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
+}
+
+func (p Poll) missed(ctx context.Context, op operation.Operation, m operation.Means, cause error) (operation.Step, error) {
+	var ce *adcp.CallError
+	if !errors.As(cause, &ce) {
+		return operation.Step{}, cause
+	}
+	slog.WarnContext(ctx, "poll without answer", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
+	reason := operation.AgentUnreached
+	if ce.Outcome == adcp.Refused {
+		reason = operation.AgentRefuses
+	}
+	return p.miss(ctx, op, m, ce.RetryAfter, reason, sayOutcome(ce))
+}
+
+func (p Poll) miss(ctx context.Context, polled operation.Operation, m operation.Means, retryAfter time.Duration, reason operation.Reason, detail string) (operation.Step, error) {
+	var step operation.Step
+	_, err := persist(ctx, p.Store, polled.Tenant, polled.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := p.Deps.Now().UTC()
+		if op.State.Terminal() {
+			step = op.Plan(now, p.Deps.Jitter(), m)
+			return nil, nil
+		}
+		e := op.MissPoll(now, retryAfter, reason, detail)
+		step = op.Plan(now, p.Deps.Jitter(), m)
+		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+	})
+	return step, err
+}
+
+// rest plans on without having asked: there is nothing to ask about, nobody to ask, or it is too early. It counts as a poll, so that the delays
+// grow and the workflow's history stays bounded; it is stored without an event unless a human has to be told.
+func (p Poll) rest(ctx context.Context, seen operation.Operation, m operation.Means) (operation.Step, error) {
+	var step operation.Step
+	_, err := persist(ctx, p.Store, seen.Tenant, seen.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := p.Deps.Now().UTC()
+		if op.State.Terminal() {
+			step = op.Plan(now, p.Deps.Jitter(), m)
+			return nil, nil
+		}
+		op.Attempts.Polls++
+		op.Touch(now)
+		step = op.Plan(now, p.Deps.Jitter(), m)
+		return &operation.Change{Op: op}, nil
+	})
+	return step, err
+}

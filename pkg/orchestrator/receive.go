@@ -1,0 +1,200 @@
+package orchestrator
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// The ways in which an authentic delivery is not applied. Anything else that Receive returns is a fault of ours: the sender shall come again.
+var (
+	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6).
+	ErrUnknownOperation = errors.New("operation_id names no operation of this sender")
+	// ErrToken: the payload's token is missing or wrong (contract F29).
+	ErrToken = errors.New("token is missing or wrong")
+	// ErrKeyReused: the delivery's key was used with another payload (contract F79).
+	ErrKeyReused = errors.New("idempotency_key was used with another payload")
+	// ErrConflict: the delivery contradicts what is known. It is kept, and changes nothing (contract H2, H3).
+	ErrConflict = errors.New("contradicts what is known of the task")
+	// ErrTooMany: more deliveries for one operation than any honest sender has.
+	ErrTooMany = errors.New("too many deliveries for this operation")
+)
+
+// ReceiveStore is what Receive needs of the store.
+type ReceiveStore interface {
+	operationReader
+	committer
+	// Quarantine keeps a delivery that was not applied. Keeping the same one twice keeps one.
+	Quarantine(ctx context.Context, q Quarantined) error
+}
+
+// Waker ends an execution's wait.
+type Waker interface {
+	// Wake tells the execution that armed the token where to go next. An execution that waits no more is no error.
+	Wake(ctx context.Context, token string, next operation.Next) error
+}
+
+// Receive applies authentic webhooks.
+type Receive struct {
+	Store    ReceiveStore
+	Workflow Waker
+	Deps     Deps
+}
+
+const (
+	// deliveryFor is how long a delivery's key is remembered: over the longest horizon that a sender may retry for (contract F74, F85).
+	deliveryFor = 8 * 24 * time.Hour
+	// mostDeliveries bounds what one operation's sender can make us store (contract F83).
+	mostDeliveries = 1000
+)
+
+// Received tells what a delivery did.
+type Received struct {
+	Operation operation.Operation
+	Verdict   operation.Verdict
+	// First is false for a delivery that was accepted before.
+	First bool
+}
+
+// Run applies a webhook that came by registered's route and was authenticated against its registration. The payload's operation_id alone says
+// which operation it is for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the same write that
+// applies it; only then is the waiting execution woken.
+func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, body []byte) (Received, error) {
+	target := registered
+	if w.OperationID != registered.ID {
+		var err error
+		target, err = r.Store.Get(ctx, registered.Tenant, w.OperationID)
+		if errors.Is(err, ErrNotFound) || err == nil && target.AgentID != registered.AgentID {
+			return Received{}, r.keep(ctx, registered, w, body, ErrUnknownOperation)
+		}
+		if err != nil {
+			return Received{}, err
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(hashHex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
+		return Received{}, r.keep(ctx, target, w, body, ErrToken)
+	}
+	if w.TaskType == "media_buy_delivery" && target.Type != adcp.Task(w.TaskType) {
+		// A report on the same registration (contract F15): about the buy, not about the task. Kept, as nothing here reads it yet.
+		return Received{Operation: target, Verdict: operation.Repeated, First: true}, ignore(r.keep(ctx, target, w, body, errReport))
+	}
+	if target.Attempts.Webhooks >= mostDeliveries {
+		return Received{}, ErrTooMany
+	}
+	return r.apply(ctx, target, w, body)
+}
+
+var errReport = errors.New("a report, not a task's status")
+
+func (r Receive) apply(ctx context.Context, target operation.Operation, w adcp.Webhook, body []byte) (Received, error) {
+	fingerprint, err := canonicalHash(body)
+	if err != nil {
+		return Received{}, err
+	}
+	answer := adcp.ReadWebhook(w)
+	got := Received{First: true}
+	var ring bool
+	known := &target // what the route's look-up has read serves for the first try
+	got.Operation, err = persist(ctx, readThrough{r.Store, &known}, target.Tenant, target.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := r.Deps.Now().UTC()
+		var e operation.Event
+		bound := op.TaskID
+		op, e, got.Verdict = operation.Apply(op, operation.Observation{Channel: operation.Pushed, Answer: answer, At: now})
+		if ring = got.Verdict == operation.Repeated && answer.Status == adcp.StatusCompleted && !op.State.Terminal(); ring {
+			ring = op.Ring(now)
+		}
+		op.Hasten(now)
+		result := resultOf(&op, answer, got.Verdict, now)
+		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound,
+			Delivery: &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: hashHex(w.IdempotencyKey), Fingerprint: fingerprint,
+				OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryFor).Unix()}}, nil
+	})
+	var taken *DeliveryTakenError
+	switch {
+	case errors.As(err, &taken) && taken.First.Fingerprint != fingerprint:
+		return got, r.keep(ctx, target, w, body, ErrKeyReused)
+	case errors.As(err, &taken):
+		got.First, got.Verdict = false, taken.First.Verdict
+	case errors.Is(err, ErrTaskTaken):
+		return got, r.keep(ctx, target, w, body, ErrConflict)
+	case err != nil:
+		return got, err
+	}
+	if got.Verdict == operation.Conflict || got.Verdict == operation.Misbound {
+		return got, r.keep(ctx, target, w, body, ErrConflict)
+	}
+	switch {
+	case got.Operation.State.Terminal() && got.Operation.SettledAt.IsZero():
+		r.wake(ctx, got.Operation, operation.Settle) // a repeated delivery wakes again: the first may have died before it did
+	case ring:
+		r.wake(ctx, got.Operation, operation.PollIt)
+	}
+	return got, nil
+}
+
+// Ring brings the next poll forward for an authentic delivery that names no operation: older agents leave operation_id out (contract F21 demands
+// it). Nothing of the delivery is applied; the agent is asked instead.
+func (r Receive) Ring(ctx context.Context, registered operation.Operation) error {
+	rung := false
+	op, err := persist(ctx, r.Store, registered.Tenant, registered.ID, func(op operation.Operation) (*operation.Change, error) {
+		now := r.Deps.Now().UTC()
+		if rung = op.Ring(now); !rung {
+			return nil, nil
+		}
+		e := op.Note(now, operation.Pushed, "a delivery without operation_id: not applied, the agent is asked")
+		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+	})
+	if err == nil && rung {
+		r.wake(ctx, op, operation.PollIt)
+	}
+	return err
+}
+
+// wake signals after the store. If it fails nothing is lost: the wait's own time-out polls, and finds what is stored.
+func (r Receive) wake(ctx context.Context, op operation.Operation, next operation.Next) {
+	if op.TaskToken == "" {
+		return
+	}
+	if err := r.Workflow.Wake(ctx, op.TaskToken, next); err != nil {
+		slog.WarnContext(ctx, "execution not woken, left to its time-out", "operation", op.ID, "tenant", op.Tenant, "error", err)
+	}
+}
+
+// keep quarantines a delivery and returns why, or our own fault if it could not be kept: then the sender shall come again.
+func (r Receive) keep(ctx context.Context, op operation.Operation, w adcp.Webhook, body []byte, why error) error {
+	sum := sha256.Sum256(body)
+	err := r.Store.Quarantine(ctx, Quarantined{Tenant: op.Tenant, AgentID: op.AgentID, OperationID: op.ID, At: r.Deps.Now().UTC(),
+		Reason: why.Error(), Digest: hex.EncodeToString(sum[:]), TaskID: w.TaskID, Status: string(w.Status)})
+	if err != nil {
+		return err
+	}
+	return why
+}
+
+func ignore(err error) error {
+	if errors.Is(err, errReport) {
+		return nil
+	}
+	return err
+}
+
+// readThrough serves the operation that was just read for the first try, and the store from then on: a webhook costs one read less.
+type readThrough struct {
+	ReceiveStore
+	known **operation.Operation
+}
+
+func (s readThrough) Get(ctx context.Context, tenant, id string) (operation.Operation, error) {
+	if op := *s.known; op != nil {
+		*s.known = nil
+		return *op, nil
+	}
+	return s.ReceiveStore.Get(ctx, tenant, id)
+}

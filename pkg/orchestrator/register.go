@@ -1,0 +1,146 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+var agentID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// AgentStore is what Register needs of the store.
+type AgentStore interface {
+	agentReader
+	// PutAgent stores a registry entry if Version-1 is stored (0: none), or returns ErrStale.
+	PutAgent(ctx context.Context, a Agent) error
+}
+
+// Register writes the registry of agents.
+type Register struct {
+	Store AgentStore
+	Now   func() time.Time
+	// AllowLoopback admits http://127.0.0.1 for the local stack.
+	AllowLoopback bool
+}
+
+// Run checks and stores an entry: the first with that id, or in place of the one that is there. Operations that run keep the entry that they
+// began with. It returns an *InvalidError that names every wrong field.
+func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, error) {
+	a, err := r.parse(tenant, id, body)
+	if err != nil {
+		return a, err
+	}
+	for {
+		old, err := r.Store.Agent(ctx, tenant, id)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return a, err
+		}
+		a.UpdatedAt = r.Now().UTC()
+		a.CreatedAt = a.UpdatedAt
+		if err == nil {
+			a.CreatedAt = old.CreatedAt
+		}
+		a.Version = old.Version + 1
+		err = r.Store.PutAgent(ctx, a)
+		if !errors.Is(err, ErrStale) || ctx.Err() != nil {
+			return a, err
+		}
+	}
+}
+
+func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
+	var c checks
+	a := Agent{Tenant: tenant, ID: id}
+	if err := adcp.CheckObject(body); err != nil {
+		c.add("(body)", "one JSON object without duplicate keys: "+err.Error(), `send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
+		return a, c.err()
+	}
+	var in struct {
+		URL           string                `json:"url"`
+		Transport     Transport             `json:"transport"`
+		CredentialRef string                `json:"credential_ref"`
+		WebhookMode   operation.WebhookMode `json:"webhook_mode"`
+		Poll          operation.PollPolicy  `json:"poll"`
+	}
+	d := json.NewDecoder(strings.NewReader(string(body)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		var t *json.UnmarshalTypeError
+		if errors.As(err, &t) {
+			c.add(t.Field, "has to be "+kindName(t.Type.Kind().String())+", not a "+t.Value, "correct it")
+		} else {
+			c.add("(body)", strings.TrimPrefix(err.Error(), "json: "), "the members are url, transport, credential_ref, webhook_mode and poll")
+		}
+		return a, c.err()
+	}
+	if !agentID.MatchString(id) {
+		c.add("id", "has to match "+agentID.String(), "choose another id in the path")
+	}
+	if in.Transport == "" {
+		in.Transport = MCP
+	}
+	if in.WebhookMode == "" {
+		in.WebhookMode = operation.WebhookHMAC
+	}
+	r.checkURL(&c, in.URL)
+	if in.Transport != MCP {
+		c.add("transport", `has to be "mcp"`, "leave it out")
+	}
+	if in.CredentialRef != "" && !credentialRef(tenant).MatchString(in.CredentialRef) {
+		c.add("credential_ref", "names a secret of yours in Secrets Manager: adcp/"+tenant+"/<name>", "store the agent's token there and give its name")
+	}
+	if in.WebhookMode != operation.WebhookHMAC && in.WebhookMode != operation.WebhookNone {
+		c.add("webhook_mode", `has to be "hmac-sha256" or "none"`, "leave it out for hmac-sha256")
+	}
+	checkPoll(&c, in.Poll)
+	a.URL, a.Transport, a.CredentialRef, a.WebhookMode, a.Poll = in.URL, in.Transport, in.CredentialRef, in.WebhookMode, in.Poll.WithDefaults()
+	return a, c.err()
+}
+
+// credentialRef keeps a tenant to its own secrets (contract L6).
+func credentialRef(tenant string) *regexp.Regexp {
+	return regexp.MustCompile(`^adcp/` + regexp.QuoteMeta(tenant) + `/[A-Za-z0-9_+=.@-]{1,128}$`)
+}
+
+func (r Register) checkURL(c *checks, s string) {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || s == "" || u.Host == "":
+		c.add("url", "an absolute URL", "send the agent's endpoint, for example https://sales.example.com/mcp")
+	case u.User != nil || u.Fragment != "":
+		c.add("url", "has neither user information nor a fragment", "put the credential into Secrets Manager and name it in credential_ref")
+	case u.Scheme != "https" && !(r.AllowLoopback && u.Scheme == "http"):
+		c.add("url", "has to be https", "ask the agent's operator for its https address")
+	}
+}
+
+func checkPoll(c *checks, p operation.PollPolicy) {
+	bound := func(name string, v, low, high float64) {
+		if v != 0 && (v < low || v > high) {
+			c.add("poll."+name, fmt.Sprintf("from %g to %g", low, high), "choose a value in between, or leave it out")
+		}
+	}
+	bound("first_seconds", float64(p.FirstSeconds), operation.MinFirst, operation.MaxFirst)
+	bound("factor", p.Factor, operation.MinFactor, operation.MaxFactor)
+	bound("cap_seconds", float64(p.CapSeconds), operation.MinCap, operation.MaxCap)
+}
+
+func kindName(k string) string {
+	switch {
+	case strings.HasPrefix(k, "int"):
+		return "a whole number"
+	case strings.HasPrefix(k, "float"):
+		return "a number"
+	case k == "struct":
+		return "an object"
+	}
+	return "a " + k
+}

@@ -1,0 +1,26 @@
+package orchestrator
+
+import (
+	"context"
+
+	"adcp-orchestrator/pkg/operation"
+)
+
+// Store is everything that a store keeps. Each use case names the part that it needs; this is for those who build stores.
+type Store interface {
+	SubmitStore
+	FollowStore
+	ReceiveStore
+	ReconcileStore
+	AgentStore
+	KeyStore
+	RecordReader
+	// Quarantined lists the deliveries kept for a tenant on a day, in UTC.
+	Quarantined(ctx context.Context, tenant, day string) ([]Quarantined, error)
+}
+
+// RecordReader reads operations with all that is kept beside them.
+type RecordReader interface {
+	// Load returns an operation with its request, result and timeline, or ErrNotFound.
+	Load(ctx context.Context, tenant, id string) (operation.Record, error)
+}

@@ -1,0 +1,177 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// Seller is a scripted sales agent. The zero value answers submitted, and is done after a minute, without a webhook.
+type Seller struct {
+	// Sync answers at once instead of submitted.
+	Sync bool
+	// Takes is how long the work takes; Outcome is its end, completed by default.
+	Takes   time.Duration
+	Outcome adcp.Status
+	// Webhook sends the end as a webhook. Early sends it before the call's own answer; Mute leaves operation_id out.
+	Webhook, Early, Mute bool
+	// Forgetful does not deduplicate by idempotency key, and says so.
+	Forgetful bool
+	// NoPolling offers no polling tool.
+	NoPolling bool
+	// Fail makes a call fail: before it is carried out, or after. It sees the tool and how often it was called.
+	Fail func(tool string, call int) (before, after error)
+
+	// Purchases counts what was bought, by idempotency key; Calls counts calls by tool; Keys are the keys of polls.
+	Purchases map[string]int
+	Calls     map[string]int
+	Keys      []string
+
+	now    func() time.Time
+	send   func(i int) // sends an item of the outbox at once
+	tasks  map[string]*task
+	byKey  map[string]*task
+	outbox []outgoing
+}
+
+type task struct {
+	id, operation, url, token, credential string
+	done                                  time.Time
+}
+
+type outgoing struct {
+	at    time.Time
+	url   string
+	body  []byte
+	key   string // signs the body
+	tries int
+}
+
+var _ orchestrator.Caller = (*Seller)(nil)
+
+func (s *Seller) init(now func() time.Time) {
+	s.now, s.tasks, s.byKey = now, map[string]*task{}, map[string]*task{}
+	s.Purchases, s.Calls = map[string]int{}, map[string]int{}
+	if s.Outcome == "" {
+		s.Outcome = adcp.StatusCompleted
+	}
+	if s.Takes == 0 {
+		s.Takes = time.Minute
+	}
+}
+
+// Discover implements orchestrator.Caller.
+func (s *Seller) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
+	if err, _ := s.failure("tools/list"); err != nil {
+		return orchestrator.Profile{}, err
+	}
+	p := orchestrator.Profile{PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 24 * time.Hour}
+	if s.NoPolling {
+		p.PollTool = ""
+	}
+	if s.Forgetful {
+		p.Idempotency = orchestrator.IdempotencyUnsupported
+	}
+	return p, nil
+}
+
+func (s *Seller) failure(tool string) (before, after error) {
+	s.Calls[tool]++
+	if s.Fail == nil {
+		return nil, nil
+	}
+	return s.Fail(tool, s.Calls[tool])
+}
+
+// Call implements orchestrator.Caller.
+func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+	before, after := s.failure(tool)
+	if before != nil {
+		return adcp.Response{}, before
+	}
+	var in struct {
+		Key    string `json:"idempotency_key"`
+		TaskID string `json:"task_id"`
+		Push   struct {
+			URL            string `json:"url"`
+			OperationID    string `json:"operation_id"`
+			Token          string `json:"token"`
+			Authentication struct {
+				Credentials string `json:"credentials"`
+			} `json:"authentication"`
+		} `json:"push_notification_config"`
+	}
+	if err := json.Unmarshal(arguments, &in); err != nil {
+		return adcp.Response{}, err
+	}
+	if tool == "get_task_status" {
+		s.Keys = append(s.Keys, in.Key)
+		return s.status(in.TaskID), after
+	}
+	t, replayed := s.byKey[in.Key], true
+	if t == nil || s.Forgetful {
+		t = &task{id: fmt.Sprintf("task_%d", len(s.tasks)+1), operation: in.Push.OperationID, url: in.Push.URL, token: in.Push.Token,
+			credential: in.Push.Authentication.Credentials, done: s.now().Add(s.Takes)}
+		replayed = false
+		s.tasks[t.id], s.byKey[in.Key] = t, t
+		s.Purchases[in.Key]++
+		if s.Webhook && t.url != "" {
+			s.push(t)
+		}
+	}
+	if after != nil {
+		return adcp.Response{}, after
+	}
+	if s.Sync {
+		return payload(fmt.Sprintf(`{"status":"completed","media_buy_id":"mb_%s","packages":[]}`, t.id)), nil
+	}
+	return payload(fmt.Sprintf(`{"status":"submitted","task_id":%q,"replayed":%v}`, t.id, replayed)), nil
+}
+
+func (s *Seller) status(id string) adcp.Response {
+	t := s.tasks[id]
+	if t == nil {
+		return adcp.Response{Err: &adcp.Error{Code: "REFERENCE_NOT_FOUND", Recovery: adcp.Correctable}}
+	}
+	if s.now().Before(t.done) {
+		return payload(fmt.Sprintf(`{"status":"working","task_id":%q,"task_type":"create_media_buy"}`, id))
+	}
+	return payload(fmt.Sprintf(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`, s.Outcome, id, s.result(t)))
+}
+
+func (s *Seller) result(t *task) string {
+	if s.Outcome != adcp.StatusCompleted {
+		return `{"errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`
+	}
+	return fmt.Sprintf(`{"media_buy_id":"mb_%s","packages":[]}`, t.id)
+}
+
+func (s *Seller) push(t *task) {
+	at := t.done
+	if s.Early {
+		at = s.now()
+	}
+	operation := fmt.Sprintf(`"operation_id":%q,`, t.operation)
+	if s.Mute {
+		operation = ""
+	}
+	body := fmt.Sprintf(`{"idempotency_key":"whk_0123456789_%s",%s"task_id":%q,"task_type":"create_media_buy","status":%q,"timestamp":%q,"token":%q,"result":%s}`,
+		t.id, operation, t.id, s.Outcome, at.Format(time.RFC3339), t.token, s.result(t))
+	s.outbox = append(s.outbox, outgoing{at: at, url: t.url, body: []byte(body), key: t.credential})
+	if s.Early {
+		s.send(len(s.outbox) - 1)
+	}
+}
+
+func payload(s string) adcp.Response { return adcp.Response{Payload: json.RawMessage(s)} }
+
+// Unsent and Lost are calls that went wrong before and after they were carried out.
+var (
+	Unsent = &adcp.CallError{Outcome: adcp.Unsent, Cause: errors.New("refused")}
+	Lost   = &adcp.CallError{Outcome: adcp.Ambiguous, Cause: errors.New("reset")}
+)

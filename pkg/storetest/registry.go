@@ -1,0 +1,67 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+func agentsAreVersioned(t *testing.T, s *suite) {
+	a := orchestrator.Agent{Tenant: s.tenant, ID: "seller", URL: "https://a.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookHMAC,
+		CredentialRef: "adcp/x/y", Poll: operation.PollPolicy{FirstSeconds: 3}, Version: 1, CreatedAt: Start, UpdatedAt: Start}
+	if won := race(t, 8, func(int) error { return s.PutAgent(background, a) }, func(err error) bool { return errors.Is(err, orchestrator.ErrStale) }); won != 1 {
+		t.Fatalf("%d first versions", won)
+	}
+	got, err := s.Agent(t.Context(), s.tenant, "seller")
+	must(t, err)
+	if got != a {
+		t.Errorf("got %+v, want %+v", got, a)
+	}
+	a.Version, a.URL = 2, "https://b.example/mcp"
+	must(t, s.PutAgent(t.Context(), a))
+	want(t, s.PutAgent(t.Context(), a), orchestrator.ErrStale)
+	got, err = s.Agent(t.Context(), s.tenant, "seller")
+	must(t, err)
+	if got.URL != a.URL {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func keysAndProfiles(t *testing.T, s *suite) {
+	k := orchestrator.APIKey{Tenant: s.tenant, Hash: "h", Name: "ci", Scopes: []string{"a", "b"}, CreatedAt: Start, ExpiresAt: Start.Add(time.Hour)}
+	must(t, s.PutKey(t.Context(), k))
+	got, err := s.Key(t.Context(), s.tenant, "h")
+	must(t, err)
+	if got.Name != "ci" || len(got.Scopes) != 2 || !got.ExpiresAt.Equal(k.ExpiresAt) || got.Tenant != s.tenant {
+		t.Errorf("got %+v", got)
+	}
+	p := orchestrator.Profile{URL: "https://a.example/mcp", PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported, ReplayTTL: time.Hour, DiscoveredAt: Start}
+	must(t, s.PutProfile(t.Context(), s.tenant, "seller", p))
+	back, err := s.Profile(t.Context(), s.tenant, "seller")
+	must(t, err)
+	if back.PollTool != p.PollTool || back.ReplayTTL != p.ReplayTTL || !back.DiscoveredAt.Equal(Start) {
+		t.Errorf("got %+v", back)
+	}
+}
+
+func quarantineKeepsOne(t *testing.T, s *suite) {
+	q := orchestrator.Quarantined{Tenant: s.tenant, AgentID: "seller", OperationID: "op_1", At: Start, Reason: "why", Digest: "abc"}
+	must(t, s.Quarantine(t.Context(), q))
+	q.At = q.At.Add(time.Minute)
+	must(t, s.Quarantine(t.Context(), q)) // the same again
+	q.Digest = "def"
+	must(t, s.Quarantine(t.Context(), q))
+	found, err := s.Quarantined(t.Context(), s.tenant, "2026-11-23")
+	must(t, err)
+	if len(found) != 2 || found[0].Reason != "why" {
+		t.Errorf("got %+v", found)
+	}
+	none, err := s.Quarantined(t.Context(), s.tenant, "2026-11-24")
+	must(t, err)
+	if len(none) != 0 {
+		t.Errorf("got %+v", none)
+	}
+}
