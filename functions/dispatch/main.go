@@ -1,0 +1,36 @@
+// Command dispatch is the Lambda function that the state machine calls an agent with.
+package main
+
+import (
+	"context"
+	"log"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"adcp-orchestrator/pkg/agent"
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/safehttp"
+	"adcp-orchestrator/pkg/secrets"
+	"adcp-orchestrator/pkg/telemetry"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("TABLE_NAME", "WEBHOOK_SECRET_ID")
+	if err != nil {
+		log.Fatal(err)
+	}
+	secret := secrets.New(config.SecretsManager(), time.Now)
+	dispatch := orchestrator.Dispatch{
+		Store:  dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
+		Agents: agent.New(agent.Options{Secrets: secret, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
+		Roots:  func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
+		Deps:   orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
+	}
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) { return dispatch.Run(ctx, r.Tenant, r.ID) })
+}

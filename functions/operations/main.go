@@ -1,0 +1,25 @@
+// Command operations is the Lambda function behind GET /v1/operations/{id}.
+package main
+
+import (
+	"log"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/telemetry"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("TABLE_NAME", "PUBLIC_BASE_URL")
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now)
+	lambda.Start(httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.Show(store, env["PUBLIC_BASE_URL"])))
+}

@@ -1,0 +1,37 @@
+// Command poll is the Lambda function that the state machine asks an agent with how a task stands.
+package main
+
+import (
+	"context"
+	"log"
+	"math/rand/v2"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/google/uuid"
+
+	"adcp-orchestrator/pkg/agent"
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/safehttp"
+	"adcp-orchestrator/pkg/secrets"
+	"adcp-orchestrator/pkg/telemetry"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("TABLE_NAME")
+	if err != nil {
+		log.Fatal(err)
+	}
+	poll := orchestrator.Poll{
+		Store: dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
+		Agents: agent.New(agent.Options{Secrets: secrets.New(config.SecretsManager(), time.Now),
+			HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
+		NewKey: uuid.NewString,
+		Deps:   orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
+	}
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) { return poll.Run(ctx, r.Tenant, r.ID) })
+}

@@ -1,0 +1,30 @@
+// Command reconcile is the Lambda function that looks, each minute, for operations that nothing moves any more.
+package main
+
+import (
+	"context"
+	"log"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/telemetry"
+	"adcp-orchestrator/pkg/workflow"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN")
+	if err != nil {
+		log.Fatal(err)
+	}
+	reconcile := orchestrator.Reconcile{
+		Store:    dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
+		Workflow: workflow.Workflow{API: config.StepFunctions(), Machine: env["STATE_MACHINE_ARN"]},
+		Deps:     orchestrator.Deps{Now: time.Now},
+	}
+	lambda.Start(func(ctx context.Context) (orchestrator.Swept, error) { return reconcile.Run(ctx) })
+}

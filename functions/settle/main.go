@@ -1,0 +1,27 @@
+// Command settle is the Lambda function that the state machine ends an operation with.
+package main
+
+import (
+	"context"
+	"log"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/telemetry"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("TABLE_NAME")
+	if err != nil {
+		log.Fatal(err)
+	}
+	settle := orchestrator.Settle{Store: dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now), Deps: orchestrator.Deps{Now: time.Now}}
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (orchestrator.Settled, error) {
+		return settle.Run(ctx, r.Tenant, r.ID)
+	})
+}

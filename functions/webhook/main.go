@@ -1,0 +1,39 @@
+// Command webhook is the Lambda function behind POST /v1/webhooks/{route}: the one route that is open to strangers.
+package main
+
+import (
+	"context"
+	"log"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/secrets"
+	"adcp-orchestrator/pkg/telemetry"
+	"adcp-orchestrator/pkg/webhook"
+	"adcp-orchestrator/pkg/workflow"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("TABLE_NAME", "WEBHOOK_SECRET_ID")
+	if err != nil {
+		log.Fatal(err)
+	}
+	store := dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now)
+	secret := secrets.New(config.SecretsManager(), time.Now)
+	lambda.Start(httpapi.Webhook(webhook.Receiver{
+		Registrations: store,
+		Apply: orchestrator.Receive{Store: store, Workflow: workflow.Workflow{API: config.StepFunctions()},
+			Deps: orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}},
+		Roots: func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
+		Now:   time.Now,
+		Count: telemetry.Counter{Out: os.Stdout, Now: time.Now, Metric: "WebhookDeliveries", Dimension: "Outcome"}.Add,
+	}))
+}

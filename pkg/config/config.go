@@ -1,0 +1,77 @@
+// Package config reads the environment of a function: once, at its start, in main.
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
+)
+
+// Require returns the values of the named variables, or an error that names all that are missing.
+func Require(names ...string) (map[string]string, error) {
+	values := map[string]string{}
+	var missing []string
+	for _, n := range names {
+		if values[n] = os.Getenv(n); values[n] == "" {
+			missing = append(missing, n)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("missing in the environment: %s", strings.Join(missing, ", "))
+	}
+	return values, nil
+}
+
+// Loopback reports whether agents on this machine may be called: on the local stack only.
+func Loopback() bool { return os.Getenv("ALLOW_LOOPBACK") == "1" }
+
+// AWS returns the SDK's configuration from what Lambda puts into the environment. The SDK's own loader reads files and drags in single sign-on; a
+// function needs neither, and starts the faster.
+func AWS() aws.Config {
+	c := aws.Config{Region: os.Getenv("AWS_REGION"), RetryMode: aws.RetryModeStandard,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			k := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+				SessionToken: os.Getenv("AWS_SESSION_TOKEN"), Source: "environment"}
+			if !k.HasKeys() {
+				return k, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")
+			}
+			return k, nil
+		})}
+	c.BaseEndpoint = endpoint("AWS_ENDPOINT_URL")
+	return c
+}
+
+// DynamoDB returns a client for the environment.
+func DynamoDB() *dynamodb.Client {
+	return dynamodb.NewFromConfig(AWS(), func(o *dynamodb.Options) { override(&o.BaseEndpoint, "AWS_ENDPOINT_URL_DYNAMODB") })
+}
+
+// StepFunctions returns a client for the environment.
+func StepFunctions() *sfn.Client {
+	return sfn.NewFromConfig(AWS(), func(o *sfn.Options) { override(&o.BaseEndpoint, "AWS_ENDPOINT_URL_SFN") })
+}
+
+// SecretsManager returns a client for the environment.
+func SecretsManager() *secretsmanager.Client {
+	return secretsmanager.NewFromConfig(AWS(), func(o *secretsmanager.Options) { override(&o.BaseEndpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER") })
+}
+
+func endpoint(name string) *string {
+	if v := os.Getenv(name); v != "" {
+		return &v
+	}
+	return nil
+}
+
+func override(base **string, name string) {
+	if e := endpoint(name); e != nil {
+		*base = e
+	}
+}

@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// errUnauthorized is the one text that API Gateway turns into a 401.
+var errUnauthorized = errors.New("Unauthorized") //nolint:staticcheck // the gateway compares it
+
+// Authorize is the Lambda authorizer: the key of Authorization: Bearer to a policy for the whole stage, with tenant and scopes for the functions. The
+// policy covers the stage because the gateway caches it for the key; scopes are checked by the functions.
+func Authorize(keys orchestrator.KeyStore, now func() time.Time) func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+		var none events.APIGatewayCustomAuthorizerResponse
+		p, err := orchestrator.Authorize(ctx, keys, bearer(e), now())
+		if errors.Is(err, orchestrator.ErrUnauthorized) {
+			return none, errUnauthorized
+		}
+		if err != nil {
+			slog.ErrorContext(ctx, "authorizer", "error", err)
+			return none, errors.New("the key could not be checked")
+		}
+		return events.APIGatewayCustomAuthorizerResponse{
+			PrincipalID: p.Tenant + "/" + p.KeyID,
+			PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{Version: "2012-10-17", Statement: []events.IAMPolicyStatement{
+				{Action: []string{"execute-api:Invoke"}, Effect: "Allow", Resource: []string{stageOf(e.MethodArn)}}}},
+			Context: map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "scopes": strings.Join(p.Scopes, " ")},
+		}, nil
+	}
+}
+
+func bearer(e events.APIGatewayCustomAuthorizerRequestTypeRequest) string {
+	for name, v := range e.Headers {
+		if strings.EqualFold(name, "Authorization") {
+			if scheme, key, ok := strings.Cut(strings.TrimSpace(v), " "); ok && strings.EqualFold(scheme, "Bearer") {
+				return strings.TrimSpace(key)
+			}
+		}
+	}
+	return ""
+}
+
+// stageOf widens arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path> to the whole stage.
+func stageOf(methodArn string) string {
+	parts := strings.SplitN(methodArn, "/", 3)
+	if len(parts) < 2 {
+		return methodArn
+	}
+	return parts[0] + "/" + parts[1] + "/*"
+}

@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// maxSubmission is the largest body that is taken in: what can be stored and sent on.
+const maxSubmission = 1 << 20
+
+var idempotencyKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
+
+// Submit handles POST /v1/operations: 202 with the operation, the same for each repetition.
+func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Order) (operation.Operation, orchestrator.Match, error), base string) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		if len(r.Body) > maxSubmission {
+			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, "a submission holds at most 1 MiB")
+		}
+		var wrong []orchestrator.FieldError
+		key := r.Header.Get("Idempotency-Key")
+		if !idempotencyKey.MatchString(key) {
+			wrong = append(wrong, orchestrator.FieldError{Field: "Idempotency-Key", Rule: "a header of 1 to 255 visible ASCII characters",
+				Remedy: "send a UUID of your own, and the same again when you repeat the request"})
+		}
+		order, err := orchestrator.ParseOrder(r.Body)
+		if invalid, ok := err.(*orchestrator.InvalidError); ok {
+			return Response{}, &orchestrator.InvalidError{Fields: append(wrong, invalid.Fields...)}
+		}
+		if len(wrong) > 0 {
+			return Response{}, &orchestrator.InvalidError{Fields: wrong}
+		}
+		op, match, err := run(ctx, r.Principal.Tenant, key, order)
+		if err != nil {
+			return Response{}, err
+		}
+		v := View(op, base)
+		header := map[string]string{"Location": v.URL}
+		if match != orchestrator.MatchNew {
+			header["Idempotency-Replayed"] = string(match)
+		}
+		return Response{Status: http.StatusAccepted, Header: header, Body: v}, nil
+	}
+}
+
+// Show handles GET /v1/operations/{id}.
+func Show(s orchestrator.RecordReader, base string) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		record, err := s.Load(ctx, r.Principal.Tenant, r.Path["id"])
+		if err != nil {
+			return Response{}, err
+		}
+		return Response{Status: http.StatusOK, Body: ViewRecord(record, base)}, nil
+	}
+}
+
+// PutAgent handles PUT /v1/agents/{id}.
+func PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (orchestrator.Agent, error)) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		a, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
+		if err != nil {
+			return Response{}, err
+		}
+		status := http.StatusOK
+		if a.Version == 1 {
+			status = http.StatusCreated
+		}
+		return Response{Status: status, Body: a}, nil
+	}
+}
+
+// ShowAgent handles GET /v1/agents/{id}.
+func ShowAgent(s interface {
+	Agent(ctx context.Context, tenant, id string) (orchestrator.Agent, error)
+}) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		a, err := s.Agent(ctx, r.Principal.Tenant, r.Path["id"])
+		if err != nil {
+			return Response{}, err
+		}
+		return Response{Status: http.StatusOK, Body: a}, nil
+	}
+}

@@ -1,0 +1,45 @@
+// Package telemetry writes what operators read: structured logs, and metrics in CloudWatch's embedded format. Nothing secret goes in here: no tokens, no
+// keys, no bodies (contract L12).
+package telemetry
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+)
+
+// Setup makes JSON logs on standard error the default, at the level of LOG_LEVEL (debug, info, warn, error).
+func Setup() {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(os.Getenv("LOG_LEVEL"))) // info, if it says nothing of use
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+}
+
+// Namespace is the metrics' name space in CloudWatch.
+const Namespace = "AdcpOrchestrator"
+
+// Counter counts events of one kind by a dimension.
+type Counter struct {
+	Out       io.Writer
+	Now       func() time.Time
+	Metric    string
+	Dimension string
+}
+
+// Add counts one event.
+func (c Counter) Add(value string) {
+	line, err := json.Marshal(map[string]any{
+		"_aws": map[string]any{
+			"Timestamp": c.Now().UnixMilli(),
+			"CloudWatchMetrics": []any{map[string]any{"Namespace": Namespace, "Dimensions": [][]string{{c.Dimension}},
+				"Metrics": []any{map[string]string{"Name": c.Metric, "Unit": "Count"}}}},
+		},
+		c.Dimension: value,
+		c.Metric:    1,
+	})
+	if err == nil {
+		_, _ = c.Out.Write(append(line, '\n'))
+	}
+}
