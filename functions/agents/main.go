@@ -14,6 +14,7 @@ import (
 	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/safehttp"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -24,7 +25,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now)
-	register := orchestrator.Register{Store: store, Now: time.Now, AllowLoopback: config.Loopback()}
+	register := orchestrator.Register{Store: store, Now: time.Now, CheckURL: func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }}
 	put := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(register.Run))
 	get := httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(store))
 	lambda.Start(func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {

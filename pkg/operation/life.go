@@ -48,6 +48,20 @@ func (op *Operation) EndDial(now time.Time, outcome adcp.Outcome, retryAfter tim
 	return op.event(Unheard, Direct, op.State, now, detail)
 }
 
+// MissDial records that the agent could not be called: no attempt was made that may have been carried out. ok is false if the operation does not wait
+// to be called, or if an earlier attempt's outcome is not stored yet.
+func (op *Operation) MissDial(now time.Time, outcome adcp.Outcome, retryAfter time.Duration, detail string) (e Event, ok bool) {
+	if op.State != Requested && op.State != CallingAdCP || op.Dial.InFlight {
+		return Event{}, false
+	}
+	from := op.State
+	op.State = CallingAdCP
+	op.Dial.Attempts++
+	e = op.EndDial(now, outcome, retryAfter, detail)
+	e.From = from
+	return e, true
+}
+
 // MissPoll records a poll that told nothing. The state stays: a poll's failure is never the operation's (contract A28).
 func (op *Operation) MissPoll(now time.Time, retryAfter time.Duration, reason Reason, detail string) Event {
 	op.Attempts.Polls++

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -45,6 +46,11 @@ type Profile struct {
 	ReplayTTL time.Duration `json:"replay_ttl"`
 	// DiscoveredAt is when it was asked.
 	DiscoveredAt time.Time `json:"discovered_at"`
+}
+
+// offers reports whether the agent has a task's tool. One whose tools are not known is given the benefit of the doubt.
+func (p Profile) offers(t adcp.Task) bool {
+	return len(p.Tasks) == 0 || slices.Contains(p.Tasks, string(t))
 }
 
 // Idempotency tells whether an agent deduplicates by idempotency key.

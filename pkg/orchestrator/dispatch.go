@@ -39,8 +39,14 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	agent := agentOf(op)
 	profile, err := discover(ctx, d.Store, d.Agents, agent, d.Deps.Now())
 	means := meansOf(profile)
-	if err != nil { // not reached: nothing has been sent
-		return d.unreached(ctx, op, means, err)
+	var ce *adcp.CallError
+	switch {
+	case errors.As(err, &ce): // not reached: nothing has been sent
+		return d.unreached(ctx, op, means, ce, sayOutcome(ce))
+	case err != nil:
+		return operation.Step{}, err
+	case !profile.offers(op.Type):
+		return d.unreached(ctx, op, means, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("no such tool")}, "the agent does not offer "+string(op.Type))
 	}
 	request, err := d.sealed(ctx, op)
 	if err != nil {
@@ -101,7 +107,7 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m o
 				ce = &adcp.CallError{Outcome: adcp.Ambiguous, Cause: callErr}
 			}
 			slog.WarnContext(ctx, "no answer from the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
-			e = op.EndDial(now, ce.Outcome, ce.RetryAfter, sayOutcome(ce))
+			e = op.EndDial(now, refusal(ce), ce.RetryAfter, sayOutcome(ce))
 		case !readable:
 			e = op.EndDial(now, adcp.Ambiguous, 0, "the agent's answer could not be read")
 		case answer.Err != nil && !op.State.Terminal() && op.State == operation.CallingAdCP && !settles(answer.Err, op.Dial.Unclear):
@@ -139,32 +145,29 @@ func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m oper
 	return step, err
 }
 
-// unreached records that the agent could not even be asked what it offers. Nothing has been sent.
-func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m operation.Means, cause error) (operation.Step, error) {
+// unreached records that the agent could not be asked, or does not offer what is asked for. Nothing has been sent.
+func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m operation.Means, ce *adcp.CallError, detail string) (operation.Step, error) {
+	slog.WarnContext(ctx, "agent not called", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
 	var step operation.Step
 	_, err := persist(ctx, d.Store, op.Tenant, op.ID, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
-		if op.State != operation.Requested && op.State != operation.CallingAdCP || op.Dial.InFlight {
-			planned := op
-			step = planned.Plan(now, d.Deps.Jitter(), m)
+		e, ok := op.MissDial(now, refusal(ce), ce.RetryAfter, detail)
+		planned := op
+		step = planned.Plan(now, d.Deps.Jitter(), m)
+		if !ok {
 			return attentionOnly(op, planned, now, &step), nil
 		}
-		var ce *adcp.CallError
-		if !errors.As(cause, &ce) {
-			return nil, cause
-		}
-		slog.WarnContext(ctx, "agent not reached", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
-		begun, ok := op.BeginDial(now, m)
-		if !ok {
-			return nil, cause
-		}
-		e := op.EndDial(now, adcp.Unsent, ce.RetryAfter, sayOutcome(ce))
-		op.Version, e.Seq = begun.Seq, begun.Seq // one write, one version
-		e.From = begun.From
-		step = op.Plan(now, d.Deps.Jitter(), m)
-		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+		return &operation.Change{Op: planned, Events: []operation.Event{e}}, nil
 	})
 	return step, err
+}
+
+// refusal is how far a call went. That an agent's HTTP layer refuses us is one matter, wherever in the handshake it does.
+func refusal(ce *adcp.CallError) adcp.Outcome {
+	if ce.Outcome == adcp.Unsent && ce.Status >= 400 && ce.Status < 500 {
+		return adcp.Refused
+	}
+	return ce.Outcome
 }
 
 func (d Dispatch) sealed(ctx context.Context, op operation.Operation) (json.RawMessage, error) {

@@ -117,7 +117,7 @@ func (p Poll) missed(ctx context.Context, op operation.Operation, m operation.Me
 	}
 	slog.WarnContext(ctx, "poll without answer", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
 	reason := operation.AgentUnreached
-	if ce.Outcome == adcp.Refused {
+	if refusal(ce) == adcp.Refused {
 		reason = operation.AgentRefuses
 	}
 	return p.miss(ctx, op, m, ce.RetryAfter, reason, sayOutcome(ce))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -27,8 +26,8 @@ type AgentStore interface {
 type Register struct {
 	Store AgentStore
 	Now   func() time.Time
-	// AllowLoopback admits http://127.0.0.1 for the local stack.
-	AllowLoopback bool
+	// CheckURL says what the guarded client would refuse to dial, before anything is dialled (contract L1).
+	CheckURL func(url string) error
 }
 
 // Run checks and stores an entry: the first with that id, or in place of the one that is there. Operations that run keep the entry that they
@@ -90,7 +89,9 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if in.WebhookMode == "" {
 		in.WebhookMode = operation.WebhookHMAC
 	}
-	r.checkURL(&c, in.URL)
+	if err := r.CheckURL(in.URL); err != nil {
+		c.add("url", err.Error(), "send the agent's public endpoint, for example https://sales.example.com/mcp")
+	}
 	if in.Transport != MCP {
 		c.add("transport", `has to be "mcp"`, "leave it out")
 	}
@@ -108,18 +109,6 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 // credentialRef keeps a tenant to its own secrets (contract L6).
 func credentialRef(tenant string) *regexp.Regexp {
 	return regexp.MustCompile(`^adcp/` + regexp.QuoteMeta(tenant) + `/[A-Za-z0-9_+=.@-]{1,128}$`)
-}
-
-func (r Register) checkURL(c *checks, s string) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || s == "" || u.Host == "":
-		c.add("url", "an absolute URL", "send the agent's endpoint, for example https://sales.example.com/mcp")
-	case u.User != nil || u.Fragment != "":
-		c.add("url", "has neither user information nor a fragment", "put the credential into Secrets Manager and name it in credential_ref")
-	case u.Scheme != "https" && !(r.AllowLoopback && u.Scheme == "http"):
-		c.add("url", "has to be https", "ask the agent's operator for its https address")
-	}
 }
 
 func checkPoll(c *checks, p operation.PollPolicy) {

@@ -19,6 +19,9 @@ import (
 // Start is the time that the suite begins at. Stores are opened with a clock that stands there, unless a test moves it.
 var Start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
+// TenantPrefix begins the name of every tenant that the suite writes for.
+const TenantPrefix = "suite-"
+
 // Open makes a store whose clock is now. Stores may share a table: the suite keeps its tests apart by tenant.
 type Open func(t *testing.T, now func() time.Time) orchestrator.Store
 
@@ -46,7 +49,7 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &suite{tenant: fmt.Sprintf("t%x", tenants.Add(1))}
+			s := &suite{tenant: fmt.Sprintf("%s%x", TenantPrefix, tenants.Add(1))}
 			s.at.Store(Start.UnixNano())
 			s.Store = open(t, func() time.Time { return time.Unix(0, s.at.Load()).UTC() })
 			test(t, s)

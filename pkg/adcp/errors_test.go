@@ -1,0 +1,85 @@
+package adcp
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDecodeError(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		raw  string
+		want *Error
+	}{
+		"whole": {`{"code":"RATE_LIMITED","message":"m","recovery":"transient","retry_after":4.2,"field":"f","suggestion":"s","details":{"a":1}}`,
+			&Error{Code: "RATE_LIMITED", Message: "m", Recovery: Transient, RetryAfter: 5 * time.Second, Field: "f", Suggestion: "s", Details: json.RawMessage(`{"a":1}`)}},
+		"recovery from the code":         {`{"code":"BUDGET_TOO_LOW"}`, &Error{Code: "BUDGET_TOO_LOW", Recovery: Correctable}},
+		"null recovery":                  {`{"code":"RATE_LIMITED","recovery":null}`, &Error{Code: "RATE_LIMITED", Recovery: Transient}},
+		"what the agent says wins":       {`{"code":"RATE_LIMITED","recovery":"terminal"}`, &Error{Code: "RATE_LIMITED", Recovery: Terminal}},
+		"unknown recovery":               {`{"code":"RATE_LIMITED","recovery":"deferred"}`, &Error{Code: "RATE_LIMITED", Recovery: Terminal}},
+		"recovery of another type":       {`{"code":"RATE_LIMITED","recovery":1}`, &Error{Code: "RATE_LIMITED", Recovery: Terminal}},
+		"unknown code":                   {`{"code":"X_ACME_ODD"}`, &Error{Code: "X_ACME_ODD", Recovery: Terminal}},
+		"members of the wrong type":      {`{"code":"CONFLICT","message":1,"field":[],"details":"d","issues":{},"retry_after":"5"}`, &Error{Code: "CONFLICT", Recovery: Transient}},
+		"a number no float can hold":     {`{"code":"CONFLICT","retry_after":1e999}`, &Error{Code: "CONFLICT", Recovery: Transient}},
+		"issues":                         {`{"code":"VALIDATION_ERROR","issues":[ {"pointer":"/a"} ]}`, &Error{Code: "VALIDATION_ERROR", Recovery: Correctable, Issues: json.RawMessage(`[{"pointer":"/a"}]`)}},
+		"64 characters":                  {`{"code":"` + strings.Repeat("é", 64) + `"}`, &Error{Code: strings.Repeat("é", 64), Recovery: Terminal}},
+		"65 characters":                  {`{"code":"` + strings.Repeat("A", 65) + `"}`, nil},
+		"no code":                        {`{"message":"m"}`, nil},
+		"empty code":                     {`{"code":""}`, nil},
+		"numeric code":                   {`{"code":1}`, nil},
+		"names are exact":                {`{"Code":"CONFLICT"}`, nil},
+		"an array":                       {`["CONFLICT"]`, nil},
+		"null":                           {`null`, nil},
+		"nothing":                        {``, nil},
+		"4096 bytes, spaces not counted": {`{"code":"CONFLICT",        "message":"` + strings.Repeat("m", 4096-32) + `"}`, &Error{Code: "CONFLICT", Recovery: Transient, Message: strings.Repeat("m", 4096-32)}},
+		"4097 bytes":                     {`{"code":"CONFLICT","message":"` + strings.Repeat("m", 4097-32) + `"}`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, ok := DecodeError(json.RawMessage(c.raw))
+			if ok != (c.want != nil) {
+				t.Fatalf("ok = %v", ok)
+			}
+			if c.want == nil {
+				return
+			}
+			g, _ := json.Marshal(got)
+			w, _ := json.Marshal(*c.want)
+			if string(g) != string(w) || got.RetryAfter != c.want.RetryAfter {
+				t.Errorf("got  %s %v\nwant %s %v", g, got.RetryAfter, w, c.want.RetryAfter)
+			}
+		})
+	}
+}
+
+func TestClampRetryAfter(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[float64]time.Duration{
+		0: time.Second, 0.2: time.Second, 1: time.Second, 1.01: 2 * time.Second, 3599.5: time.Hour, 3600: time.Hour, 86400: time.Hour, 1e300: time.Hour,
+		-1: 0, math.Inf(1): 0, math.Inf(-1): 0, math.NaN(): 0,
+	} {
+		if got := ClampRetryAfter(in); got != want {
+			t.Errorf("ClampRetryAfter(%v) = %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestRecoveryOf(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]Recovery{
+		"IDEMPOTENCY_IN_FLIGHT": Transient, "CAMPAIGN_SUSPENDED": Transient, "AUTH_INVALID": Terminal, "CREDENTIAL_IN_ARGS": Terminal,
+		"IDEMPOTENCY_CONFLICT": Correctable, "REFERENCE_NOT_FOUND": Correctable, "ACCOUNT_MOVED": Correctable, "VAST_PARSE_FAILED": Correctable,
+	} {
+		if got, known := RecoveryOf(code); got != want || !known {
+			t.Errorf("RecoveryOf(%s) = %s, %v", code, got, known)
+		}
+	}
+	for _, code := range []string{"", "rate_limited", "X_ACME_ODD"} {
+		if got, known := RecoveryOf(code); got != Terminal || known {
+			t.Errorf("RecoveryOf(%q) = %s, %v: an unknown code is terminal", code, got, known)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package adcp
+
+import (
+	"encoding/json"
+	"testing"
+
+	"adcp-orchestrator/pkg/adcptest"
+)
+
+// TestVectorMCPResponseExtraction runs the vectors of contract B4.
+func TestVectorMCPResponseExtraction(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Vectors []struct {
+			ID           string          `json:"id"`
+			Response     json.RawMessage `json:"response"`
+			ExpectedData json.RawMessage `json:"expected_data"`
+		} `json:"vectors"`
+	}
+	if err := json.Unmarshal(adcptest.Vector(t, "mcp-response-extraction.json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range file.Vectors {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			r, err := ReadToolResult(v.Response)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := r.Response().Payload
+			if string(v.ExpectedData) == "null" {
+				if got != nil {
+					t.Fatalf("payload = %s, want none", got)
+				}
+				return
+			}
+			equalJSON(t, got, v.ExpectedData)
+		})
+	}
+}
+
+// TestVectorTransportErrorMapping runs the vectors of contract D2 to D8.
+func TestVectorTransportErrorMapping(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Vectors []struct {
+			ID        string          `json:"id"`
+			Transport string          `json:"transport"`
+			Response  json.RawMessage `json:"response"`
+			Expected  *struct {
+				Code       string          `json:"code"`
+				Message    string          `json:"message"`
+				Recovery   Recovery        `json:"recovery"`
+				RetryAfter *float64        `json:"retry_after"`
+				Field      string          `json:"field"`
+				Suggestion string          `json:"suggestion"`
+				Details    json.RawMessage `json:"details"`
+			} `json:"expected_error"`
+			Action string `json:"expected_action"`
+		} `json:"vectors"`
+	}
+	if err := json.Unmarshal(adcptest.Vector(t, "transport-error-mapping.json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	actions := map[Recovery]string{Transient: "retry", Correctable: "surface_to_caller", Terminal: "escalate_to_human"}
+	for _, v := range file.Vectors {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			if v.Transport != "mcp" {
+				t.Skipf("agents are called over MCP only, not %s", v.Transport)
+			}
+			got := mcpFailure(t, v.Response)
+			if v.Expected == nil {
+				if got != nil || v.Action != "generic_error" {
+					t.Fatalf("error = %+v for action %s, want none", got, v.Action)
+				}
+				return
+			}
+			if got == nil {
+				t.Fatal("no error found")
+			}
+			want := v.Expected
+			if got.Code != want.Code || got.Message != want.Message || got.Field != want.Field || got.Suggestion != want.Suggestion {
+				t.Errorf("error = %+v, want %+v", *got, *want)
+			}
+			if a := actions[got.Recovery]; a != v.Action {
+				t.Errorf("recovery %s means %s, want %s", got.Recovery, a, v.Action)
+			}
+			if want.RetryAfter != nil && got.RetryAfter != ClampRetryAfter(*want.RetryAfter) || want.RetryAfter == nil && got.RetryAfter != 0 {
+				t.Errorf("retry after %v, want %v clamped", got.RetryAfter, want.RetryAfter)
+			}
+			if want.Details != nil {
+				equalJSON(t, got.Details, want.Details)
+			}
+		})
+	}
+}
+
+// mcpFailure finds the failure in a JSON-RPC answer or in a tool's result: the vectors hold both.
+func mcpFailure(t *testing.T, response json.RawMessage) *Error {
+	t.Helper()
+	if rpc := object(object(response)["error"]); rpc != nil {
+		if e, ok := ReadRPCError(rpc["data"]); ok {
+			return &e
+		}
+		return nil
+	}
+	r, err := ReadToolResult(response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Response().Err
+}
+
+func equalJSON(t *testing.T, got, want json.RawMessage) {
+	t.Helper()
+	var g, w any
+	if err := json.Unmarshal(got, &g); err != nil {
+		t.Fatalf("%q: %v", got, err)
+	}
+	if err := json.Unmarshal(want, &w); err != nil {
+		t.Fatal(err)
+	}
+	gb, _ := json.Marshal(g)
+	wb, _ := json.Marshal(w)
+	if string(gb) != string(wb) {
+		t.Errorf("got  %s\nwant %s", gb, wb)
+	}
+}

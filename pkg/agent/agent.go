@@ -1,0 +1,119 @@
+// Package agent calls sales agents over MCP's streamable HTTP transport: it is the orchestrator's Caller.
+//
+// The official SDK speaks the transport: sessions, plain and streamed answers. What is sent and how it went is decided here, because a call may be a
+// purchase: the frozen arguments leave as they are stored, a call is sent once, and whatever goes wrong is told apart into what never left, what was
+// refused, and what may have been carried out.
+package agent
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/safehttp"
+)
+
+// The most that is read of an answer: of a tool's, and of a page of the tool list, which is megabytes long with some agents.
+const (
+	maxAnswer = 5 << 20
+	maxList   = 16 << 20
+)
+
+// Secrets reads a credential by the name that an agent's entry gives.
+type Secrets interface {
+	Secret(ctx context.Context, name string) (string, error)
+}
+
+// Options are what a Client is made of.
+type Options struct {
+	Secrets Secrets
+	// HTTP is the guard on addresses. Its body limit is set by New.
+	HTTP safehttp.Options
+	// Now is the clock, time.Now by default.
+	Now func() time.Time
+}
+
+// Client calls agents. It keeps connections, not sessions: every call opens its own and ends it.
+type Client struct {
+	secrets   Secrets
+	transport http.RoundTripper
+	now       func() time.Time
+}
+
+var _ orchestrator.Caller = (*Client)(nil)
+
+// New returns a Client.
+func New(o Options) *Client {
+	o.HTTP.MaxBodyBytes = maxList
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Client{secrets: o.Secrets, transport: safehttp.New(o.HTTP).Transport, now: o.Now}
+}
+
+// Call sends one tool call whose arguments, a JSON object, go out byte for byte, once. It returns a *adcp.CallError when there is no AdCP answer: an
+// answer that says nothing in AdCP's terms is Ambiguous, because a tool that ran into an error may have done its work before.
+//
+// The context bounds the whole call. When it ends, the agent isn't told to cancel: what it has begun, it shall finish and report.
+func (c *Client) Call(ctx context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+	if !json.Valid(arguments) || !bytes.HasPrefix(bytes.TrimSpace(arguments), []byte("{")) {
+		return adcp.Response{}, unsent(errors.New("the arguments are not a JSON object"))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends a stream that the agent keeps open after its answer
+	s, err := c.open(ctx, a)
+	if err != nil {
+		return classify(err)
+	}
+	defer s.close()
+	r, err := s.callTool(ctx, tool, arguments)
+	if err != nil {
+		return classify(err)
+	}
+	resp := r.Response()
+	if resp.Err == nil && resp.Payload == nil {
+		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Ambiguous, Status: http.StatusOK, Cause: silence(r)}
+	}
+	return resp, nil
+}
+
+// open starts a session with an agent. A failure of the handshake comes before the call: nothing was asked for.
+func (c *Client) open(ctx context.Context, a orchestrator.Agent) (*session, error) {
+	if a.Transport != orchestrator.MCP {
+		return nil, unsent(fmt.Errorf("transport %q is not spoken, use %q", a.Transport, orchestrator.MCP))
+	}
+	w := &wire{base: c.transport, call: ctx, now: c.now}
+	if a.CredentialRef != "" {
+		token, err := c.secrets.Secret(ctx, a.CredentialRef)
+		if err != nil {
+			return nil, unsent(fmt.Errorf("credential %q: %w", a.CredentialRef, err))
+		}
+		if w.token = strings.TrimSpace(token); w.token == "" {
+			return nil, unsent(fmt.Errorf("credential %q is empty", a.CredentialRef))
+		}
+	}
+	return connect(ctx, a.URL, w)
+}
+
+func unsent(cause error) *adcp.CallError {
+	return &adcp.CallError{Outcome: adcp.Unsent, Cause: cause}
+}
+
+// silence describes a result that held no AdCP answer.
+func silence(r adcp.ToolResult) error {
+	said := "nothing"
+	if len(r.Texts) > 0 {
+		said = clean(r.Texts[0])
+	}
+	if r.IsError {
+		return fmt.Errorf("the tool failed without an AdCP error, it said: %s", said)
+	}
+	return fmt.Errorf("the answer holds no AdCP object, it said: %s", said)
+}

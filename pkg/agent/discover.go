@@ -1,0 +1,157 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// The tools that tell a task's status and that list tasks, the present names first (contract B38).
+var (
+	pollTools = []string{"get_task_status", "tasks_get", "tasks/get"}
+	listTools = []string{"list_tasks", "tasks_list", "tasks/list"}
+)
+
+const capabilitiesTool = "get_adcp_capabilities"
+
+// knownTasks are the AdCP tasks that a profile names when an agent offers them.
+var knownTasks = []string{
+	"acquire_rights", "activate_signal", "build_creative", "calibrate_content_standards", "check_governance", "create_media_buy", "creative_approval",
+	"get_account_financials", "get_adcp_capabilities", "get_brand_identity", "get_creative_delivery", "get_media_buy_delivery", "get_media_buys",
+	"get_plan_audit_logs", "get_products", "get_rights", "get_signals", "list_accounts", "list_creative_formats", "list_creatives", "log_event",
+	"preview_creative", "provide_performance_feedback", "report_plan_outcome", "report_usage", "sync_accounts", "sync_audiences", "sync_catalogs",
+	"sync_creatives", "sync_event_sources", "sync_governance", "sync_plans", "update_media_buy", "update_rights",
+}
+
+// The bounds of a tool list: an agent that pages for ever is not asked for ever.
+const (
+	maxPages = 100
+	maxTools = 10_000
+)
+
+// maxReplayTTL is the longest that an agent may declare (contract C17).
+const maxReplayTTL = 604_800
+
+// Discover reads an agent's tools and, if it offers them, its capabilities. It returns a *adcp.CallError when the agent can't be asked. An agent that
+// answers without saying what it does about idempotency is IdempotencyUnknown.
+func (c *Client) Discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p, err := c.discover(ctx, a)
+	if err == nil {
+		return p, nil
+	}
+	resp, err := classify(err)
+	if resp.Err != nil { // refused in AdCP's terms: AUTH_MISSING, RATE_LIMITED
+		err = &adcp.CallError{Outcome: adcp.Refused, RetryAfter: resp.Err.RetryAfter, Cause: fmt.Errorf("%s: %s", clean(resp.Err.Code), clean(resp.Err.Message))}
+	}
+	return orchestrator.Profile{}, err
+}
+
+func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
+	s, err := c.open(ctx, a)
+	if err != nil {
+		return orchestrator.Profile{}, err
+	}
+	defer s.close()
+	tools, err := s.listTools(ctx)
+	if err != nil {
+		return orchestrator.Profile{}, err
+	}
+	p := orchestrator.Profile{URL: a.URL, PollTool: prefer(pollTools, tools), ListTool: prefer(listTools, tools),
+		Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}
+	for _, t := range knownTasks {
+		if slices.Contains(tools, t) {
+			p.Tasks = append(p.Tasks, t)
+		}
+	}
+	if slices.Contains(tools, capabilitiesTool) {
+		if p.Idempotency, p.ReplayTTL, err = s.idempotency(ctx); err != nil {
+			return orchestrator.Profile{}, err
+		}
+	}
+	p.DiscoveredAt = c.now().UTC()
+	return p, nil
+}
+
+// listTools reads the names of all the agent's tools. Their schemas are not read: they are often wrong, and sometimes most of ten megabytes.
+func (s *session) listTools(ctx context.Context) ([]string, error) {
+	var names []string
+	params := json.RawMessage(`{}`)
+	for range maxPages {
+		x := &exchange{limit: maxList, replayable: true}
+		result, err := s.request(ctx, "tools/list", params, x)
+		if err != nil {
+			return nil, err
+		}
+		var page struct {
+			Tools      []json.RawMessage `json:"tools"`
+			NextCursor json.RawMessage   `json:"nextCursor"`
+		}
+		if err := json.Unmarshal(result, &page); err != nil {
+			return nil, x.failed(fmt.Errorf("the agent's tool list can't be read: %w", err))
+		}
+		for _, raw := range page.Tools {
+			var tool struct {
+				Name string `json:"name"`
+			}
+			if json.Unmarshal(raw, &tool) == nil && tool.Name != "" {
+				names = append(names, tool.Name)
+			}
+		}
+		var cursor string
+		if json.Unmarshal(page.NextCursor, &cursor) != nil || cursor == "" {
+			return names, nil
+		}
+		if len(names) > maxTools {
+			return nil, x.failed(fmt.Errorf("the agent lists more than %d tools", maxTools))
+		}
+		if params, err = json.Marshal(map[string]string{"cursor": cursor}); err != nil {
+			return nil, err
+		}
+	}
+	return nil, s.wire.last.failed(fmt.Errorf("the agent's tool list has more than %d pages", maxPages))
+}
+
+// idempotency asks for the agent's capabilities and reads what they say of idempotency (contract B41, C4).
+func (s *session) idempotency(ctx context.Context) (orchestrator.Idempotency, time.Duration, error) {
+	r, err := s.callTool(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
+	if err != nil {
+		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil && f.status < 300 {
+			return orchestrator.IdempotencyUnknown, 0, nil // it answered: it just doesn't say
+		}
+		return orchestrator.IdempotencyUnknown, 0, err
+	}
+	var c struct {
+		AdCP struct {
+			Idempotency struct {
+				Supported        *bool   `json:"supported"`
+				ReplayTTLSeconds float64 `json:"replay_ttl_seconds"`
+			} `json:"idempotency"`
+		} `json:"adcp"`
+	}
+	if json.Unmarshal(r.Response().Payload, &c) != nil || c.AdCP.Idempotency.Supported == nil {
+		return orchestrator.IdempotencyUnknown, 0, nil
+	}
+	if !*c.AdCP.Idempotency.Supported {
+		return orchestrator.IdempotencyUnsupported, 0, nil
+	}
+	ttl := min(max(c.AdCP.Idempotency.ReplayTTLSeconds, 0), maxReplayTTL)
+	return orchestrator.IdempotencySupported, time.Duration(ttl) * time.Second, nil
+}
+
+// prefer returns the first of the names that the agent offers, "" if it offers none.
+func prefer(names, offered []string) string {
+	for _, n := range names {
+		if slices.Contains(offered, n) {
+			return n
+		}
+	}
+	return ""
+}

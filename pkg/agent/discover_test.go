@@ -1,0 +1,176 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// offers makes a seller's results out of its tool list and of what get_adcp_capabilities returns.
+func offers(capabilities string, tools ...string) func(string, json.RawMessage) string {
+	return func(method string, _ json.RawMessage) string {
+		if method == "tools/call" {
+			return capabilities
+		}
+		return `{"tools":[` + toolList(tools) + `]}`
+	}
+}
+
+func toolList(names []string) string {
+	items := make([]string, len(names))
+	for i, n := range names {
+		items[i] = fmt.Sprintf(`{"name":%q,"inputSchema":{"type":"object"}}`, n)
+	}
+	return strings.Join(items, ",")
+}
+
+func TestDiscover(t *testing.T) {
+	t.Parallel()
+	const yes = `{"structuredContent":{"adcp":{"major_versions":[3],"idempotency":{"supported":true,"replay_ttl_seconds":86400}}}}`
+	for name, c := range map[string]struct {
+		capabilities string
+		tools        []string
+		want         orchestrator.Profile
+	}{
+		"present names": {yes, []string{"create_media_buy", "tasks_get", "get_task_status", "list_tasks", "get_adcp_capabilities"}, orchestrator.Profile{
+			PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"},
+			Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 24 * time.Hour}},
+		"the npm seller's": {yes, []string{"tasks/get", "tasks_get", "get_products", "vendor_thing"}, orchestrator.Profile{
+			PollTool: "tasks_get", Tasks: []string{"get_products"}, Idempotency: orchestrator.IdempotencyUnknown}},
+		"the oldest names": {yes, []string{"tasks/get", "tasks/list"}, orchestrator.Profile{
+			PollTool: "tasks/get", ListTool: "tasks/list", Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}},
+		"webhook only": {yes, []string{"create_media_buy"}, orchestrator.Profile{Tasks: []string{"create_media_buy"}, Idempotency: orchestrator.IdempotencyUnknown}},
+		"no tools":     {yes, nil, orchestrator.Profile{Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}},
+		"not supported": {`{"content":[{"type":"text","text":"{\"adcp\":{\"idempotency\":{\"supported\":false}}}"}]}`, []string{"get_adcp_capabilities"},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnsupported}},
+		"says nothing": {`{"structuredContent":{"adcp":{"major_versions":[3]}}}`, []string{"get_adcp_capabilities"},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnknown}},
+		"fails": {`{"isError":true,"structuredContent":{"adcp_error":{"code":"AUTH_MISSING"}}}`, []string{"get_adcp_capabilities"},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnknown}},
+		"a TTL beyond all bounds": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":1e300}}}}`, []string{"get_adcp_capabilities"},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 7 * 24 * time.Hour}},
+		"a TTL below zero": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":-1}}}}`, []string{"get_adcp_capabilities"},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencySupported}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := (&seller{streamed: len(name)%2 == 0, sessions: len(name)%3 == 0, result: offers(c.capabilities, c.tools...)}).start(t)
+			c.want.URL, c.want.DiscoveredAt = s.url, noon
+			got, err := client(t).Discover(t.Context(), s.agent())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c.want) || got.Tasks == nil {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+			for _, m := range s.received(http.MethodPost, "tools/call") {
+				if got := arguments(t, m); got != `{"adcp_version":"3.1"}` {
+					t.Errorf("arguments = %s", got)
+				}
+			}
+		})
+	}
+}
+
+// A long tool list comes in pages, and what stands in its schemas is nobody's concern.
+func TestDiscoverPages(t *testing.T) {
+	t.Parallel()
+	s := (&seller{sessions: true, result: func(_ string, params json.RawMessage) string {
+		switch string(params) {
+		case `{}`:
+			return `{"tools":[{"name":"get_products","inputSchema":"any"},{"name":7},null,"x",{"inputSchema":[]}],"nextCursor":"p2"}`
+		case `{"cursor":"p2"}`:
+			return `{"tools":[],"nextCursor":"p3"}`
+		}
+		return `{"tools":[{"name":"list_tasks","inputSchema":{"$ref":"#/nowhere"},"annotations":[1]}],"nextCursor":null}`
+	}}).start(t)
+	p, err := client(t).Discover(t.Context(), s.agent())
+	if err != nil || p.ListTool != "list_tasks" || !slices.Equal(p.Tasks, []string{"get_products"}) {
+		t.Errorf("got %+v, %v", p, err)
+	}
+}
+
+func TestDiscoverHugeList(t *testing.T) {
+	t.Parallel()
+	for _, streamed := range []bool{false, true} {
+		for size, ok := range map[int]bool{10 << 20: true, maxList: false} {
+			s := (&seller{streamed: streamed, result: func(string, json.RawMessage) string {
+				return `{"tools":[{"name":"create_media_buy","inputSchema":{"pad":"` + strings.Repeat("x", size) + `"}},{"name":"tasks_get"}]}`
+			}}).start(t)
+			p, err := client(t).Discover(t.Context(), s.agent())
+			if ok && (err != nil || p.PollTool != "tasks_get") {
+				t.Errorf("%d bytes, streamed=%v: %+v, %v", size, streamed, p, err)
+			} else if !ok {
+				wantCallError(t, err, adcp.Ambiguous, http.StatusOK)
+			}
+		}
+	}
+}
+
+func TestDiscoverEndlessList(t *testing.T) {
+	t.Parallel()
+	many := make([]string, maxTools+1)
+	for i := range many {
+		many[i] = "t"
+	}
+	for page, requests := range map[string]int{"": maxPages, toolList(many): 1} {
+		s := (&seller{result: func(string, json.RawMessage) string { return `{"tools":[` + page + `],"nextCursor":"again"}` }}).start(t)
+		_, err := client(t).Discover(t.Context(), s.agent())
+		wantCallError(t, err, adcp.Ambiguous, http.StatusOK)
+		if n := len(s.received(http.MethodPost, "tools/list")); n != requests {
+			t.Errorf("%d pages were asked for, want %d", n, requests)
+		}
+	}
+}
+
+func TestDiscoverFaults(t *testing.T) {
+	t.Parallel()
+	const noTool = `{"jsonrpc":"2.0","id":ID,"error":{"code":-32602,"message":"no such tool"}}`
+	for name, c := range map[string]struct {
+		fault   func(http.ResponseWriter, *http.Request, message) bool
+		outcome adcp.Outcome // "" is a profile
+		status  int
+	}{
+		"401 on initialize":        {on("initialize", status(401, ``)), adcp.Unsent, 401},
+		"403 on the list":          {on("tools/list", status(403, ``)), adcp.Refused, 403},
+		"list cut off":             {on("tools/list", partly(jsonType, `{"jsonrpc":"2.0"`)), adcp.Ambiguous, 200},
+		"list of another shape":    {on("tools/list", whole(jsonType, `{"jsonrpc":"2.0","id":ID,"result":{"tools":"many"}}`)), adcp.Ambiguous, 200},
+		"no tools capability":      {on("tools/list", whole(jsonType, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32601,"message":"m"}}`)), adcp.Refused, 200},
+		"503 on the capabilities":  {on("tools/call", status(503, ``)), adcp.Ambiguous, 503},
+		"capabilities not offered": {on("tools/call", whole(jsonType, noTool)), "", 0},
+		"capabilities unreadable":  {on("tools/call", whole(jsonType, `{"jsonrpc":"2.0","id":ID,"result":{"structuredContent":{"adcp":[]}}}`)), "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := (&seller{fault: c.fault, result: offers(`{}`, "get_adcp_capabilities")}).start(t)
+			p, err := client(t).Discover(t.Context(), s.agent())
+			if c.outcome != "" {
+				wantCallError(t, err, c.outcome, c.status)
+			} else if err != nil || p.Idempotency != orchestrator.IdempotencyUnknown {
+				t.Errorf("got %+v, %v", p, err)
+			}
+		})
+	}
+}
+
+func TestDiscoverEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := (&seller{fault: on("tools/list", func(w http.ResponseWriter, r *http.Request, _ message) {
+		_, _ = io.WriteString(w, " ")
+		cancel()
+		<-r.Context().Done()
+	})}).start(t)
+	if _, err := client(t).Discover(ctx, s.agent()); !as[*adcp.CallError](err) {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/safehttp"
+)
+
+const (
+	// maxRefusal is what is read of the body of an answer that is no success.
+	maxRefusal = 64 << 10
+	// endTimeout bounds the DELETE that ends a session: nobody should wait for it who already has the answer.
+	endTimeout = 2 * time.Second
+)
+
+// wire is what the SDK sends through during one call: it adds what every request needs and remembers how the last one went.
+type wire struct {
+	base    http.RoundTripper
+	call    context.Context // the call's: the SDK detaches its own, and a session of a call that is over is not worth another request
+	now     func() time.Time
+	token   string
+	version string // of the protocol, once agreed
+	last    *exchange
+}
+
+// exchange is one request and what is known of its fate.
+type exchange struct {
+	// body, if set, is sent instead of the SDK's encoding.
+	body []byte
+	// limit bounds the answer.
+	limit int64
+	// replayable requests may be sent again when a kept connection turns out to be dead. No tool call ever is.
+	replayable bool
+
+	connected  atomic.Bool // from here on bytes may have left
+	status     int
+	retryAfter time.Duration
+	refusal    []byte // the body of an answer that is no success
+
+	mu      sync.Mutex
+	readErr error // what cut the answer's body short: the SDK does not pass it on
+}
+
+// RoundTrip sends a request of the SDK's.
+func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
+	body := req.Body
+	req = req.Clone(req.Context())
+	req.Header.Set("User-Agent", userAgent)
+	if w.token != "" {
+		req.Header.Set("Authorization", "Bearer "+w.token)
+	}
+	if w.version != "" {
+		req.Header.Set("MCP-Protocol-Version", w.version)
+	}
+	switch req.Method {
+	case http.MethodPost:
+		return w.post(req)
+	case http.MethodDelete:
+		return w.end(req)
+	}
+	if body != nil {
+		_ = body.Close()
+	}
+	return nil, fmt.Errorf("%s is not sent to agents", req.Method)
+}
+
+func (w *wire) post(req *http.Request) (*http.Response, error) {
+	x := w.last
+	if x.body != nil {
+		_ = req.Body.Close()
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
+		req.Body, _ = req.GetBody()
+		req.ContentLength = int64(len(x.body))
+	}
+	if x.replayable {
+		req.Header["X-Idempotency-Key"] = nil // tells net/http so, and is not sent
+	}
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { x.connected.Store(true) }}
+	resp, err := w.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	if err != nil {
+		return nil, err
+	}
+	x.status = resp.StatusCode
+	x.retryAfter = retryAfter(resp.Header.Get("Retry-After"), w.now())
+	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		resp.Body = &watchedBody{ReadCloser: safehttp.LimitBody(resp.Body, x.limit), exchange: x}
+		return resp, nil
+	}
+	x.refusal, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // what there is of it
+	_ = resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(x.refusal))
+	return resp, nil
+}
+
+// end sends the DELETE that ends a session.
+func (w *wire) end(req *http.Request) (*http.Response, error) {
+	if err := w.call.Err(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), endTimeout)
+	defer cancel()
+	resp, err := w.base.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxRefusal)) // so that the connection can be used again
+	_ = resp.Body.Close()
+	resp.Body = http.NoBody
+	return resp, nil
+}
+
+// watchedBody remembers the error that ends a body before its end.
+type watchedBody struct {
+	io.ReadCloser
+	exchange *exchange
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.exchange.mu.Lock()
+		b.exchange.readErr = err
+		b.exchange.mu.Unlock()
+	}
+	return n, err
+}
+
+// retryAfter reads the header of that name, in seconds or as a date (contract D8).
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value != "" && strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0
+		}
+		return adcp.ClampRetryAfter(seconds)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	return adcp.ClampRetryAfter(at.Sub(now).Seconds())
+}

@@ -1,0 +1,68 @@
+package dynamo_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+var background = context.Background()
+
+// scripted is a DynamoDB that answers transactions with what an emulator does not give on demand.
+type scripted struct {
+	dynamo.API
+	answers []error
+	calls   int
+}
+
+func (s *scripted) TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	err := s.answers[min(s.calls, len(s.answers)-1)]
+	s.calls++
+	return &dynamodb.TransactWriteItemsOutput{}, err
+}
+
+func cancelled(codes ...string) error {
+	e := &types.TransactionCanceledException{}
+	for _, c := range codes {
+		e.CancellationReasons = append(e.CancellationReasons, types.CancellationReason{Code: aws.String(c)})
+	}
+	return e
+}
+
+func TestTransactionsInTheWayAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	change := operation.Change{Op: operation.Operation{Tenant: "t", ID: "op_1", Version: 2}}
+	for name, tc := range map[string]struct {
+		answers []error
+		calls   int
+		want    error
+	}{
+		"conflict, then none":             {[]error{cancelled("TransactionConflict"), cancelled("TransactionConflict"), nil}, 3, nil},
+		"a failed condition is an answer": {[]error{cancelled("ConditionalCheckFailed")}, 1, orchestrator.ErrStale},
+		"both: the condition decides":     {[]error{cancelled("ConditionalCheckFailed", "TransactionConflict")}, 1, orchestrator.ErrStale},
+		"throttled, then none":            {[]error{cancelled("None", "ThrottlingError"), nil}, 2, nil},
+		"anything else is returned":       {[]error{errors.ErrUnsupported}, 1, errors.ErrUnsupported},
+		"what no waiting helps":           {[]error{cancelled("ItemCollectionSizeLimitExceeded")}, 1, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &scripted{answers: tc.answers}
+			err := dynamo.New(api, "table", time.Now).Commit(t.Context(), change)
+			if tc.want != nil && !errors.Is(err, tc.want) || name == "what no waiting helps" && err == nil || tc.want == nil && tc.answers[len(tc.answers)-1] == nil && err != nil {
+				t.Errorf("got %v", err)
+			}
+			if api.calls != tc.calls {
+				t.Errorf("%d calls, want %d", api.calls, tc.calls)
+			}
+		})
+	}
+}

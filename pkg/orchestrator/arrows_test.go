@@ -1,0 +1,48 @@
+package orchestrator_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Arrows point inward only: functions, adapters, use cases, operation, protocol. What a package may reach inside this module, and whether it may reach
+// an SDK or the network, is written here; lists only shrink.
+func TestArrowsPointInward(t *testing.T) {
+	t.Parallel()
+	const module = "adcp-orchestrator/"
+	inner := map[string][]string{
+		"pkg/adcp":         {},
+		"pkg/operation":    {"pkg/adcp"},
+		"pkg/orchestrator": {"pkg/adcp", "pkg/operation"},
+		"pkg/webhook":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
+		"pkg/dynamo":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
+		"pkg/memory":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
+		"pkg/workflow":     {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
+		"pkg/agent":        {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/safehttp"},
+		"pkg/safehttp":     {},
+		"pkg/secrets":      {},
+		"pkg/telemetry":    {},
+		"pkg/config":       {},
+		"pkg/httpapi":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/webhook"},
+	}
+	pure := map[string]bool{"pkg/adcp": true, "pkg/operation": true, "pkg/orchestrator": true}
+	for pkg, allowed := range inner {
+		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
+		if err != nil {
+			t.Fatalf("%s: %v", pkg, err)
+		}
+		for dep := range strings.FieldsSeq(string(out)) {
+			if name, ours := strings.CutPrefix(dep, module); ours && name != pkg && !slices.Contains(allowed, name) {
+				t.Errorf("%s reaches %s", pkg, name)
+			}
+			if pure[pkg] && (strings.HasPrefix(dep, "github.com/aws/") || strings.HasPrefix(dep, "github.com/modelcontextprotocol/")) {
+				t.Errorf("%s reaches the SDK %s", pkg, dep)
+			}
+			if (pkg == "pkg/adcp" || pkg == "pkg/operation") && (dep == "net/http" || dep == "os/exec") {
+				t.Errorf("%s reaches %s", pkg, dep)
+			}
+		}
+	}
+}
