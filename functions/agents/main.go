@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -24,7 +25,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now)
+	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
 	register := orchestrator.Register{Store: store, Now: time.Now, CheckURL: func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }}
 	put := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(register.Run))
 	get := httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(store))

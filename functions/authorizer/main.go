@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -19,5 +20,5 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(httpapi.Authorize(dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now), time.Now))
+	lambda.Start(httpapi.Authorize(dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now), time.Now))
 }

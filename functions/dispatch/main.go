@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"adcp-orchestrator/pkg/agent"
 	"adcp-orchestrator/pkg/config"
@@ -25,12 +27,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	secret := secrets.New(config.SecretsManager(), time.Now)
+	secret := secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now)
 	dispatch := orchestrator.Dispatch{
-		Store:  dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
+		Store:  dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
 		Agents: agent.New(agent.Options{Secrets: secret, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		Roots:  func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
 		Deps:   orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
 	}
-	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) { return dispatch.Run(ctx, r.Tenant, r.ID) })
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) {
+		return dispatch.Run(ctx, r.Tenant, r.ID)
+	})
 }

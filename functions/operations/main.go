@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -20,6 +21,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now)
+	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
 	lambda.Start(httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.Show(store, env["PUBLIC_BASE_URL"])))
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
 	"adcp-orchestrator/pkg/agent"
@@ -27,11 +29,13 @@ func main() {
 		log.Fatal(err)
 	}
 	poll := orchestrator.Poll{
-		Store: dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
-		Agents: agent.New(agent.Options{Secrets: secrets.New(config.SecretsManager(), time.Now),
+		Store: dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
+		Agents: agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now),
 			HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		NewKey: uuid.NewString,
 		Deps:   orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
 	}
-	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) { return poll.Run(ctx, r.Tenant, r.ID) })
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) {
+		return poll.Run(ctx, r.Tenant, r.ID)
+	})
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -22,8 +24,8 @@ func main() {
 		log.Fatal(err)
 	}
 	reconcile := orchestrator.Reconcile{
-		Store:    dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
-		Workflow: workflow.Workflow{API: config.StepFunctions(), Machine: env["STATE_MACHINE_ARN"]},
+		Store:    dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
+		Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]},
 		Deps:     orchestrator.Deps{Now: time.Now},
 	}
 	lambda.Start(func(ctx context.Context) (orchestrator.Swept, error) { return reconcile.Run(ctx) })

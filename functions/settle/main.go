@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -20,7 +21,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	settle := orchestrator.Settle{Store: dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now), Deps: orchestrator.Deps{Now: time.Now}}
+	settle := orchestrator.Settle{Store: dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now), Deps: orchestrator.Deps{Now: time.Now}}
 	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (orchestrator.Settled, error) {
 		return settle.Run(ctx, r.Tenant, r.ID)
 	})

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -23,8 +25,8 @@ func main() {
 		log.Fatal(err)
 	}
 	submit := orchestrator.Submit{
-		Store:    dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now),
-		Workflow: workflow.Workflow{API: config.StepFunctions(), Machine: env["STATE_MACHINE_ARN"]},
+		Store:    dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
+		Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]},
 		Deps:     orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
 		BaseURL:  env["PUBLIC_BASE_URL"],
 	}

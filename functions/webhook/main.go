@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
@@ -26,11 +29,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.New(config.DynamoDB(), env["TABLE_NAME"], time.Now)
-	secret := secrets.New(config.SecretsManager(), time.Now)
+	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
+	secret := secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now)
 	lambda.Start(httpapi.Webhook(webhook.Receiver{
 		Registrations: store,
-		Apply: orchestrator.Receive{Store: store, Workflow: workflow.Workflow{API: config.StepFunctions()},
+		Apply: orchestrator.Receive{Store: store, Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN"))},
 			Deps: orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}},
 		Roots: func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
 		Now:   time.Now,

@@ -3,8 +3,6 @@ package adcp
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -34,7 +32,17 @@ type EnvelopeError struct {
 
 func (e *EnvelopeError) Error() string { return e.Code + ": " + e.Detail }
 
-var webhookKey = regexp.MustCompile(`^[A-Za-z0-9_.:-]{16,255}$`)
+// webhookKey reports whether s is an idempotency key: ^[A-Za-z0-9_.:-]{16,255}$ (contract C1). By hand, because a regular expression with such a count
+// takes longer to compile than all else that a function does at its start.
+func webhookKey(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == ':' || c == '-') {
+			return false
+		}
+	}
+	return len(s) >= 16 && len(s) <= 255
+}
 
 // ParseWebhook reads a payload. What could be read is returned with an *EnvelopeError for whatever the envelope lacks; a
 // *DuplicateKeyError when a key stands twice; the caller has authenticated the bytes before.
@@ -78,8 +86,8 @@ func (w Webhook) check() error {
 	case !w.Status.Valid():
 		return &EnvelopeError{Code: "invalid_envelope_status", Fields: []string{"status"},
 			Detail: "status has to be an AdCP task status; media-buy statuses belong into result"}
-	case !webhookKey.MatchString(w.IdempotencyKey):
-		return &EnvelopeError{Code: "malformed_envelope", Fields: []string{"idempotency_key"}, Detail: fmt.Sprintf("idempotency_key has to match %s", webhookKey)}
+	case !webhookKey(w.IdempotencyKey):
+		return &EnvelopeError{Code: "malformed_envelope", Fields: []string{"idempotency_key"}, Detail: "idempotency_key has to be 16 to 255 letters, digits and _ . : -"}
 	}
 	return nil
 }

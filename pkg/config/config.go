@@ -9,9 +9,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 )
 
 // Require returns the values of the named variables, or an error that names all that are missing.
@@ -32,9 +29,9 @@ func Require(names ...string) (map[string]string, error) {
 // Loopback reports whether agents on this machine may be called: on the local stack only.
 func Loopback() bool { return os.Getenv("ALLOW_LOOPBACK") == "1" }
 
-// AWS returns the SDK's configuration from what Lambda puts into the environment. The SDK's own loader reads files and drags in single sign-on; a
-// function needs neither, and starts the faster.
-func AWS() aws.Config {
+// AWS returns the SDK's configuration for one service from what Lambda puts into the environment. service is the name that AWS_ENDPOINT_URL_<service> has,
+// DYNAMODB for example. The SDK's own loader reads files and drags in single sign-on; a function needs neither, and starts the faster.
+func AWS(service string) aws.Config {
 	c := aws.Config{Region: os.Getenv("AWS_REGION"), RetryMode: aws.RetryModeStandard,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			k := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
@@ -44,34 +41,11 @@ func AWS() aws.Config {
 			}
 			return k, nil
 		})}
-	c.BaseEndpoint = endpoint("AWS_ENDPOINT_URL")
+	for _, name := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
+		if v := os.Getenv(name); v != "" {
+			c.BaseEndpoint = &v
+			break
+		}
+	}
 	return c
-}
-
-// DynamoDB returns a client for the environment.
-func DynamoDB() *dynamodb.Client {
-	return dynamodb.NewFromConfig(AWS(), func(o *dynamodb.Options) { override(&o.BaseEndpoint, "AWS_ENDPOINT_URL_DYNAMODB") })
-}
-
-// StepFunctions returns a client for the environment.
-func StepFunctions() *sfn.Client {
-	return sfn.NewFromConfig(AWS(), func(o *sfn.Options) { override(&o.BaseEndpoint, "AWS_ENDPOINT_URL_SFN") })
-}
-
-// SecretsManager returns a client for the environment.
-func SecretsManager() *secretsmanager.Client {
-	return secretsmanager.NewFromConfig(AWS(), func(o *secretsmanager.Options) { override(&o.BaseEndpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER") })
-}
-
-func endpoint(name string) *string {
-	if v := os.Getenv(name); v != "" {
-		return &v
-	}
-	return nil
-}
-
-func override(base **string, name string) {
-	if e := endpoint(name); e != nil {
-		*base = e
-	}
 }

@@ -27,7 +27,7 @@ var table = sync.OnceValues(func() (string, error) {
 	schema := func(hash, sort string) []types.KeySchemaElement {
 		return []types.KeySchemaElement{{AttributeName: aws.String(hash), KeyType: types.KeyTypeHash}, {AttributeName: aws.String(sort), KeyType: types.KeyTypeRange}}
 	}
-	_, err := config.DynamoDB().CreateTable(background, &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest,
+	_, err := dynamodb.NewFromConfig(config.AWS("DYNAMODB")).CreateTable(background, &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{attribute("pk"), attribute("sk"), attribute("due_pk"), attribute("due_at")},
 		KeySchema:            schema("pk", "sk"),
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{IndexName: aws.String("due"), KeySchema: schema("due_pk", "due_at"),
@@ -46,14 +46,14 @@ func TestStore(t *testing.T) {
 	}
 	t.Cleanup(func() { everyKeyStartsWithATenant(t, name) }) // when the suite has written each kind of item
 	storetest.Run(t, func(_ *testing.T, now func() time.Time) orchestrator.Store {
-		return dynamo.New(config.DynamoDB(), name, now)
+		return dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), name, now)
 	})
 }
 
 // No tenant reaches into another's items, because every key of the table starts with its own.
 func everyKeyStartsWithATenant(t *testing.T, table string) {
 	kinds := map[string]bool{}
-	pages := dynamodb.NewScanPaginator(config.DynamoDB(), &dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("pk")})
+	pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), &dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("pk")})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(background)
 		if err != nil {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"regexp"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -12,7 +11,15 @@ import (
 // maxSubmission is the largest body that is taken in: what can be stored and sent on.
 const maxSubmission = 1 << 20
 
-var idempotencyKey = regexp.MustCompile(`^[\x21-\x7e]{1,255}$`)
+// idempotencyKey reports whether s is 1 to 255 visible ASCII characters.
+func idempotencyKey(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
+}
 
 // Submit handles POST /v1/operations: 202 with the operation, the same for each repetition.
 func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Order) (operation.Operation, orchestrator.Match, error), base string) Handler {
@@ -22,7 +29,7 @@ func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Ord
 		}
 		var wrong []orchestrator.FieldError
 		key := r.Header.Get("Idempotency-Key")
-		if !idempotencyKey.MatchString(key) {
+		if !idempotencyKey(key) {
 			wrong = append(wrong, orchestrator.FieldError{Field: "Idempotency-Key", Rule: "a header of 1 to 255 visible ASCII characters",
 				Remedy: "send a UUID of your own, and the same again when you repeat the request"})
 		}

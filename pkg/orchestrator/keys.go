@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"regexp"
 	"time"
 )
 
@@ -63,13 +62,13 @@ type KeyStore interface {
 
 // The form of a tenant's name, and of a key: the key names its tenant, because every key of the table starts with one.
 var (
-	tenantForm = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
-	keyForm    = regexp.MustCompile(`^adcp_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_([A-Za-z0-9_-]{43})$`)
+	tenantForm = pattern(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
+	keyForm    = pattern(`^adcp_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_([A-Za-z0-9_-]{43})$`)
 )
 
 // Authorize takes an API key to its principal. It returns ErrUnauthorized, or a fault of ours.
 func Authorize(ctx context.Context, s KeyStore, key string, now time.Time) (Principal, error) {
-	m := keyForm.FindStringSubmatch(key)
+	m := keyForm().FindStringSubmatch(key)
 	if m == nil {
 		return Principal{}, ErrUnauthorized
 	}
@@ -90,8 +89,8 @@ func Authorize(ctx context.Context, s KeyStore, key string, now time.Time) (Prin
 // IssueKey makes a key for a tenant and stores its hash. The key is returned this once and can't be had again. It returns an *InvalidError.
 func IssueKey(ctx context.Context, s KeyStore, random io.Reader, now time.Time, tenant, name string, scopes []string) (string, error) {
 	var c checks
-	if !tenantForm.MatchString(tenant) {
-		c.add("tenant", "has to match "+tenantForm.String(), "choose lower-case letters, digits and hyphens")
+	if !tenantForm().MatchString(tenant) {
+		c.add("tenant", "has to match "+tenantForm().String(), "choose lower-case letters, digits and hyphens")
 	}
 	for _, scope := range scopes {
 		if !(Principal{Scopes: Scopes()}).May(scope) {

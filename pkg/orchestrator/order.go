@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -16,37 +15,6 @@ type Order struct {
 	Request json.RawMessage `json:"request"`
 
 	fields map[string]json.RawMessage
-}
-
-// FieldError names one wrong field, the rule that it breaks and what to do.
-type FieldError struct {
-	Field  string `json:"field"`
-	Rule   string `json:"rule"`
-	Remedy string `json:"remedy"`
-}
-
-// InvalidError names every wrong field of an input.
-type InvalidError struct{ Fields []FieldError }
-
-func (e *InvalidError) Error() string {
-	parts := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		parts[i] = fmt.Sprintf("%s: %s; %s", f.Field, f.Rule, f.Remedy)
-	}
-	return strings.Join(parts, ". ")
-}
-
-type checks struct{ found []FieldError }
-
-func (c *checks) add(field, rule, remedy string) {
-	c.found = append(c.found, FieldError{field, rule, remedy})
-}
-
-func (c *checks) err() error {
-	if len(c.found) == 0 {
-		return nil
-	}
-	return &InvalidError{Fields: c.found}
 }
 
 // ours are the members of a request that the orchestrator sets: a client's own would break idempotency or redirect the webhook.
@@ -70,8 +38,8 @@ func ParseOrder(body []byte) (Order, error) {
 			c.add(name, "is not a member of a submission", "put AdCP arguments into request")
 		}
 	}
-	if json.Unmarshal(members["agent"], &o.Agent) != nil || !agentID.MatchString(o.Agent) {
-		c.add("agent", "the id of a registered agent, "+agentID.String(), "use the id that you gave PUT /v1/agents/{id}")
+	if json.Unmarshal(members["agent"], &o.Agent) != nil || !agentID().MatchString(o.Agent) {
+		c.add("agent", "the id of a registered agent, "+agentID().String(), "use the id that you gave PUT /v1/agents/{id}")
 	}
 	if json.Unmarshal(members["type"], &o.Type) != nil {
 		o.Type = ""

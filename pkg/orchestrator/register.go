@@ -13,7 +13,7 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-var agentID = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+var agentID = pattern(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // AgentStore is what Register needs of the store.
 type AgentStore interface {
@@ -80,8 +80,8 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		}
 		return a, c.err()
 	}
-	if !agentID.MatchString(id) {
-		c.add("id", "has to match "+agentID.String(), "choose another id in the path")
+	if !agentID().MatchString(id) {
+		c.add("id", "has to match "+agentID().String(), "choose another id in the path")
 	}
 	if in.Transport == "" {
 		in.Transport = MCP

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"regexp"
 
 	"adcp-orchestrator/pkg/operation"
 )
@@ -14,11 +13,11 @@ import (
 // unreserved characters only, so that no proxy rewrites it.
 type Route struct{ Tenant, OperationID, Secret string }
 
-var routeForm = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)\.(op_[a-z2-7]{26})\.([A-Za-z0-9_-]{43})$`)
+var routeForm = pattern(`^([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)\.(op_[a-z2-7]{26})\.([A-Za-z0-9_-]{43})$`)
 
 // ParseRoute reads a route. ok is false if s can't be one.
 func ParseRoute(s string) (r Route, ok bool) {
-	m := routeForm.FindStringSubmatch(s)
+	m := routeForm().FindStringSubmatch(s)
 	if m == nil {
 		return Route{}, false
 	}

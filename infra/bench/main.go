@@ -1,0 +1,155 @@
+// Command bench measures what the functions cost to start, beside an empty aws-lambda-go handler in the same run: the time from the process's start to
+// its first request to the runtime API, and the size of the zip that is deployed.
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/flate"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+const empty = "empty handler"
+
+func main() {
+	rounds := flag.Int("rounds", 40, "starts of each function")
+	flag.Parse()
+	if err := run(*rounds, os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(rounds int, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	mains, err := filepath.Glob("functions/*")
+	if err != nil || len(mains) == 0 {
+		return fmt.Errorf("run this at the repository's root: %v", err)
+	}
+	names, packages := []string{empty}, []string{"./infra/bench/empty"}
+	for _, m := range mains {
+		names, packages = append(names, filepath.Base(m)), append(packages, "./"+m)
+	}
+	sizes := map[string]int{}
+	for i, name := range names {
+		fmt.Fprintf(os.Stderr, "building %s (%d of %d)\n", name, i+1, len(names))
+		if err := build(packages[i], runtime.GOARCH, filepath.Join(dir, name)); err != nil {
+			return err
+		}
+		arm := filepath.Join(dir, name+"-arm64")
+		if err := build(packages[i], "arm64", arm); err != nil {
+			return err
+		}
+		if sizes[name], err = zipped(arm); err != nil {
+			return err
+		}
+	}
+	starts := map[string][]time.Duration{}
+	for round := range rounds + 1 { // the first only warms the file cache
+		for _, name := range names { // side by side: whatever else the machine does meets all alike
+			d, err := start(filepath.Join(dir, name))
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			if round > 0 {
+				starts[name] = append(starts[name], d)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "\rround %d of %d", round, rounds)
+	}
+	fmt.Fprintln(os.Stderr)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "function\tstart, median\tfastest\tto empty handler\tzip for arm64\t\n")
+	reference := median(starts[empty])
+	for _, name := range names {
+		m := median(starts[name])
+		fmt.Fprintf(w, "%s\t%.2f ms\t%.2f ms\t%.2f\t%.2f MB\t\n", name, ms(m), ms(slices.Min(starts[name])), float64(m)/float64(reference), float64(sizes[name])/1e6)
+	}
+	fmt.Fprintf(w, "%d starts each, %s/%s, %s\n", rounds, runtime.GOOS, runtime.GOARCH, runtime.Version())
+	return w.Flush()
+}
+
+func build(pkg, arch, to string) error {
+	c := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-tags", "lambda.norpc", "-o", to, pkg)
+	c.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	c.Stderr = os.Stderr
+	return c.Run()
+}
+
+// zipped is the size of the zip that a deployment uploads.
+func zipped(path string) (int, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	f, err := z.Create("bootstrap")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := f.Write(b); err != nil {
+		return 0, err
+	}
+	err = z.Close()
+	return out.Len(), err
+}
+
+// start runs a function until it asks the runtime API for its first event.
+func start(path string) (time.Duration, error) {
+	polled := make(chan time.Time, 1)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case polled <- time.Now():
+		default:
+		}
+		<-r.Context().Done() // there is no event
+	})}
+	go func() { _ = server.Serve(l) }()
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c := exec.CommandContext(ctx, path)
+	c.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=bench", "_LAMBDA_SERVER_PORT=0", "AWS_REGION=us-east-1",
+		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "TABLE_NAME=t", "STATE_MACHINE_ARN=arn:aws:states:us-east-1:0:stateMachine:m",
+		"PUBLIC_BASE_URL=https://api.example/live", "WEBHOOK_SECRET_ID=s"}
+	began := time.Now()
+	if err := c.Start(); err != nil {
+		return 0, err
+	}
+	defer func() { _ = c.Process.Kill(); _ = c.Wait() }()
+	select {
+	case at := <-polled:
+		return at.Sub(began), nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func median(d []time.Duration) time.Duration {
+	s := slices.Sorted(slices.Values(d))
+	return s[len(s)/2]
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,144 @@
+// Package client talks to the orchestrator's API as its users do: over HTTP, with a key.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/httpapi"
+)
+
+// Client calls one API with one key.
+type Client struct {
+	Base string
+	Key  string
+	HTTP *http.Client
+}
+
+// New returns a client.
+func New(base, key string) *Client {
+	return &Client{Base: base, Key: key, HTTP: &http.Client{Timeout: 30 * time.Second}}
+}
+
+// Do sends a request. The body may be nil, text or anything that JSON can be made of.
+func (c *Client) Do(ctx context.Context, method, path string, header map[string]string, body any) (*http.Response, []byte, error) {
+	var raw []byte
+	switch b := body.(type) {
+	case nil:
+	case string:
+		raw = []byte(b)
+	default:
+		var err error
+		if raw, err = json.Marshal(b); err != nil {
+			return nil, nil, err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, c.Base+path, bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if c.Key != "" {
+		r.Header.Set("Authorization", "Bearer "+c.Key)
+	}
+	for k, v := range header {
+		r.Header.Set(k, v)
+	}
+	resp, err := c.HTTP.Do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(resp.Body)
+	return resp, out, err
+}
+
+// PutAgent registers an agent.
+func (c *Client) PutAgent(ctx context.Context, id string, entry map[string]any) error {
+	resp, out, err := c.Do(ctx, http.MethodPut, "/v1/agents/"+id, nil, entry)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("PUT agent: %s: %s", resp.Status, out)
+	}
+	return nil
+}
+
+// Submit submits an operation.
+func (c *Client) Submit(ctx context.Context, key, agent, task string, request map[string]any) (httpapi.Operation, *http.Response, error) {
+	var op httpapi.Operation
+	resp, out, err := c.Do(ctx, http.MethodPost, "/v1/operations", map[string]string{"Idempotency-Key": key},
+		map[string]any{"agent": agent, "type": task, "request": request})
+	if err != nil {
+		return op, nil, err
+	}
+	if resp.StatusCode != http.StatusAccepted {
+		return op, resp, fmt.Errorf("submit: %s: %s", resp.Status, out)
+	}
+	return op, resp, json.Unmarshal(out, &op)
+}
+
+// Get reads an operation with its timeline.
+func (c *Client) Get(ctx context.Context, id string) (httpapi.Operation, error) {
+	var op httpapi.Operation
+	resp, out, err := c.Do(ctx, http.MethodGet, "/v1/operations/"+id, nil, nil)
+	if err != nil {
+		return op, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return op, fmt.Errorf("get %s: %s: %s", id, resp.Status, out)
+	}
+	return op, json.Unmarshal(out, &op)
+}
+
+// Follow reads an operation again and again until done says so, and calls seen for each reading. It ends with the context.
+func (c *Client) Follow(ctx context.Context, id string, done func(httpapi.Operation) bool, seen func(httpapi.Operation)) (httpapi.Operation, error) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		op, err := c.Get(ctx, id)
+		if err != nil {
+			return op, err
+		}
+		if seen != nil {
+			seen(op)
+		}
+		if done(op) {
+			return op, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return op, fmt.Errorf("%s is %s after %d events: %w", id, op.State, len(op.Timeline), ctx.Err())
+		}
+	}
+}
+
+// Settled reports whether an operation has ended and all is done that follows.
+func Settled(op httpapi.Operation) bool { return !op.SettledAt.IsZero() }
+
+// Buy is a minimal create_media_buy that real sellers accept. demo tells the local seller how to behave; po may be empty.
+func Buy(po string, demo map[string]any) map[string]any {
+	r := map[string]any{
+		"account": map[string]any{"account_id": "acct_a"}, "brand": map[string]any{"domain": "acme.example"},
+		"start_time": "2027-04-01T00:00:00Z", "end_time": "2027-06-30T23:59:59Z",
+		"packages": []any{map[string]any{"product_id": "prod_1", "budget": 1000, "pricing_option_id": "po_cpm"}},
+		"ext":      map[string]any{"adcp_demo": demo},
+	}
+	if po != "" {
+		r["po_number"] = po
+	}
+	return r
+}
+
+// Curl is a line for a shell that makes the same request.
+func (c *Client) Curl(method, path string) string {
+	return strings.Join([]string{"curl", "-s", "-X", method, "-H", `"Authorization: Bearer ` + c.Key + `"`, c.Base + path}, " ")
+}

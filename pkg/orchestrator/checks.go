@@ -1,0 +1,44 @@
+package orchestrator
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+)
+
+// FieldError names one wrong field, the rule that it breaks and what to do.
+type FieldError struct {
+	Field  string `json:"field"`
+	Rule   string `json:"rule"`
+	Remedy string `json:"remedy"`
+}
+
+// InvalidError names every wrong field of an input.
+type InvalidError struct{ Fields []FieldError }
+
+func (e *InvalidError) Error() string {
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = fmt.Sprintf("%s: %s; %s", f.Field, f.Rule, f.Remedy)
+	}
+	return strings.Join(parts, ". ")
+}
+
+type checks struct{ found []FieldError }
+
+func (c *checks) add(field, rule, remedy string) {
+	c.found = append(c.found, FieldError{field, rule, remedy})
+}
+
+func (c *checks) err() error {
+	if len(c.found) == 0 {
+		return nil
+	}
+	return &InvalidError{Fields: c.found}
+}
+
+// pattern is a regular expression that is compiled when it is first needed: a function's start is not the time for it.
+func pattern(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
