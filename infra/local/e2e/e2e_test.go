@@ -87,6 +87,16 @@ func (w *world) buy(t *testing.T, behaviour map[string]any) httpapi.Operation {
 	return op
 }
 
+// persist submits as clients do: until it is answered, with the same key each time.
+func (w *world) persist(ctx context.Context, key string, request map[string]any) (httpapi.Operation, error) {
+	for try := 0; ; try++ {
+		op, resp, err := w.Submit(ctx, key, "seller", "create_media_buy", request)
+		if err == nil || try == 20 || resp != nil && resp.StatusCode < 500 || ctx.Err() != nil {
+			return op, err
+		}
+	}
+}
+
 // settled waits for the end of an operation.
 func (w *world) settled(t *testing.T, id string) httpapi.Operation {
 	t.Helper()
