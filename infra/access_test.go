@@ -1,0 +1,155 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What each function may do, and to what. A change of a role has to be made here too, by somebody who means it.
+var allowed = map[string][]string{
+	"authorizer": {"dynamodb:GetItem ${Table.Arn}"},
+	"submit": {
+		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"states:StartExecution ${StateMachine}",
+	},
+	"operations": {"dynamodb:Query ${Table.Arn}"},
+	"agents":     {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}"},
+	"webhook": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"secretsmanager:GetSecretValue ${WebhookSecret}",
+		"states:SendTaskSuccess ${StateMachine}",
+	},
+	"dispatch": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"secretsmanager:GetSecretValue " + agentSecretsARN,
+		"secretsmanager:GetSecretValue ${WebhookSecret}",
+	},
+	"poll": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"secretsmanager:GetSecretValue " + agentSecretsARN,
+	},
+	"settle": {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}"},
+	"reconcile": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
+		"states:DescribeExecution arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*",
+		"states:SendTaskSuccess ${StateMachine}",
+		"states:StartExecution ${StateMachine}",
+	},
+}
+
+const agentSecretsARN = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:adcp/*"
+
+// Actions that know no resource.
+var wildcards = []string{
+	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
+	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
+}
+
+// grants lists a policy as "action resource", in order.
+func grants(tb testing.TB, statements []any) []string {
+	tb.Helper()
+	var grants []string
+	for _, s := range statements {
+		if effect := text(at(s, "Effect")); effect != "Allow" {
+			tb.Fatalf("a statement with Effect %s", effect)
+		}
+		if at(s, "NotAction") != nil || at(s, "NotResource") != nil {
+			tb.Fatal("a statement that allows everything but something")
+		}
+		for _, action := range list(at(s, "Action")) {
+			for _, target := range list(at(s, "Resource")) {
+				grants = append(grants, text(action)+" "+text(target))
+			}
+		}
+	}
+	slices.Sort(grants)
+	return grants
+}
+
+// roleGrants reads a role's one inline policy.
+func roleGrants(tb testing.TB, role resource) []string {
+	tb.Helper()
+	policies := list(role.Properties["Policies"])
+	if len(policies) != 1 || role.Properties["ManagedPolicyArns"] != nil {
+		tb.Fatalf("want one inline policy and no managed one, got %d and %v", len(policies), role.Properties["ManagedPolicyArns"])
+	}
+	return grants(tb, list(at(policies[0], "PolicyDocument", "Statement")))
+}
+
+func TestEachFunctionMayDoWhatItNeedsAndNoMore(t *testing.T) {
+	t.Parallel()
+	if len(allowed) != len(functionSpecs) {
+		t.Errorf("%d functions, %d entries in the table of this test", len(functionSpecs), len(allowed))
+	}
+	for _, spec := range functionSpecs {
+		id := functionID(spec.name)
+		want := append(slices.Clone(allowed[spec.name]),
+			"logs:CreateLogStream ${"+id+"Logs.Arn}", "logs:PutLogEvents ${"+id+"Logs.Arn}",
+			"xray:PutTelemetryRecords *", "xray:PutTraceSegments *")
+		slices.Sort(want)
+		got := roleGrants(t, deployed(t).get(t, "AWS::IAM::Role", id+"Role"))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s\n got %s\nwant %s", spec.name, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+		}
+		if role := text(deployed(t).get(t, "AWS::Lambda::Function", id).Properties["Role"]); role != "${"+id+"Role.Arn}" {
+			t.Errorf("%s has the role %s", spec.name, role)
+		}
+	}
+}
+
+func TestStateMachineMayInvokeItsFunctionsAndArmTokens(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"dynamodb:UpdateItem ${Table.Arn}",
+		"lambda:InvokeFunction ${DispatchFunction.Arn}", "lambda:InvokeFunction ${PollFunction.Arn}", "lambda:InvokeFunction ${SettleFunction.Arn}",
+	}
+	for _, action := range wildcards {
+		want = append(want, action+" *")
+	}
+	slices.Sort(want)
+	if got := roleGrants(t, deployed(t).get(t, "AWS::IAM::Role", "StateMachineRole")); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+func TestWildcardsAreOnlyWhereNothingElseWorks(t *testing.T) {
+	t.Parallel()
+	for name, template := range synthesize(t) {
+		for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::Lambda::Url"} {
+			if ids := template.all(kind); ids != nil {
+				t.Errorf("%s: %s %v: what may be done is written in the roles", name, kind, ids)
+			}
+		}
+		for _, id := range template.all("AWS::IAM::Role") {
+			if plain(id) == "ApiLogsRole" {
+				continue // API Gateway takes only AWS's own policy for its account setting
+			}
+			for _, grant := range roleGrants(t, template.Resources[id]) {
+				action, target, _ := strings.Cut(grant, " ")
+				if strings.Contains(action, "*") || target == "*" && !slices.Contains(wildcards, action) {
+					t.Errorf("%s: %s allows %s", name, id, grant)
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyItsOwnServiceMayAssumeARole(t *testing.T) {
+	t.Parallel()
+	for _, id := range deployed(t).all("AWS::IAM::Role") {
+		want := "lambda.amazonaws.com"
+		switch plain(id) {
+		case "StateMachineRole":
+			want = "states.amazonaws.com"
+		case "ApiLogsRole":
+			want = "apigateway.amazonaws.com"
+		}
+		statements := list(at(deployed(t).Resources[id].Properties, "AssumeRolePolicyDocument", "Statement"))
+		if len(statements) != 1 || fmt.Sprint(at(statements[0], "Principal")) != fmt.Sprint(map[string]any{"Service": want}) {
+			t.Errorf("%s may be assumed by %v, want %s", id, statements, want)
+		}
+	}
+}

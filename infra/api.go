@@ -1,0 +1,131 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// stageName is the API's only stage.
+const stageName = "live"
+
+// route is one method of the API.
+type route struct {
+	method, path, function string
+	open                   bool // no API key: the function authenticates the request itself
+}
+
+// routes is the API. Only the webhook's is open, since agents have no API key: its function verifies the signature.
+var routes = []route{
+	{method: "POST", path: "/v1/operations", function: "submit"},
+	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
+	{method: "GET", path: "/v1/agents/{id}", function: "agents"},
+	{method: "PUT", path: "/v1/agents/{id}", function: "agents"},
+	{method: "POST", path: "/v1/webhooks/{route}", function: "webhook", open: true},
+}
+
+// accessLog is one line for each request. It holds the resource's pattern, not the path: a webhook's path carries its route token. Addresses,
+// user agents and headers stay out as well.
+var accessLog = map[string]string{
+	"request_id":          "$context.requestId",
+	"time":                "$context.requestTime",
+	"method":              "$context.httpMethod",
+	"resource":            "$context.resourcePath",
+	"status":              "$context.status",
+	"latency_ms":          "$context.responseLatency",
+	"integration_status":  "$context.integration.status",
+	"integration_ms":      "$context.integration.latency",
+	"authorizer_status":   "$context.authorizer.status",
+	"principal":           "$context.authorizer.principalId",
+	"response_type":       "$context.error.responseType",
+	"response_bytes":      "$context.responseLength",
+	"tls":                 "$context.tlsVersion",
+	"trace":               "$context.xrayTraceId",
+	"extended_request_id": "$context.extendedRequestId",
+}
+
+// addAPI makes the API and its stage; addRoutes its methods, which need the functions, which need the API's id.
+func (b *builder) addAPI() {
+	b.api = awsapigateway.NewRestApi(b.stack, jsii.String("Api"), &awsapigateway.RestApiProps{
+		RestApiName: b.stack.StackName(),
+		Description: jsii.String("AdCP orchestrator"),
+		EndpointConfiguration: &awsapigateway.EndpointConfiguration{
+			Types: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
+		},
+		// Bodies arrive as the bytes that were sent: a signature covers bytes.
+		BinaryMediaTypes: jsii.Strings("*/*"),
+		DeployOptions: &awsapigateway.StageOptions{
+			StageName:            jsii.String(stageName),
+			TracingEnabled:       jsii.Bool(true),
+			MetricsEnabled:       jsii.Bool(true),
+			DataTraceEnabled:     jsii.Bool(false),
+			LoggingLevel:         awsapigateway.MethodLoggingLevel_OFF,
+			AccessLogDestination: awsapigateway.NewLogGroupLogDestination(b.addLogGroup("ApiLogs", nil)),
+			AccessLogFormat:      awsapigateway.AccessLogFormat_Custom(b.stack.ToJsonString(accessLog, nil)),
+			ThrottlingRateLimit:  jsii.Number(100),
+			ThrottlingBurstLimit: jsii.Number(200),
+			// The public route has a bucket of its own: a noisy agent must not keep clients out.
+			MethodOptions: &map[string]*awsapigateway.MethodDeploymentOptions{
+				"/v1/webhooks/{route}/POST": {
+					ThrottlingRateLimit:  jsii.Number(50),
+					ThrottlingBurstLimit: jsii.Number(100),
+					MetricsEnabled:       jsii.Bool(true),
+					DataTraceEnabled:     jsii.Bool(false),
+					LoggingLevel:         awsapigateway.MethodLoggingLevel_OFF,
+				},
+			},
+		},
+	})
+	b.api.Node().TryRemoveChild(jsii.String("Endpoint")) // an output of CDK's own; ours is ApiUrl
+	resource := b.api.Node().DefaultChild().(awsapigateway.CfnRestApi)
+	// TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only; STRICT refuses a Host that is not the TLS server name.
+	resource.SetSecurityPolicy(jsii.String("SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"))
+	resource.SetEndpointAccessMode(jsii.String("STRICT"))
+	b.addGatewayResponses()
+	if b.settings.APIAccount {
+		b.addAPIAccount()
+	}
+}
+
+// addRoutes connects the methods with their functions.
+func (b *builder) addRoutes() {
+	ttl := 60.0
+	if b.settings.Local != "" {
+		ttl = 0 // a test that revokes a key does not want to wait
+	}
+	authorizer := awsapigateway.NewRequestAuthorizer(b.stack, jsii.String("Authorizer"), &awsapigateway.RequestAuthorizerProps{
+		Handler:         b.functions["authorizer"],
+		IdentitySources: &[]*string{awsapigateway.IdentitySource_Header(jsii.String("Authorization"))},
+		ResultsCacheTtl: awscdk.Duration_Seconds(jsii.Number(ttl)),
+	})
+	for _, r := range routes {
+		options := &awsapigateway.MethodOptions{
+			AuthorizationType: awsapigateway.AuthorizationType_CUSTOM,
+			Authorizer:        authorizer,
+		}
+		if r.open {
+			options = &awsapigateway.MethodOptions{AuthorizationType: awsapigateway.AuthorizationType_NONE}
+		}
+		integration := awsapigateway.NewLambdaIntegration(b.functions[r.function], &awsapigateway.LambdaIntegrationOptions{
+			Proxy:           jsii.Bool(true),
+			AllowTestInvoke: jsii.Bool(false),
+		})
+		b.api.Root().ResourceForPath(jsii.String(r.path)).AddMethod(jsii.String(r.method), integration, options)
+	}
+}
+
+// addAPIAccount gives API Gateway the role that it writes access logs with. It is one setting for the whole region of the account, which is
+// why it stays when the stack goes, and why it can be left to somebody else.
+func (b *builder) addAPIAccount() {
+	role := awsiam.NewRole(b.stack, jsii.String("ApiLogsRole"), &awsiam.RoleProps{
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("apigateway.amazonaws.com"), nil),
+		ManagedPolicies: &[]awsiam.IManagedPolicy{
+			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AmazonAPIGatewayPushToCloudWatchLogs")),
+		},
+	})
+	account := awsapigateway.NewCfnAccount(b.stack, jsii.String("ApiAccount"), &awsapigateway.CfnAccountProps{CloudWatchRoleArn: role.RoleArn()})
+	role.ApplyRemovalPolicy(b.removal())
+	account.ApplyRemovalPolicy(b.removal(), nil)
+	b.api.DeploymentStage().Node().AddDependency(account)
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// methods reads the API out of a synthesized template: "POST /v1/operations" to the function behind it, with "key" or "open".
+func methods(tb testing.TB, t template) map[string]string {
+	tb.Helper()
+	found := map[string]string{}
+	for _, id := range t.all("AWS::ApiGateway::Method") {
+		p := t.Resources[id].Properties
+		guard := "key"
+		switch kind := text(p["AuthorizationType"]); {
+		case kind == "NONE":
+			guard = "open"
+		case kind != "CUSTOM" || text(p["AuthorizerId"]) != "${Authorizer}":
+			tb.Errorf("%s is guarded by %s %s", id, kind, text(p["AuthorizerId"]))
+		}
+		if kind := text(at(p, "Integration", "Type")); kind != "AWS_PROXY" {
+			tb.Errorf("%s is integrated by %s", id, kind)
+		}
+		found[text(p["HttpMethod"])+" "+path(t, p["ResourceId"])] = invoked(tb, text(at(p, "Integration", "Uri"))) + " " + guard
+	}
+	return found
+}
+
+// path puts a resource's path together from its parents.
+func path(t template, ref any) string {
+	id, ok := at(ref, "Ref").(string)
+	if !ok {
+		return "" // the root: Fn::GetAtt RootResourceId
+	}
+	p := t.Resources[id].Properties
+	return path(t, p["ParentId"]) + "/" + text(p["PathPart"])
+}
+
+var invocation = regexp.MustCompile(`^arn:\$\{AWS::Partition\}:apigateway:\$\{AWS::Region\}:lambda:path/2015-03-31/functions/(?:\$\{([A-Za-z]+)Function\.Arn\}|arn:.*:function:\$\{AWS::StackName\}-([a-z]+))/invocations$`)
+
+// invoked is the function that an integration's URI names: by reference in the app, by its name in the SAM template.
+func invoked(tb testing.TB, uri string) string {
+	tb.Helper()
+	m := invocation.FindStringSubmatch(uri)
+	if m == nil {
+		tb.Fatalf("an integration with %s", uri)
+	}
+	return strings.ToLower(m[1]) + m[2]
+}
+
+func TestNoRouteIsOpenButTheWebhooks(t *testing.T) {
+	t.Parallel()
+	want := map[string]string{
+		"POST /v1/operations":       "submit key",
+		"GET /v1/operations/{id}":   "operations key",
+		"GET /v1/agents/{id}":       "agents key",
+		"PUT /v1/agents/{id}":       "agents key",
+		"POST /v1/webhooks/{route}": "webhook open",
+	}
+	for name, template := range synthesize(t) {
+		got := methods(t, template)
+		for route := range got {
+			if want[route] == "" {
+				t.Errorf("%s: unexpected route %s", name, route)
+			}
+		}
+		for route, target := range want {
+			if got[route] != target {
+				t.Errorf("%s: %s goes to %q, want %q", name, route, got[route], target)
+			}
+		}
+	}
+}
+
+func TestAuthorizerIsAskedByTheAuthorizationHeader(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties
+	if p["Type"] != "REQUEST" || p["IdentitySource"] != "method.request.header.Authorization" || p["AuthorizerResultTtlInSeconds"] != 60.0 {
+		t.Errorf("authorizer is %v", p)
+	}
+	if uri := text(p["AuthorizerUri"]); !strings.Contains(uri, "AuthorizerFunction") {
+		t.Errorf("authorizer asks %s", uri)
+	}
+	if ttl := local(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties["AuthorizerResultTtlInSeconds"]; ttl != 0.0 {
+		t.Errorf("local authorizer caches for %v", ttl)
+	}
+}
+
+func TestAPIKeepsBytesAndOldTLSOut(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::ApiGateway::RestApi", "Api").Properties
+	if text(p["BinaryMediaTypes"]) != `["*/*"]` || text(at(p, "EndpointConfiguration", "Types")) != `["REGIONAL"]` {
+		t.Errorf("API is %v", p)
+	}
+	if p["SecurityPolicy"] != "SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09" || p["EndpointAccessMode"] != "STRICT" {
+		t.Errorf("TLS is %v %v", p["SecurityPolicy"], p["EndpointAccessMode"])
+	}
+}
+
+func TestStageThrottlesAndLogsNoSecrets(t *testing.T) {
+	t.Parallel()
+	ids := deployed(t).all("AWS::ApiGateway::Stage")
+	if len(ids) != 1 {
+		t.Fatalf("stages %v", ids)
+	}
+	p := deployed(t).Resources[ids[0]].Properties
+	if p["StageName"] != stageName || p["TracingEnabled"] != true {
+		t.Errorf("stage is %v, traced %v", p["StageName"], p["TracingEnabled"])
+	}
+	limits := map[string]float64{}
+	for _, s := range list(p["MethodSettings"]) {
+		limits[text(at(s, "HttpMethod"))+" "+text(at(s, "ResourcePath"))], _ = at(s, "ThrottlingRateLimit").(float64)
+		if at(s, "DataTraceEnabled") != false || at(s, "LoggingLevel") != "OFF" {
+			t.Errorf("execution logs are on: %v", s) // they hold headers and bodies
+		}
+	}
+	if limits["* /*"] == 0 || limits["POST /~1v1~1webhooks~1{route}"] == 0 {
+		t.Errorf("throttling is %v", limits)
+	}
+	var format map[string]string
+	if err := json.Unmarshal([]byte(text(at(p, "AccessLogSetting", "Format"))), &format); err != nil {
+		t.Fatal(err)
+	}
+	if format["request_id"] != "$context.requestId" {
+		t.Error("access logs lack $context.requestId, without which API Gateway refuses them")
+	}
+	for field, variable := range format {
+		// The path of a webhook carries its route token; the rest is about persons.
+		for _, secret := range []string{"$context.path", "header", "identity", "userAgent", "sourceIp", "querystring"} {
+			if strings.Contains(variable, secret) {
+				t.Errorf("access log field %s is %s", field, variable)
+			}
+		}
+	}
+}
+
+func TestGatewayAnswersAreProblems(t *testing.T) {
+	t.Parallel()
+	want := map[string]int{
+		"UNAUTHORIZED": 401, "ACCESS_DENIED": 403, "MISSING_AUTHENTICATION_TOKEN": 404, "REQUEST_TOO_LARGE": 413, "THROTTLED": 429,
+		"AUTHORIZER_FAILURE": 500, "AUTHORIZER_CONFIGURATION_ERROR": 500, "INTEGRATION_FAILURE": 504, "INTEGRATION_TIMEOUT": 504,
+		"DEFAULT_4XX": 0, "DEFAULT_5XX": 0,
+	}
+	for _, id := range deployed(t).all("AWS::ApiGateway::GatewayResponse") {
+		p := deployed(t).Resources[id].Properties
+		kind := text(p["ResponseType"])
+		headers := p["ResponseParameters"].(map[string]any)
+		if headers["gatewayresponse.header.Content-Type"] != "'application/problem+json'" ||
+			headers["gatewayresponse.header.Strict-Transport-Security"] != "'max-age=31536000'" {
+			t.Errorf("%s has the headers %v", kind, headers)
+		}
+		var problem struct {
+			Type, Title, Detail string
+			Status              int
+		}
+		template := text(at(p, "ResponseTemplates", "application/json"))
+		if err := json.Unmarshal([]byte(template), &problem); err != nil {
+			t.Errorf("%s: %s: %v", kind, template, err)
+		}
+		status, _ := strconv.Atoi(text(p["StatusCode"])) // a default has none
+		if problem.Type != "about:blank" || problem.Title == "" || problem.Detail == "" || problem.Status != status {
+			t.Errorf("%s with status %d says %+v", kind, status, problem)
+		}
+		if code, ok := want[kind]; ok && code != status {
+			t.Errorf("%s is answered with %d, want %d", kind, status, code)
+		}
+		if status != 0 && problem.Title != http.StatusText(status) {
+			t.Errorf("%s is titled %s", kind, problem.Title)
+		}
+		delete(want, kind)
+	}
+	if len(want) > 0 {
+		t.Errorf("no answer for %v", want)
+	}
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// These tests hold the SAM template and the CDK app to the same application.
+
+// samOnly are variables that the SAM template names without a value, so that `sam local` can give them one.
+var samOnly = []string{"AWS_ENDPOINT_URL"}
+
+func TestSAMHasTheSameFunctions(t *testing.T) {
+	t.Parallel()
+	sam, globals := samTemplate(t)
+	if ids := sam.all("AWS::Serverless::Function"); len(ids) != len(functionSpecs) {
+		t.Errorf("functions of the SAM template: %v", ids)
+	}
+	for _, spec := range functionSpecs {
+		id := functionID(spec.name)
+		p := maps.Clone(globals)
+		maps.Copy(p, sam.get(t, "AWS::Serverless::Function", id).Properties)
+		stack := deployed(t).get(t, "AWS::Lambda::Function", id).Properties
+		for _, name := range []string{"Runtime", "Handler", "MemorySize", "Timeout", "Description"} {
+			if !reflect.DeepEqual(p[name], stack[name]) {
+				t.Errorf("%s: %s is %v in the SAM template, %v in the stack", id, name, p[name], stack[name])
+			}
+		}
+		if p["Tracing"] != at(stack, "TracingConfig", "Mode") {
+			t.Errorf("%s: tracing is %v in the SAM template", id, p["Tracing"])
+		}
+		if text(p["Architectures"]) != `["x86_64"]` || p["CodeUri"] != "../dist/amd64/"+spec.name {
+			t.Errorf("%s: %v from %v", id, p["Architectures"], p["CodeUri"])
+		}
+		if name := text(p["FunctionName"]); name != "${AWS::StackName}-"+spec.name {
+			t.Errorf("%s: the API's document doesn't find a function named %s", id, name)
+		}
+	}
+}
+
+func TestSAMHasTheSameVariables(t *testing.T) {
+	t.Parallel()
+	sam, globals := samTemplate(t)
+	for _, spec := range functionSpecs {
+		id := functionID(spec.name)
+		vars, _ := at(globals, "Environment", "Variables").(map[string]any)
+		vars = maps.Clone(vars)
+		own, _ := at(sam.get(t, "AWS::Serverless::Function", id).Properties, "Environment", "Variables").(map[string]any)
+		maps.Copy(vars, own)
+		for _, name := range samOnly {
+			if text(vars[name]) != "${AWS::NoValue}" {
+				t.Errorf("%s: %s is %s: it is for `sam local` alone", id, name, text(vars[name]))
+			}
+			delete(vars, name)
+		}
+		got := environment(vars)
+		stack := environment(at(deployed(t).get(t, "AWS::Lambda::Function", id).Properties, "Environment", "Variables"))
+		onLocal := environment(at(local(t).get(t, "AWS::Lambda::Function", id).Properties, "Environment", "Variables"))
+		if !slices.Equal(sorted(got), sorted(onLocal)) {
+			t.Errorf("%s has %v in the SAM template, %v in the local stack", id, sorted(got), sorted(onLocal))
+		}
+		for name, value := range got {
+			switch name {
+			case "LOG_LEVEL": // a parameter there, a context value here
+			case "PUBLIC_BASE_URL":
+				value = text(at(vars[name], "Fn::If", 2))
+				fallthrough
+			default:
+				if stack[name] == "" {
+					stack[name] = "${AWS::NoValue}"
+				}
+				if value != stack[name] {
+					t.Errorf("%s: %s is %s in the SAM template, %s in the stack", id, name, value, stack[name])
+				}
+			}
+		}
+	}
+}
+
+func TestSAMHasTheSameRoutes(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	document := sam.get(t, "AWS::Serverless::Api", "Api").Properties["DefinitionBody"]
+	got := map[string]string{}
+	for path, item := range at(document, "paths").(map[string]any) {
+		for method, operation := range item.(map[string]any) {
+			guard := "open"
+			if security := at(operation, "security"); security != nil {
+				if text(security) != `[{"ApiKey":[]}]` {
+					t.Errorf("%s %s is guarded by %s", method, path, text(security))
+				}
+				guard = "key"
+			}
+			integration := at(operation, "x-amazon-apigateway-integration")
+			if at(integration, "type") != "aws_proxy" || at(integration, "httpMethod") != "POST" {
+				t.Errorf("%s %s is integrated by %v", method, path, integration)
+			}
+			got[strings.ToUpper(method)+" "+path] = invoked(t, text(at(integration, "uri"))) + " " + guard
+		}
+	}
+	if want := methods(t, deployed(t)); !maps.Equal(got, want) {
+		t.Errorf("routes are %v in the SAM template, %v in the stack", got, want)
+	}
+	scheme := at(document, "components", "securitySchemes", "ApiKey")
+	authorizer := at(scheme, "x-amazon-apigateway-authorizer")
+	stack := deployed(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties
+	if at(authorizer, "type") != "request" || at(authorizer, "identitySource") != stack["IdentitySource"] ||
+		at(authorizer, "authorizerResultTtlInSeconds") != stack["AuthorizerResultTtlInSeconds"] || invoked(t, text(at(authorizer, "authorizerUri"))) != "authorizer" {
+		t.Errorf("authorizer is %v in the SAM template, %v in the stack", authorizer, stack)
+	}
+}
+
+func TestSAMHasTheSameAPISettings(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	p := sam.get(t, "AWS::Serverless::Api", "Api").Properties
+	stack := deployed(t).get(t, "AWS::ApiGateway::RestApi", "Api").Properties
+	for _, name := range []string{"SecurityPolicy", "EndpointAccessMode"} {
+		if p[name] != stack[name] {
+			t.Errorf("%s is %v in the SAM template, %v in the stack", name, p[name], stack[name])
+		}
+	}
+	if text(p["BinaryMediaTypes"]) != `["*~1*"]` || p["StageName"] != stageName { // SAM's spelling of */*
+		t.Errorf("binary media types %v, stage %v", p["BinaryMediaTypes"], p["StageName"])
+	}
+	limits := func(settings any) map[string]any {
+		m := map[string]any{}
+		for _, s := range list(settings) {
+			m[text(at(s, "HttpMethod"))+text(at(s, "ResourcePath"))] = []any{at(s, "ThrottlingRateLimit"), at(s, "ThrottlingBurstLimit"), at(s, "DataTraceEnabled")}
+		}
+		return m
+	}
+	stage := deployed(t).Resources[deployed(t).all("AWS::ApiGateway::Stage")[0]].Properties
+	if got, want := limits(p["MethodSettings"]), limits(stage["MethodSettings"]); !reflect.DeepEqual(got, want) {
+		t.Errorf("method settings are %v in the SAM template, %v in the stack", got, want)
+	}
+	// The SAM template leaves the rarer answers to the defaults; those it gives are the stack's.
+	responses := at(p["DefinitionBody"], "x-amazon-apigateway-gateway-responses").(map[string]any)
+	for kind, response := range responses {
+		answer := deployed(t).get(t, "AWS::ApiGateway::GatewayResponse", "ApiAnswer"+strings.ReplaceAll(kind, "_", "")).Properties
+		if at(response, "statusCode") != answer["StatusCode"] || text(at(response, "responseTemplates")) != text(answer["ResponseTemplates"]) {
+			t.Errorf("%s is %v in the SAM template, %v in the stack", kind, response, answer)
+		}
+	}
+}
+
+func TestSAMHasTheSameStateMachine(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	p := sam.get(t, "AWS::Serverless::StateMachine", "StateMachine").Properties
+	stack := deployed(t).get(t, "AWS::StepFunctions::StateMachine", "StateMachine").Properties
+
+	if p["DefinitionUri"] != "operation.asl.json" {
+		t.Errorf("the SAM template reads %v", p["DefinitionUri"])
+	}
+	definition, err := os.ReadFile("../template/operation.asl.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text(stack["DefinitionString"]) != string(definition) {
+		t.Error("the stack's definition is not template/operation.asl.json")
+	}
+	got, want := environment(p["DefinitionSubstitutions"]), environment(stack["DefinitionSubstitutions"])
+	if !maps.Equal(got, want) {
+		t.Errorf("substitutions are %v in the SAM template, %v in the stack", got, want)
+	}
+	used := map[string]bool{}
+	for _, m := range regexp.MustCompile(`\$\{([^}]*)\}`).FindAllStringSubmatch(string(definition), -1) {
+		used[m[1]] = true
+	}
+	if !slices.Equal(sorted(used), sorted(want)) {
+		t.Errorf("the definition uses %v, of which %v are substituted", sorted(used), sorted(want))
+	}
+	if p["Type"] != stack["StateMachineType"] || at(p, "Tracing", "Enabled") != at(stack, "TracingConfiguration", "Enabled") ||
+		at(p, "Logging", "Level") != at(stack, "LoggingConfiguration", "Level") || at(p, "Logging", "IncludeExecutionData") != false {
+		t.Errorf("the SAM template's state machine is %v", p)
+	}
+}
+
+func TestSAMHasTheSameTable(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	for _, kind := range []string{"AWS::DynamoDB::Table Table", "AWS::SecretsManager::Secret WebhookSecret"} {
+		kind, name, _ := strings.Cut(kind, " ")
+		got, want := sam.get(t, kind, name), deployed(t).get(t, kind, name)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is\n%v in the SAM template,\n%v in the stack", name, got, want)
+		}
+	}
+}
+
+func TestSAMGrantsTheSame(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	for _, spec := range functionSpecs {
+		policies := list(sam.get(t, "AWS::Serverless::Function", functionID(spec.name)).Properties["Policies"])
+		if len(policies) != 1 {
+			t.Fatalf("%s has %d policies", spec.name, len(policies))
+		}
+		want := slices.Sorted(slices.Values(allowed[spec.name]))
+		if got := grants(t, list(at(policies[0], "Statement"))); !slices.Equal(got, want) {
+			t.Errorf("%s\n got %s\nwant %s", spec.name, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+		}
+	}
+	policies := list(sam.get(t, "AWS::Serverless::StateMachine", "StateMachine").Properties["Policies"])
+	want := roleGrants(t, deployed(t).get(t, "AWS::IAM::Role", "StateMachineRole"))
+	if got := grants(t, list(at(policies[0], "Statement"))); len(policies) != 1 || !slices.Equal(got, want) {
+		t.Errorf("state machine\n got %q\nwant %q", got, want)
+	}
+}
+
+func TestSAMRunsReconcileAsOften(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	p := sam.get(t, "AWS::Serverless::Function", "ReconcileFunction").Properties
+	rule := deployed(t).get(t, "AWS::Events::Rule", "ReconcileSchedule").Properties
+	events, _ := p["Events"].(map[string]any)
+	if len(events) != 1 {
+		t.Fatalf("events %v", events)
+	}
+	for _, e := range events {
+		if at(e, "Type") != "Schedule" || at(e, "Properties", "Schedule") != rule["ScheduleExpression"] ||
+			!reflect.DeepEqual(at(e, "Properties", "RetryPolicy"), at(rule, "Targets", 0, "RetryPolicy")) {
+			t.Errorf("the SAM template runs reconcile by %v, the stack by %v", e, rule)
+		}
+	}
+}
+
+func TestSAMHasTheSameOutputs(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	if got, want := sorted(sam.Outputs), sorted(deployed(t).Outputs); !slices.Equal(got, want) {
+		t.Errorf("outputs are %v in the SAM template, %v in the stack", got, want)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// functionSpec is all that tells one function from another.
+type functionSpec struct {
+	name        string
+	description string
+	timeout     float64 // seconds
+	memory      float64 // MB
+	env         []string
+	access      access
+}
+
+// API functions are cut off well before API Gateway's 29 seconds; the functions of the state machine before its own TimeoutSeconds, so that
+// a slow call ends with our error and not with a lost answer. reconcile ends before its next run begins.
+var functionSpecs = []functionSpec{
+	{
+		name: "authorizer", description: "Tells the tenant and scopes of an API key", timeout: 5, memory: 256,
+		access: access{table: []string{"GetItem"}},
+	},
+	{
+		name: "submit", description: "POST /v1/operations", timeout: 15, memory: 256,
+		env: []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
+		access: access{
+			table:   []string{"GetItem", "PutItem", "ConditionCheckItem"},
+			machine: []string{"StartExecution"},
+		},
+	},
+	{
+		name: "operations", description: "GET /v1/operations/{id}", timeout: 15, memory: 256,
+		env:    []string{"PUBLIC_BASE_URL"},
+		access: access{table: []string{"Query"}},
+	},
+	{
+		name: "agents", description: "GET and PUT /v1/agents/{id}", timeout: 15, memory: 256,
+		env:    []string{"ALLOW_LOOPBACK"},
+		access: access{table: []string{"GetItem", "PutItem"}},
+	},
+	{
+		name: "webhook", description: "POST /v1/webhooks/{route}: verifies, deduplicates, converges", timeout: 15, memory: 256,
+		env: []string{"WEBHOOK_SECRET_ID"},
+		access: access{
+			table:      []string{"GetItem", "PutItem"},
+			machine:    []string{"SendTaskSuccess"},
+			rootSecret: true,
+		},
+	},
+	{
+		name: "dispatch", description: "Calls the agent", timeout: 300, memory: 512,
+		env: []string{"WEBHOOK_SECRET_ID", "ALLOW_LOOPBACK"},
+		access: access{
+			table:        []string{"GetItem", "Query", "PutItem"},
+			rootSecret:   true,
+			agentSecrets: true,
+		},
+	},
+	{
+		name: "poll", description: "Asks the agent how the operation stands", timeout: 60, memory: 512,
+		env: []string{"ALLOW_LOOPBACK"},
+		access: access{
+			table:        []string{"GetItem", "Query", "PutItem"},
+			agentSecrets: true,
+		},
+	},
+	{
+		name: "settle", description: "Does what must happen once after an operation's end", timeout: 30, memory: 256,
+		access: access{table: []string{"GetItem", "PutItem"}},
+	},
+	{
+		name: "reconcile", description: "Starts what never started, wakes what stands still", timeout: 55, memory: 256,
+		env: []string{"STATE_MACHINE_ARN"},
+		access: access{
+			table:      []string{"GetItem", "PutItem"},
+			dueIndex:   []string{"Query"},
+			machine:    []string{"StartExecution", "SendTaskSuccess"},
+			executions: []string{"DescribeExecution"},
+		},
+	},
+}
+
+// addFunctions makes the functions named. What their variables refer to has to be there already.
+func (b *builder) addFunctions(names ...string) {
+	for _, name := range names {
+		for _, spec := range functionSpecs {
+			if spec.name == name {
+				b.functions[name] = b.addFunction(spec)
+			}
+		}
+	}
+}
+
+func (b *builder) addFunction(spec functionSpec) awslambda.Function {
+	id := functionID(spec.name)
+	logs := b.addLogGroup(id+"Logs", nil)
+	architecture := awslambda.Architecture_ARM_64()
+	if b.settings.Arch == "x86_64" {
+		architecture = awslambda.Architecture_X86_64()
+	}
+	return awslambda.NewFunction(b.stack, jsii.String(id), &awslambda.FunctionProps{
+		Description:  jsii.String(spec.description),
+		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture: architecture,
+		Handler:      jsii.String("bootstrap"),
+		Code:         awslambda.Code_FromAsset(jsii.String(b.settings.bundle(spec.name)), nil),
+		Timeout:      awscdk.Duration_Seconds(jsii.Number(spec.timeout)),
+		MemorySize:   jsii.Number(spec.memory),
+		Environment:  b.environment(spec),
+		Role:         b.addFunctionRole(id+"Role", spec, logs),
+		Tracing:      awslambda.Tracing_ACTIVE,
+		// Not Lambda's JSON format: it filters lines by a level of its own, and the functions write JSON already.
+		LogGroup: logs,
+	})
+}
+
+// environment resolves a function's variables. ALLOW_LOOPBACK exists on the local stack only: there is no value of it that a deployment to
+// AWS could be given by mistake.
+func (b *builder) environment(spec functionSpec) *map[string]*string {
+	env := map[string]*string{"TABLE_NAME": b.table.TableName(), "LOG_LEVEL": jsii.String(b.settings.LogLevel)}
+	for _, name := range spec.env {
+		switch name {
+		case "STATE_MACHINE_ARN":
+			env[name] = b.machine.StateMachineArn()
+		case "PUBLIC_BASE_URL":
+			env[name] = b.publicBaseURL()
+		case "WEBHOOK_SECRET_ID":
+			env[name] = b.secret.SecretArn()
+		case "ALLOW_LOOPBACK":
+			if b.settings.Local != "" {
+				env[name] = jsii.String("1")
+			}
+		default:
+			panic("infra: function " + spec.name + " wants the unknown variable " + name)
+		}
+	}
+	return &env
+}
+
+// functionID is the construct's name: submit becomes SubmitFunction, as in the SAM template.
+func functionID(name string) string {
+	return string(name[0]-'a'+'A') + name[1:] + "Function"
+}

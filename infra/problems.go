@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// gatewayProblem is an answer that API Gateway gives without asking a function, in the form that the functions give theirs (RFC 9457).
+type gatewayProblem struct {
+	kind    string // API Gateway's name of the case
+	status  int    // 0 leaves API Gateway's own
+	title   string // of a case without a status; otherwise it is the status's text
+	detail  string
+	headers map[string]string
+}
+
+// gatewayProblems are the cases that clients meet, and a default for the others. None of them repeats API Gateway's own message: it tells an
+// outsider about authorizers and integrations.
+var gatewayProblems = []gatewayProblem{
+	{kind: "BAD_REQUEST_BODY", status: 400, detail: "The request body can't be read."},
+	{kind: "UNAUTHORIZED", status: 401, detail: "Send an API key: Authorization: Bearer adcp_...",
+		headers: map[string]string{"WWW-Authenticate": "Bearer"}},
+	{kind: "ACCESS_DENIED", status: 403, detail: "The API key does not allow this."},
+	// API Gateway's name for a route that does not exist.
+	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, detail: "There is no such route."},
+	{kind: "RESOURCE_NOT_FOUND", status: 404, detail: "There is no such route."},
+	{kind: "REQUEST_TOO_LARGE", status: 413, detail: "The request body is too large."},
+	{kind: "UNSUPPORTED_MEDIA_TYPE", status: 415, detail: "Send application/json."},
+	{kind: "THROTTLED", status: 429, detail: "Slow down and try again.",
+		headers: map[string]string{"Retry-After": "1"}},
+	{kind: "AUTHORIZER_FAILURE", status: 500, detail: "The API key could not be checked. Try again."},
+	{kind: "AUTHORIZER_CONFIGURATION_ERROR", status: 500, detail: "The API key could not be checked. Try again."},
+	{kind: "INTEGRATION_FAILURE", status: 504, detail: "No answer in time. Repeat the request with the same idempotency key."},
+	{kind: "INTEGRATION_TIMEOUT", status: 504, detail: "No answer in time. Repeat the request with the same idempotency key."},
+	{kind: "DEFAULT_4XX", title: "Request Refused", detail: "The request was refused."},
+	{kind: "DEFAULT_5XX", title: "Internal Server Error", detail: "The request could not be handled. Try again."},
+}
+
+// commonHeaders go with every answer of API Gateway's own. The functions send the same.
+var commonHeaders = map[string]string{
+	"Content-Type":              "application/problem+json",
+	"Strict-Transport-Security": "max-age=31536000",
+	"X-Content-Type-Options":    "nosniff",
+	"Cache-Control":             "no-store",
+}
+
+func (b *builder) addGatewayResponses() {
+	for _, p := range gatewayProblems {
+		// The Content-Type goes by header: API Gateway looks the template up under application/json when a request asks for nothing else.
+		headers := maps.Clone(commonHeaders)
+		maps.Copy(headers, p.headers)
+		quoted := map[string]*string{}
+		for name, value := range headers {
+			quoted[name] = jsii.String("'" + value + "'")
+		}
+		options := &awsapigateway.GatewayResponseOptions{
+			Type:            awsapigateway.ResponseType_Of(jsii.String(p.kind)),
+			ResponseHeaders: &quoted,
+			Templates:       &map[string]*string{"application/json": jsii.String(p.template())},
+		}
+		if p.status != 0 {
+			options.StatusCode = jsii.String(fmt.Sprint(p.status))
+		}
+		b.api.AddGatewayResponse(jsii.String("Answer"+p.kind), options)
+	}
+}
+
+// template is the body. The status is left out where only API Gateway knows it.
+func (p gatewayProblem) template() string {
+	title := p.title
+	if p.status != 0 {
+		title = http.StatusText(p.status)
+	}
+	body := struct {
+		Type      string `json:"type"`
+		Title     string `json:"title"`
+		Status    int    `json:"status,omitempty"`
+		Detail    string `json:"detail"`
+		RequestID string `json:"request_id"`
+	}{"about:blank", title, p.status, p.detail, "$context.requestId"}
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	return string(text)
+}

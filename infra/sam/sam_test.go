@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestTemplateForThisMachine(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../../template/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := localTemplate(string(source), "/repo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"CodeUri: " + filepath.Join("/repo/dist", runtime.GOARCH, "submit") + "\n",
+		"Architectures: [" + architecture() + "]",
+		"DefinitionUri: /repo/template/operation.asl.json",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the template lacks %q", want)
+		}
+	}
+	if strings.Contains(got, ": ../dist") {
+		t.Error("a relative path is left")
+	}
+	if _, err := localTemplate("Resources: {}", "/repo"); err == nil {
+		t.Error("a template that has changed passes")
+	}
+}
+
+func TestVariablesComeFromTheLocalStack(t *testing.T) {
+	t.Parallel()
+	env, err := parseEnv("API_URL=http://127.0.0.1:4566/_aws/execute-api/abc/live\nTABLE_NAME=T\nSTATE_MACHINE_ARN=arn:m\nWEBHOOK_SECRET_ARN=arn:s\nAWS_ENDPOINT_URL=http://127.0.0.1:4566\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := variables(env, "http://172.17.0.1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]map[string]string
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"TABLE_NAME": "T", "STATE_MACHINE_ARN": "arn:m", "WEBHOOK_SECRET_ID": "arn:s", "ALLOW_LOOPBACK": "1",
+		"PUBLIC_BASE_URL": "http://127.0.0.1:4566/_aws/execute-api/abc/live", "AWS_ENDPOINT_URL": "http://172.17.0.1:9",
+	} {
+		if got := file["Parameters"][name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if _, err := parseEnv("TABLE_NAME=T\n"); err == nil || !strings.Contains(err.Error(), "API_URL") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestForwardPassesBothWays(t *testing.T) {
+	t.Parallel()
+	server, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	go func() {
+		c, err := server.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		all, _ := io.ReadAll(c) // ends with the client's half
+		fmt.Fprintf(c, "got %s", all)
+	}()
+	address, err := forward(t.Context(), "127.0.0.1:0", server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprint(c, "hello")
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := bufio.NewReader(c).ReadString('\n')
+	if err != io.EOF || answer != "got hello" {
+		t.Errorf("got %q, %v", answer, err)
+	}
+}
+
+func TestRelayKnowsInterfacesByName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "no-such-interface"} {
+		if address, ok := addressOf(name); ok {
+			t.Errorf("%q has the address %s", name, address)
+		}
+	}
+}

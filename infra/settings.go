@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+)
+
+// settings is what can be chosen at synthesis, each by a CDK context value of the name given (`-c name=value`, or cdk.json).
+type settings struct {
+	Arch          string // arch: arm64 or x86_64, as Lambda spells it
+	Local         string // local: the emulator's endpoint, e.g. http://127.0.0.1:4566; empty on AWS
+	PublicBaseURL string // publicBaseUrl: a custom domain that is mapped to the stage, without a trailing slash
+	Ephemeral     bool   // ephemeral: data may go with the stack
+	LogRetention  int    // logRetentionDays
+	LogLevel      string // logLevel
+	AlarmTopicARN string // alarmTopicArn: an SNS topic that hears of alarms
+	APIAccount    bool   // apiGatewayAccount: let this stack set the region's API Gateway log role
+
+	Dist       string // the directory that `make build` fills
+	Definition string // the state machine's file
+}
+
+// publicURL is what a registered webhook URL may consist of: unreserved characters only, since REST events carry no raw path to check a
+// signed target against.
+var publicURL = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$`)
+
+// retentions are the periods that CloudWatch Logs knows, from the shortest that keeps security logs long enough.
+var retentions = map[int]awslogs.RetentionDays{
+	90:   awslogs.RetentionDays_THREE_MONTHS,
+	120:  awslogs.RetentionDays_FOUR_MONTHS,
+	150:  awslogs.RetentionDays_FIVE_MONTHS,
+	180:  awslogs.RetentionDays_SIX_MONTHS,
+	365:  awslogs.RetentionDays_ONE_YEAR,
+	400:  awslogs.RetentionDays_THIRTEEN_MONTHS,
+	545:  awslogs.RetentionDays_EIGHTEEN_MONTHS,
+	731:  awslogs.RetentionDays_TWO_YEARS,
+	1827: awslogs.RetentionDays_FIVE_YEARS,
+	2557: awslogs.RetentionDays_SEVEN_YEARS,
+	3653: awslogs.RetentionDays_TEN_YEARS,
+}
+
+// readSettings reads the context and says of the first bad value which one it is and what it may be.
+func readSettings(context func(name string) any) (settings, error) {
+	value := func(name string) string {
+		if v := context(name); v != nil {
+			return strings.TrimSpace(fmt.Sprint(v)) // text from the command line, anything from cdk.json
+		}
+		return ""
+	}
+	s := settings{
+		Arch:          value("arch"),
+		Local:         strings.TrimSuffix(value("local"), "/"),
+		PublicBaseURL: strings.TrimSuffix(value("publicBaseUrl"), "/"),
+		LogLevel:      value("logLevel"),
+		AlarmTopicARN: value("alarmTopicArn"),
+		Dist:          filepath.Join("..", "dist"),
+		Definition:    filepath.Join("..", "template", "operation.asl.json"),
+	}
+	var err error
+	if s.Ephemeral, err = parseBool("ephemeral", value("ephemeral"), false); err != nil {
+		return s, err
+	}
+	if s.APIAccount, err = parseBool("apiGatewayAccount", value("apiGatewayAccount"), true); err != nil {
+		return s, err
+	}
+	if s.LogRetention, err = strconv.Atoi(value("logRetentionDays")); err != nil {
+		return s, fmt.Errorf("context logRetentionDays: %q is not a number of days; pass e.g. -c logRetentionDays=365", value("logRetentionDays"))
+	}
+	return s, s.check()
+}
+
+func parseBool(name, text string, otherwise bool) (bool, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	v, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("context %s: %q is neither true nor false", name, text)
+	}
+	return v, nil
+}
+
+func (s settings) check() error {
+	if s.Arch != "arm64" && s.Arch != "x86_64" {
+		return fmt.Errorf("context arch: %q is not an architecture of Lambda; pass -c arch=arm64 or -c arch=x86_64", s.Arch)
+	}
+	if _, ok := retentions[s.LogRetention]; !ok {
+		return fmt.Errorf("context logRetentionDays: %d is not a period of CloudWatch Logs of at least 90 days, which security logs are kept for; pass for example 90 or 365", s.LogRetention)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
+		return fmt.Errorf("context logLevel: %q is not a level; pass debug, info, warn or error", s.LogLevel)
+	}
+	if s.PublicBaseURL != "" && !publicURL.MatchString(s.PublicBaseURL) {
+		return fmt.Errorf("context publicBaseUrl: %q must be https, without query or escapes, e.g. https://adcp.example.com", s.PublicBaseURL)
+	}
+	if s.Local == "" {
+		return nil
+	}
+	if s.PublicBaseURL != "" {
+		return errors.New("context local and publicBaseUrl exclude each other: an emulated API has no domain; drop one")
+	}
+	if u, err := url.Parse(s.Local); err != nil || u.Host == "" || (u.Path+u.RawQuery) != "" {
+		return fmt.Errorf("context local: %q must be the emulator's endpoint, e.g. http://127.0.0.1:4566", s.Local)
+	}
+	return nil
+}
+
+// goarch is Go's name of the architecture, which names its folder in dist.
+func (s settings) goarch() string {
+	if s.Arch == "x86_64" {
+		return "amd64"
+	}
+	return s.Arch
+}
+
+// bundle is the directory that becomes the function's code.
+func (s settings) bundle(function string) string {
+	return filepath.Join(s.Dist, s.goarch(), function)
+}
+
+// checkBundles names every function that is not built, at once: CDK would name the first by a stack trace.
+func (s settings) checkBundles() error {
+	var missing []string
+	for _, f := range functionSpecs {
+		if info, err := os.Stat(filepath.Join(s.bundle(f.name), "bootstrap")); err != nil || !info.Mode().IsRegular() {
+			missing = append(missing, f.name)
+		}
+	}
+	if missing != nil {
+		return fmt.Errorf("no bootstrap in %s for %s: run `make build ARCH=%s` first", filepath.Join(s.Dist, s.goarch()), strings.Join(missing, ", "), s.goarch())
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// builder is the stack under construction. The constructs are made in the order of the fields: each needs only those before it, so
+// that CloudFormation finds no cycle either.
+type builder struct {
+	stack    awscdk.Stack
+	settings settings
+
+	table     awsdynamodb.Table
+	secret    awssecretsmanager.Secret
+	api       awsapigateway.RestApi
+	machine   awsstepfunctions.StateMachine
+	functions map[string]awslambda.Function
+}
+
+// stackName is the name of the stack in CloudFormation.
+const stackName = "AdcpOrchestrator"
+
+// newStack adds the orchestrator to the app. It returns an error if the functions are not built or the state machine can't be read.
+func newStack(app awscdk.App, name string, s settings) error {
+	if err := s.checkBundles(); err != nil {
+		return err
+	}
+	definition, err := readDefinition(s.Definition)
+	if err != nil {
+		return err
+	}
+	b := &builder{
+		stack: awscdk.NewStack(app, jsii.String(name), &awscdk.StackProps{
+			Description:           jsii.String("AdCP buyer orchestrator: operations against sales agents that answer in a second or in days"),
+			TerminationProtection: jsii.Bool(!s.Ephemeral),
+		}),
+		settings:  s,
+		functions: map[string]awslambda.Function{},
+	}
+	b.addTable()
+	b.addSecret()
+	b.addAPI()
+	b.addFunctions("dispatch", "poll", "settle")
+	b.addMachine(definition)
+	b.addFunctions("authorizer", "submit", "operations", "agents", "webhook", "reconcile")
+	b.addRoutes()
+	b.addSchedule()
+	b.addAlarms()
+	b.addOutputs()
+	return nil
+}
+
+func (b *builder) addOutputs() {
+	for _, out := range []struct {
+		name, description string
+		value             *string
+	}{
+		{"ApiUrl", "Base URL of the API; the routes begin with /v1", b.publicBaseURL()},
+		{"ApiId", "Id of the REST API", b.api.RestApiId()},
+		{"TableName", "The one DynamoDB table", b.table.TableName()},
+		{"StateMachineArn", "The state machine that runs an operation", b.machine.StateMachineArn()},
+		{"WebhookSecretArn", "Secret that the webhook credentials of agents are derived from", b.secret.SecretArn()},
+	} {
+		awscdk.NewCfnOutput(b.stack, jsii.String(out.name), &awscdk.CfnOutputProps{Value: out.value, Description: jsii.String(out.description)})
+	}
+}
+
+// removal keeps what can't be made again, unless the stack is ephemeral.
+func (b *builder) removal() awscdk.RemovalPolicy {
+	if b.settings.Ephemeral {
+		return awscdk.RemovalPolicy_DESTROY
+	}
+	return awscdk.RemovalPolicy_RETAIN
+}
+
+// addLogGroup makes a log group. An empty name lets CloudFormation choose one: a kept group would stand in the way of the next stack otherwise.
+func (b *builder) addLogGroup(id string, name *string) awslogs.LogGroup {
+	return awslogs.NewLogGroup(b.stack, jsii.String(id), &awslogs.LogGroupProps{
+		LogGroupName:  name,
+		Retention:     retentions[b.settings.LogRetention],
+		RemovalPolicy: b.removal(),
+	})
+}
+
+// publicBaseURL is where agents and clients reach the API. It is put together from the API's id and the stage's literal name: asking the stage
+// for its URL would close a circle (function, stage, deployment, method, function).
+func (b *builder) publicBaseURL() *string {
+	switch s := b.settings; {
+	case s.PublicBaseURL != "":
+		return jsii.String(s.PublicBaseURL)
+	case s.Local != "":
+		return jsii.String(fmt.Sprintf("%s/_aws/execute-api/%s/%s", s.Local, *b.api.RestApiId(), stageName))
+	default:
+		return jsii.String(fmt.Sprintf("https://%s.execute-api.%s.%s/%s", *b.api.RestApiId(), *b.stack.Region(), *b.stack.UrlSuffix(), stageName))
+	}
+}

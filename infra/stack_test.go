@@ -1,0 +1,189 @@
+package main
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTableKeepsWhatItHolds(t *testing.T) {
+	t.Parallel()
+	table := deployed(t).get(t, "AWS::DynamoDB::Table", "Table")
+	p := table.Properties
+	if at(p, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != true {
+		t.Error("no point-in-time recovery")
+	}
+	if ttl := at(p, "TimeToLiveSpecification"); at(ttl, "AttributeName") != "ttl" || at(ttl, "Enabled") != true {
+		t.Errorf("time to live is %v", ttl)
+	}
+	if p["BillingMode"] != "PAY_PER_REQUEST" || p["DeletionProtectionEnabled"] != true {
+		t.Errorf("billing %v, deletion protection %v", p["BillingMode"], p["DeletionProtectionEnabled"])
+	}
+	if index := at(p, "GlobalSecondaryIndexes", 0); at(index, "IndexName") != dueIndex || at(index, "Projection", "ProjectionType") != "KEYS_ONLY" {
+		t.Errorf("index is %v", index)
+	}
+	if at(local(t).get(t, "AWS::DynamoDB::Table", "Table").Properties, "DeletionProtectionEnabled") == true {
+		t.Error("an ephemeral table is protected")
+	}
+}
+
+func TestWhatCantBeMadeAgainStays(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"aws": "Retain", "local": "Delete"} {
+		template := synthesize(t)[name]
+		kept := slices.Concat(template.all("AWS::DynamoDB::Table"), template.all("AWS::SecretsManager::Secret"), template.all("AWS::Logs::LogGroup"))
+		if len(kept) < 3 {
+			t.Fatalf("%s: %v", name, kept)
+		}
+		for _, id := range kept {
+			if r := template.Resources[id]; r.DeletionPolicy != want || r.UpdateReplacePolicy != want {
+				t.Errorf("%s: %s has policies %q and %q, want %s", name, id, r.DeletionPolicy, r.UpdateReplacePolicy, want)
+			}
+		}
+	}
+}
+
+func TestEachFunctionHasItsLogGroupForNinetyDays(t *testing.T) {
+	t.Parallel()
+	for _, id := range deployed(t).all("AWS::Logs::LogGroup") {
+		if days := deployed(t).Resources[id].Properties["RetentionInDays"]; days != 90.0 {
+			t.Errorf("%s keeps its lines for %v days", id, days)
+		}
+	}
+	for _, spec := range functionSpecs {
+		group := at(deployed(t).get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties, "LoggingConfig", "LogGroup")
+		if text(group) != "${"+functionID(spec.name)+"Logs}" {
+			t.Errorf("%s logs to %s", spec.name, text(group))
+		}
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	t.Parallel()
+	for name, arch := range map[string]string{"aws": `["arm64"]`, "local": `["x86_64"]`} {
+		template := synthesize(t)[name]
+		if ids := template.all("AWS::Lambda::Function"); len(ids) != len(functionSpecs) {
+			t.Errorf("%s: functions %v: CDK added one of its own", name, ids)
+		}
+		for _, spec := range functionSpecs {
+			p := template.get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties
+			if p["Runtime"] != "provided.al2023" || p["Handler"] != "bootstrap" || text(p["Architectures"]) != arch {
+				t.Errorf("%s: %s runs %v %v on %v", name, spec.name, p["Runtime"], p["Handler"], p["Architectures"])
+			}
+			if at(p, "TracingConfig", "Mode") != "Active" || p["Timeout"] != spec.timeout || p["MemorySize"] != spec.memory {
+				t.Errorf("%s: %s: tracing %v, timeout %v, memory %v", name, spec.name, p["TracingConfig"], p["Timeout"], p["MemorySize"])
+			}
+			if p["ReservedConcurrentExecutions"] != nil {
+				t.Errorf("%s: %s reserves concurrency", name, spec.name)
+			}
+		}
+	}
+}
+
+// environment returns a function's variables, with their values as text.
+func environment(v any) map[string]string {
+	env := map[string]string{}
+	if vars, ok := v.(map[string]any); ok {
+		for name, value := range vars {
+			env[name] = text(value)
+		}
+	}
+	return env
+}
+
+func TestVariables(t *testing.T) {
+	t.Parallel()
+	base := "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
+	want := map[string]map[string]string{
+		"authorizer": {},
+		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base},
+		"operations": {"PUBLIC_BASE_URL": base},
+		"agents":     {},
+		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}"},
+		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}"},
+		"poll":       {},
+		"settle":     {},
+		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}"},
+	}
+	loopback := []string{"agents", "dispatch", "poll"}
+	for _, spec := range functionSpecs {
+		env := want[spec.name]
+		env["TABLE_NAME"], env["LOG_LEVEL"] = "${Table}", "info"
+		got := environment(at(deployed(t).get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties, "Environment", "Variables"))
+		if !maps.Equal(got, env) {
+			t.Errorf("%s has %v, want %v", spec.name, got, env)
+		}
+		if slices.Contains(loopback, spec.name) {
+			env["ALLOW_LOOPBACK"] = "1"
+		}
+		if env["PUBLIC_BASE_URL"] != "" {
+			env["PUBLIC_BASE_URL"] = "http://127.0.0.1:4566/_aws/execute-api/${Api}/live"
+		}
+		got = environment(at(local(t).get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties, "Environment", "Variables"))
+		if !maps.Equal(got, env) {
+			t.Errorf("%s has locally %v, want %v", spec.name, got, env)
+		}
+	}
+}
+
+func TestStateMachineIsTracedAndLogsNoData(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::StepFunctions::StateMachine", "StateMachine").Properties
+	if p["StateMachineType"] != "STANDARD" || at(p, "TracingConfiguration", "Enabled") != true {
+		t.Errorf("type %v, tracing %v", p["StateMachineType"], p["TracingConfiguration"])
+	}
+	logs := p["LoggingConfiguration"]
+	if at(logs, "Level") != "ALL" || at(logs, "IncludeExecutionData") == true {
+		t.Errorf("logging is %v", logs)
+	}
+	if group := text(at(logs, "Destinations", 0, "CloudWatchLogsLogGroup", "LogGroupArn")); group != "${StateMachineLogs.Arn}" {
+		t.Errorf("logs go to %s", group)
+	}
+	if name := text(deployed(t).get(t, "AWS::Logs::LogGroup", "StateMachineLogs").Properties["LogGroupName"]); !strings.HasPrefix(name, "/aws/vendedlogs/states/") {
+		t.Errorf("the log group is %s: without that prefix it uses up the account's log resource policy", name)
+	}
+}
+
+func TestReconcileRunsEachMinuteAndNeverTwice(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::Events::Rule", "ReconcileSchedule").Properties
+	target := at(p, "Targets", 0)
+	if p["ScheduleExpression"] != "rate(1 minute)" || p["State"] != "ENABLED" || text(at(target, "Arn")) != "${ReconcileFunction.Arn}" {
+		t.Errorf("the rule is %v", p)
+	}
+	if at(target, "RetryPolicy", "MaximumEventAgeInSeconds") != 60.0 || at(target, "RetryPolicy", "MaximumRetryAttempts") != 2.0 {
+		t.Errorf("retries are %v", at(target, "RetryPolicy"))
+	}
+	ids := deployed(t).all("AWS::Lambda::EventInvokeConfig")
+	if len(ids) != 1 || deployed(t).Resources[ids[0]].Properties["MaximumRetryAttempts"] != 0.0 {
+		t.Errorf("asynchronous retries: %v", ids)
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	t.Parallel()
+	alarms := []string{"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "WebhookErrorsAlarm"}
+	for _, name := range alarms {
+		if actions := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties["AlarmActions"]; actions != nil {
+			t.Errorf("%s acts on %v without a topic", name, actions)
+		}
+		if actions := text(local(t).get(t, "AWS::CloudWatch::Alarm", name).Properties["AlarmActions"]); actions != `["arn:aws:sns:us-east-1:123456789012:ops"]` {
+			t.Errorf("%s acts on %s", name, actions)
+		}
+	}
+	if ids := deployed(t).all("AWS::CloudWatch::Alarm"); len(ids) != len(alarms) {
+		t.Errorf("alarms are %v", ids)
+	}
+}
+
+func TestOutputs(t *testing.T) {
+	t.Parallel()
+	want := []string{"ApiId", "ApiUrl", "StateMachineArn", "TableName", "WebhookSecretArn"}
+	if got := sorted(deployed(t).Outputs); !slices.Equal(got, want) {
+		t.Errorf("outputs are %v, want %v", got, want)
+	}
+	if url := text(local(t).Outputs["ApiUrl"].Value); url != "http://127.0.0.1:4566/_aws/execute-api/${Api}/live" {
+		t.Errorf("local ApiUrl is %s", url)
+	}
+}

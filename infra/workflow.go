@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// readDefinition reads the state machine, which the SAM template reads too.
+func readDefinition(path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("state machine: %w (the app runs in the infra directory: use `make synth`)", err)
+	}
+	if !json.Valid(text) {
+		return "", fmt.Errorf("state machine: %s is not JSON", path)
+	}
+	return string(text), nil
+}
+
+// addMachine makes the state machine. Its log group is named: a name under /aws/vendedlogs spares the account's log resource policy, which
+// otherwise grows with each state machine until it is full; the stack's own id keeps the name apart from one that an earlier stack left.
+func (b *builder) addMachine(definition string) {
+	uuid := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), b.stack.StackId(), nil))
+	logs := b.addLogGroup("StateMachineLogs", jsii.String("/aws/vendedlogs/states/"+*b.stack.StackName()+"-"+*uuid))
+	var workers []*string
+	substitutions := map[string]*string{"TableName": b.table.TableName()}
+	for _, name := range []string{"dispatch", "poll", "settle"} {
+		arn := b.functions[name].FunctionArn()
+		workers = append(workers, arn)
+		substitutions[functionID(name)] = arn
+	}
+	role := b.addRole("StateMachineRole", "states.amazonaws.com", []awsiam.PolicyStatement{
+		allow("lambda", []string{"InvokeFunction"}, workers...),
+		allow("dynamodb", []string{"UpdateItem"}, b.table.TableArn()),
+		traces(),
+		allow("xray", []string{"GetSamplingRules", "GetSamplingTargets"}, jsii.String("*")),
+		// What the delivery of logs by AWS services needs; none of it knows a resource.
+		allow("logs", []string{
+			"CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries",
+			"PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups",
+		}, jsii.String("*")),
+	})
+	b.machine = awsstepfunctions.NewStateMachine(b.stack, jsii.String("StateMachine"), &awsstepfunctions.StateMachineProps{
+		StateMachineType:        awsstepfunctions.StateMachineType_STANDARD,
+		DefinitionBody:          awsstepfunctions.DefinitionBody_FromString(jsii.String(definition)),
+		DefinitionSubstitutions: &substitutions,
+		Role:                    role,
+		TracingEnabled:          jsii.Bool(true),
+		Logs: &awsstepfunctions.LogOptions{
+			Destination:          logs,
+			Level:                awsstepfunctions.LogLevel_ALL,
+			IncludeExecutionData: jsii.Bool(false),
+		},
+	})
+}
+
+// addSchedule runs reconcile each minute. A run that can't be delivered is dropped soon: the next one does its work.
+func (b *builder) addSchedule() {
+	awsevents.NewRule(b.stack, jsii.String("ReconcileSchedule"), &awsevents.RuleProps{
+		Description: jsii.String("Looks after operations that nobody else does"),
+		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(1))),
+		Targets: &[]awsevents.IRuleTarget{
+			awseventstargets.NewLambdaFunction(b.functions["reconcile"], &awseventstargets.LambdaFunctionProps{
+				RetryAttempts: jsii.Number(2),
+				MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(1)),
+			}),
+		},
+	})
+	b.functions["reconcile"].ConfigureAsyncInvoke(asyncOnce())
+}
