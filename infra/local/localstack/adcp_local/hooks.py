@@ -1,0 +1,88 @@
+"""Start-up hooks: what LocalStack would install, run or leave out otherwise is put in place here."""
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from localstack.runtime import hooks
+from localstack.utils.threads import TMP_THREADS, FuncThread
+
+LOG = logging.getLogger(__name__)
+
+# What a deployment of the orchestrator uses, in the order in which it asks for it.
+SERVICES = (
+    "secretsmanager", "s3", "ssm", "sts", "cloudformation", "dynamodb", "iam", "logs", "apigateway", "lambda",
+    "stepfunctions", "events", "cloudwatch",
+)
+
+
+class DynamodbThread(FuncThread):
+    """The thread that follows DynamoDB Local's process. The process stays in LocalStack's process group."""
+
+    def __init__(self, port, heap):
+        self.process = None
+        self.command = [
+            sys.executable, "-m", "adcp_local.dynamodb", os.environ["ADCP_LOCAL_DYNAMODB_JARS"], heap,
+            "-port", str(port), "-inMemory", "-disableTelemetry",
+        ]
+        super().__init__(self.follow, name="dynamodb-local")
+
+    def follow(self, _):
+        with open(os.path.join(os.environ["ADCP_LOCAL_LOGS"], "dynamodb.log"), "ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                env=os.environ | {"DDB_LOCAL_TELEMETRY": "0"},
+            )
+        return self.process.wait()
+
+    def stop(self, quiet=False):
+        super().stop(quiet)
+        if self.process:
+            self.process.terminate()
+
+
+@hooks.on_infra_start()
+def apply_patches():
+    import jpype
+    from localstack.services.dynamodb.server import DynamodbServer
+    from localstack.services.stepfunctions.packages import JSONataPackageInstaller
+
+    from adcp_local import apigateway
+
+    def do_start_thread(server: DynamodbServer):
+        thread = DynamodbThread(server.port, server.heap_size)
+        TMP_THREADS.append(thread)  # stopped at the end
+        thread.start()
+        return thread
+
+    DynamodbServer.do_start_thread = do_start_thread
+    # The machine's own Java (JAVA_HOME) instead of one that LocalStack would download.
+    JSONataPackageInstaller.get_java_lib_path = lambda _: jpype.getDefaultJVMPath()
+    apigateway.apply()
+
+
+@hooks.on_infra_ready()
+def warm_up():
+    """Loads in the background what a deployment and the first execution would wait for. Each would load by itself
+    when first used: nothing depends on this being done."""
+
+    def load():
+        from localstack.services.plugins import SERVICE_PLUGINS
+        from localstack.services.stepfunctions.asl.jsonata.jsonata import eval_jsonata_expression
+
+        began = time.monotonic()
+        for service in SERVICES:
+            SERVICE_PLUGINS.require(service)
+        eval_jsonata_expression("1")
+        LOG.info("warmed up in %.1f s", time.monotonic() - began)
+
+    threading.Thread(target=load, daemon=True, name="warm-up").start()
+
+
+@hooks.on_infra_shutdown(priority=1000)
+def leave_at_once():
+    """Ends the process instead of shutting each service down in turn, which takes ten seconds and more. All state is
+    in memory; DynamoDB Local and the functions notice, or go with the process group."""
+    os._exit(0)

@@ -1,0 +1,78 @@
+// The seller's webhooks: the SDK's emitter, with what the SDK leaves out put back and the demo's behaviours applied.
+import { generateKeyPairSync } from 'node:crypto';
+
+const KEY_ID = 'demo-seller-webhooks';
+const LATE_MS = 5000;
+const EARLY_CAP_MS = 10_000;
+
+const sleep = ms => new Promise(done => setTimeout(done, ms));
+
+function signingKey() {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const meta = { kid: KEY_ID, alg: 'EdDSA', use: 'sig', adcp_use: 'webhook-signing' };
+  return {
+    public: { ...publicKey.export({ format: 'jwk' }), ...meta, key_ops: ['verify'] },
+    private: { ...privateKey.export({ format: 'jwk' }), ...meta, key_ops: ['sign'] },
+  };
+}
+
+export function createWebhooks({ sdk, log }) {
+  const key = signingKey();
+  const attempted = new Map(); // SDK operation id -> resolver that an early webhook's answer waits for
+  const emitterFor = privateKey => sdk.createWebhookEmitter({
+    signerKey: { keyid: KEY_ID, alg: 'ed25519', privateKey },
+    retries: { maxAttempts: 5, initialDelayMs: 500 },
+    userAgent: 'adcp-demo-seller',
+    suppressLegacyWarnings: true,
+    onAttemptResult: result => {
+      log('webhook_attempt', result);
+      attempted.get(result.operation_id)?.();
+    },
+  });
+  const emitter = emitterFor(key.private);
+  const impostor = emitterFor(signingKey().private);
+  const orders = new Map(); // task_id or media_buy_id -> the request and the behaviour it asked for
+
+  // The SDK hands its emitter neither push_notification_config.authentication nor the operation_id, and
+  // names the delivery `<tool>.<task_id>` instead: both are looked up in the request that made the task.
+  async function emit(delivery) {
+    const payload = { ...delivery.payload };
+    const { request = {}, demo = {} } = orders.get(payload.task_id) ?? orders.get(payload.result?.media_buy_id) ?? {};
+    const push = request.push_notification_config ?? {};
+    if (demo.webhook === 'none') {
+      log('webhook_suppressed', { task_id: payload.task_id });
+      return { delivered: false, errors: [], attempts: 0, operation_id: delivery.operation_id, idempotency_key: '' };
+    }
+    if (demo.operation_id !== 'omit' && push.operation_id !== undefined) payload.operation_id = push.operation_id;
+    // A rejection is `rejected` by webhook and `failed` by poll, as real sellers were seen to do it.
+    if (demo.outcome === 'rejected' && payload.status === 'failed') payload.status = 'rejected';
+    if (demo.webhook === 'late') await sleep(demo.webhook_delay_ms ?? LATE_MS);
+
+    const signed = { ...delivery, payload, ...authentication(push) };
+    const sender = demo.webhook === 'wrong_key' ? impostor : emitter;
+    const result = await sender.emit(signed);
+    if (demo.webhook === 'duplicate') await sender.emit(signed); // the same key and bytes, signed anew
+    return result;
+  }
+
+  return {
+    emitter: { unsigned: false, emit },
+    publicKey: key.public,
+    remember: (id, order) => orders.set(id, order),
+    // Resolves at the first attempt to deliver the task's webhook, whatever came of it.
+    firstAttempt(tool, taskId) {
+      const operation = `${tool}.${taskId}`;
+      const seen = new Promise(done => attempted.set(operation, done));
+      return Promise.race([seen, sleep(EARLY_CAP_MS)]).finally(() => attempted.delete(operation));
+    },
+  };
+}
+
+// Without a scheme that the buyer asked for, the SDK signs by RFC 9421.
+function authentication({ authentication }) {
+  switch (authentication?.schemes?.[0]) {
+    case 'HMAC-SHA256': return { authentication: { type: 'hmac_sha256', secret: authentication.credentials } };
+    case 'Bearer': return { authentication: { type: 'bearer', token: authentication.credentials } };
+    default: return {};
+  }
+}

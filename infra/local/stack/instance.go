@@ -1,0 +1,116 @@
+package stack
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Instance is a local stack under a name, with its own ports, state and processes. It is kept in .local/<name>/instance.json from the
+// moment that a process exists, so that a later command finds what an interrupted one left.
+type Instance struct {
+	Name  string `json:"name"`
+	Ports Ports  `json:"ports"`
+
+	LocalStack int `json:"localstack_pid"` // process groups; 0 is none
+	Seller     int `json:"seller_pid"`
+
+	SellerToken string `json:"seller_token"`
+
+	// What runs and what is deployed, by fingerprint.
+	Runtime string `json:"runtime,omitempty"` // what LocalStack was started from
+	Agent   string `json:"agent,omitempty"`   // what the seller was started from
+	Sources string `json:"sources,omitempty"` // the sources of what is deployed
+	// Deployed is by function, and infrastructure for the rest.
+	Deployed map[string]string `json:"deployed,omitempty"`
+	// Swapped tells that functions run another code than CloudFormation knows of.
+	Swapped bool `json:"swapped,omitempty"`
+
+	Outputs map[string]string `json:"outputs,omitempty"` // of the stack
+
+	layout Layout
+	mu     sync.Mutex // of update
+}
+
+// CredentialRef names the secret that holds the demo seller's bearer token.
+const CredentialRef = "adcp/demo/seller"
+
+// Open reads an instance, running or not. An unknown one has no processes.
+func Open(l Layout, name string) (*Instance, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	in := &Instance{Name: name, layout: l}
+	text, err := os.ReadFile(in.Dir("instance.json"))
+	if os.IsNotExist(err) {
+		return in, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, in); err != nil {
+		return nil, fmt.Errorf("%s: %w", in.Dir("instance.json"), err)
+	}
+	in.Name, in.layout = name, l
+	return in, nil
+}
+
+// update changes the instance and saves it. Parts that run side by side change it through here.
+func (in *Instance) update(change func()) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	change()
+	if err := os.MkdirAll(in.Dir(), 0o755); err != nil {
+		return err
+	}
+	return writeJSON(in.Dir("instance.json"), in)
+}
+
+// Dir is a path in the instance's directory.
+func (in *Instance) Dir(elem ...string) string {
+	return in.layout.local(append([]string{in.Name}, elem...)...)
+}
+
+// SpawnEnv is a file of variables for function processes that start from now on, while it exists: tests put a proxy before the table with it.
+func (in *Instance) SpawnEnv() string { return in.Dir("spawn.env") }
+
+// Endpoint is LocalStack's URL.
+func (in *Instance) Endpoint() string { return "http://" + loopback(in.Ports.LocalStack) }
+
+// APIURL is the base of the orchestrator's API; its routes begin with /v1. It is empty before the first deployment.
+func (in *Instance) APIURL() string {
+	id := in.Outputs["ApiId"]
+	if id == "" {
+		return ""
+	}
+	return in.Endpoint() + "/_aws/execute-api/" + id + "/live"
+}
+
+func (in *Instance) sellerHTTP(path string) string {
+	return "http://" + loopback(in.Ports.SellerHTTP) + path
+}
+
+// Running tells which of the instance's processes live.
+func (in *Instance) Running() (localstack, seller bool) {
+	return in.layout.alive(in.LocalStack), in.layout.alive(in.Seller)
+}
+
+// prepare makes the directories of a start from nothing. What an earlier one left of its state is gone with its processes anyway.
+func (in *Instance) prepare() error {
+	for _, name := range []string{"root", "tmp", "logs"} {
+		if err := os.RemoveAll(in.Dir(name)); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"tmp", filepath.Join("logs", "functions"), filepath.Join("root", "var", "lib", "localstack", "lib", "jsonata")} {
+		if err := os.MkdirAll(in.Dir(name), 0o755); err != nil {
+			return err
+		}
+	}
+	in.SellerToken = rand.Text()
+	in.Sources, in.Deployed, in.Swapped, in.Outputs = "", nil, false, nil
+	return nil
+}

@@ -1,0 +1,91 @@
+package stack
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+func source(t *testing.T, name string) []byte {
+	t.Helper()
+	l, err := FindLayout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(l.source(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// The lock files have to work wherever the repository is cloned: a host of the place where they were made must not get in.
+func TestLockFilesNameNoHost(t *testing.T) {
+	t.Parallel()
+	var lock struct {
+		Packages map[string]struct{ Version, Resolved, Integrity string }
+	}
+	if err := json.Unmarshal(source(t, "package-lock.json"), &lock); err != nil {
+		t.Fatal(err)
+	}
+	for path, p := range lock.Packages {
+		if p.Resolved != "" && !strings.HasPrefix(p.Resolved, "https://registry.npmjs.org/") {
+			t.Errorf("package-lock.json: %s comes from %s", path, p.Resolved)
+		}
+		if path != "" && p.Integrity == "" {
+			t.Errorf("package-lock.json: %s has no integrity", path)
+		}
+	}
+	for name, version := range map[string]string{"aws-cdk": "2.1148.1", "@adcp/sdk": "6.11.0"} {
+		if got := lock.Packages["node_modules/"+name].Version; got != version {
+			t.Errorf("package-lock.json: %s is %q, want %s", name, got, version)
+		}
+	}
+	if strings.Contains(string(source(t, "requirements.txt")), "://") {
+		t.Error("requirements.txt names a host")
+	}
+}
+
+func TestRequirementsArePinnedWithDigests(t *testing.T) {
+	t.Parallel()
+	name, digests := "", 1
+	s := bufio.NewScanner(strings.NewReader(string(source(t, "requirements.txt"))))
+	for s.Scan() {
+		line := strings.TrimSpace(strings.TrimSuffix(s.Text(), "\\"))
+		if strings.HasPrefix(line, "--hash=sha256:") {
+			digests++
+			continue
+		}
+		if digests == 0 {
+			t.Errorf("%s has no digest", name)
+		}
+		if !strings.Contains(line, "==") {
+			t.Errorf("%q is not pinned", line)
+		}
+		name, digests = line, 0
+	}
+	if digests == 0 {
+		t.Errorf("%s has no digest", name)
+	}
+}
+
+func TestJarsManifest(t *testing.T) {
+	t.Parallel()
+	jars, err := parseJars(strings.NewReader(string(source(t, "jars.txt"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen, groups := map[string]bool{}, map[string]int{}
+	for _, j := range jars {
+		if seen[j.group+j.path] {
+			t.Errorf("%s stands there twice", j.path)
+		}
+		seen[j.group+j.path] = true
+		groups[j.group]++
+	}
+	if groups["jsonata"] != 4 || groups["dynamodb"] < 50 || len(groups) != 2 {
+		t.Errorf("got %v", groups)
+	}
+}

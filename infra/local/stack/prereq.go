@@ -1,0 +1,188 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Tools are the programs of this machine that the local stack builds upon, by path.
+type Tools struct {
+	Go, Node, NPM string
+	JavaHome      string
+	Python        string // 3.13, or empty: uv fetches one
+	AnyPython     string // any Python 3 that can make a virtual environment, to install uv with
+	UV            string // uv, if it is there already
+}
+
+// Missing is a program that has to be there first.
+type Missing struct{ What, Found, Remedy string }
+
+// MissingError lists all that is missing at once, each with the command that installs it.
+type MissingError []Missing
+
+func (e MissingError) Error() string {
+	var b strings.Builder
+	b.WriteString("this machine lacks what the local stack runs on:")
+	for _, m := range e {
+		fmt.Fprintf(&b, "\n  %s", m.What)
+		if m.Found != "" {
+			fmt.Fprintf(&b, " (found: %s)", m.Found)
+		}
+		fmt.Fprintf(&b, "\n      %s", m.Remedy)
+	}
+	return b.String()
+}
+
+// probe runs programs to see whether they work: a version manager's shim may be on the PATH and still run nothing.
+type probe struct {
+	find func(name string) (string, error)
+	run  func(ctx context.Context, name string, args ...string) (string, error)
+	glob func(pattern string) []string
+	brew bool // remedies for Homebrew instead of apt
+}
+
+func systemProbe() probe {
+	_, err := exec.LookPath("brew")
+	return probe{
+		find: exec.LookPath,
+		run: func(ctx context.Context, name string, args ...string) (string, error) {
+			ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+			defer cancel()
+			return command{name: name, args: args}.run(ctx)
+		},
+		glob: func(pattern string) []string {
+			found, _ := filepath.Glob(pattern) // the patterns are well-formed
+			return found
+		},
+		brew: runtime.GOOS == "darwin" || err == nil,
+	}
+}
+
+// FindTools looks for every program needed. Its error is a MissingError.
+func FindTools(ctx context.Context) (Tools, error) { return systemProbe().tools(ctx) }
+
+func (p probe) tools(ctx context.Context) (Tools, error) {
+	var t Tools
+	checks := []func() *Missing{
+		func() *Missing { return p.goTool(ctx, &t) },
+		func() *Missing { return p.node(ctx, &t) },
+		func() *Missing { return p.npm(ctx, &t) },
+		func() *Missing { return p.java(ctx, &t) },
+		func() *Missing { return p.python(ctx, &t) },
+	}
+	missing := make([]*Missing, len(checks))
+	var wg sync.WaitGroup
+	for i, check := range checks { // each sets fields of its own
+		wg.Go(func() { missing[i] = check() })
+	}
+	wg.Wait()
+	var all MissingError
+	for _, m := range missing {
+		if m != nil {
+			all = append(all, *m)
+		}
+	}
+	if all != nil {
+		return t, all
+	}
+	return t, ctx.Err()
+}
+
+func (p probe) remedy(apt, brew string) string {
+	if p.brew {
+		return "brew install " + brew
+	}
+	return "sudo apt-get install -y " + apt
+}
+
+func (p probe) goTool(ctx context.Context, t *Tools) *Missing {
+	path, err := p.find("go")
+	if err == nil {
+		if _, err = p.run(ctx, path, "version"); err == nil {
+			t.Go = path
+			return nil
+		}
+	}
+	return &Missing{What: "Go", Remedy: "https://go.dev/doc/install (or: " + p.remedy("golang-go", "go") + "; an older Go fetches the version that go.mod names)"}
+}
+
+const (
+	minNode = 18
+	minJava = 17
+)
+
+func (p probe) node(ctx context.Context, t *Tools) *Missing {
+	m := &Missing{What: fmt.Sprintf("Node.js %d or later", minNode), Remedy: p.remedy("nodejs", "node")}
+	path, err := p.find("node")
+	if err != nil {
+		return m
+	}
+	out, err := p.run(ctx, path, "--version")
+	if err != nil || major(out) < minNode {
+		m.Found = describe(out, err)
+		m.Remedy += " (if that is too old as well: https://nodejs.org/en/download)"
+		return m
+	}
+	t.Node = path
+	return nil
+}
+
+func (p probe) npm(ctx context.Context, t *Tools) *Missing {
+	path, err := p.find("npm")
+	if err == nil {
+		if _, err = p.run(ctx, path, "--version"); err == nil {
+			t.NPM = path
+			return nil
+		}
+	}
+	return &Missing{What: "npm", Remedy: p.remedy("npm", "node")}
+}
+
+var javaProperty = regexp.MustCompile(`(?m)^\s*(java\.home|java\.specification\.version) = (.*?)\s*$`)
+
+func (p probe) java(ctx context.Context, t *Tools) *Missing {
+	m := &Missing{What: fmt.Sprintf("a Java runtime, %d or later", minJava), Remedy: p.remedy("default-jre-headless", "openjdk")}
+	candidates := p.glob("/opt/homebrew/opt/openjdk/bin/java") // Homebrew leaves it off the PATH
+	candidates = append(candidates, p.glob("/usr/local/opt/openjdk/bin/java")...)
+	if path, err := p.find("java"); err == nil {
+		candidates = append([]string{path}, candidates...)
+	}
+	for _, path := range candidates {
+		out, err := p.run(ctx, path, "-XshowSettings:properties", "-version")
+		found := map[string]string{}
+		for _, match := range javaProperty.FindAllStringSubmatch(out, -1) {
+			found[match[1]] = match[2]
+		}
+		version := found["java.specification.version"]
+		if err == nil && major(version) >= minJava {
+			t.JavaHome = found["java.home"]
+			return nil
+		}
+		m.Found = describe(version, err)
+	}
+	return m
+}
+
+var number = regexp.MustCompile(`[0-9]+`)
+
+// major is the first number in a version's text; 1.8 was Java 8's, and too old is all that matters there.
+func major(version string) int {
+	n, _ := strconv.Atoi(number.FindString(version))
+	return n
+}
+
+func describe(version string, err error) string {
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return "one that does not run: " + first
+	}
+	return strings.TrimSpace(version)
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# make test: static checks, then every test, with a local stack of its own for those that need one. Each step says how long it took.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
+down() { go run ./infra/local down -name test; }
+trap 'step "stopping the test stack"; down' EXIT
+
+step "static checks"
+make --no-print-directory lint
+
+step "a local stack for the tests"
+go run ./infra/local up -name test -port 0
+set -a
+# shellcheck disable=SC1091
+. .local/test/env
+set +a
+
+step "tests"
+# The CDK app without the race detector: it starts no goroutine of its own, and its bindings take three minutes more to compile with it.
+export CDK_VALIDATION=false # make synth validates
+go test -timeout 15m "$@" ./infra
+go test -race -timeout 15m "$@" $(go list ./... | grep -v '/infra$')
+step "done"
