@@ -48,9 +48,9 @@ func demo(ctx context.Context, in *stack.Instance, out io.Writer) error {
 	fmt.Fprintf(out, `
 The API is up; this key is good for it until make stop:
   export API=%s KEY=%s
-Another buy, and its timeline:
-  curl -s -X POST $API/v1/operations -H "Authorization: Bearer $KEY" -H "Idempotency-Key: $(date +%%s%%N)" -H 'Content-Type: application/json' -d @events/buy.json
-  curl -s $API/v1/operations/<id> -H "Authorization: Bearer $KEY"
+Another buy, and its timeline (it is polled after 2 s, its webhook comes after 1.5 s):
+  call() { curl -s -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' "$@"; }
+  ID=$(call $API/v1/operations -H "Idempotency-Key: $RANDOM" -d @events/buy.json | grep -o 'op_[a-z2-7]*' | head -1); sleep 4; call $API/v1/operations/$ID
 `, c.Base, key)
 	return nil
 }
