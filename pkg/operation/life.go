@@ -76,11 +76,22 @@ func (op *Operation) MissPoll(now time.Time, retryAfter time.Duration, reason Re
 	return op.event(Unheard, Polled, op.State, now, detail)
 }
 
+// What a sender of webhooks can make one operation do: store that many deliveries, and bring that many polls forward. A test counts both into the
+// workflow's history of a year.
+const (
+	MostDeliveries = 200
+	MostDoorbells  = 20
+)
+
+// Overrun reports whether a delivery is one too many (contract F83). One that would end the operation never is.
+func (op *Operation) Overrun(a adcp.Answer) bool {
+	return op.Attempts.Webhooks >= MostDeliveries && (op.State.Terminal() || !a.Status.Terminal())
+}
+
 // Ring notes that an authentic delivery could not be applied but is a reason to poll at once. ok is false when rings have brought enough polls
 // forward, or the agent asked for time: a sender of hints can't cost more than a few polls.
 func (op *Operation) Ring(now time.Time) bool {
-	const most = 20
-	if op.State.Terminal() || op.Attempts.Doorbells >= most || now.Before(op.NotBefore) {
+	if op.State.Terminal() || op.Attempts.Doorbells >= MostDoorbells || now.Before(op.NotBefore) {
 		return false
 	}
 	op.Attempts.Doorbells++

@@ -48,12 +48,8 @@ type Receive struct {
 	Deps     Deps
 }
 
-const (
-	// deliveryFor is how long a delivery's key is remembered: over the longest horizon that a sender may retry for (contract F74, F85).
-	deliveryFor = 8 * 24 * time.Hour
-	// mostDeliveries bounds what one operation's sender can make us store (contract F83).
-	mostDeliveries = 1000
-)
+// deliveryFor is how long a delivery's key is remembered: over the longest horizon that a sender may retry for (contract F74, F85).
+const deliveryFor = 8 * 24 * time.Hour
 
 // Received tells what a delivery did.
 type Received struct {
@@ -85,7 +81,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 		// A report on the same registration (contract F15): about the buy, not about the task. Kept, as nothing here reads it yet.
 		return Received{Operation: target, Verdict: operation.Repeated, First: true}, ignore(r.keep(ctx, target, w, body, errReport))
 	}
-	if target.Attempts.Webhooks >= mostDeliveries {
+	if target.Overrun(adcp.ReadWebhook(w)) {
 		return Received{}, ErrTooMany
 	}
 	return r.apply(ctx, target, w, body)

@@ -346,12 +346,15 @@ func TestReceiverBoundsDeliveries(t *testing.T) {
 		t.Fatal(err)
 	}
 	op.Version++
-	op.Attempts.Webhooks = 1000
+	op.Attempts.Webhooks = operation.MostDeliveries
 	if err := d.store.Commit(t.Context(), operation.Change{Op: op}); err != nil {
 		t.Fatal(err)
 	}
 	got := d.Handle(t.Context(), d.signed("a", d.payload("a", map[string]any{"status": adcp.StatusWorking})))
 	if got.Status != 429 {
 		t.Errorf("got %+v", got)
+	}
+	if got := d.Handle(t.Context(), d.signed("a", d.payload("a", nil))); got.Status != 200 || d.state(t, "a") != operation.Completed {
+		t.Errorf("the end was one too many: %+v", got)
 	}
 }
