@@ -38,7 +38,7 @@ func (op *Operation) EndDial(now time.Time, outcome adcp.Outcome, retryAfter tim
 	if outcome == adcp.Ambiguous {
 		op.Dial.Unclear = true
 	}
-	if outcome == adcp.Refused && op.Dial.Attempts >= 2 {
+	if outcome == adcp.Refused && op.Dial.Attempts >= 2 && op.State == CallingAdCP {
 		op.flag(AgentRefuses, now, detail)
 	}
 	if retryAfter > 0 {

@@ -60,7 +60,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
 		s.Next, delay = Redial, 0
 	case op.State == CallingAdCP && op.mayRedial(now, m):
 		s.Next, delay = Redial, op.redialDelay(now, jitter, m)
-		if op.Dial.Attempts >= patience {
+		if op.Dial.Attempts >= patience && op.Attention == nil {
 			op.flag(AgentUnreached, now, "")
 		}
 	default:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -111,9 +112,9 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m o
 			e = op.EndDial(now, refusal(ce), ce.RetryAfter, sayOutcome(ce))
 		case !readable:
 			e = op.EndDial(now, adcp.Ambiguous, 0, "the agent's answer could not be read")
-		case answer.Err != nil && !op.State.Terminal() && op.State == operation.CallingAdCP && !settles(answer.Err, op.Dial.Unclear):
+		case answer.Err != nil && !settles(op, answer.Err):
 			e = op.EndDial(now, outcomeOf(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
-			if answer.Err.Recovery != adcp.Transient {
+			if op.State == operation.CallingAdCP && answer.Err.Recovery != adcp.Transient {
 				op.Flag(operation.OutcomeUnclear, now, "the agent answered "+answer.Err.Code+" after an attempt whose outcome is not known")
 			}
 		default:
@@ -183,20 +184,29 @@ func (d Dispatch) sealed(ctx context.Context, op operation.Operation) (json.RawM
 	return sealCredential(request, op.ID, Credential(roots[0], op.Tenant, op.ID)), nil
 }
 
-// settles says whether an AdCP error that answers a call ends the operation. A transient one does not; nor does any once an earlier attempt's
-// outcome is unknown, because that attempt may have bought (contract A28, C14 to C16).
-func settles(e *adcp.Error, unclear bool) bool {
-	switch e.Code {
-	case "IDEMPOTENCY_IN_FLIGHT", "IDEMPOTENCY_CONFLICT", "IDEMPOTENCY_EXPIRED":
+// settles says whether an AdCP error that answers a call ends the operation. It does not if the agent has been heard of the task by another way in the
+// meantime, if it is transient, or if it is about keys (contract C14 to C16). After an attempt whose outcome is unknown it does only if the agent has looked at
+// the request itself: agents keep what they carried out for the key and forget errors (contract C11), so an attempt that bought would have been replayed.
+func settles(op operation.Operation, e *adcp.Error) bool {
+	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || strings.HasPrefix(e.Code, "IDEMPOTENCY_") {
 		return false
 	}
-	return e.Recovery != adcp.Transient && !unclear
+	return !op.Dial.Unclear || !atTheDoor(e.Code)
+}
+
+// atTheDoor reports whether an error is about who asks: agents may answer it before they look for the key.
+func atTheDoor(code string) bool {
+	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE", "CREDENTIAL_", "VERSION_"} {
+		if strings.HasPrefix(code, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // outcomeOf says whether an AdCP error leaves open that the request was carried out. That the key is known means that something was.
 func outcomeOf(e *adcp.Error) adcp.Outcome {
-	switch e.Code {
-	case "IDEMPOTENCY_IN_FLIGHT", "IDEMPOTENCY_CONFLICT", "IDEMPOTENCY_EXPIRED":
+	if strings.HasPrefix(e.Code, "IDEMPOTENCY_") {
 		return adcp.Ambiguous
 	}
 	return adcp.Unsent

@@ -27,6 +27,9 @@ type Seller struct {
 	// Fail makes a call fail: before it is carried out, or after. It sees the tool and how often it was called.
 	Fail func(tool string, call int) (before, after error)
 
+	// Refuse makes a call answered with an AdCP error instead of carried out.
+	Refuse func(tool string, call int) *adcp.Error
+
 	// Purchases counts what was bought, by idempotency key; Calls counts calls by tool; Keys are the keys of polls.
 	Purchases map[string]int
 	Calls     map[string]int
@@ -93,6 +96,11 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 	before, after := s.failure(tool)
 	if before != nil {
 		return adcp.Response{}, before
+	}
+	if s.Refuse != nil {
+		if e := s.Refuse(tool, s.Calls[tool]); e != nil {
+			return adcp.Response{Err: e}, nil
+		}
 	}
 	var in struct {
 		Key    string `json:"idempotency_key"`

@@ -206,6 +206,54 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// What an agent answers with an error ends the operation only where the error proves that nothing was bought.
+func TestErrorsEndOnlyWhatWasNotBought(t *testing.T) {
+	t.Parallel()
+	answer := func(tool string, call int, code string, r adcp.Recovery) func(string, int) *adcp.Error {
+		return func(t string, n int) *adcp.Error {
+			if t == tool && n == call {
+				return &adcp.Error{Code: code, Recovery: r, RetryAfter: time.Minute}
+			}
+			return nil
+		}
+	}
+	lost := func(tool string, call int) (error, error) {
+		if tool == "create_media_buy" && call == 1 {
+			return nil, Lost
+		}
+		return nil, nil
+	}
+	const buy, poll = "create_media_buy", "get_task_status"
+	for name, tc := range map[string]struct {
+		seller *Seller
+		state  operation.State
+		calls  int
+	}{
+		"a wrong request fails":                        {&Seller{Refuse: answer(buy, 1, "INVALID_REQUEST", adcp.Correctable)}, operation.Failed, 1},
+		"a wrong credential fails":                     {&Seller{Refuse: answer(buy, 1, "AUTH_INVALID", adcp.Terminal)}, operation.Failed, 1},
+		"a busy agent is called again":                 {&Seller{Refuse: answer(buy, 1, "RATE_LIMITED", adcp.Transient)}, operation.Completed, 2},
+		"a key in flight is asked for again (C14)":     {&Seller{Fail: lost, Refuse: answer(buy, 2, "IDEMPOTENCY_IN_FLIGHT", adcp.Transient)}, operation.Completed, 3},
+		"refused at the door after a lost answer":      {&Seller{Fail: lost, Refuse: answer(buy, 2, "AUTH_INVALID", adcp.Terminal)}, operation.Completed, 3},
+		"a conflicting key is no failure (C15)":        {&Seller{Refuse: answer(buy, 1, "IDEMPOTENCY_CONFLICT", adcp.Correctable)}, operation.Completed, 2},
+		"an unknown task on a poll is no failure (E7)": {&Seller{Refuse: answer(poll, 1, "REFERENCE_NOT_FOUND", adcp.Correctable)}, operation.Completed, 1},
+		"an error on a poll is no failure (A28)":       {&Seller{Refuse: answer(poll, 1, "VERSION_UNSUPPORTED", adcp.Correctable)}, operation.Completed, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, r := play(t, tc.seller, &Crash{})
+			if tc.state == operation.Completed {
+				checkEnd(t, w, r, tc.state)
+			}
+			if r.Op.State != tc.state || tc.seller.Calls[buy] != tc.calls {
+				t.Errorf("%s after %d calls: %+v", r.Op.State, tc.seller.Calls[buy], r.Events)
+			}
+			if tc.state == operation.Failed && (purchases(tc.seller) != 0 || r.Op.Error == nil) {
+				t.Errorf("%d purchases, error %+v", purchases(tc.seller), r.Op.Error)
+			}
+		})
+	}
+}
+
 // contract A28: an agent that never answers again leaves the operation open. A human is told; nothing is invented.
 func TestSilentAgentIsNeverFailed(t *testing.T) {
 	t.Parallel()
