@@ -7,11 +7,12 @@ step() { printf '\n== %s (%d s)\n' "$1" "$SECONDS"; }
 down() { go run ./infra/local down -name test; }
 trap 'step "stopping the test stack"; down' EXIT
 
-step "static checks"
+# The stack starts while the checks compile: each waits for the other's kind of thing.
+step "a local stack for the tests, and static checks"
+go run ./infra/local up -name test -port 0 & up=$!
 make --no-print-directory lint
+wait "$up"
 
-step "a local stack for the tests"
-go run ./infra/local up -name test -port 0
 set -a
 # shellcheck disable=SC1091
 . .local/test/env

@@ -37,29 +37,27 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.Pushed, 6},
 		"poll":    {2, map[string]any{"delay_ms": 1500, "webhook": "none"}, operation.Polled, 6},
 	} {
-		t.Run(name, func(t *testing.T) {
-			for n := 1; n <= path.writes; n++ {
-				t.Run(fmt.Sprintf("write %d", n), func(t *testing.T) {
-					t.Parallel()
-					w := enter(t, path.first)
-					r.arm(w.tenant, n)
-					op, err := w.persist(t.Context(), uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behaviour))
-					if err != nil {
-						t.Fatal(err)
-					}
-					op = w.settled(t, op.ID)
-					ended(t, op, operation.Completed, path.by)
-					if _, buys := readLedger(t).of(op.PONumber); buys != 1 {
-						t.Errorf("%d buys", buys)
-					}
-					if victim := r.victim(w.tenant); victim == "" {
-						t.Errorf("nothing was killed: the operation has fewer writes\n%s", timeline(op))
-					} else {
-						t.Logf("killed after %s", victim)
-					}
-				})
-			}
-		})
+		for n := 1; n <= path.writes; n++ {
+			t.Run(fmt.Sprintf("%s, write %d", name, n), func(t *testing.T) {
+				t.Parallel()
+				w := enter(t, path.first)
+				r.arm(w.tenant, n)
+				op, err := w.persist(t.Context(), uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behaviour))
+				if err != nil {
+					t.Fatal(err)
+				}
+				op = w.settled(t, op.ID)
+				ended(t, op, operation.Completed, path.by)
+				if _, buys := readLedger(t).of(op.PONumber); buys != 1 {
+					t.Errorf("%d buys", buys)
+				}
+				if victim := r.victim(w.tenant); victim == "" {
+					t.Errorf("nothing was killed: the operation has fewer writes\n%s", timeline(op))
+				} else {
+					t.Logf("killed after %s", victim)
+				}
+			})
+		}
 	}
 }
 

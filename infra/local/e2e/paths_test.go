@@ -30,7 +30,7 @@ func TestEndedByPollWithTheWebhookWithheld(t *testing.T) {
 	sold(t, op)
 	states, events := w.history(t, op.ID)
 	t.Logf("%d polls, %d transitions, %d events: %v", op.Attempts.Polls, len(states), events, states)
-	if op.Attempts.Polls < 2 || len(states) > 4+3*op.Attempts.Polls {
+	if op.Attempts.Polls < 1 || len(states) > 3+3*op.Attempts.Polls {
 		t.Errorf("%d transitions for %d polls", len(states), op.Attempts.Polls)
 	}
 }
@@ -59,7 +59,7 @@ func TestDuplicateWebhook(t *testing.T) {
 func TestLateWebhook(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 1)
-	op := w.settled(t, w.buy(t, map[string]any{"webhook": "late", "delay_ms": 500, "webhook_delay_ms": 4000}).ID)
+	op := w.settled(t, w.buy(t, map[string]any{"webhook": "late", "delay_ms": 500, "webhook_delay_ms": 12000}).ID)
 	ended(t, op, operation.Completed, operation.Polled)
 	sold(t, op)
 	late, err := w.Follow(t.Context(), op.ID, webhooks(1), nil)

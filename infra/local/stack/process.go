@@ -63,13 +63,18 @@ func (l Layout) members(group int) ([]process, error) {
 	for _, p := range all {
 		if p.group == group {
 			members = append(members, p)
-			ours = ours || strings.Contains(p.command, l.Root+string(filepath.Separator))
+			ours = ours || l.owns(p)
 		}
 	}
 	if !ours {
 		return nil, nil
 	}
 	return members, nil
+}
+
+// owns tells whether a process runs from the repository. One that has just been started has no command line yet.
+func (l Layout) owns(p process) bool {
+	return p.command == "" || strings.Contains(p.command, l.Root+string(filepath.Separator))
 }
 
 // alive tells whether the group's leader runs.

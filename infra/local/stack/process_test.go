@@ -136,3 +136,16 @@ func TestCommandShowsTheEndOfWhatFailed(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+// A process that has just been started has no command line for a moment: it was taken for somebody else's, and so for ended.
+func TestJustStartedIsOurs(t *testing.T) {
+	t.Parallel()
+	l := Layout{Root: "/home/me/repository"}
+	for command, want := range map[string]bool{
+		"": true, "node /home/me/repository/seller.mjs": true, "node /home/me/other/seller.mjs": false, "/home/me/repository-2/x": false,
+	} {
+		if got := l.owns(process{command: command}); got != want {
+			t.Errorf("%q: %v", command, got)
+		}
+	}
+}
