@@ -25,7 +25,7 @@ import (
 const empty = "empty handler"
 
 func main() {
-	rounds := flag.Int("rounds", 40, "starts of each function")
+	rounds := flag.Int("rounds", 150, "starts of each function")
 	flag.Parse()
 	if err := run(*rounds, os.Stdout); err != nil {
 		log.Fatal(err)
