@@ -50,9 +50,9 @@ build: ## the functions for AWS into dist: ARCH=arm64 or amd64
 bootstrap: ## once for each AWS account and region, what the CDK needs there: ACCOUNT=... REGION=...
 	@$(CDK) bootstrap aws://$(ACCOUNT)/$(REGION)
 
-synth: build ## the CloudFormation template, into infra/cdk.out
+synth: build ## the CloudFormation template, into cdk.out
 	@cd infra && $(CDK) synth --quiet $(CONTEXT)
-	@echo "infra/cdk.out/AdcpOrchestrator.template.json"
+	@echo "cdk.out/AdcpOrchestrator.template.json"
 
 diff: build ## what a deployment would change
 	@cd infra && $(CDK) diff $(CONTEXT)
@@ -73,4 +73,4 @@ sam-validate: ## sam validate --lint of the SAM template
 	@go run ./infra/sam validate
 
 clean: stop ## stop and delete everything that was made or fetched
-	rm -rf .local dist infra/cdk.out
+	rm -rf .local dist cdk.out
