@@ -45,14 +45,9 @@ func New(now func() time.Time) *Store {
 }
 
 // Get implements orchestrator.Store.
-func (s *Store) Get(_ context.Context, tenant, opID string) (operation.Operation, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k, ok := s.operations[id{tenant, opID}]
-	if !ok {
-		return operation.Operation{}, orchestrator.ErrNotFound
-	}
-	return clone(k.op), nil
+func (s *Store) Get(ctx context.Context, tenant, opID string) (operation.Operation, error) {
+	r, err := s.Load(ctx, tenant, opID)
+	return r.Op, err
 }
 
 // Load implements orchestrator.Store.
@@ -67,25 +62,14 @@ func (s *Store) Load(_ context.Context, tenant, opID string) (operation.Record, 
 }
 
 // Request implements orchestrator.Store.
-func (s *Store) Request(_ context.Context, tenant, opID string) (json.RawMessage, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k, ok := s.operations[id{tenant, opID}]
-	if !ok {
-		return nil, orchestrator.ErrNotFound
-	}
-	return slices.Clone(k.request), nil
+func (s *Store) Request(ctx context.Context, tenant, opID string) (json.RawMessage, error) {
+	r, err := s.Load(ctx, tenant, opID)
+	return r.Request, err
 }
 
 // Submission implements orchestrator.Store.
 func (s *Store) Submission(_ context.Context, tenant, keyHash string) (orchestrator.Submission, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	sub, ok := s.keys[id{tenant, keyHash}]
-	if !ok {
-		return sub, orchestrator.ErrNotFound
-	}
-	return sub, nil
+	return find(s, s.keys, id{tenant, keyHash})
 }
 
 // Create implements orchestrator.Store.
@@ -182,6 +166,17 @@ func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]orchestrator
 		refs = append(refs, orchestrator.Ref{Tenant: op.Tenant, ID: op.ID})
 	}
 	return refs, nil
+}
+
+// find looks something up that is stored by value.
+func find[T any](s *Store, kept map[id]T, k id) (T, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := kept[k]
+	if !ok {
+		return v, orchestrator.ErrNotFound
+	}
+	return v, nil
 }
 
 // clone keeps what is stored apart from what callers hold.

@@ -34,13 +34,7 @@ func (s *Store) Quarantined(_ context.Context, tenant, day string) ([]orchestrat
 
 // Agent implements orchestrator.Store.
 func (s *Store) Agent(_ context.Context, tenant, agentID string) (orchestrator.Agent, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a, ok := s.agents[id{tenant, agentID}]
-	if !ok {
-		return a, orchestrator.ErrNotFound
-	}
-	return a, nil
+	return find(s, s.agents, id{tenant, agentID})
 }
 
 // PutAgent implements orchestrator.Store.
@@ -56,13 +50,7 @@ func (s *Store) PutAgent(_ context.Context, a orchestrator.Agent) error {
 
 // Profile implements orchestrator.Store.
 func (s *Store) Profile(_ context.Context, tenant, agentID string) (orchestrator.Profile, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p, ok := s.profiles[id{tenant, agentID}]
-	if !ok {
-		return p, orchestrator.ErrNotFound
-	}
-	return p, nil
+	return find(s, s.profiles, id{tenant, agentID})
 }
 
 // PutProfile implements orchestrator.Store.
@@ -75,13 +63,7 @@ func (s *Store) PutProfile(_ context.Context, tenant, agentID string, p orchestr
 
 // Key implements orchestrator.Store.
 func (s *Store) Key(_ context.Context, tenant, hash string) (orchestrator.APIKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k, ok := s.apiKeys[id{tenant, hash}]
-	if !ok {
-		return k, orchestrator.ErrNotFound
-	}
-	return k, nil
+	return find(s, s.apiKeys, id{tenant, hash})
 }
 
 // PutKey implements orchestrator.Store.
