@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"unicode/utf8"
 )
 
 // maxDepth bounds the nesting of JSON from outside: deeper than any AdCP payload, shallow enough for any stack.
@@ -20,65 +20,100 @@ func (e *DuplicateKeyError) Error() string { return fmt.Sprintf("duplicate objec
 // read two different things out of one that has them. Keys are compared after unescaping. It returns a *DuplicateKeyError, or another
 // error for anything that is not one JSON object.
 func CheckObject(data []byte) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	if t != json.Delim('{') {
+	data = bytes.TrimLeft(data, " \t\r\n")
+	if len(data) == 0 || data[0] != '{' {
 		return errors.New("not a JSON object")
 	}
-	if err := walkObject(d, 1); err != nil {
-		return err
+	if !json.Valid(data) {
+		return errors.New("not one JSON value")
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more than one JSON value")
+	return checkKeys(data)
+}
+
+// scope is an object that the walk is in, or an array, which has no keys.
+type scope struct {
+	object bool
+	first  int                 // of its keys
+	seen   map[string]struct{} // only once there are many
+}
+
+// few is up to how many keys are compared one by one.
+const few = 16
+
+// checkKeys walks JSON that is known to be valid: all that is left to find are the strings, and which of them are keys. A json.Decoder would make two
+// allocations of each token.
+func checkKeys(data []byte) error {
+	var (
+		scopes = make([]scope, 0, 8)
+		keys   = make([][]byte, 0, 32) // of all open objects, innermost last
+		key    bool                    // the next string is a key
+	)
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			if len(scopes) == maxDepth {
+				return errors.New("nested too deeply")
+			}
+			key = data[i] == '{'
+			scopes = append(scopes, scope{object: key, first: len(keys)})
+		case '}', ']':
+			keys = keys[:scopes[len(scopes)-1].first]
+			scopes = scopes[:len(scopes)-1]
+		case ',':
+			key = scopes[len(scopes)-1].object
+		case '"':
+			start := i
+			for i++; data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+			if !key {
+				continue
+			}
+			key = false
+			name, err := unescapeKey(data[start : i+1])
+			if err != nil {
+				return err
+			}
+			if scopes[len(scopes)-1].add(keys, name) {
+				return &DuplicateKeyError{Key: string(name)}
+			}
+			keys = append(keys, name)
+		}
 	}
 	return nil
 }
 
-func walkObject(d *json.Decoder, depth int) error {
-	if depth > maxDepth {
-		return errors.New("nested too deeply")
-	}
-	seen := map[string]struct{}{}
-	for d.More() {
-		t, err := d.Token()
-		if err != nil {
-			return err
-		}
-		key := t.(string) // the decoder lets nothing else stand here
-		if _, dup := seen[key]; dup {
-			return &DuplicateKeyError{Key: key}
-		}
-		seen[key] = struct{}{}
-		if err := walkValue(d, depth); err != nil {
-			return err
-		}
-	}
-	_, err := d.Token()
-	return err
-}
-
-func walkValue(d *json.Decoder, depth int) error {
-	t, err := d.Token()
-	if err != nil {
-		return err
-	}
-	switch t {
-	case json.Delim('{'):
-		return walkObject(d, depth+1)
-	case json.Delim('['):
-		if depth+1 > maxDepth {
-			return errors.New("nested too deeply")
-		}
-		for d.More() {
-			if err := walkValue(d, depth+1); err != nil {
-				return err
+// add reports whether the scope has the key already.
+func (s *scope) add(keys [][]byte, key []byte) bool {
+	own := keys[s.first:]
+	if len(own) < few {
+		for _, k := range own {
+			if bytes.Equal(k, key) {
+				return true
 			}
 		}
-		_, err = d.Token()
+		return false
 	}
-	return err
+	if s.seen == nil {
+		s.seen = make(map[string]struct{}, 2*few)
+		for _, k := range own {
+			s.seen[string(k)] = struct{}{}
+		}
+	}
+	_, dup := s.seen[string(key)]
+	s.seen[string(key)] = struct{}{}
+	return dup
+}
+
+// unescapeKey returns what a parser would read of a quoted key.
+func unescapeKey(quoted []byte) ([]byte, error) {
+	raw := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {
+		return raw, nil
+	}
+	var s string
+	err := json.Unmarshal(quoted, &s)
+	return []byte(s), err
 }

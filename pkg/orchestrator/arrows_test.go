@@ -21,6 +21,7 @@ func TestArrowsPointInward(t *testing.T) {
 		"pkg/memory":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
 		"pkg/workflow":     {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
 		"pkg/agent":        {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/safehttp"},
+		"pkg/httpsig":      {"pkg/adcp"},
 		"pkg/safehttp":     {},
 		"pkg/secrets":      {},
 		"pkg/telemetry":    {},

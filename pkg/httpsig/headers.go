@@ -1,0 +1,217 @@
+package httpsig
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// The headers of a signed message.
+const (
+	HeaderInput     = "Signature-Input"
+	HeaderSignature = "Signature"
+	HeaderDigest    = "Content-Digest"
+	headerType      = "Content-Type"
+)
+
+// label is the only signature that is looked at (contract F.5 step 1): whatever else relays add says nothing about the sender.
+const label = "sig1"
+
+// maxKeyID bounds what stores have to take as a part of a key.
+const maxKeyID = 256
+
+// signature is what the headers claim.
+type signature struct {
+	components []component
+	rawParams  string // for the signature base: as received, because another order or spelling is another signature
+	value      []byte
+
+	created, expires         int64
+	nonce, keyID, alg, tag   string
+	hasCreated, hasExpires   bool
+	hasNonce, hasKeyID       bool
+	hasAlg, hasTag           bool
+	contentType, digestField string // as received (contract F41)
+	digest                   []byte // of SHA-256, or nil
+}
+
+// parseHeaders is step 1 but for the presence of both headers.
+func parseHeaders(h http.Header) (s signature, err error) {
+	if err := s.parseInput(joined(h, HeaderInput)); err != nil {
+		return s, fmt.Errorf("%s: %w", HeaderInput, err)
+	}
+	if err := s.parseValue(joined(h, HeaderSignature)); err != nil {
+		return s, fmt.Errorf("%s: %w", HeaderSignature, err)
+	}
+	if s.contentType, err = single(h, headerType); err != nil {
+		return s, err
+	}
+	if commaOutsideQuotes(s.contentType) {
+		return s, errors.New("several content types")
+	}
+	return s, s.parseDigest(h)
+}
+
+func (s *signature) parseInput(field string) error {
+	m, err := labelled(field)
+	if err != nil {
+		return err
+	}
+	if !m.list {
+		return errors.New("sig1 is no list of components")
+	}
+	for i, c := range m.items {
+		if !componentName(c.name) {
+			return errors.New("a component's name is malformed")
+		}
+		for _, other := range m.items[:i] {
+			if other.raw == c.raw {
+				return errors.New("a component stands twice")
+			}
+		}
+	}
+	s.components, s.rawParams = m.items, m.raw
+	for _, p := range m.params {
+		if err := s.param(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *signature) param(p param) error {
+	want, ok := kindString, p.value.text != ""
+	switch p.key {
+	case "created":
+		s.created, s.hasCreated, want, ok = p.value.integer, true, kindInteger, true
+	case "expires":
+		s.expires, s.hasExpires, want, ok = p.value.integer, true, kindInteger, true
+	case "nonce":
+		s.nonce, s.hasNonce, ok = p.value.text, true, goodNonce(p.value.text)
+	case "keyid":
+		s.keyID, s.hasKeyID, ok = p.value.text, true, ok && len(p.value.text) <= maxKeyID
+	case "alg":
+		s.alg, s.hasAlg = p.value.text, true
+	case "tag":
+		s.tag, s.hasTag = p.value.text, true
+	default:
+		return nil // it is signed along with the others, and says nothing to us
+	}
+	if p.value.kind != want || !ok {
+		return errors.New("parameter " + p.key + " is malformed")
+	}
+	return nil
+}
+
+// complete is step 2.
+func (s *signature) complete() bool {
+	return s.hasCreated && s.hasExpires && s.hasNonce && s.hasKeyID && s.hasAlg && s.hasTag
+}
+
+func (s *signature) parseValue(field string) error {
+	m, err := labelled(field)
+	if err != nil {
+		return err
+	}
+	if m.list || m.value.kind != kindBytes {
+		return errors.New("sig1 is no byte sequence")
+	}
+	s.value, err = decodeBytes(m.value.text)
+	return err
+}
+
+// parseDigest reads Content-Digest, of which there may be one algorithm only: with two, one may be right and the other checked.
+func (s *signature) parseDigest(h http.Header) (err error) {
+	if s.digestField, err = single(h, HeaderDigest); err != nil || s.digestField == "" {
+		return err
+	}
+	members, err := parseDictionary(s.digestField)
+	if err != nil {
+		return fmt.Errorf("%s: %w", HeaderDigest, err)
+	}
+	m := members[0]
+	if len(members) != 1 || m.list || m.value.kind != kindBytes || len(m.params) > 0 {
+		return errors.New(HeaderDigest + " is not one digest")
+	}
+	digest, err := decodeBytes(m.value.text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", HeaderDigest, err)
+	}
+	if m.name == "sha-256" {
+		s.digest = digest
+	}
+	return nil
+}
+
+// labelled returns the member sig1 of a field.
+func labelled(field string) (member, error) {
+	members, err := parseDictionary(field)
+	if err != nil {
+		return member{}, err
+	}
+	for i := range members {
+		if members[i].name == label {
+			return members[i], nil
+		}
+	}
+	return member{}, errors.New("there is no sig1")
+}
+
+// joined is a header's value as a structured field: its lines are one list.
+func joined(h http.Header, name string) string {
+	if v := h.Values(name); len(v) != 1 {
+		return strings.Join(v, ", ")
+	}
+	return strings.TrimSpace(h.Get(name))
+}
+
+// single returns a header that may stand only once, without the space around it. A control character in it could forge a line of the signature base.
+func single(h http.Header, name string) (string, error) {
+	v := h.Values(name)
+	if len(v) > 1 {
+		return "", errors.New(name + " stands twice")
+	}
+	if len(v) == 0 {
+		return "", nil
+	}
+	if hasControl(v[0]) {
+		return "", errors.New(name + " holds a control character")
+	}
+	return strings.Trim(v[0], " \t"), nil
+}
+
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
+func commaOutsideQuotes(s string) bool {
+	quoted := false
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			return true
+		}
+	}
+	return false
+}
+
+// componentName reports whether s may name a component: a derived one, or a header field in lower case (RFC 9421, 2.1).
+func componentName(s string) bool {
+	rest := strings.TrimPrefix(s, "@")
+	for i := range len(rest) {
+		if c := rest[i]; !(c >= 'a' && c <= 'z' || digit(c) || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0) {
+			return false
+		}
+	}
+	return rest != ""
+}
