@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"adcp-orchestrator/pkg/operation"
@@ -122,12 +123,16 @@ func persist(ctx context.Context, s interface {
 		if err != nil || c == nil {
 			return op, err
 		}
-		if a := c.Op.Attention; a != nil && a != op.Attention { // whoever raised it, the timeline tells
+		raised := c.Op.Attention != nil && c.Op.Attention != op.Attention
+		if a := c.Op.Attention; raised { // whoever raised it, the timeline tells
 			c.Events = append(c.Events, operation.Event{Seq: c.Op.Version, At: c.Op.UpdatedAt, Kind: operation.Flagged, Channel: operation.Inner,
 				From: c.Op.State, To: c.Op.State, Detail: string(a.Reason)})
 		}
 		switch err := s.Commit(ctx, *c); {
 		case err == nil:
+			if raised {
+				slog.WarnContext(ctx, "attention", "operation", id, "tenant", tenant, "agent", op.AgentID, "reason", c.Op.Attention.Reason)
+			}
 			return c.Op, nil
 		case !errors.Is(err, ErrStale):
 			return op, err
