@@ -23,5 +23,7 @@ step "tests"
 # and compressing takes ten times as long.
 export CDK_VALIDATION=false # make synth validates
 go test -timeout 15m "$@" ./infra ./infra/bench
-go test -race -timeout 15m "$@" $(go list ./... | grep -vE '/infra(/bench)?$')
+go test -race -timeout 15m "$@" $(go list ./... | grep -vE '/infra(/bench|/local/e2e)?$')
+# The whole path last and alone: it has many processes of its own.
+go test -race -timeout 15m "$@" ./infra/local/e2e
 step "done"

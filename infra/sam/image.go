@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
+
+	"adcp-orchestrator/infra/local/stack"
 )
 
 // Lambda's image of the runtime, and the tag that the SAM CLI gives what it makes of it: with its own runtime emulator inside.
@@ -81,15 +82,5 @@ func copyMatch(pattern, target string) error {
 	if err != nil || len(found) == 0 {
 		return fmt.Errorf("no file %s: remove %s and try again", pattern, filepath.Dir(filepath.Dir(target)))
 	}
-	in, err := os.Open(found[0])
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Close())
+	return stack.CopyExecutable(found[0], target)
 }

@@ -71,7 +71,7 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 const callBudget = 240 * time.Second
 
 func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.Means) (_ operation.Operation, began bool, step operation.Step, err error) {
-	op, err = persist(ctx, d.Store, op.Tenant, op.ID, func(op operation.Operation) (*operation.Change, error) {
+	op, err = persistFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		began = false
 		now := d.Deps.Now().UTC()
 		planned := op
@@ -94,7 +94,7 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation
 
 func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m operation.Means, r adcp.Response, callErr error) (operation.Step, error) {
 	var step operation.Step
-	_, err := persist(ctx, d.Store, dialled.Tenant, dialled.ID, func(op operation.Operation) (*operation.Change, error) {
+	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		c := operation.Change{}
 		var e operation.Event
@@ -137,7 +137,7 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m o
 // clash records that the agent named a task that belongs to another operation (contract H3): its outcome for this one is not known.
 func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m operation.Means) (operation.Step, error) {
 	var step operation.Step
-	_, err := persist(ctx, d.Store, dialled.Tenant, dialled.ID, func(op operation.Operation) (*operation.Change, error) {
+	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		e := op.EndDial(now, adcp.Ambiguous, 0, "the agent named a task of another operation")
 		op.Flag(operation.ProtocolClash, now, "the agent named a task of another operation")
@@ -151,7 +151,7 @@ func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m oper
 func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m operation.Means, ce *adcp.CallError, detail string) (operation.Step, error) {
 	slog.WarnContext(ctx, "agent not called", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
 	var step operation.Step
-	_, err := persist(ctx, d.Store, op.Tenant, op.ID, func(op operation.Operation) (*operation.Change, error) {
+	_, err := persistFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		e, ok := op.MissDial(now, refusal(ce), ce.RetryAfter, detail)
 		planned := op

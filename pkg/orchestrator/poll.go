@@ -80,7 +80,7 @@ func (p Poll) arguments(ctx context.Context, op operation.Operation) (json.RawMe
 
 func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation.Means, a adcp.Answer) (operation.Step, error) {
 	var step operation.Step
-	_, err := persist(ctx, p.Store, polled.Tenant, polled.ID, func(op operation.Operation) (*operation.Change, error) {
+	_, err := persistFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
 		if op.State.Terminal() { // a webhook was faster; a second opinion is not asked for, and not recorded as news
 			step = op.Plan(now, p.Deps.Jitter(), m)
@@ -125,7 +125,7 @@ func (p Poll) missed(ctx context.Context, op operation.Operation, m operation.Me
 
 func (p Poll) miss(ctx context.Context, polled operation.Operation, m operation.Means, retryAfter time.Duration, reason operation.Reason, detail string) (operation.Step, error) {
 	var step operation.Step
-	_, err := persist(ctx, p.Store, polled.Tenant, polled.ID, func(op operation.Operation) (*operation.Change, error) {
+	_, err := persistFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
 		if op.State.Terminal() {
 			step = op.Plan(now, p.Deps.Jitter(), m)
@@ -142,7 +142,7 @@ func (p Poll) miss(ctx context.Context, polled operation.Operation, m operation.
 // grow and the workflow's history stays bounded; it is stored without an event unless a human has to be told.
 func (p Poll) rest(ctx context.Context, seen operation.Operation, m operation.Means) (operation.Step, error) {
 	var step operation.Step
-	_, err := persist(ctx, p.Store, seen.Tenant, seen.ID, func(op operation.Operation) (*operation.Change, error) {
+	_, err := persistFrom(ctx, p.Store, seen, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
 		if op.State.Terminal() {
 			step = op.Plan(now, p.Deps.Jitter(), m)

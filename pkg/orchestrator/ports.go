@@ -108,17 +108,25 @@ type Deps struct {
 	Jitter func() float64 // in [0,1)
 }
 
-// persist reads an operation, lets change decide and stores what it decided, again from the start whenever somebody else was faster.
-// change returns nil to store nothing. The operation is returned as stored.
-func persist(ctx context.Context, s interface {
+// operations is what persist needs of the store.
+type operations interface {
 	operationReader
 	committer
-}, tenant, id string, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
+}
+
+// persist reads an operation and goes on as persistFrom.
+func persist(ctx context.Context, s operations, tenant, id string, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
+	op, err := s.Get(ctx, tenant, id)
+	if err != nil {
+		return operation.Operation{}, err
+	}
+	return persistFrom(ctx, s, op, change)
+}
+
+// persistFrom lets change decide about an operation that was read, and stores what it decided; again from what is stored then whenever somebody else was
+// faster. change returns nil to store nothing. The operation is returned as stored.
+func persistFrom(ctx context.Context, s operations, op operation.Operation, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
 	for {
-		op, err := s.Get(ctx, tenant, id)
-		if err != nil {
-			return operation.Operation{}, err
-		}
 		c, err := change(op)
 		if err != nil || c == nil {
 			return op, err
@@ -131,7 +139,7 @@ func persist(ctx context.Context, s interface {
 		switch err := s.Commit(ctx, *c); {
 		case err == nil:
 			if raised {
-				slog.WarnContext(ctx, "attention", "operation", id, "tenant", tenant, "agent", op.AgentID, "reason", c.Op.Attention.Reason)
+				slog.WarnContext(ctx, "attention", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "reason", c.Op.Attention.Reason)
 			}
 			return c.Op, nil
 		case !errors.Is(err, ErrStale):
@@ -139,6 +147,9 @@ func persist(ctx context.Context, s interface {
 		}
 		if err := ctx.Err(); err != nil {
 			return op, err
+		}
+		if op, err = s.Get(ctx, op.Tenant, op.ID); err != nil {
+			return operation.Operation{}, err
 		}
 	}
 }

@@ -97,8 +97,7 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, w adcp.W
 	answer := adcp.ReadWebhook(w)
 	got := Received{First: true}
 	var ring bool
-	known := &target // what the route's look-up has read serves for the first try
-	got.Operation, err = persist(ctx, readThrough{r.Store, &known}, target.Tenant, target.ID, func(op operation.Operation) (*operation.Change, error) {
+	got.Operation, err = persistFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
 		var e operation.Event
 		bound := op.TaskID
@@ -139,7 +138,7 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, w adcp.W
 // it). Nothing of the delivery is applied; the agent is asked instead.
 func (r Receive) Ring(ctx context.Context, registered operation.Operation) error {
 	rung := false
-	op, err := persist(ctx, r.Store, registered.Tenant, registered.ID, func(op operation.Operation) (*operation.Change, error) {
+	op, err := persistFrom(ctx, r.Store, registered, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
 		if rung = op.Ring(now); !rung {
 			return nil, nil
@@ -179,18 +178,4 @@ func ignore(err error) error {
 		return nil
 	}
 	return err
-}
-
-// readThrough serves the operation that was just read for the first try, and the store from then on: a webhook costs one read less.
-type readThrough struct {
-	ReceiveStore
-	known **operation.Operation
-}
-
-func (s readThrough) Get(ctx context.Context, tenant, id string) (operation.Operation, error) {
-	if op := *s.known; op != nil {
-		*s.known = nil
-		return *op, nil
-	}
-	return s.ReceiveStore.Get(ctx, tenant, id)
 }

@@ -5,10 +5,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
+	"net/url"
 	"time"
 
 	"adcp-orchestrator/pkg/httpapi"
@@ -104,6 +105,9 @@ func (c *Client) Follow(ctx context.Context, id string, done func(httpapi.Operat
 	defer tick.Stop()
 	for {
 		op, err := c.Get(ctx, id)
+		if t, ok := errors.AsType[*url.Error](err); ok && t.Timeout() && ctx.Err() == nil {
+			continue // a gateway under load: the next reading tells as much
+		}
 		if err != nil {
 			return op, err
 		}
@@ -136,9 +140,4 @@ func Buy(po string, demo map[string]any) map[string]any {
 		r["po_number"] = po
 	}
 	return r
-}
-
-// Curl is a line for a shell that makes the same request.
-func (c *Client) Curl(method, path string) string {
-	return strings.Join([]string{"curl", "-s", "-X", method, "-H", `"Authorization: Bearer ` + c.Key + `"`, c.Base + path}, " ")
 }

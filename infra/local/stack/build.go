@@ -116,6 +116,11 @@ func place(source, target string) error {
 	if os.Link(source, target) == nil {
 		return nil
 	}
+	return CopyExecutable(source, target)
+}
+
+// CopyExecutable makes target an executable with the content of source.
+func CopyExecutable(source, target string) error {
 	in, err := os.Open(source)
 	if err != nil {
 		return err

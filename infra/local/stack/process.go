@@ -113,7 +113,7 @@ func (l Layout) stopGroup(ctx context.Context, group int, patience time.Duration
 				return fmt.Errorf("kill process group %d: %w", group, err)
 			}
 			killed = true
-			deadline = time.Now().Add(patience)
+			deadline = time.Now().Add(max(patience, 10*time.Second)) // on a busy machine even a killed process takes its time
 		}
 		if killed && time.Now().After(deadline) {
 			return fmt.Errorf("process group %d is still there after SIGKILL: %s", group, members[0].command)
