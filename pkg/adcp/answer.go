@@ -26,18 +26,16 @@ var envelope = []string{"status", "task_id", "task_type", "context_id", "message
 	"adcp_major_version", "push_notification_config", "governance_context", "operation_id", "idempotency_key"}
 
 type answerFields struct {
-	Status         string          `json:"status"`
-	TaskID         string          `json:"task_id"`
-	TaskType       string          `json:"task_type"`
-	ContextID      string          `json:"context_id"`
-	Message        string          `json:"message"`
-	Replayed       bool            `json:"replayed"`
-	MediaBuyID     string          `json:"media_buy_id"`
-	MediaBuyStatus string          `json:"media_buy_status"`
-	Packages       json.RawMessage `json:"packages"`
-	Progress       json.RawMessage `json:"progress"`
-	Result         json.RawMessage `json:"result"`
-	Error          json.RawMessage `json:"error"`
+	Status     string          `json:"status"`
+	TaskID     string          `json:"task_id"`
+	TaskType   string          `json:"task_type"`
+	ContextID  string          `json:"context_id"`
+	Message    string          `json:"message"`
+	Replayed   bool            `json:"replayed"`
+	MediaBuyID string          `json:"media_buy_id"`
+	Progress   json.RawMessage `json:"progress"`
+	Result     json.RawMessage `json:"result"`
+	Error      json.RawMessage `json:"error"`
 }
 
 // ReadDirect reads the answer to the task's own call, in the order of contract A6: submitted, failure, success. ok is false when the
@@ -69,7 +67,7 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	if (task == CreateMediaBuy || task == UpdateMediaBuy) && a.Status == StatusCompleted && f.MediaBuyID == "" {
 		return Answer{}, false // success is never inferred from the absence of an error where money moves
 	}
-	a.Value = taskBody(r.Payload, f.MediaBuyID != "" && mediaBuyStatus(f.Status) && f.MediaBuyStatus == "")
+	a.Value = taskBody(r.Payload, a.Status)
 	if a.Status == StatusFailed || a.Status == StatusRejected {
 		a.Err = firstError(r.Payload)
 	}
@@ -85,7 +83,7 @@ func ReadPoll(r Response) (a Answer, ok bool) {
 	a = Answer{Status: Status(f.Status), TaskID: f.TaskID, TaskType: f.TaskType, ContextID: f.ContextID, Message: f.Message, Progress: f.Progress}
 	if a.Status.Terminal() {
 		if len(f.Result) > 0 && string(f.Result) != "null" {
-			a.Value = f.Result
+			a.Value = resultBody(f.Result, a.Status)
 		}
 		if a.Status == StatusFailed || a.Status == StatusRejected {
 			a.Err = firstError(r.Payload)
@@ -94,32 +92,57 @@ func ReadPoll(r Response) (a Answer, ok bool) {
 	return a, true
 }
 
-// ReadWebhook reads a webhook's payload as an answer (contract F23).
+// ReadWebhook reads a webhook's payload as an answer (contract F23). A success that isn't one by its result is kept for display only: the agent is to be asked
+// (contract F30).
 func ReadWebhook(w Webhook) Answer {
 	a := Answer{Status: w.Status, TaskID: w.TaskID, TaskType: w.TaskType, ContextID: w.ContextID, Message: w.Message}
 	switch {
-	case w.Status.Terminal():
-		a.Value = w.Result
+	case w.Status == StatusCompleted && !proven(Task(w.TaskType), w.Result), !w.Status.Terminal():
+		if len(w.Result) > 0 {
+			a.Progress = w.Result
+		}
+	default:
+		a.Value = resultBody(w.Result, w.Status)
 		if w.Status == StatusFailed || w.Status == StatusRejected {
 			a.Err = firstError(w.Result)
 		}
-	case len(w.Result) > 0:
-		a.Progress = w.Result
 	}
 	return a
 }
 
-// taskBody removes the envelope's members. A 3.0 agent's status is the buy's own and stays (contract A7).
-func taskBody(payload json.RawMessage, keepStatus bool) json.RawMessage {
-	var m map[string]json.RawMessage
-	if json.Unmarshal(payload, &m) != nil {
-		return nil
+// resultBody is a result without the members of the envelope, which some agents repeat in it. What a refusal says stays as it is: it is told, not compared.
+func resultBody(result json.RawMessage, ended Status) json.RawMessage {
+	if ended == StatusFailed || ended == StatusRejected {
+		return result
 	}
-	for _, k := range envelope {
-		if k == "status" && keepStatus {
-			continue
-		}
-		delete(m, k)
+	return taskBody(result, ended)
+}
+
+// taskBody is what two ends are compared by (contract H4): the payload without the envelope's members. A 3.0 agent's status is the buy's own and stays.
+func taskBody(payload json.RawMessage, ended Status) json.RawMessage {
+	m, names := object(payload), envelope
+	if businessStatus(m, ended) {
+		names = without(names, "status")
+	}
+	return strip(payload, m, names)
+}
+
+// businessStatus reports whether the status in a payload is the media buy's and not the task's (contract A7). Equal to the task's it says nothing.
+func businessStatus(m map[string]json.RawMessage, ended Status) bool {
+	status, _ := text(m["status"])
+	id, _ := text(m["media_buy_id"])
+	ambiguous := Status(status).Valid()
+	return id != "" && mediaBuyStatus(status) && Status(status) != ended && !hasAny(m, "media_buy_status") &&
+		(!ambiguous || !hasAny(m, "adcp_error", "errors", "reason")) // a rejected task says why
+}
+
+// strip removes members from a JSON object, of which m are the members. Whatever has none of them stays byte for byte.
+func strip(raw json.RawMessage, m map[string]json.RawMessage, names []string) json.RawMessage {
+	if !hasAny(m, names...) {
+		return raw
+	}
+	for _, n := range names {
+		delete(m, n)
 	}
 	b, err := json.Marshal(m)
 	if err != nil {
@@ -128,29 +151,20 @@ func taskBody(payload json.RawMessage, keepStatus bool) json.RawMessage {
 	return b
 }
 
-// firstError finds the error of a failed payload: adcp_error, error, errors[0], or the same inside result (contract D2, D23).
+// firstError finds the error of a failed payload, in itself or in its result (contract D2, D23), and no deeper: each level costs a reading of all below it.
 func firstError(payload json.RawMessage) *Error {
-	var p struct {
-		AdCPError json.RawMessage   `json:"adcp_error"`
-		Error     json.RawMessage   `json:"error"`
-		Errors    []json.RawMessage `json:"errors"`
-		Result    json.RawMessage   `json:"result"`
-		Code      json.RawMessage   `json:"code"`
-	}
-	if len(payload) == 0 || json.Unmarshal(payload, &p) != nil {
-		return nil
-	}
-	candidates := []json.RawMessage{p.AdCPError, p.Error}
-	if len(p.Errors) > 0 {
-		candidates = append(candidates, p.Errors[0])
-	}
-	if len(p.Code) > 0 {
-		candidates = append(candidates, payload)
-	}
-	for _, c := range candidates {
-		if e, ok := DecodeError(c); ok {
-			return &e
+	m := object(payload)
+	for _, level := range []map[string]json.RawMessage{m, object(m["result"])} {
+		candidates := []json.RawMessage{level["adcp_error"], level["error"], head(list(level["errors"], 1))}
+		if code := level["code"]; len(code) > 0 { // the payload is the error
+			candidates = append(candidates, payload)
 		}
+		for _, c := range candidates {
+			if e, ok := DecodeError(c); ok {
+				return &e
+			}
+		}
+		payload = level["result"]
 	}
-	return firstError(p.Result)
+	return nil
 }

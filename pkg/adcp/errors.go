@@ -64,7 +64,7 @@ func recovery(code string, given json.RawMessage) Recovery {
 // object returns the members of a JSON object, nil if raw is none. A map keeps names exact, where a struct would match them in any case.
 func object(raw []byte) map[string]json.RawMessage {
 	var m map[string]json.RawMessage
-	if json.Unmarshal(raw, &m) != nil {
+	if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &m) != nil {
 		return nil
 	}
 	return m

@@ -114,11 +114,7 @@ func ReadRPCError(data json.RawMessage) (Error, bool) {
 
 // first decodes the first of a list of errors.
 func first(errs json.RawMessage) (Error, bool) {
-	var list []json.RawMessage
-	if json.Unmarshal(errs, &list) != nil || len(list) == 0 {
-		return Error{}, false
-	}
-	return DecodeError(list[0])
+	return DecodeError(head(list(errs, 1)))
 }
 
 // only reports whether a JSON object says nothing beside the named members: a null or an empty list says nothing.

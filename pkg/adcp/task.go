@@ -1,6 +1,9 @@
 package adcp
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Version is the AdCP release that requests are written for (contract B29, B33): a release, never a patch.
 const (
@@ -58,4 +61,26 @@ func TraitsOf(t Task) (Traits, bool) {
 func Tasks() []Task {
 	return []Task{CreateMediaBuy, UpdateMediaBuy, SyncCreatives, BuildCreative, GetProducts, GetSignals,
 		ActivateSignal, SyncCatalogs, SyncAccounts, SyncAudiences}
+}
+
+// proofs are the members that a success of a task has in every release of its response's schema (contract F30), and what each begins with. The other tasks'
+// successes have no such member in common.
+var proofs = map[Task]struct {
+	member string
+	opens  byte
+}{
+	CreateMediaBuy: {"media_buy_id", '"'},
+	UpdateMediaBuy: {"media_buy_id", '"'},
+	SyncCreatives:  {"creatives", '['},
+	ActivateSignal: {"deployments", '['},
+	SyncCatalogs:   {"catalogs", '['},
+	SyncAccounts:   {"accounts", '['},
+	SyncAudiences:  {"audiences", '['},
+}
+
+// proven reports whether a result can be a success of its task. A list may be empty, an id may not.
+func proven(t Task, result json.RawMessage) bool {
+	p, ok := proofs[t]
+	v := kind(object(result)[p.member], p.opens)
+	return !ok || v != nil && string(v) != `""`
 }

@@ -27,14 +27,7 @@ func TestVectorMCPResponseExtraction(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := r.Response().Payload
-			if string(v.ExpectedData) == "null" {
-				if got != nil {
-					t.Fatalf("payload = %s, want none", got)
-				}
-				return
-			}
-			equalJSON(t, got, v.ExpectedData)
+			equalData(t, r.Response().Payload, v.ExpectedData)
 		})
 	}
 }
@@ -66,10 +59,7 @@ func TestVectorTransportErrorMapping(t *testing.T) {
 	for _, v := range file.Vectors {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
-			if v.Transport != "mcp" {
-				t.Skipf("agents are called over MCP only, not %s", v.Transport)
-			}
-			got := mcpFailure(t, v.Response)
+			got := failure(t, v.Transport, v.Response)
 			if v.Expected == nil {
 				if got != nil || v.Action != "generic_error" {
 					t.Fatalf("error = %+v for action %s, want none", got, v.Action)
@@ -96,20 +86,103 @@ func TestVectorTransportErrorMapping(t *testing.T) {
 	}
 }
 
-// mcpFailure finds the failure in a JSON-RPC answer or in a tool's result: the vectors hold both.
-func mcpFailure(t *testing.T, response json.RawMessage) *Error {
+// failure finds the failure in a JSON-RPC answer or in what a tool or an A2A call returned: the vectors hold all of them.
+func failure(t *testing.T, transport string, response json.RawMessage) *Error {
 	t.Helper()
 	if rpc := object(object(response)["error"]); rpc != nil {
-		if e, ok := ReadRPCError(rpc["data"]); ok {
-			return &e
+		return found(ReadRPCError(rpc["data"]))
+	}
+	switch transport {
+	case "mcp":
+		r, err := ReadToolResult(response)
+		if err != nil {
+			t.Fatal(err)
 		}
+		return r.Response().Err
+	case "a2a":
+		return found(ReadA2AError(response))
+	}
+	t.Fatalf("transport %s", transport)
+	return nil
+}
+
+func found(e Error, ok bool) *Error {
+	if !ok {
 		return nil
 	}
-	r, err := ReadToolResult(response)
-	if err != nil {
+	return &e
+}
+
+// TestVectorA2AResponseExtraction runs the vectors of contract B22.
+func TestVectorA2AResponseExtraction(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Vectors []struct {
+			ID           string          `json:"id"`
+			Response     json.RawMessage `json:"response"`
+			ExpectedData json.RawMessage `json:"expected_data"`
+		} `json:"vectors"`
+	}
+	if err := json.Unmarshal(adcptest.Vector(t, "a2a-response-extraction.json"), &file); err != nil {
 		t.Fatal(err)
 	}
-	return r.Response().Err
+	for _, v := range file.Vectors {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			got, err := ExtractA2A(v.Response)
+			equalData(t, got.Data, v.ExpectedData)
+			if got.Data != nil && err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestVectorWebhookPayloadExtraction runs the vectors of contract F23, F26 and F27.
+func TestVectorWebhookPayloadExtraction(t *testing.T) {
+	t.Parallel()
+	var file struct {
+		Vectors []struct {
+			ID             string          `json:"id"`
+			Format         Format          `json:"format"`
+			Payload        json.RawMessage `json:"payload"`
+			ExpectedFormat Format          `json:"expected_format"`
+			ExpectedData   json.RawMessage `json:"expected_data"`
+		} `json:"vectors"`
+	}
+	if err := json.Unmarshal(adcptest.Vector(t, "webhook-payload-extraction.json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range file.Vectors {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			if got := DetectFormat(v.Payload); got != v.ExpectedFormat {
+				t.Errorf("format %q, want %q", got, v.ExpectedFormat)
+			}
+			var data json.RawMessage
+			switch v.Format {
+			case FormatMCP:
+				w, _ := ParseWebhook(v.Payload) // some leave out what an envelope needs
+				data = w.Result
+			case FormatA2A:
+				a, _ := ExtractA2A(v.Payload)
+				data = a.Data
+			}
+			equalData(t, data, v.ExpectedData)
+		})
+	}
+}
+
+// equalData compares what was extracted; null is nothing.
+func equalData(t *testing.T, got, want json.RawMessage) {
+	t.Helper()
+	if len(want) == 0 || string(want) == "null" {
+		if got != nil {
+			t.Fatalf("data = %s, want none", got)
+		}
+		return
+	}
+	equalJSON(t, got, want)
 }
 
 func equalJSON(t *testing.T, got, want json.RawMessage) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Webhook is an AdCP webhook payload in its MCP form (contract F21).
+// Webhook is an AdCP webhook payload, in the words of its MCP form (contract F21).
 type Webhook struct {
 	IdempotencyKey string          `json:"idempotency_key"`
 	OperationID    string          `json:"operation_id"`
@@ -44,28 +44,70 @@ func webhookKey(s string) bool {
 	return len(s) >= 16 && len(s) <= 255
 }
 
-// ParseWebhook reads a payload. What could be read is returned with an *EnvelopeError for whatever the envelope lacks; a
+var errWebhookKey = &EnvelopeError{Code: "malformed_envelope", Fields: []string{"idempotency_key"},
+	Detail: "idempotency_key has to be 16 to 255 letters, digits and _ . : -"}
+
+// ParseWebhook reads a payload in MCP's form. What could be read is returned with an *EnvelopeError for whatever the envelope lacks; a
 // *DuplicateKeyError when a key stands twice; the caller has authenticated the bytes before.
 func ParseWebhook(body []byte) (Webhook, error) {
-	var w Webhook
-	if err := CheckObject(body); err != nil {
-		var dup *DuplicateKeyError
-		if errors.As(err, &dup) {
-			return w, err
-		}
-		return w, &EnvelopeError{Code: "malformed_envelope", Detail: "the body has to be one JSON object"}
+	if err := checkBody(body); err != nil {
+		return Webhook{}, err
 	}
-	if err := json.Unmarshal(body, &w); err != nil {
-		var t *json.UnmarshalTypeError
-		if errors.As(err, &t) && t.Field != "" {
-			return w, &EnvelopeError{Code: "malformed_envelope", Fields: []string{t.Field}, Detail: t.Field + " has to be a string"}
-		}
-		return w, &EnvelopeError{Code: "malformed_envelope", Detail: "the body has to be one JSON object"}
-	}
+	m := object(body)
+	w := Webhook{Result: m["result"]}
+	faults := readTexts(m, append(w.identities(), member{"status", (*string)(&w.Status)}, member{"timestamp", &w.Timestamp},
+		member{"message", &w.Message}, member{"context_id", &w.ContextID}))
 	if string(w.Result) == "null" {
 		w.Result = nil // contract F23: missing and null are the same
 	}
+	if len(faults) > 0 {
+		return w, notTexts(faults)
+	}
 	return w, w.check()
+}
+
+// checkBody is what holds for a payload of any form.
+func checkBody(body []byte) error {
+	var dup *DuplicateKeyError
+	switch err := CheckObject(body); {
+	case errors.As(err, &dup):
+		return err
+	case err != nil:
+		return &EnvelopeError{Code: "malformed_envelope", Detail: "the body has to be one JSON object"}
+	}
+	return nil
+}
+
+// member is a text of a JSON object and where it is read to.
+type member struct {
+	name string
+	into *string
+}
+
+func (w *Webhook) identities() []member {
+	return []member{{"idempotency_key", &w.IdempotencyKey}, {"operation_id", &w.OperationID}, {"task_id", &w.TaskID}, {"task_type", &w.TaskType},
+		{"notification_id", &w.NotificationID}, {"token", &w.Token}}
+}
+
+// readTexts reads the members that m has, names exact: a struct would take "Status" for "status", and with both of them the one that comes last. It returns
+// the names of those that are no text; null is none at all.
+func readTexts(m map[string]json.RawMessage, members []member) (faults []string) {
+	for _, f := range members {
+		raw := m[f.name]
+		if len(raw) == 0 || string(raw) == "null" {
+			continue
+		}
+		if s, ok := text(raw); ok {
+			*f.into = s
+		} else {
+			faults = append(faults, f.name)
+		}
+	}
+	return faults
+}
+
+func notTexts(fields []string) *EnvelopeError {
+	return &EnvelopeError{Code: "malformed_envelope", Fields: fields, Detail: "to be strings: " + strings.Join(fields, ", ")}
 }
 
 func (w Webhook) check() error {
@@ -87,7 +129,7 @@ func (w Webhook) check() error {
 		return &EnvelopeError{Code: "invalid_envelope_status", Fields: []string{"status"},
 			Detail: "status has to be an AdCP task status; media-buy statuses belong into result"}
 	case !webhookKey(w.IdempotencyKey):
-		return &EnvelopeError{Code: "malformed_envelope", Fields: []string{"idempotency_key"}, Detail: "idempotency_key has to be 16 to 255 letters, digits and _ . : -"}
+		return errWebhookKey
 	}
 	return nil
 }

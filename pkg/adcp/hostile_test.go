@@ -1,0 +1,164 @@
+package adcp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// hostile are bodies that cost a careless reader dearly: of 1 MiB, the most that a receiver looks at, where depth and the number of keys are what counts.
+func hostile() map[string]string {
+	const large, small = 1 << 20, 1 << 17
+	keys := func(format string, size int) string {
+		var b strings.Builder
+		for i := 0; b.Len() < size-160; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return strings.TrimSuffix(b.String(), ",")
+	}
+	repeat := func(s string) string { return strings.TrimSuffix(strings.Repeat(s, (small-160)/len(s)), ",") }
+	nest := func(open, end string, n int) string { return strings.Repeat(open, n) + "1" + strings.Repeat(end, n) }
+	task := func(artifacts, message string) string {
+		return `{"task":{"status":{"state":"failed","message":{"parts":[` + message + `]}},"artifacts":[` + artifacts + `]}}`
+	}
+	return map[string]string{
+		"deep objects":   nest(`{"a":`, `}`, large/7),
+		"deep lists":     `{"status":` + nest(`[`, `]`, large/2-8) + `}`,
+		"deep, not shut": strings.Repeat(`{"a":`, large/5),
+		"keys":           `{` + keys(`"%x":0,`, large) + `}`,
+		"keys of data":   task(`{"parts":[{"data":{`+keys(`"%x":0,`, large)+`}}]}`, ``),
+		"keys of result": `{"status":"failed","task_id":"t","result":{` + keys(`"%x":0,`, small) + `}}`,
+		"escaped keys":   `{` + keys(`"\u0061%x":0,`, small) + `}`,
+		"objects":        `{"result":[` + repeat(`{"a":{}},`) + `]}`,
+		"parts":          task(`{"parts":[`+repeat(`{"data":{}},`)+`]}`, ``),
+		"artifacts":      task(repeat(`{},`), ``),
+		"message parts":  task(``, repeat(`1,`)),
+		"results":        task(`{"parts":[{"data":`+nest(`{"result":`, `}`, 90)+`}]}`, `"`+strings.Repeat("x", small)+`"`),
+		"errors":         `{"status":"failed","task_id":"t","result":{"errors":[` + repeat(`{"code":"A"},`) + `]}}`,
+		"a long text":    `{"status":"` + repeat(`\u0061`) + `","task_id":"t"}`,
+	}
+}
+
+// Reading a body costs no more than some multiple of its length, whatever it is. Not in parallel to others: it counts what is allocated.
+func TestHostileBodies(t *testing.T) {
+	const most = 96 // bytes for each
+	bodies := hostile()
+	for name, body := range bodies {
+		t.Run(name, func(t *testing.T) {
+			if len(body) > 1<<20 {
+				t.Fatalf("the body is %d bytes", len(body))
+			}
+			for reader, read := range map[string]func(){
+				"MCP":       func() { w, _ := ParseWebhook([]byte(body)); ReadWebhook(w) },
+				"A2A":       func() { w, _ := ParseA2AWebhook([]byte(body)); ReadWebhook(w) },
+				"A2A error": func() { ReadA2AError(json.RawMessage(body)) },
+				"format":    func() { DetectFormat([]byte(body)) },
+			} {
+				n := allocated(read) / uint64(len(body))
+				if t.Logf("%s: %d bytes for each", reader, n); n > most {
+					t.Errorf("%s: too many", reader)
+				}
+			}
+		})
+	}
+	for _, name := range []string{"deep objects", "deep lists", "deep, not shut"} {
+		if CheckObject([]byte(bodies[name])) == nil {
+			t.Errorf("%s: not refused", name)
+		}
+	}
+}
+
+// allocated counts the bytes that f allocates. Not for parallel tests.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// seeds are the payloads of the vectors, where ADCP_VECTORS says that there are some, and of the tests here.
+func seeds(f *testing.F) {
+	var file struct {
+		Vectors, Positive, Negative []struct {
+			Payload, Response json.RawMessage
+		}
+	}
+	for _, name := range []string{"webhook-payload-extraction.json", "a2a-response-extraction.json", "webhook-receiver-envelope.json"} {
+		b, err := os.ReadFile(filepath.Join(os.Getenv("ADCP_VECTORS"), name))
+		if err != nil || json.Unmarshal(b, &file) != nil {
+			continue
+		}
+		for _, v := range append(append(file.Vectors, file.Positive...), file.Negative...) {
+			f.Add([]byte(v.Payload))
+			f.Add([]byte(v.Response))
+		}
+	}
+	for _, s := range append([]string{
+		``, `{}`, `[]`, `{"status":{}}`, `{"task":{"task":{}}}`, strings.Repeat(`{"a":`, 200), `{"a":1,"a":2}`, "{\"\xff\":1}",
+		`{` + envelopeOf + `,"task_type":"create_media_buy","status":"completed","result":{"status":"active","media_buy_id":"mb"}}`,
+		`{` + envelopeOf + `,"task_type":"sync_creatives","status":"failed","result":{"errors":[{"code":"A","retry_after":1e400}]}}`,
+		`{"status":{"state":"TASK_STATE_WORKING","message":{"parts":[{"data":{"percentage":1}}]}}}`,
+		a2aTask("completed", `{"status":"submitted","task_id":"t"}`), a2aTask("rejected", `{"status":"failed","result":{"code":"A"}}`),
+		a2aTask("failed", `{"response":{}}`), a2aTask("completed", `{"status":"canceled","media_buy_id":"mb","idempotency_key":"whk_0123456789abcdef"}`),
+	}, noTasks...) {
+		f.Add([]byte(s))
+	}
+}
+
+func FuzzParseWebhook(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w, err := ParseWebhook(body)
+		webhookHolds(t, body, w, err)
+		if err == nil && (w.OperationID == "" || w.TaskID == "" || w.TaskType == "" || w.Timestamp == "" || !webhookKey(w.IdempotencyKey)) {
+			t.Fatalf("accepted without what is required: %+v", w)
+		}
+	})
+}
+
+func FuzzParseA2AWebhook(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w, err := ParseA2AWebhook(body)
+		webhookHolds(t, body, w, err)
+		ReadA2AError(body)
+		format := DetectFormat(body)
+		switch {
+		case err == nil && format != FormatA2A:
+			t.Fatalf("read as A2A, detected as %q: %s", format, body)
+		case err == nil && w.Status == StatusSubmitted && w.TaskID == "", w.IdempotencyKey != "" && err == nil && !webhookKey(w.IdempotencyKey):
+			t.Fatalf("accepted without what is required: %+v", w)
+		case err == nil && w.Result != nil && (w.Result[0] != '{' || string(w.Result) == `{}`):
+			t.Fatalf("the result is no object with something in it: %s", w.Result)
+		}
+		if a, err := ExtractA2A(body); err != nil && a.Data != nil || a.Data != nil && (!json.Valid(a.Data) || a.Data[0] != '{') {
+			t.Fatalf("data %q, error %v", a.Data, err)
+		}
+	})
+}
+
+// webhookHolds is what holds of a webhook in any form.
+func webhookHolds(t *testing.T, body []byte, w Webhook, err error) {
+	t.Helper()
+	var envelope *EnvelopeError
+	var dup *DuplicateKeyError
+	if err != nil && !errors.As(err, &envelope) && !errors.As(err, &dup) && !errors.Is(err, ErrNoTask) {
+		t.Fatalf("%q: an error of another kind: %v", body, err)
+	}
+	if err == nil && (!w.Status.Valid() || CheckObject(body) != nil) {
+		t.Fatalf("accepted: %+v from %q", w, body)
+	}
+	if w.Result != nil && !json.Valid(w.Result) {
+		t.Fatalf("result %q", w.Result)
+	}
+	a := ReadWebhook(w)
+	if a.Value != nil && (a.Progress != nil || !a.Status.Terminal() && a.Status != "" || !json.Valid(a.Value)) {
+		t.Fatalf("%+v of %q", a, body)
+	}
+}
