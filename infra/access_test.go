@@ -17,7 +17,7 @@ var allowed = map[string][]string{
 	"operations": {"dynamodb:Query ${Table.Arn}"},
 	"agents":     {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}"},
 	"webhook": {
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 		"states:SendTaskSuccess ${StateMachine}",
 	},

@@ -22,6 +22,9 @@ var routes = []route{
 	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
 	{method: "GET", path: "/v1/agents/{id}", function: "agents"},
 	{method: "PUT", path: "/v1/agents/{id}", function: "agents"},
+	{method: "GET", path: "/v1/agents/{id}/keys", function: "agents"},
+	{method: "PUT", path: "/v1/agents/{id}/keys", function: "agents"},
+	{method: "GET", path: "/v1/quarantine", function: "operations"},
 	{method: "POST", path: "/v1/webhooks/{route}", function: "webhook", open: true},
 }
 

@@ -59,6 +59,9 @@ func TestNoRouteIsOpenButTheWebhooks(t *testing.T) {
 		"GET /v1/operations/{id}":   "operations key",
 		"GET /v1/agents/{id}":       "agents key",
 		"PUT /v1/agents/{id}":       "agents key",
+		"GET /v1/agents/{id}/keys":  "agents key",
+		"PUT /v1/agents/{id}/keys":  "agents key",
+		"GET /v1/quarantine":        "operations key",
 		"POST /v1/webhooks/{route}": "webhook open",
 	}
 	for name, template := range synthesize(t) {

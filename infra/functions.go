@@ -32,20 +32,20 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "operations", description: "GET /v1/operations/{id}", timeout: 15, memory: 256,
+		name: "operations", description: "GET /v1/operations/{id}, GET /v1/quarantine", timeout: 15, memory: 256,
 		env:    []string{"PUBLIC_BASE_URL"},
 		access: access{table: []string{"Query"}},
 	},
 	{
-		name: "agents", description: "GET and PUT /v1/agents/{id}", timeout: 15, memory: 256,
+		name: "agents", description: "GET and PUT /v1/agents/{id} and /v1/agents/{id}/keys", timeout: 20, memory: 256,
 		env:    []string{"ALLOW_LOOPBACK"},
 		access: access{table: []string{"GetItem", "PutItem"}},
 	},
 	{
-		name: "webhook", description: "POST /v1/webhooks/{route}: verifies, deduplicates, converges", timeout: 15, memory: 256,
-		env: []string{"WEBHOOK_SECRET_ID"},
+		name: "webhook", description: "POST /v1/webhooks/{route}: verifies, deduplicates, converges", timeout: 20, memory: 256,
+		env: []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "ALLOW_LOOPBACK"},
 		access: access{
-			table:      []string{"GetItem", "PutItem"},
+			table:      []string{"BatchGetItem", "GetItem", "PutItem", "UpdateItem"},
 			machine:    []string{"SendTaskSuccess"},
 			rootSecret: true,
 		},

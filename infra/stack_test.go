@@ -100,13 +100,13 @@ func TestVariables(t *testing.T) {
 		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base},
 		"operations": {"PUBLIC_BASE_URL": base},
 		"agents":     {},
-		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}"},
+		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base},
 		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}"},
 		"poll":       {},
 		"settle":     {},
 		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}"},
 	}
-	loopback := []string{"agents", "dispatch", "poll"}
+	loopback := []string{"agents", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
 		env["TABLE_NAME"], env["LOG_LEVEL"] = "${Table}", "info"
@@ -163,7 +163,8 @@ func TestReconcileRunsEachMinuteAndNeverTwice(t *testing.T) {
 
 func TestAlarms(t *testing.T) {
 	t.Parallel()
-	alarms := []string{"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "WebhookErrorsAlarm"}
+	alarms := []string{"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "WebhookErrorsAlarm", "WebhookKeysAlarm",
+		"WebhookModeAlarm"}
 	for _, name := range alarms {
 		if actions := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties["AlarmActions"]; actions != nil {
 			t.Errorf("%s acts on %v without a topic", name, actions)

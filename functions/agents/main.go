@@ -1,19 +1,18 @@
-// Command agents is the Lambda function behind PUT and GET /v1/agents/{id}.
+// Command agents is the Lambda function behind PUT and GET of /v1/agents/{id} and of /v1/agents/{id}/keys.
 package main
 
 import (
-	"context"
 	"log"
-	"net/http"
+	"os"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/safehttp"
 	"adcp-orchestrator/pkg/telemetry"
@@ -27,12 +26,14 @@ func main() {
 	}
 	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
 	register := orchestrator.Register{Store: store, Now: time.Now, CheckURL: func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }}
-	put := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(register.Run))
-	get := httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(store))
-	lambda.Start(func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		if e.HTTPMethod == http.MethodPut {
-			return put(ctx, e)
-		}
-		return get(ctx, e)
-	})
+	keys := &keyring.Source{Store: store, Client: keyring.NewClient(config.Loopback()), Profile: keyring.ProfileFrom(store), Now: time.Now, Loopback: config.Loopback(),
+		Count: telemetry.Counter{Out: os.Stdout, Now: time.Now, Metric: "WebhookKeys", Dimension: "Event"}.Add}
+	const entry, set = "/v1/agents/{id}", "/v1/agents/{id}/keys"
+	handlers := map[string]httpapi.Function{
+		"PUT " + entry: httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(register.Run)),
+		"GET " + entry: httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(store)),
+		"PUT " + set:   httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.AnchorKeys(store, keys.Anchor)),
+		"GET " + set:   httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowKeys(store, keys.Show)),
+	}
+	lambda.Start(httpapi.Route(handlers))
 }

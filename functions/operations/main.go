@@ -1,4 +1,4 @@
-// Command operations is the Lambda function behind GET /v1/operations/{id}.
+// Command operations is the Lambda function behind GET /v1/operations/{id} and GET /v1/quarantine.
 package main
 
 import (
@@ -22,5 +22,8 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
-	lambda.Start(httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.Show(store, env["PUBLIC_BASE_URL"])))
+	lambda.Start(httpapi.Route(map[string]httpapi.Function{
+		"GET /v1/operations/{id}": httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.Show(store, env["PUBLIC_BASE_URL"])),
+		"GET /v1/quarantine":      httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.ListQuarantine(store, time.Now)),
+	}))
 }

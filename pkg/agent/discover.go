@@ -35,6 +35,9 @@ const (
 	maxTools = 10_000
 )
 
+// maxURL is the longest address of an agent's identity that is kept.
+const maxURL = 2048
+
 // maxReplayTTL is the longest that an agent may declare (contract C17).
 const maxReplayTTL = 604_800
 
@@ -72,7 +75,7 @@ func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 		}
 	}
 	if slices.Contains(tools, capabilitiesTool) {
-		if p.Idempotency, p.ReplayTTL, err = s.idempotency(ctx); err != nil {
+		if err := s.capabilities(ctx, &p); err != nil {
 			return orchestrator.Profile{}, err
 		}
 	}
@@ -119,14 +122,15 @@ func (s *session) listTools(ctx context.Context) ([]string, error) {
 	return nil, s.wire.last.failed(fmt.Errorf("the agent's tool list has more than %d pages", maxPages))
 }
 
-// idempotency asks for the agent's capabilities and reads what they say of idempotency (contract B41, C4).
-func (s *session) idempotency(ctx context.Context) (orchestrator.Idempotency, time.Duration, error) {
+// capabilities asks for the agent's capabilities and notes what they say of idempotency and of the agent's identity (contract B36, B41, C4). One that
+// answers without saying is no failure.
+func (s *session) capabilities(ctx context.Context, p *orchestrator.Profile) error {
 	r, err := s.callTool(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil && f.status < 300 {
-			return orchestrator.IdempotencyUnknown, 0, nil // it answered: it just doesn't say
+			return nil
 		}
-		return orchestrator.IdempotencyUnknown, 0, err
+		return err
 	}
 	var c struct {
 		AdCP struct {
@@ -136,14 +140,26 @@ func (s *session) idempotency(ctx context.Context) (orchestrator.Idempotency, ti
 			} `json:"idempotency"`
 		} `json:"adcp"`
 	}
-	if json.Unmarshal(r.Response().Payload, &c) != nil || c.AdCP.Idempotency.Supported == nil {
-		return orchestrator.IdempotencyUnknown, 0, nil
+	payload := r.Response().Payload
+	if json.Unmarshal(payload, &c) == nil && c.AdCP.Idempotency.Supported != nil {
+		p.Idempotency = orchestrator.IdempotencyUnsupported
+		if *c.AdCP.Idempotency.Supported {
+			p.Idempotency = orchestrator.IdempotencySupported
+			p.ReplayTTL = time.Duration(min(max(c.AdCP.Idempotency.ReplayTTLSeconds, 0), maxReplayTTL)) * time.Second
+		}
 	}
-	if !*c.AdCP.Idempotency.Supported {
-		return orchestrator.IdempotencyUnsupported, 0, nil
+	var id struct { // apart, so that an odd identity doesn't hide what is said of idempotency
+		Identity struct {
+			BrandURL   string `json:"brand_json_url"`
+			KeyOrigins struct {
+				WebhookSigning string `json:"webhook_signing"`
+			} `json:"key_origins"`
+		} `json:"identity"`
 	}
-	ttl := min(max(c.AdCP.Idempotency.ReplayTTLSeconds, 0), maxReplayTTL)
-	return orchestrator.IdempotencySupported, time.Duration(ttl) * time.Second, nil
+	if json.Unmarshal(payload, &id) == nil && len(id.Identity.BrandURL) <= maxURL && len(id.Identity.KeyOrigins.WebhookSigning) <= maxURL {
+		p.BrandURL, p.KeyOrigin = id.Identity.BrandURL, id.Identity.KeyOrigins.WebhookSigning
+	}
+	return nil
 }
 
 // prefer returns the first of the names that the agent offers, "" if it offers none.

@@ -69,7 +69,8 @@ func everyKeyStartsWithATenant(t *testing.T, table string) {
 			kinds[kind] = true
 		}
 	}
-	for _, k := range []string{"op", "submission", "natural", "task", "delivery", "agent", "key", "quarantine"} {
+	for _, k := range []string{"op", "submission", "natural", "task", "delivery", "agent", "key", "keyring", "nonce", "nonces", "quarantine",
+		"quarantined"} {
 		if !kinds[k] {
 			t.Errorf("no %s was written", k)
 		}

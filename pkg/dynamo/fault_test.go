@@ -17,17 +17,36 @@ import (
 
 var background = context.Background()
 
-// scripted is a DynamoDB that answers transactions with what an emulator does not give on demand.
+// scripted is a DynamoDB that answers with what an emulator does not give on demand. It counts the calls; one that is not scripted panics.
 type scripted struct {
 	dynamo.API
-	answers []error
-	calls   int
+	answers []error // to writes: in turn, the last one again and again
+	// batch answers BatchGetItem.
+	batch func(call int, asked types.KeysAndAttributes) (*dynamodb.BatchGetItemOutput, error)
+	calls int
+	wrote []string                  // the names of the writes
+	items []types.TransactWriteItem // of the last transaction
 }
 
-func (s *scripted) TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+func (s *scripted) write(name string) error {
 	err := s.answers[min(s.calls, len(s.answers)-1)]
 	s.calls++
-	return &dynamodb.TransactWriteItemsOutput{}, err
+	s.wrote = append(s.wrote, name)
+	return err
+}
+
+func (s *scripted) TransactWriteItems(_ context.Context, in *dynamodb.TransactWriteItemsInput, _ ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error) {
+	s.items = in.TransactItems
+	return &dynamodb.TransactWriteItemsOutput{}, s.write("transact")
+}
+
+func (s *scripted) UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error) {
+	return &dynamodb.UpdateItemOutput{}, s.write("update")
+}
+
+func (s *scripted) BatchGetItem(_ context.Context, in *dynamodb.BatchGetItemInput, _ ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error) {
+	s.calls++
+	return s.batch(s.calls, in.RequestItems["table"])
 }
 
 func cancelled(codes ...string) error {

@@ -213,6 +213,13 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrat
 
 func shardName(n int) string { return fmt.Sprintf("due#%d", n) }
 
+// shard spreads what is named over n shards.
+func shard(name string, n int) int {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, name)
+	return int(h.Sum32() % uint32(n))
+}
+
 // stamp is RFC 3339 with a fixed number of digits: its order as text is its order in time.
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
@@ -227,9 +234,7 @@ func operationItem(op operation.Operation) (item, error) {
 		i["task_token"] = str(op.TaskToken)
 	}
 	if !op.DueAt.IsZero() {
-		h := fnv.New32a()
-		_, _ = io.WriteString(h, op.ID)
-		i["due_pk"], i["due_at"] = str(shardName(int(h.Sum32()%dueShards))), str(stamp(op.DueAt))
+		i["due_pk"], i["due_at"] = str(shardName(shard(op.ID, dueShards))), str(stamp(op.DueAt))
 	}
 	return i, nil
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -56,36 +55,6 @@ func (s *Store) Bind(ctx context.Context, tenant, keyHash, naturalHash string, s
 	return nil
 }
 
-// Quarantine implements orchestrator.Store.
-func (s *Store) Quarantine(ctx context.Context, q orchestrator.Quarantined) error {
-	doc, err := json.Marshal(q)
-	if err != nil {
-		return err
-	}
-	k := key(q.Tenant, "quarantine", q.At.UTC().Format(time.DateOnly), q.OperationID+"#"+q.Digest)
-	_, err = s.putIf(ctx, with(k, item{"doc": str(string(doc))}), absent, nil)
-	return err
-}
-
-// Quarantined implements orchestrator.Store.
-func (s *Store) Quarantined(ctx context.Context, tenant, day string) ([]orchestrator.Quarantined, error) {
-	consistent, condition := true, "pk = :pk"
-	items, err := s.queryAll(ctx, &dynamodb.QueryInput{TableName: &s.table, ConsistentRead: &consistent, KeyConditionExpression: &condition,
-		ExpressionAttributeValues: item{":pk": key(tenant, "quarantine", day, "")["pk"]}})
-	if err != nil {
-		return nil, err
-	}
-	var all []orchestrator.Quarantined
-	for _, i := range items {
-		var q orchestrator.Quarantined
-		if err := json.Unmarshal([]byte(text(i, "doc")), &q); err != nil {
-			return nil, err
-		}
-		all = append(all, q)
-	}
-	return all, nil
-}
-
 // Agent implements orchestrator.Store.
 func (s *Store) Agent(ctx context.Context, tenant, id string) (orchestrator.Agent, error) {
 	a, err := document[orchestrator.Agent](ctx, s, key(tenant, "agent", id, "registry"))
@@ -99,12 +68,16 @@ func (s *Store) PutAgent(ctx context.Context, a orchestrator.Agent) error {
 	if err != nil {
 		return err
 	}
-	i := with(key(a.Tenant, "agent", a.ID, "registry"), item{"doc": str(string(doc)), "version": num(a.Version)})
+	return s.putVersion(ctx, with(key(a.Tenant, "agent", a.ID, "registry"), item{"doc": str(string(doc))}), a.Version)
+}
+
+// putVersion writes an item as its version if the one before is stored, or returns ErrStale.
+func (s *Store) putVersion(ctx context.Context, i item, version int64) error {
 	condition, values := absent, item(nil)
-	if a.Version > 1 {
-		condition, values = "version = :before", item{":before": num(a.Version - 1)}
+	if version > 1 {
+		condition, values = "version = :before", item{":before": num(version - 1)}
 	}
-	stored, err := s.putIf(ctx, i, condition, values)
+	stored, err := s.putIf(ctx, with(i, item{"version": num(version)}), condition, values)
 	if err == nil && !stored {
 		return orchestrator.ErrStale
 	}

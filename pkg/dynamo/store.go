@@ -17,7 +17,9 @@ import (
 // API is the part of DynamoDB's client that the store uses.
 type API interface {
 	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
+	BatchGetItem(context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options)) (*dynamodb.BatchGetItemOutput, error)
 	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
+	UpdateItem(context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options)) (*dynamodb.UpdateItemOutput, error)
 	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
 	TransactWriteItems(context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options)) (*dynamodb.TransactWriteItemsOutput, error)
 }
@@ -142,18 +144,22 @@ func (s *Store) transact(ctx context.Context, writes []types.TransactWriteItem) 
 		if len(failed) > 0 {
 			return failed, nil
 		}
-		if !inTheWay || try == 12 {
+		if !inTheWay || try == retries {
 			return nil, err
 		}
-		if err := pause(ctx, time.Duration(1<<min(try, 7))*5*time.Millisecond); err != nil {
+		if err := pause(ctx, try); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// pause waits up to d, at least half of it, or until the context ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d/2 + rand.N(d/2+1))
+// retries is how often something is tried again that the table had no time for: for less than four seconds in all.
+const retries = 12
+
+// pause waits before the next try, longer each time, or until the context ends.
+func pause(ctx context.Context, try int) error {
+	d := time.Duration(1<<min(try, 7)) * 5 * time.Millisecond
+	t := time.NewTimer(d/2 + rand.N(d/2+1)) // at least half of it
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -20,6 +21,7 @@ import (
 type Request struct {
 	Method    string
 	Path      map[string]string // the path's parameters
+	Query     url.Values
 	Header    http.Header
 	Body      []byte // as received: base64 undone
 	Principal orchestrator.Principal
@@ -27,7 +29,7 @@ type Request struct {
 
 // Read takes an event of API Gateway apart.
 func Read(e events.APIGatewayProxyRequest) (Request, error) {
-	r := Request{Method: e.HTTPMethod, Path: e.PathParameters, Header: http.Header{}, Body: []byte(e.Body)}
+	r := Request{Method: e.HTTPMethod, Path: e.PathParameters, Query: url.Values{}, Header: http.Header{}, Body: []byte(e.Body)}
 	if e.IsBase64Encoded {
 		b, err := base64.StdEncoding.DecodeString(e.Body)
 		if err != nil {
@@ -43,6 +45,14 @@ func Read(e events.APIGatewayProxyRequest) (Request, error) {
 	for name, v := range e.Headers { // some gateways fill only one of the two
 		if r.Header.Get(name) == "" {
 			r.Header.Set(name, v)
+		}
+	}
+	for name, values := range e.MultiValueQueryStringParameters {
+		r.Query[name] = values
+	}
+	for name, v := range e.QueryStringParameters {
+		if !r.Query.Has(name) {
+			r.Query.Set(name, v)
 		}
 	}
 	r.Principal = orchestrator.Principal{Tenant: claim(e, "tenant"), KeyID: claim(e, "key_id"), Scopes: strings.Fields(claim(e, "scopes"))}
@@ -81,8 +91,21 @@ func NewProblem(status int, detail string, fields ...orchestrator.FieldError) Pr
 // Handler answers one request. An error becomes a problem: an InvalidError names its fields, a Problem is itself, anything else is an internal error.
 type Handler func(ctx context.Context, r Request) (Response, error)
 
+// Function is a Lambda handler of API Gateway's events.
+type Function = func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error)
+
+// Route lets one function serve several routes, named by method and the API's pattern: "GET /v1/operations/{id}".
+func Route(routes map[string]Function) Function {
+	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		if f, ok := routes[e.HTTPMethod+" "+e.Resource]; ok {
+			return f(ctx, e)
+		}
+		return Encode(failure(ctx, NewProblem(http.StatusNotFound, "there is no such route"))), nil
+	}
+}
+
 // Serve makes a Handler a Lambda handler for callers with a scope.
-func Serve(scope string, h Handler) func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+func Serve(scope string, h Handler) Function {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		r, err := Read(e)
 		if err != nil {

@@ -212,7 +212,7 @@ func TestAuthorizer(t *testing.T) {
 func TestWebhookEvent(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
-	h := httpapi.Webhook(webhook.Receiver{Registrations: s, Now: clock, Count: func(string) {}, Roots: func(context.Context) ([]string, error) { return nil, nil }})
+	h := httpapi.Webhook(webhook.Receiver{Arrivals: s, Now: clock, Count: func(string) {}, Roots: func(context.Context) ([]string, error) { return nil, nil }})
 	e := event[events.APIGatewayProxyRequest](t, "webhook")
 	if _, ok := orchestrator.ParseRoute(e.PathParameters["route"]); !ok {
 		t.Errorf("the event's route is none: %q", e.PathParameters["route"])

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// The alphabets, each byte sequence having one spelling: the last character's spare bits have to be zero, or a signature would have sixteen.
+var rawURL, padded, rawStd = base64.RawURLEncoding.Strict(), base64.StdEncoding.Strict(), base64.RawStdEncoding.Strict()
+
 // decodeBytes decodes a byte sequence. AdCP 3.1 writes base64url without padding, general libraries write padded standard base64, and the official vectors
 // hold both: either is read, one that is of both kinds is not (contract F40). Padding belongs to the standard alphabet.
 func decodeBytes(s string) ([]byte, error) {
@@ -13,17 +16,17 @@ func decodeBytes(s string) ([]byte, error) {
 		if strings.ContainsAny(s, "+/=") {
 			return nil, errors.New("base64 of two alphabets")
 		}
-		return base64.RawURLEncoding.DecodeString(s)
+		return rawURL.DecodeString(s)
 	}
 	if strings.HasSuffix(s, "=") {
-		return base64.StdEncoding.DecodeString(s)
+		return padded.DecodeString(s)
 	}
-	return base64.RawStdEncoding.DecodeString(s)
+	return rawStd.DecodeString(s)
 }
 
 // encodeBytes writes a byte sequence, colons included (contract B50).
-func encodeBytes(b []byte, padded bool) string {
-	if padded {
+func encodeBytes(b []byte, pad bool) string {
+	if pad {
 		return ":" + base64.StdEncoding.EncodeToString(b) + ":"
 	}
 	return ":" + base64.RawURLEncoding.EncodeToString(b) + ":"

@@ -1,12 +1,18 @@
 package httpsig
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -98,6 +104,58 @@ func BenchmarkVerify(b *testing.B) {
 			b.ReportMetric(float64(took[i][len(took[i])/2])/float64(took[0][len(took[0])/2]), "x-"+ways[i].name)
 		}
 	})
+}
+
+// BenchmarkVerifyNPM: the same kind of delivery through the verifier of npm's @adcp/sdk, with its own bare check beside it. It needs node, and the packages that
+// the local stack installs (`go run ./infra/local install`).
+func BenchmarkVerifyNPM(b *testing.B) {
+	packages, err := filepath.Abs(cmp.Or(os.Getenv("NPM_PACKAGES"), filepath.Join("..", "..", ".local", "install", "npm")))
+	if err != nil {
+		b.Fatal(err)
+	}
+	node := cmp.Or(os.Getenv("NODE"), "node")
+	if _, err := os.Stat(filepath.Join(packages, "node_modules", "@adcp", "sdk")); err != nil {
+		b.Skip("the npm packages are not installed: go run ./infra/local install")
+	}
+	id := sender("seller-2026")
+	id.Key.AdCPUse = UseWebhookSigning // 6.11.0 takes no other
+	m := delivery(b, id, result(), stamp)
+	s, err := parseHeaders(m.Header)
+	if err != nil {
+		b.Fatal(err)
+	}
+	target, err := canonical(m.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	base, err := signatureBase(m, target, s.components, s.rawParams)
+	if err != nil {
+		b.Fatal(err)
+	}
+	headers := map[string]string{}
+	for name := range m.Header {
+		headers[name] = m.Header.Get(name)
+	}
+	in, err := json.Marshal(map[string]any{"packages": packages, "jwk": id.Key, "now": stamp.Created.Unix(), "rounds": 5000, "base": base, "signature": s.value,
+		"request": map[string]any{"method": m.Method, "url": m.URL, "headers": headers, "body": string(m.Body)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		c := exec.CommandContext(b.Context(), node, "testdata/verify_npm.mjs")
+		c.Stdin, c.Stderr = bytes.NewReader(in), os.Stderr
+		out, err := c.Output()
+		if err != nil {
+			b.Skipf("node: %v", err)
+		}
+		var took struct{ Bare, All float64 }
+		if err := json.Unmarshal(out, &took); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(took.All, "ns/delivery")
+		b.ReportMetric(took.Bare, "ns/bare-check")
+		b.ReportMetric(took.All/took.Bare, "x-bare")
+	}
 }
 
 // A general implementation of RFC 9421 agrees that what we sign is signed: the message has nothing that the profile treats differently.

@@ -53,6 +53,16 @@ func parseHeaders(h http.Header) (s signature, err error) {
 	return s, s.parseDigest(h)
 }
 
+// Claimed returns the key id and nonce that a message names, before anything of it is checked: to read in one request what it will be checked against. Both
+// are empty for a message without a readable signature.
+func Claimed(h http.Header) (keyID, nonce string) {
+	var s signature
+	if s.parseInput(joined(h, HeaderInput)) != nil {
+		return "", ""
+	}
+	return s.keyID, s.nonce
+}
+
 func (s *signature) parseInput(field string) error {
 	m, err := labelled(field)
 	if err != nil {

@@ -11,21 +11,24 @@ const maxLoggable = 32
 
 // Loggable makes a text from outside fit for a log line (contract F44): what follows the first character that doesn't print is replaced by how many bytes
 // it was, and at most 32 bytes stay.
-func Loggable(s string) string {
+func Loggable(s string) string { return Printable(s, maxLoggable) }
+
+// Printable is Loggable with another length than a log's.
+func Printable(s string, most int) string {
 	for i, r := range s {
 		if unprintable(r) || r == utf8.RuneError {
-			return cut(s[:i]) + fmt.Sprintf("<sanitized:%d>", len(s)-i)
+			return cut(s[:i], most) + fmt.Sprintf("<sanitized:%d>", len(s)-i)
 		}
 	}
-	return cut(s)
+	return cut(s, most)
 }
 
 // cut shortens s at the end of a character.
-func cut(s string) string {
-	if len(s) <= maxLoggable {
+func cut(s string, most int) string {
+	if len(s) <= most {
 		return s
 	}
-	end := maxLoggable
+	end := most
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}

@@ -2,35 +2,9 @@ package memory
 
 import (
 	"context"
-	"sort"
 
 	"adcp-orchestrator/pkg/orchestrator"
 )
-
-// Quarantine implements orchestrator.Store.
-func (s *Store) Quarantine(_ context.Context, q orchestrator.Quarantined) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := id{q.Tenant, q.At.UTC().Format("2006-01-02") + "\x00" + q.OperationID + "\x00" + q.Digest}
-	if _, there := s.quarantine[k]; !there {
-		s.quarantine[k] = q
-	}
-	return nil
-}
-
-// Quarantined implements orchestrator.Store.
-func (s *Store) Quarantined(_ context.Context, tenant, day string) ([]orchestrator.Quarantined, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var found []orchestrator.Quarantined
-	for k, q := range s.quarantine {
-		if k.tenant == tenant && q.At.UTC().Format("2006-01-02") == day {
-			found = append(found, q)
-		}
-	}
-	sort.Slice(found, func(i, j int) bool { return found[i].At.Before(found[j].At) })
-	return found, nil
-}
 
 // Agent implements orchestrator.Store.
 func (s *Store) Agent(_ context.Context, tenant, agentID string) (orchestrator.Agent, error) {

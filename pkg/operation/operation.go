@@ -61,11 +61,14 @@ type Target struct {
 	Transport     string     `json:"transport"`
 	CredentialRef string     `json:"credential_ref,omitempty"`
 	Poll          PollPolicy `json:"poll"`
+	// BrandURL is where the agent's brand.json is, if its owner was asked; else it is discovered (contract F48).
+	BrandURL string `json:"brand_json_url,omitempty"`
 }
 
 // Registration is the webhook that the agent was given: its mode is fixed here and never guessed from a delivery (contract F33).
 type Registration struct {
-	Mode WebhookMode `json:"mode"`
+	Mode   WebhookMode   `json:"mode"`
+	Format WebhookFormat `json:"format,omitempty"`
 	// RouteHash is SHA-256 of the unguessable part of the URL (contract L9), TokenHash of the push token (contract F29).
 	RouteHash string `json:"route_hash,omitempty"`
 	TokenHash string `json:"token_hash,omitempty"`

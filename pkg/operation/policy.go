@@ -8,10 +8,24 @@ import (
 // WebhookMode is how an agent's webhooks are authenticated: fixed by the registration, never guessed from a delivery (contract F33).
 type WebhookMode string
 
-// The modes of contract F4 that this version accepts.
+// The modes (contract F4, F64, F71).
 const (
-	WebhookHMAC WebhookMode = "hmac-sha256"
-	WebhookNone WebhookMode = "none" // nothing is registered: the operation is polled
+	WebhookRFC9421 WebhookMode = "rfc9421"     // the agent signs with its published key: the protocol's default
+	WebhookHMAC    WebhookMode = "hmac-sha256" // legacy: a shared secret
+	WebhookBearer  WebhookMode = "bearer"      // legacy: a token that says nothing of the body
+	WebhookNone    WebhookMode = "none"        // nothing is registered: the operation is polled
+)
+
+// Shared reports whether the mode authenticates by a credential that we give to the agent.
+func (m WebhookMode) Shared() bool { return m == WebhookHMAC || m == WebhookBearer }
+
+// WebhookFormat is the form that an agent's webhooks have: registered like the mode, never guessed (contract F27).
+type WebhookFormat string
+
+// The formats of contract F7. An empty one is MCP's: push_notification_config in a task's arguments asks for it whatever the transport.
+const (
+	FormatMCP WebhookFormat = "mcp"
+	FormatA2A WebhookFormat = "a2a" // for agents that send A2A's own payloads all the same
 )
 
 // PollPolicy is how an agent is polled. Zero values take the defaults. The bounds keep any operation below the 25,000 events of a Step

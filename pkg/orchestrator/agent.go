@@ -18,10 +18,14 @@ type Agent struct {
 	Transport     Transport             `json:"transport"`
 	CredentialRef string                `json:"credential_ref,omitempty"`
 	WebhookMode   operation.WebhookMode `json:"webhook_mode"`
-	Poll          operation.PollPolicy  `json:"poll"`
-	Version       int64                 `json:"version"`
-	CreatedAt     time.Time             `json:"created_at"`
-	UpdatedAt     time.Time             `json:"updated_at"`
+	// WebhookFormat is empty for MCP's.
+	WebhookFormat operation.WebhookFormat `json:"webhook_format,omitempty"`
+	// BrandURL is the address of the agent's brand.json, which leads to its keys; empty to discover it (contract F48, F51).
+	BrandURL  string               `json:"brand_json_url,omitempty"`
+	Poll      operation.PollPolicy `json:"poll"`
+	Version   int64                `json:"version"`
+	CreatedAt time.Time            `json:"created_at"`
+	UpdatedAt time.Time            `json:"updated_at"`
 }
 
 // Transport is how an agent is called.
@@ -44,6 +48,10 @@ type Profile struct {
 	Idempotency Idempotency `json:"idempotency"`
 	// ReplayTTL is how long the agent replays an idempotency key (contract C17), 0 if it does not say.
 	ReplayTTL time.Duration `json:"replay_ttl"`
+	// BrandURL and KeyOrigin are identity.brand_json_url and identity.key_origins.webhook_signing of its capabilities (contract F51), as they stand
+	// there: whoever follows them checks them.
+	BrandURL  string `json:"brand_json_url,omitempty"`
+	KeyOrigin string `json:"key_origin,omitempty"`
 	// DiscoveredAt is when it was asked.
 	DiscoveredAt time.Time `json:"discovered_at"`
 }

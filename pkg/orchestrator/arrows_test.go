@@ -16,17 +16,18 @@ func TestArrowsPointInward(t *testing.T) {
 		"pkg/adcp":         {},
 		"pkg/operation":    {"pkg/adcp"},
 		"pkg/orchestrator": {"pkg/adcp", "pkg/operation"},
-		"pkg/webhook":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
+		"pkg/webhook":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
 		"pkg/dynamo":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
 		"pkg/memory":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
 		"pkg/workflow":     {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
 		"pkg/agent":        {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/safehttp"},
 		"pkg/httpsig":      {"pkg/adcp"},
+		"pkg/keyring":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/httpsig", "pkg/safehttp"},
 		"pkg/safehttp":     {},
 		"pkg/secrets":      {},
 		"pkg/telemetry":    {},
 		"pkg/config":       {},
-		"pkg/httpapi":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/webhook"},
+		"pkg/httpapi":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/webhook", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
 	}
 	pure := map[string]bool{"pkg/adcp": true, "pkg/operation": true, "pkg/orchestrator": true}
 	for pkg, allowed := range inner {

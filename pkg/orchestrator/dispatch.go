@@ -174,7 +174,7 @@ func refusal(ce *adcp.CallError) adcp.Outcome {
 
 func (d Dispatch) sealed(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
 	request, err := d.Store.Request(ctx, op.Tenant, op.ID)
-	if err != nil || op.Webhook.Mode != operation.WebhookHMAC {
+	if err != nil || !op.Webhook.Mode.Shared() {
 		return request, err
 	}
 	roots, err := d.Roots(ctx)

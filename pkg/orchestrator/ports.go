@@ -22,6 +22,10 @@ var (
 	ErrKeyTaken = errors.New("the idempotency key is bound")
 	// ErrTaskTaken: the agent's task id is bound to another operation.
 	ErrTaskTaken = errors.New("the task id is bound to another operation")
+	// ErrNonceSeen: the nonce was claimed before and has not expired.
+	ErrNonceSeen = errors.New("the nonce was used before")
+	// ErrFull: there is no room for another of its kind.
+	ErrFull = errors.New("no room for another")
 )
 
 // NaturalTakenError says that another operation holds the natural key.
@@ -53,17 +57,6 @@ type Creation struct {
 	// NaturalHash is the natural key's hash, empty if the operation has none; Replaces is the ended operation that is known to hold it.
 	NaturalHash string
 	Replaces    string
-}
-
-// Quarantined is an authentic delivery that could not be applied, kept with its reason.
-type Quarantined struct {
-	Tenant, AgentID, OperationID string
-	At                           time.Time
-	Reason                       string
-	// Digest is SHA-256 of the body; the body itself is not kept.
-	Digest string
-	TaskID string
-	Status string
 }
 
 // Ref names an operation.

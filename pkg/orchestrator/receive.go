@@ -2,9 +2,7 @@ package orchestrator
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"time"
@@ -13,7 +11,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// The ways in which an authentic delivery is not applied. Anything else that Receive returns is a fault of ours: the sender shall come again.
+// The ways in which an authentic delivery is not applied: whoever called has to keep it. Anything else that Receive returns is a fault of ours: the sender
+// shall come again.
 var (
 	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6).
 	ErrUnknownOperation = errors.New("operation_id names no operation of this sender")
@@ -23,6 +22,8 @@ var (
 	ErrKeyReused = errors.New("idempotency_key was used with another payload")
 	// ErrConflict: the delivery contradicts what is known. It is kept, and changes nothing (contract H2, H3).
 	ErrConflict = errors.New("contradicts what is known of the task")
+	// ErrReport: a report on the same registration (contract F15), about the buy and not about the task. Nothing here reads it yet.
+	ErrReport = errors.New("a delivery report: kept, not applied")
 	// ErrTooMany: more deliveries for one operation than any honest sender has.
 	ErrTooMany = errors.New("too many deliveries for this operation")
 )
@@ -31,8 +32,7 @@ var (
 type ReceiveStore interface {
 	operationReader
 	committer
-	// Quarantine keeps a delivery that was not applied. Keeping the same one twice keeps one.
-	Quarantine(ctx context.Context, q Quarantined) error
+	quarantine
 }
 
 // Waker ends an execution's wait.
@@ -59,44 +59,42 @@ type Received struct {
 	First bool
 }
 
-// Run applies a webhook that came by registered's route and was authenticated against its registration. The payload's operation_id alone says
-// which operation it is for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the same write that
-// applies it; only then is the waiting execution woken.
-func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, body []byte) (Received, error) {
+// Run applies a webhook that came by registered's route and was authenticated against its registration; fingerprint is its PayloadFingerprint. The payload's
+// operation_id alone says which operation it is for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the
+// same write that applies it; only then is the waiting execution woken.
+func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (Received, error) {
 	target := registered
 	if w.OperationID != registered.ID {
 		var err error
 		target, err = r.Store.Get(ctx, registered.Tenant, w.OperationID)
 		if errors.Is(err, ErrNotFound) || err == nil && target.AgentID != registered.AgentID {
-			return Received{}, r.keep(ctx, registered, w, body, ErrUnknownOperation)
+			return Received{Operation: registered}, ErrUnknownOperation
 		}
 		if err != nil {
-			return Received{}, err
+			return Received{Operation: registered}, err
 		}
 	}
-	if subtle.ConstantTimeCompare([]byte(hashHex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
-		return Received{}, r.keep(ctx, target, w, body, ErrToken)
+	got := Received{Operation: target}
+	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(hashHex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
+		return got, ErrToken
 	}
 	if w.TaskType == "media_buy_delivery" && target.Type != adcp.Task(w.TaskType) {
-		// A report on the same registration (contract F15): about the buy, not about the task. Kept, as nothing here reads it yet.
-		return Received{Operation: target, Verdict: operation.Repeated, First: true}, ignore(r.keep(ctx, target, w, body, errReport))
-	}
-	if target.Overrun(adcp.ReadWebhook(w)) {
-		return Received{}, ErrTooMany
-	}
-	return r.apply(ctx, target, w, body)
-}
-
-var errReport = errors.New("a report, not a task's status")
-
-func (r Receive) apply(ctx context.Context, target operation.Operation, w adcp.Webhook, body []byte) (Received, error) {
-	fingerprint, err := canonicalHash(body)
-	if err != nil {
-		return Received{}, err
+		return got, ErrReport
 	}
 	answer := adcp.ReadWebhook(w)
+	if target.Overrun(answer) {
+		return got, ErrTooMany
+	}
+	return r.apply(ctx, target, answer, hashHex(w.IdempotencyKey), fingerprint)
+}
+
+// PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may order its members differently.
+func PayloadFingerprint(body []byte) (string, error) { return canonicalHash(body) }
+
+func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer, keyHash, fingerprint string) (Received, error) {
 	got := Received{First: true}
 	var ring bool
+	var err error
 	got.Operation, err = persistFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
 		var e operation.Event
@@ -108,22 +106,22 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, w adcp.W
 		op.Hasten(now)
 		result := resultOf(&op, answer, got.Verdict, now)
 		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound,
-			Delivery: &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: hashHex(w.IdempotencyKey), Fingerprint: fingerprint,
+			Delivery: &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: keyHash, Fingerprint: fingerprint,
 				OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryFor).Unix()}}, nil
 	})
 	var taken *DeliveryTakenError
 	switch {
 	case errors.As(err, &taken) && taken.First.Fingerprint != fingerprint:
-		return got, r.keep(ctx, target, w, body, ErrKeyReused)
+		return got, ErrKeyReused
 	case errors.As(err, &taken):
 		got.First, got.Verdict = false, taken.First.Verdict
 	case errors.Is(err, ErrTaskTaken):
-		return got, r.keep(ctx, target, w, body, ErrConflict)
+		return got, ErrConflict
 	case err != nil:
 		return got, err
 	}
 	if got.Verdict == operation.Conflict || got.Verdict == operation.Misbound {
-		return got, r.keep(ctx, target, w, body, ErrConflict)
+		return got, ErrConflict
 	}
 	switch {
 	case got.Operation.State.Terminal() && got.Operation.SettledAt.IsZero():
@@ -162,20 +160,5 @@ func (r Receive) wake(ctx context.Context, op operation.Operation, next operatio
 	}
 }
 
-// keep quarantines a delivery and returns why, or our own fault if it could not be kept: then the sender shall come again.
-func (r Receive) keep(ctx context.Context, op operation.Operation, w adcp.Webhook, body []byte, why error) error {
-	sum := sha256.Sum256(body)
-	err := r.Store.Quarantine(ctx, Quarantined{Tenant: op.Tenant, AgentID: op.AgentID, OperationID: op.ID, At: r.Deps.Now().UTC(),
-		Reason: why.Error(), Digest: hex.EncodeToString(sum[:]), TaskID: w.TaskID, Status: string(w.Status)})
-	if err != nil {
-		return err
-	}
-	return why
-}
-
-func ignore(err error) error {
-	if errors.Is(err, errReport) {
-		return nil
-	}
-	return err
-}
+// Keep quarantines a delivery that was not applied. It returns ErrFull for more than any honest sender has.
+func (r Receive) Keep(ctx context.Context, q Quarantined) error { return r.Store.Quarantine(ctx, q) }

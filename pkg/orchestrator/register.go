@@ -63,11 +63,13 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		return a, c.err()
 	}
 	var in struct {
-		URL           string                `json:"url"`
-		Transport     Transport             `json:"transport"`
-		CredentialRef string                `json:"credential_ref"`
-		WebhookMode   operation.WebhookMode `json:"webhook_mode"`
-		Poll          operation.PollPolicy  `json:"poll"`
+		URL           string                  `json:"url"`
+		Transport     Transport               `json:"transport"`
+		CredentialRef string                  `json:"credential_ref"`
+		WebhookMode   operation.WebhookMode   `json:"webhook_mode"`
+		WebhookFormat operation.WebhookFormat `json:"webhook_format"`
+		BrandURL      string                  `json:"brand_json_url"`
+		Poll          operation.PollPolicy    `json:"poll"`
 	}
 	d := json.NewDecoder(strings.NewReader(string(body)))
 	d.DisallowUnknownFields()
@@ -76,7 +78,7 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		if errors.As(err, &t) {
 			c.add(t.Field, "has to be "+kindName(t.Type.Kind().String())+", not a "+t.Value, "correct it")
 		} else {
-			c.add("(body)", strings.TrimPrefix(err.Error(), "json: "), "the members are url, transport, credential_ref, webhook_mode and poll")
+			c.add("(body)", strings.TrimPrefix(err.Error(), "json: "), "the members are url, transport, credential_ref, webhook_mode, webhook_format, brand_json_url and poll")
 		}
 		return a, c.err()
 	}
@@ -87,7 +89,7 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		in.Transport = MCP
 	}
 	if in.WebhookMode == "" {
-		in.WebhookMode = operation.WebhookHMAC
+		in.WebhookMode = operation.WebhookRFC9421
 	}
 	if err := r.CheckURL(in.URL); err != nil {
 		c.add("url", err.Error(), "send the agent's public endpoint, for example https://sales.example.com/mcp")
@@ -98,11 +100,22 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if in.CredentialRef != "" && !credentialRef(tenant).MatchString(in.CredentialRef) {
 		c.add("credential_ref", "names a secret of yours in Secrets Manager: adcp/"+tenant+"/<name>", "store the agent's token there and give its name")
 	}
-	if in.WebhookMode != operation.WebhookHMAC && in.WebhookMode != operation.WebhookNone {
-		c.add("webhook_mode", `has to be "hmac-sha256" or "none"`, "leave it out for hmac-sha256")
+	switch in.WebhookMode {
+	case operation.WebhookRFC9421, operation.WebhookHMAC, operation.WebhookBearer, operation.WebhookNone:
+	default:
+		c.add("webhook_mode", `has to be "rfc9421", "hmac-sha256", "bearer" or "none"`, "leave it out for rfc9421: the agent then signs with its published key")
+	}
+	if in.WebhookFormat != "" && in.WebhookFormat != operation.FormatMCP && in.WebhookFormat != operation.FormatA2A {
+		c.add("webhook_format", `has to be "mcp" or "a2a"`, "leave it out for mcp, the form of AdCP's own webhooks")
+	}
+	if in.BrandURL != "" {
+		if err := r.CheckURL(in.BrandURL); err != nil {
+			c.add("brand_json_url", err.Error(), "send the address of the agent's brand.json, or leave it out to have it discovered")
+		}
 	}
 	checkPoll(&c, in.Poll)
 	a.URL, a.Transport, a.CredentialRef, a.WebhookMode, a.Poll = in.URL, in.Transport, in.CredentialRef, in.WebhookMode, in.Poll.WithDefaults()
+	a.WebhookFormat, a.BrandURL = in.WebhookFormat, in.BrandURL
 	return a, c.err()
 }
 

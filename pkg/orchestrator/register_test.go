@@ -48,9 +48,9 @@ func TestRegister(t *testing.T) {
 		want     []string
 	}{
 		"the least":             {"seller", `{"url":"https://s.example/mcp"}`, nil},
-		"everything":            {"seller", `{"url":"https://s.example/mcp","transport":"mcp","credential_ref":"adcp/acme/seller","webhook_mode":"none","poll":{"first_seconds":5,"factor":2,"cap_seconds":600}}`, nil},
+		"everything":            {"seller", `{"url":"https://s.example/mcp","transport":"mcp","credential_ref":"adcp/acme/seller","webhook_mode":"none","webhook_format":"a2a","brand_json_url":"https://s.example/brand.json","poll":{"first_seconds":5,"factor":2,"cap_seconds":600}}`, nil},
 		"nothing":               {"seller", `{}`, []string{"url"}},
-		"all wrong":             {"Seller!", `{"url":"ftp://x","transport":"smtp","credential_ref":"prod/db","webhook_mode":"hope","poll":{"first_seconds":-1,"factor":99,"cap_seconds":5}}`, []string{"credential_ref", "id", "poll.cap_seconds", "poll.factor", "poll.first_seconds", "transport", "url", "webhook_mode"}},
+		"all wrong":             {"Seller!", `{"url":"ftp://x","transport":"smtp","credential_ref":"prod/db","webhook_mode":"hope","webhook_format":"soap","brand_json_url":"http://s.example","poll":{"first_seconds":-1,"factor":99,"cap_seconds":5}}`, []string{"brand_json_url", "credential_ref", "id", "poll.cap_seconds", "poll.factor", "poll.first_seconds", "transport", "url", "webhook_format", "webhook_mode"}},
 		"another tenant's name": {"seller", `{"url":"https://s.example","credential_ref":"adcp/other/seller"}`, []string{"credential_ref"}},
 		"out of its own name":   {"seller", `{"url":"https://s.example","credential_ref":"adcp/acme/../other/seller"}`, []string{"credential_ref"}},
 		"a member too many":     {"seller", `{"url":"https://s.example","password":"x"}`, []string{"(body)"}},
@@ -113,7 +113,7 @@ func TestKeys(t *testing.T) {
 
 func TestRoute(t *testing.T) {
 	t.Parallel()
-	r := orchestrator.Route{Tenant: "acme", OperationID: "op_" + strings.Repeat("a", 26), Secret: strings.Repeat("S", 43)}
+	r := orchestrator.Route{Tenant: "acme", Sender: strings.Repeat("b", 16), OperationID: "op_" + strings.Repeat("a", 26), Secret: strings.Repeat("S", 43)}
 	got, ok := orchestrator.ParseRoute(r.String())
 	if !ok || got != r {
 		t.Errorf("got %+v, %v", got, ok)
@@ -123,7 +123,7 @@ func TestRoute(t *testing.T) {
 			t.Errorf("%q is a route", bad)
 		}
 	}
-	if r.Opens(operation.Registration{}) {
+	if r.Opens(operation.Operation{}) {
 		t.Error("a route opens a registration that has none")
 	}
 	a := orchestrator.Credential("root", "acme", "op_1")

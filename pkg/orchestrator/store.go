@@ -15,8 +15,9 @@ type Store interface {
 	AgentStore
 	KeyStore
 	RecordReader
-	// Quarantined lists the deliveries kept for a tenant on a day, in UTC.
-	Quarantined(ctx context.Context, tenant, day string) ([]Quarantined, error)
+	ArrivalStore
+	Keyrings
+	QuarantineReader
 }
 
 // RecordReader reads operations with all that is kept beside them.

@@ -149,7 +149,8 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 	op := operation.Operation{
 		Tenant: tenant, ID: "op_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id)),
 		Type: o.Type, AgentID: agent.ID,
-		Target:   operation.Target{URL: agent.URL, Transport: string(agent.Transport), CredentialRef: agent.CredentialRef, Poll: agent.Poll},
+		Target: operation.Target{URL: agent.URL, Transport: string(agent.Transport), CredentialRef: agent.CredentialRef, Poll: agent.Poll,
+			BrandURL: agent.BrandURL},
 		State:    operation.Requested,
 		Version:  1,
 		PONumber: o.PONumber(),
@@ -174,11 +175,11 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 			return Creation{}, err
 		}
 		secret, push := base64.RawURLEncoding.EncodeToString(route), base64.RawURLEncoding.EncodeToString(token)
-		op.Webhook = operation.Registration{Mode: agent.WebhookMode, RouteHash: hashHex(secret), TokenHash: hashHex(push)}
-		config := map[string]any{"url": s.BaseURL + "/v1/webhooks/" + Route{Tenant: tenant, OperationID: op.ID, Secret: secret}.String(),
+		op.Webhook = operation.Registration{Mode: agent.WebhookMode, Format: agent.WebhookFormat, RouteHash: hashHex(secret), TokenHash: hashHex(push)}
+		config := map[string]any{"url": Route{Tenant: tenant, Sender: SenderOf(op.Target), OperationID: op.ID, Secret: secret}.URL(s.BaseURL),
 			"operation_id": op.ID, "token": push}
-		if agent.WebhookMode == operation.WebhookHMAC {
-			config["authentication"] = map[string]any{"schemes": []string{"HMAC-SHA256"}, "credentials": credentialPlaceholder(op.ID)}
+		if scheme, ok := schemes[agent.WebhookMode]; ok { // without it the agent signs by RFC 9421 (contract F4)
+			config["authentication"] = map[string]any{"schemes": []string{scheme}, "credentials": credentialPlaceholder(op.ID)}
 		}
 		extra["push_notification_config"] = config
 	}
@@ -193,6 +194,9 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 	}
 	return c, nil
 }
+
+// schemes are the protocol's names of the modes with a shared credential (contract F1).
+var schemes = map[operation.WebhookMode]string{operation.WebhookHMAC: "HMAC-SHA256", operation.WebhookBearer: "Bearer"}
 
 func (s Submit) source() io.Reader {
 	if s.Random == nil {

@@ -76,6 +76,11 @@ func (s store) PutProfile(ctx context.Context, tenant, agent string, p orchestra
 	return err
 }
 
+func (s store) ClaimNonce(ctx context.Context, n orchestrator.Nonce, until time.Time, most int) (err error) {
+	s.c.effect("ClaimNonce", func() { err = s.Store.ClaimNonce(ctx, n, until, most) })
+	return err
+}
+
 func (s store) Quarantine(ctx context.Context, q orchestrator.Quarantined) (err error) {
 	s.c.effect("Quarantine", func() { err = s.Store.Quarantine(ctx, q) })
 	return err

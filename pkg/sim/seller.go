@@ -43,15 +43,14 @@ type Seller struct {
 }
 
 type task struct {
-	id, operation, url, token, credential string
-	done                                  time.Time
+	id, operation, url, token string
+	done                      time.Time
 }
 
 type outgoing struct {
 	at    time.Time
 	url   string
 	body  []byte
-	key   string // signs the body
 	tries int
 }
 
@@ -106,12 +105,9 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 		Key    string `json:"idempotency_key"`
 		TaskID string `json:"task_id"`
 		Push   struct {
-			URL            string `json:"url"`
-			OperationID    string `json:"operation_id"`
-			Token          string `json:"token"`
-			Authentication struct {
-				Credentials string `json:"credentials"`
-			} `json:"authentication"`
+			URL         string `json:"url"`
+			OperationID string `json:"operation_id"`
+			Token       string `json:"token"`
 		} `json:"push_notification_config"`
 	}
 	if err := json.Unmarshal(arguments, &in); err != nil {
@@ -124,7 +120,7 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 	t, replayed := s.byKey[in.Key], true
 	if t == nil || s.Forgetful {
 		t = &task{id: fmt.Sprintf("task_%d", len(s.tasks)+1), operation: in.Push.OperationID, url: in.Push.URL, token: in.Push.Token,
-			credential: in.Push.Authentication.Credentials, done: s.now().Add(s.Takes)}
+			done: s.now().Add(s.Takes)}
 		replayed = false
 		s.tasks[t.id], s.byKey[in.Key] = t, t
 		s.Purchases[in.Key]++
@@ -170,7 +166,7 @@ func (s *Seller) push(t *task) {
 	}
 	body := fmt.Sprintf(`{"idempotency_key":"whk_0123456789_%s",%s"task_id":%q,"task_type":"create_media_buy","status":%q,"timestamp":%q,"token":%q,"result":%s}`,
 		t.id, operation, t.id, s.Outcome, at.Format(time.RFC3339), t.token, s.result(t))
-	s.outbox = append(s.outbox, outgoing{at: at, url: t.url, body: []byte(body), key: t.credential})
+	s.outbox = append(s.outbox, outgoing{at: at, url: t.url, body: []byte(body)})
 	if s.Early {
 		s.send(len(s.outbox) - 1)
 	}

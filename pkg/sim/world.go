@@ -33,24 +33,26 @@ type World struct {
 	now        time.Time
 	executions map[string]*Execution
 	sweepAt    time.Time
-	root       string
+	signing    signing
 }
 
 // Tenant and Agent are the world's only ones.
 const (
 	Tenant = "acme"
 	Agent  = "seller"
+	host   = "api.example"
+	base   = "https://" + host + "/live"
 )
 
 // New makes a world around a definition.
 func New(d Definition, s *Seller, c *Crash) *World {
 	w := &World{Seller: s, crash: c, def: d, now: epoch, executions: map[string]*Execution{}, sweepAt: epoch.Add(time.Minute),
-		root: "0123456789abcdefghijklmnopqrstuvwxyz"}
+		signing: newSigning()}
 	w.Store = memory.New(w.Now)
 	s.init(w.Now)
 	s.send = func(i int) { w.send(context.Background(), i) }
 	agent := orchestrator.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP,
-		WebhookMode: operation.WebhookHMAC, Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1}
+		WebhookMode: operation.WebhookRFC9421, Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1}
 	_ = w.Store.PutAgent(context.Background(), agent) // an empty store takes a first version
 	return w
 }
@@ -71,7 +73,7 @@ func (w *World) Submit(ctx context.Context, key, po string) (operation.Operation
 	if err != nil {
 		return operation.Operation{}, err
 	}
-	submit := orchestrator.Submit{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), BaseURL: "https://api.example/live"}
+	submit := orchestrator.Submit{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), BaseURL: base}
 	for {
 		var op operation.Operation
 		dead := process(func() { op, _, err = submit.Run(ctx, Tenant, key, order) })
@@ -103,7 +105,7 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 		switch function {
 		case "Dispatch":
 			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(),
-				Roots: func(context.Context) ([]string, error) { return []string{w.root}, nil }}.Run(ctx, ref.Tenant, ref.ID)
+				Roots: noRoots}.Run(ctx, ref.Tenant, ref.ID)
 		case "Poll":
 			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), NewKey: uuid.NewString}.Run(ctx, ref.Tenant, ref.ID)
 		case "Settle":
@@ -145,15 +147,16 @@ func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
 }
 
 // Deliver posts one webhook as it goes over the wire and returns the receiver's reply; dead if the receiver died over it.
-func (w *World) Deliver(ctx context.Context, url string, body []byte, secret string) (reply webhook.Reply, dead bool) {
-	stamp := strconv.FormatInt(w.now.Unix(), 10)
-	h := http.Header{"Content-Type": {"application/json"}, webhook.HeaderTimestamp: {stamp},
-		webhook.HeaderSignature: {"sha256=" + webhook.SignHMAC(secret, stamp, body)}}
-	receiver := webhook.Receiver{Registrations: w.Store, Now: w.Now, Count: func(string) {},
-		Roots: func(context.Context) ([]string, error) { return []string{w.root}, nil },
+func (w *World) Deliver(ctx context.Context, url string, body []byte) (reply webhook.Reply, dead bool) {
+	h, err := w.header(ctx, url, body)
+	if err != nil {
+		return webhook.Reply{Code: err.Error()}, false
+	}
+	receiver := webhook.Receiver{Arrivals: w.store(), Signers: w.signers, BaseURL: base, Now: w.Now, Count: func(string) {},
 		Apply: orchestrator.Receive{Store: w.store(), Workflow: flow{w}, Deps: w.deps()}}
+	path := strings.TrimPrefix(url, base)
 	dead = process(func() {
-		reply = receiver.Handle(ctx, webhook.Delivery{Method: http.MethodPost, Route: url[strings.LastIndex(url, "/")+1:], Header: h, Body: body})
+		reply = receiver.Handle(ctx, webhook.Delivery{Method: http.MethodPost, Path: path, Route: path[strings.LastIndex(path, "/")+1:], Header: h, Body: body})
 	})
 	if !dead {
 		w.Replies = append(w.Replies, reply)
@@ -209,7 +212,7 @@ func (w *World) next(ctx context.Context) (time.Time, func() error) {
 // send delivers, and comes again as a conformant sender does (contract F84).
 func (w *World) send(ctx context.Context, i int) {
 	o := &w.Seller.outbox[i]
-	reply, dead := w.Deliver(ctx, o.url, o.body, o.key)
+	reply, dead := w.Deliver(ctx, o.url, o.body)
 	if o.tries++; (dead || reply.Status >= 429) && o.tries < 8 {
 		o.at = w.now.Add(time.Duration(1<<o.tries) * time.Second)
 		return
@@ -223,6 +226,9 @@ func (w *World) sweep(ctx context.Context) error {
 	process(func() { _, err = orchestrator.Reconcile{Store: w.store(), Workflow: flow{w}, Deps: w.deps()}.Run(ctx) })
 	return err
 }
+
+// noRoots: signed webhooks need no credential.
+func noRoots(context.Context) ([]string, error) { return nil, errors.New("no root secret") }
 
 // Executions returns the executions by name.
 func (w *World) Executions() map[string]*Execution { return w.executions }

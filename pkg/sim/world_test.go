@@ -272,13 +272,13 @@ func TestSilentAgentIsNeverFailed(t *testing.T) {
 		t.Errorf("flagged: %v", flagged)
 	}
 	// A webhook ends it all the same, months later.
-	url, secret := "", ""
+	url := ""
 	for _, task := range s.tasks {
-		url, secret = task.url, task.credential
+		url = task.url
 		w.now = task.done
 		s.push(task)
 	}
-	reply, _ := w.Deliver(t.Context(), url, s.outbox[0].body, secret)
+	reply, _ := w.Deliver(t.Context(), url, s.outbox[0].body)
 	got, err := w.Store.Get(t.Context(), Tenant, r.Op.ID)
 	if err != nil || reply.Status != 200 || got.State != operation.Completed {
 		t.Errorf("reply %+v, state %s, %v", reply, got.State, err)

@@ -46,22 +46,3 @@ func keysAndProfiles(t *testing.T, s *suite) {
 		t.Errorf("got %+v", back)
 	}
 }
-
-func quarantineKeepsOne(t *testing.T, s *suite) {
-	q := orchestrator.Quarantined{Tenant: s.tenant, AgentID: "seller", OperationID: "op_1", At: Start, Reason: "why", Digest: "abc"}
-	must(t, s.Quarantine(t.Context(), q))
-	q.At = q.At.Add(time.Minute)
-	must(t, s.Quarantine(t.Context(), q)) // the same again
-	q.Digest = "def"
-	must(t, s.Quarantine(t.Context(), q))
-	found, err := s.Quarantined(t.Context(), s.tenant, "2026-11-23")
-	must(t, err)
-	if len(found) != 2 || found[0].Reason != "why" {
-		t.Errorf("got %+v", found)
-	}
-	none, err := s.Quarantined(t.Context(), s.tenant, "2026-11-24")
-	must(t, err)
-	if len(none) != 0 {
-		t.Errorf("got %+v", none)
-	}
-}

@@ -45,7 +45,18 @@ func Run(t *testing.T, open Open) {
 		"DueIsSparse":                     dueIsSparse,
 		"AgentsAreVersioned":              agentsAreVersioned,
 		"KeysAndProfiles":                 keysAndProfiles,
-		"QuarantineKeepsOne":              quarantineKeepsOne,
+		"ArrivalKnowsEverything":          arrivalKnowsEverything,
+		"NonceIsClaimedOnce":              nonceIsClaimedOnce,
+		"NonceBelongsToKeyAndSender":      nonceBelongsToKeyAndSender,
+		"NonceExpires":                    nonceExpires,
+		"NoncesHaveLimitedRoom":           noncesHaveLimitedRoom,
+		"NoncesNeedNoRoomTwice":           noncesNeedNoRoomTwice,
+		"KeyringsAreVersioned":            keyringsAreVersioned,
+		"QuarantineCountsTheSame":         quarantineCountsTheSame,
+		"QuarantineRaces":                 quarantineRaces,
+		"QuarantineIsFull":                quarantineIsFull,
+		"QuarantineIsPaged":               quarantineIsPaged,
+		"QuarantineExpires":               quarantineExpires,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,6 +172,8 @@ func unknownIsNotFound(t *testing.T, s *suite) {
 	_, err = s.Profile(ctx, s.tenant, "x")
 	want(t, err, orchestrator.ErrNotFound)
 	_, err = s.Key(ctx, s.tenant, "x")
+	want(t, err, orchestrator.ErrNotFound)
+	_, err = s.Keyring(ctx, s.tenant, "x")
 	want(t, err, orchestrator.ErrNotFound)
 }
 

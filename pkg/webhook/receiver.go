@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 )
@@ -17,25 +19,34 @@ import (
 // maxBody is the largest delivery that is looked at (contract F31).
 const maxBody = 1 << 20
 
-// registrations finds the operation that a route was made for.
-type registrations interface {
-	Get(ctx context.Context, tenant, id string) (operation.Operation, error)
+// applier applies what is authentic, and keeps what is not applied.
+type applier interface {
+	Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (orchestrator.Received, error)
+	Ring(ctx context.Context, registered operation.Operation) error
+	Keep(ctx context.Context, q orchestrator.Quarantined) error
 }
 
-// applier applies what is authentic.
-type applier interface {
-	Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, body []byte) (orchestrator.Received, error)
-	Ring(ctx context.Context, registered operation.Operation) error
+// Signers is what is known of one sender's keys.
+type Signers interface {
+	httpsig.Keys
+	httpsig.Revocation
 }
 
 // Receiver takes deliveries in, in the order of contract F31. What it answers tells the sender whether to come again (contract F84): 2xx once the
 // delivery is durable, 503 for any fault of ours, never a 401 that would make an honest sender drop the event (contract F86).
 type Receiver struct {
-	Registrations registrations
-	Apply         applier
+	Arrivals orchestrator.ArrivalStore
+	Apply    applier
+	// Signers returns the keys of the agent that an operation is with; d is what the arrival holds of them.
+	Signers func(op operation.Operation, d orchestrator.Document) Signers
 	// Roots returns the root secrets that webhook credentials are derived from: the current one, and the previous during a rotation.
 	Roots func(ctx context.Context) ([]string, error)
-	Now   func() time.Time
+	// BaseURL is the public address that agents were given: what they sign as target is put together from it and never from what a proxy rewrote
+	// (contract F42).
+	BaseURL string
+	// AllowTestKeys accepts the protocol's published test keys: on the local stack only (contract L23).
+	AllowTestKeys bool
+	Now           func() time.Time
 	// Count counts an outcome for the metrics.
 	Count func(outcome string)
 }
@@ -43,7 +54,10 @@ type Receiver struct {
 // Delivery is one HTTP request to the webhook route.
 type Delivery struct {
 	Method string
-	Route  string // the last segment of the path
+	// Path is the path as received; Route its last segment.
+	Path, Route string
+	// Query is the query as received, without the question mark. The URLs that we give have none.
+	Query  string
 	Header http.Header
 	Body   []byte // as received, byte for byte (contract F32)
 }
@@ -57,16 +71,24 @@ type Reply struct {
 	Fields []string
 	// Challenge is the WWW-Authenticate header of a 401, or "".
 	Challenge string
+	// RetryAfter is how long the sender should wait, or 0.
+	RetryAfter time.Duration
 }
 
-// Body is the reply's JSON: for anything but 2xx a problem (RFC 9457).
+// Body is the reply's JSON: for anything but 2xx a problem (RFC 9457). A 401 with a challenge says what is wrong there and nowhere else (contract F35).
 func (r Reply) Body() []byte {
 	var v any
-	if r.Status < 300 {
+	switch {
+	case r.Status < 300:
 		v = struct {
 			Outcome string `json:"outcome"`
 		}{r.Code}
-	} else {
+	case r.Challenge != "":
+		v = struct {
+			Title  string `json:"title"`
+			Status int    `json:"status"`
+		}{http.StatusText(r.Status), r.Status}
+	default:
 		v = struct {
 			Title  string   `json:"title"`
 			Status int      `json:"status"`
@@ -92,107 +114,92 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 		return Reply{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed"}
 	}
 	route, ok := orchestrator.ParseRoute(d.Route)
-	if !ok {
+	if !ok || !strings.HasSuffix(d.Path, "/"+d.Route) {
 		return notFound
 	}
-	registered, err := r.Registrations.Get(ctx, route.Tenant, route.OperationID)
-	if errors.Is(err, orchestrator.ErrNotFound) || err == nil && !route.Opens(registered.Webhook) {
-		return notFound
-	}
+	c := call{r: r, d: d, route: route}
+	keyID, nonce := httpsig.Claimed(d.Header)
+	var err error
+	c.arrival, err = r.Arrivals.Arrive(ctx, orchestrator.Arriving{Route: route, KeyID: keyID, Nonce: nonce})
 	if err != nil {
-		return r.ourFault(ctx, err)
+		return ourFault(ctx, err)
+	}
+	if c.op = c.arrival.Operation; c.op.ID == "" || !route.Opens(c.op) {
+		return notFound
 	}
 	// 2. Content type and size, before any cryptography.
 	if t, _, err := mime.ParseMediaType(d.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return Reply{Status: http.StatusUnsupportedMediaType, Code: "content_type", Detail: "Content-Type has to be application/json"}
+		return c.refuse(ctx, Reply{Status: http.StatusUnsupportedMediaType, Code: "content_type", Detail: "Content-Type has to be application/json"}, "")
 	}
 	if len(d.Body) > maxBody {
-		return Reply{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "at most 1 MiB"}
+		return c.refuse(ctx, Reply{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "at most 1 MiB"}, "")
 	}
 	// 3. Authenticity, in the registration's mode and no other (contract F33).
-	if reply, ok := r.authenticate(ctx, registered, d); !ok {
+	if reply, ok := c.authenticate(ctx); !ok {
 		return reply
 	}
-	// 4. The envelope.
-	w, err := adcp.ParseWebhook(d.Body)
+	// 4. The envelope, in the registration's format.
+	w, err := c.parse()
 	if err != nil {
-		return r.malformed(ctx, registered, w, err)
+		return c.malformed(ctx, w, err)
 	}
 	// 5. Binding, claim, convergence and signal.
-	got, err := r.Apply.Run(ctx, registered, w, d.Body)
-	return r.outcome(ctx, registered, got, err)
+	fingerprint, err := orchestrator.PayloadFingerprint(d.Body)
+	if err != nil {
+		return c.malformed(ctx, w, &adcp.EnvelopeError{Code: "malformed_envelope", Detail: "the body has no canonical form (RFC 8785)"})
+	}
+	if w.IdempotencyKey == "" {
+		w.IdempotencyKey = "a2a." + fingerprint // A2A's own payloads have none: the payload itself is the key
+	}
+	got, err := r.Apply.Run(ctx, c.op, w, fingerprint)
+	return c.outcome(ctx, w, got, err)
+}
+
+// call is one delivery on its way through the receiver.
+type call struct {
+	r       Receiver
+	d       Delivery
+	route   orchestrator.Route
+	arrival orchestrator.Arrival
+	op      operation.Operation // that the route was made for
 }
 
 var notFound = Reply{Status: http.StatusNotFound, Code: "unknown_route"}
 
-func (r Receiver) authenticate(ctx context.Context, op operation.Operation, d Delivery) (Reply, bool) {
-	roots, err := r.Roots(ctx)
-	if err != nil {
-		return r.ourFault(ctx, err), false
-	}
-	var credentials []string
-	for _, root := range roots {
-		credentials = append(credentials, orchestrator.Credential(root, op.Tenant, op.ID))
-	}
-	err = VerifyHMAC(d.Header, d.Body, credentials, r.Now())
+// outcomes is what the sender hears of an authentic delivery that is not applied, by why it is not. The order of the cases is of no matter.
+var outcomes = []struct {
+	err    error
+	reply  Reply
+	fields []string
+}{
+	{orchestrator.ErrUnknownOperation, Reply{Status: http.StatusUnprocessableEntity, Code: "unknown_operation"}, []string{"operation_id"}},
+	{orchestrator.ErrToken, Reply{Status: http.StatusUnauthorized, Code: "token_mismatch"}, nil},
+	{orchestrator.ErrKeyReused, Reply{Status: http.StatusConflict, Code: "idempotency_key_reused"}, []string{"idempotency_key"}},
+	{orchestrator.ErrConflict, Reply{Status: http.StatusConflict, Code: "conflict"}, nil},
+	{orchestrator.ErrReport, Reply{Status: http.StatusOK, Code: "kept"}, nil},
+	{orchestrator.ErrTooMany, Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries"}, nil},
+}
+
+func (c call) outcome(ctx context.Context, w adcp.Webhook, got orchestrator.Received, err error) Reply {
 	if err == nil {
-		return Reply{}, true
+		code := string(got.Verdict)
+		if !got.First {
+			code = string(operation.Duplicate)
+		}
+		return Reply{Status: http.StatusOK, Code: code}
 	}
-	reply := Reply{Status: http.StatusUnauthorized, Code: "unauthenticated"}
-	if errors.Is(err, ErrSignatureMissing) && (len(d.Header.Values("Signature")) > 0 || len(d.Header.Values("Signature-Input")) > 0) {
-		reply.Code = "webhook_mode_mismatch"
-		reply.Challenge = `Signature error="webhook_mode_mismatch"`
-	}
-	slog.WarnContext(ctx, "webhook refused", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "code", reply.Code, "reason", err.Error())
-	return reply, false
-}
-
-// malformed answers an authentic delivery that is no AdCP webhook. Older agents leave operation_id out: nothing of such a delivery is applied, but it
-// is reason enough to ask the agent at once.
-func (r Receiver) malformed(ctx context.Context, op operation.Operation, w adcp.Webhook, err error) Reply {
-	var envelope *adcp.EnvelopeError
-	if !errors.As(err, &envelope) {
-		return Reply{Status: http.StatusBadRequest, Code: "webhook_body_malformed", Detail: "an object key stands twice"}
-	}
-	if w.OperationID == "" && w.TaskID != "" && w.Status.Valid() {
-		if err := r.Apply.Ring(ctx, op); err != nil {
-			return r.ourFault(ctx, err)
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			reply := o.reply
+			reply.Detail, reply.Fields = o.err.Error(), o.fields
+			return c.keep(ctx, reply, o.err.Error(), w)
 		}
 	}
-	slog.WarnContext(ctx, "webhook envelope refused", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "code", envelope.Code, "fields", envelope.Fields)
-	return Reply{Status: http.StatusUnprocessableEntity, Code: envelope.Code, Detail: envelope.Detail, Fields: envelope.Fields}
-}
-
-func (r Receiver) outcome(ctx context.Context, op operation.Operation, got orchestrator.Received, err error) Reply {
-	switch {
-	case err == nil && got.First:
-		return Reply{Status: http.StatusOK, Code: string(got.Verdict)}
-	case err == nil:
-		return Reply{Status: http.StatusOK, Code: string(operation.Duplicate)}
-	case errors.Is(err, orchestrator.ErrTooMany):
-		return Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries", Detail: err.Error()}
-	}
-	for _, kept := range []struct {
-		err    error
-		status int
-		code   string
-		fields []string
-	}{
-		{orchestrator.ErrUnknownOperation, http.StatusUnprocessableEntity, "unknown_operation", []string{"operation_id"}},
-		{orchestrator.ErrToken, http.StatusUnauthorized, "token_mismatch", nil},
-		{orchestrator.ErrKeyReused, http.StatusConflict, "idempotency_key_reused", []string{"idempotency_key"}},
-		{orchestrator.ErrConflict, http.StatusConflict, "conflict", nil},
-	} {
-		if errors.Is(err, kept.err) {
-			slog.WarnContext(ctx, "webhook quarantined", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "code", kept.code)
-			return Reply{Status: kept.status, Code: kept.code, Detail: kept.err.Error(), Fields: kept.fields}
-		}
-	}
-	return r.ourFault(ctx, err)
+	return ourFault(ctx, err)
 }
 
 // ourFault tells the sender to come again. What went wrong stays inside.
-func (r Receiver) ourFault(ctx context.Context, err error) Reply {
+func ourFault(ctx context.Context, err error) Reply {
 	slog.ErrorContext(ctx, "webhook not taken in", "error", err)
 	return Reply{Status: http.StatusServiceUnavailable, Code: "try_again", Detail: "the delivery could not be stored; send it again"}
 }

@@ -1,0 +1,85 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// Arrive implements orchestrator.Store.
+func (s *Store) Arrive(_ context.Context, a orchestrator.Arriving) (orchestrator.Arrival, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got orchestrator.Arrival
+	r := a.Route
+	if k, ok := s.operations[id{r.Tenant, r.OperationID}]; ok {
+		got.Operation = clone(k.op)
+	}
+	if a.KeyID == "" {
+		return got, nil
+	}
+	got.Keyring = cloneDocument(s.keyrings[id{r.Tenant, r.Sender}])
+	if a.Nonce != "" {
+		n := orchestrator.Nonce{Tenant: r.Tenant, Sender: r.Sender, KeyID: a.KeyID, Value: a.Nonce}
+		got.NonceSeen, got.NonceFull = s.seen(n), s.claimed[s.counter(n)] >= cmp.Or(a.Most, orchestrator.NoncesPerWindow)
+	}
+	return got, nil
+}
+
+// ClaimNonce implements orchestrator.Store.
+func (s *Store) ClaimNonce(_ context.Context, n orchestrator.Nonce, until time.Time, most int) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen(n) {
+		return orchestrator.ErrNonceSeen
+	}
+	counter := s.counter(n)
+	if s.claimed[counter] >= most {
+		return orchestrator.ErrFull
+	}
+	s.nonces[nonceID(n)] = until
+	s.claimed[counter]++
+	return nil
+}
+
+// seen reports whether a nonce is kept. The lock is held.
+func (s *Store) seen(n orchestrator.Nonce) bool {
+	until, ok := s.nonces[nonceID(n)]
+	return ok && !s.now().After(until)
+}
+
+// counter names what a nonce is counted in.
+func (s *Store) counter(n orchestrator.Nonce) id {
+	window := s.now().Unix() / int64(orchestrator.NonceWindow/time.Second)
+	return id{n.Tenant, n.Sender + "\x00" + n.KeyID + "\x00" + strconv.FormatInt(window, 10)}
+}
+
+func nonceID(n orchestrator.Nonce) id {
+	return id{n.Tenant, n.Sender + "\x00" + n.KeyID + "\x00" + n.Value}
+}
+
+// Keyring implements orchestrator.Store.
+func (s *Store) Keyring(_ context.Context, tenant, sender string) (orchestrator.Document, error) {
+	d, err := find(s, s.keyrings, id{tenant, sender})
+	return cloneDocument(d), err
+}
+
+// PutKeyring implements orchestrator.Store.
+func (s *Store) PutKeyring(_ context.Context, tenant, sender string, d orchestrator.Document) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keyrings[id{tenant, sender}].Version != d.Version-1 {
+		return orchestrator.ErrStale
+	}
+	s.keyrings[id{tenant, sender}] = cloneDocument(d)
+	return nil
+}
+
+func cloneDocument(d orchestrator.Document) orchestrator.Document {
+	d.Body = slices.Clone(d.Body)
+	return d
+}
