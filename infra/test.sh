@@ -9,7 +9,7 @@ trap 'step "stopping the test stack"; down' EXIT
 
 # The stack starts while the checks compile: each waits for the other's kind of thing.
 step "a local stack for the tests, and static checks"
-go run ./infra/local up -name test -port 0 & up=$!
+go run ./infra/local up -name test -port 0 -senders & up=$!
 make --no-print-directory lint
 wait "$up"
 

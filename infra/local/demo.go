@@ -29,9 +29,9 @@ func demo(ctx context.Context, in *stack.Instance, out io.Writer) error {
 		return err
 	}
 	c := client.New(in.APIURL(), key)
-	fmt.Fprintf(out, "\nRegistering the sales agent %s as \"seller\": MCP, HMAC-SHA256 webhooks, first backup poll after 2 s\n", in.Getenv("SELLER_URL"))
+	fmt.Fprintf(out, "\nRegistering the sales agent %s as \"seller\": MCP, webhooks signed by RFC 9421, first backup poll after 2 s\n", in.Getenv("SELLER_URL"))
 	if err := c.PutAgent(ctx, "seller", map[string]any{"url": in.Getenv("SELLER_URL"), "credential_ref": stack.CredentialRef,
-		"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"first_seconds": 2}}); err != nil {
+		"poll": map[string]any{"first_seconds": 2}}); err != nil {
 		return err
 	}
 	for _, show := range []struct {

@@ -11,8 +11,9 @@ import (
 
 const usage = `The local stack: LocalStack and a demo sales agent as plain processes, without Docker, account or token.
 
-  go run ./infra/local install                       fetch what it runs on into .local/install
+  go run ./infra/local install [-senders]            fetch what it runs on into .local/install
   go run ./infra/local up [-name run] [-port 4566]   start it and deploy the orchestrator; -port 0 takes free ports
+                                                     -senders, here too: also what the tests send webhooks with
   go run ./infra/local run                           up, then two buys against the demo seller (what make run does)
   go run ./infra/local down [-name run]              stop it
   go run ./infra/local status                        what runs
@@ -30,6 +31,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	verb, flags := args[0], flag.NewFlagSet(args[0], flag.ContinueOnError)
 	var name, arch string
 	var port int
+	var senders bool
+	if verb == "install" || verb == "up" {
+		flags.BoolVar(&senders, "senders", false, "install what the tests' senders of webhooks need, too")
+	}
 	switch verb {
 	case "up", "run":
 		flags.IntVar(&port, "port", stack.DefaultPort, "LocalStack's port; the seller takes the two after it, 0 takes free ones")
@@ -54,9 +59,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	switch verb {
 	case "install":
-		_, err = stack.Install(ctx, l, stack.NewProgress(out))
+		_, err = stack.Install(ctx, l, senders, stack.NewProgress(out))
 	case "up":
-		_, err = stack.Up(ctx, l, stack.Options{Name: name, Port: port, Out: out})
+		_, err = stack.Up(ctx, l, stack.Options{Name: name, Port: port, Senders: senders, Out: out})
 		if err == nil {
 			fmt.Fprintf(out, "variables: %s\n", l.EnvFile(name))
 		}

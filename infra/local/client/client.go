@@ -89,14 +89,29 @@ func (c *Client) Submit(ctx context.Context, key, agent, task string, request ma
 // Get reads an operation with its timeline.
 func (c *Client) Get(ctx context.Context, id string) (httpapi.Operation, error) {
 	var op httpapi.Operation
-	resp, out, err := c.Do(ctx, http.MethodGet, "/v1/operations/"+id, nil, nil)
+	err := c.Read(ctx, "/v1/operations/"+id, &op)
+	return op, err
+}
+
+// Quarantine reads a day's first page of webhooks that were not applied; an empty day is today.
+func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.Quarantined, error) {
+	var page struct {
+		Deliveries []httpapi.Quarantined `json:"deliveries"`
+	}
+	err := c.Read(ctx, "/v1/quarantine?day="+url.QueryEscape(day), &page)
+	return page.Deliveries, err
+}
+
+// Read reads a resource.
+func (c *Client) Read(ctx context.Context, path string, out any) error {
+	resp, body, err := c.Do(ctx, http.MethodGet, path, nil, nil)
 	if err != nil {
-		return op, err
+		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return op, fmt.Errorf("get %s: %s: %s", id, resp.Status, out)
+		return fmt.Errorf("GET %s: %s: %s", path, resp.Status, body)
 	}
-	return op, json.Unmarshal(out, &op)
+	return json.Unmarshal(body, out)
 }
 
 // Follow reads an operation again and again until done says so, and calls seen for each reading. It ends with the context.

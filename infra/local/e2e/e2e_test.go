@@ -55,7 +55,7 @@ func enter(t *testing.T, first int) *world {
 	w.store = dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env(t, "TABLE_NAME"), time.Now)
 	w.Client = client.New(base, w.key(t, orchestrator.Scopes()...))
 	secret(t, "adcp/"+w.tenant+"/seller", env(t, "SELLER_TOKEN"))
-	w.agent(t, "seller", first)
+	w.agent(t, "seller", first, "")
 	return w
 }
 
@@ -68,10 +68,11 @@ func (w *world) key(t *testing.T, scopes ...string) string {
 	return key
 }
 
-func (w *world) agent(t *testing.T, id string, first int) {
+// agent registers the real seller. An empty mode is the default.
+func (w *world) agent(t *testing.T, id string, first int, mode operation.WebhookMode) {
 	t.Helper()
 	err := w.PutAgent(t.Context(), id, map[string]any{"url": env(t, "SELLER_URL"), "credential_ref": "adcp/" + w.tenant + "/seller",
-		"webhook_mode": "hmac-sha256", "poll": map[string]any{"first_seconds": first}})
+		"webhook_mode": mode, "poll": map[string]any{"first_seconds": first}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 		by        operation.Channel
 		writes    int // at least
 	}{
-		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.Pushed, 6},
+		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.Pushed, 8},
 		"poll":    {2, map[string]any{"delay_ms": 1500, "webhook": "none"}, operation.Polled, 6},
 	} {
 		for n := 1; n <= path.writes; n++ {

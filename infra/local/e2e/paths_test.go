@@ -22,6 +22,24 @@ func TestEndedByWebhook(t *testing.T) {
 	}
 }
 
+// contract F4: the legacy modes, for agents that can do no better.
+func TestEndedByWebhookInEachLegacyMode(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []operation.WebhookMode{operation.WebhookHMAC, operation.WebhookBearer} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			w := enter(t, 120)
+			w.agent(t, "seller", 120, mode)
+			op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 700}).ID)
+			ended(t, op, operation.Completed, operation.Pushed)
+			sold(t, op)
+			if op.Webhook != mode || op.Attempts.Polls != 0 {
+				t.Errorf("mode %s, %d polls", op.Webhook, op.Attempts.Polls)
+			}
+		})
+	}
+}
+
 func TestEndedByPollWithTheWebhookWithheld(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 1)

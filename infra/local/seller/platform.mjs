@@ -62,7 +62,13 @@ export function createPlatform({ sdk, ledger, webhooks, delayMs, awaitEarly }) {
   };
 
   return sdk.definePlatform({
-    capabilities: { specialisms: ['sales-guaranteed'], channels: ['display'], pricingModels: ['cpm'] },
+    capabilities: {
+      specialisms: ['sales-guaranteed'],
+      channels: ['display'],
+      pricingModels: ['cpm'],
+      // It does, and documents.mjs says so: the SDK drops all that is declared there if it derives an account block itself.
+      requireOperatorAuth: false,
+    },
     accounts: {
       resolution: 'explicit',
       resolve: async ref => {

@@ -1,15 +1,18 @@
 // The demo sales agent: a guaranteed seller made of @adcp/sdk's server primitives, over MCP and A2A, on loopback only.
 //
-// Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT (MCP at /mcp), A2A_PORT (A2A at /a2a, the key
-// set, brand.json and GET /ledger), TOKEN (the buyer's bearer token), DELAY (ms until a task is decided, 1500).
+// Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT (MCP at /mcp), A2A_PORT (A2A at /a2a and GET
+// /ledger), TOKEN (the buyer's bearer token), DELAY (ms until a task is decided, 1500). The key set and brand.json are
+// on both ports; the capabilities and brand.json name the A2A port's.
 // A request selects its behaviour in args.ext.adcp_demo:
 //   delay_ms          how long the task takes
 //   outcome           completed | failed | rejected | sync
-//   webhook           normal | none | duplicate | early (before the answer) | late (after the task) | wrong_key
+//   webhook           normal | none | duplicate | early (before the answer) | late (after the task)
+//                     | es256 (signed with a key of that kind) | wrong_key (with one that is not published)
 //   webhook_delay_ms  how late a late one is (5000)
 //   operation_id      "omit" leaves push_notification_config.operation_id out, as the SDK does by itself
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { createDocuments } from './documents.mjs';
 import { createEarlyAnswers } from './hold.mjs';
 import { createLedger, toolCall } from './ledger.mjs';
 import { createPlatform } from './platform.mjs';
@@ -34,12 +37,17 @@ const webhooks = createWebhooks({ sdk, log });
 const early = createEarlyAnswers();
 const platform = createPlatform({ sdk, ledger, webhooks, delayMs: DELAY, awaitEarly: early.awaitEarly });
 
+const agentUrl = `http://${HOST}:${PORT}/mcp`;
+const origin = `http://${HOST}:${A2A_PORT}`;
+const documents = createDocuments({ agentUrl, origin, keys: webhooks.publicKeys });
+
 const principal = ctx => ctx?.authInfo?.clientId ?? ctx?.account?.id ?? 'anonymous';
 const options = {
   name: 'Demo Seller',
   version: '1.0.0',
   taskRegistry: sdk.createInMemoryTaskRegistry(),
   idempotency: sdk.createIdempotencyStore({ backend: sdk.memoryBackend(), ttlSeconds: 86_400 }),
+  capabilities: documents.capabilities(webhooks.algorithms),
   taskWebhookEmitter: webhooks.emitter,
   allowPrivateWebhookUrls: true,
   resolveSessionKey: ctx => ctx?.account?.id ?? principal(ctx),
@@ -68,25 +76,21 @@ const parse = text => {
   }
 };
 
-sdk.serve(createServer, {
+const mcp = sdk.serve(createServer, {
   port: { port: PORT, host: HOST }, // passed on to listen(): without a host it would be every interface
   authenticate: sdk.verifyApiKey({ keys: { [TOKEN]: { principal: 'buyer' } } }),
   preTransport: async (req, res) => {
     observe(parse(req.rawBody), res);
     return false;
   },
-  onListening: () => log('mcp_listening', { url: `http://${HOST}:${PORT}/mcp` }),
+  onListening: () => log('mcp_listening', { url: agentUrl }),
 });
+documents.serveBefore(mcp);
 
-const origin = `http://${HOST}:${A2A_PORT}`;
 const app = express();
 app.use(express.json({ limit: '10mb' }));
 app.get('/ledger', (_, res) => res.json(ledger.read()));
-app.get('/.well-known/jwks.json', (_, res) => res.json({ keys: [webhooks.publicKey] }));
-app.get('/.well-known/brand.json', (_, res) => res.json({
-  house: { domain: HOST, name: 'Demo' },
-  agents: [{ type: 'sales', id: 'demo', url: `http://${HOST}:${PORT}/mcp`, jwks_uri: `${origin}/.well-known/jwks.json` }],
-}));
+app.get('/.well-known/:name', (req, res, next) => documents.answer(req, res) || next());
 app.use('/a2a', (req, res, next) => {
   observe(req.body, res);
   next();

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
+import { createDocuments } from './documents.mjs';
 import { createEarlyAnswers, holdResponse } from './hold.mjs';
 import { createLedger, toolCall } from './ledger.mjs';
+import { createWebhooks } from './webhooks.mjs';
 
 class Response {
   written = [];
@@ -65,4 +68,60 @@ test('an early answer waits for its webhook, a replay for nothing', async () => 
   replay.end('answer');
   await new Promise(setImmediate);
   assert.deepEqual(replay.written, ['answer']);
+});
+
+// The public part of a signer's key.
+const publicPart = ({ privateKey: { x, y } }) => JSON.stringify([x, y]);
+
+test('each way to sign uses its own key', async () => {
+  const sent = [];
+  const sdk = { createWebhookEmitter: ({ signerKey }) => ({ emit: async delivery => sent.push({ signerKey, delivery }) }) };
+  const webhooks = createWebhooks({ sdk, log: () => {} });
+  for (const webhook of ['normal', 'es256', 'wrong_key', 'duplicate', 'none']) {
+    webhooks.remember(webhook, { request: {}, demo: { webhook } });
+    await webhooks.emitter.emit({ payload: { task_id: webhook } });
+  }
+  assert.deepEqual(sent.map(s => s.delivery.payload.task_id), ['normal', 'es256', 'wrong_key', 'duplicate', 'duplicate']);
+  const [normal, es256, wrong] = sent.map(s => s.signerKey);
+
+  const published = Object.fromEntries(webhooks.publicKeys.map(k => [k.kid, k]));
+  for (const signer of [normal, es256]) {
+    const { x, y, d } = published[signer.keyid];
+    assert.equal(JSON.stringify([x, y]), publicPart(signer));
+    assert.equal(d, undefined);
+  }
+  assert.deepEqual([normal.alg, es256.alg], webhooks.algorithms);
+  assert.equal(wrong.keyid, normal.keyid);
+  assert.notEqual(publicPart(wrong), publicPart(normal));
+});
+
+test('what the buyer asked for decides how a webhook is authenticated', async () => {
+  const sent = [];
+  const webhooks = createWebhooks({ sdk: { createWebhookEmitter: () => ({ emit: async d => sent.push(d) }) }, log: () => {} });
+  for (const scheme of [undefined, 'HMAC-SHA256', 'Bearer']) {
+    const authentication = scheme && { schemes: [scheme], credentials: 's' };
+    webhooks.remember('t', { request: { push_notification_config: { operation_id: 'op_1', authentication } }, demo: {} });
+    await webhooks.emitter.emit({ payload: { task_id: 't' } });
+  }
+  assert.deepEqual(sent.map(d => d.authentication), [undefined, { type: 'hmac_sha256', secret: 's' }, { type: 'bearer', token: 's' }]);
+  assert.ok(sent.every(d => d.payload.operation_id === 'op_1'));
+});
+
+test('the keys are found from the capabilities and from the agent\'s origin', async () => {
+  const server = createServer((_, res) => res.writeHead(404).end());
+  await new Promise(done => server.listen(0, '127.0.0.1', done));
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  const documents = createDocuments({ agentUrl: 'http://127.0.0.1:1/mcp', origin, keys: [{ kid: 'k' }] });
+  documents.serveBefore(server);
+  const get = async url => (await fetch(url)).json();
+
+  const { identity } = documents.capabilities(['ed25519']).overrides;
+  assert.equal(identity.brand_json_url, `${origin}/.well-known/brand.json`);
+  const { agents } = await get(identity.brand_json_url);
+  assert.equal(agents.length, 1);
+  assert.equal(agents[0].url, 'http://127.0.0.1:1/mcp');
+  assert.equal(new URL(agents[0].jwks_uri).origin, identity.key_origins.webhook_signing);
+  assert.deepEqual(await get(agents[0].jwks_uri), { keys: [{ kid: 'k' }] });
+  assert.equal((await fetch(`${origin}/mcp`)).status, 404); // what it was before
+  server.close();
 });

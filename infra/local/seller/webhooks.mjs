@@ -1,26 +1,30 @@
 // The seller's webhooks: the SDK's emitter, with what the SDK leaves out put back and the demo's behaviours applied.
 import { generateKeyPairSync } from 'node:crypto';
 
-const KEY_ID = 'demo-seller-webhooks';
+// The two kinds of keys that the protocol knows, as the SDK and as JWKs name them.
+const ED25519 = { keyid: 'demo-seller-webhooks', alg: 'ed25519', jwa: 'EdDSA', generate: () => generateKeyPairSync('ed25519') };
+const ES256 = {
+  keyid: 'demo-seller-webhooks-es256', alg: 'ecdsa-p256-sha256', jwa: 'ES256', generate: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+};
 const LATE_MS = 5000;
 const EARLY_CAP_MS = 10_000;
 
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 
-function signingKey() {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const meta = { kid: KEY_ID, alg: 'EdDSA', use: 'sig', adcp_use: 'webhook-signing' };
+function signingKey({ keyid, alg, jwa, generate }) {
+  const { publicKey, privateKey } = generate();
+  const meta = { kid: keyid, alg: jwa, use: 'sig', adcp_use: 'webhook-signing' };
   return {
     public: { ...publicKey.export({ format: 'jwk' }), ...meta, key_ops: ['verify'] },
-    private: { ...privateKey.export({ format: 'jwk' }), ...meta, key_ops: ['sign'] },
+    signer: { keyid, alg, privateKey: { ...privateKey.export({ format: 'jwk' }), ...meta, key_ops: ['sign'] } },
   };
 }
 
 export function createWebhooks({ sdk, log }) {
-  const key = signingKey();
+  const [key, es256] = [signingKey(ED25519), signingKey(ES256)];
   const attempted = new Map(); // SDK operation id -> resolver that an early webhook's answer waits for
-  const emitterFor = privateKey => sdk.createWebhookEmitter({
-    signerKey: { keyid: KEY_ID, alg: 'ed25519', privateKey },
+  const emitterFor = ({ signer }) => sdk.createWebhookEmitter({
+    signerKey: signer,
     retries: { maxAttempts: 5, initialDelayMs: 500 },
     userAgent: 'adcp-demo-seller',
     suppressLegacyWarnings: true,
@@ -29,8 +33,9 @@ export function createWebhooks({ sdk, log }) {
       attempted.get(result.operation_id)?.();
     },
   });
-  const emitter = emitterFor(key.private);
-  const impostor = emitterFor(signingKey().private);
+  const emitter = emitterFor(key);
+  // A wrong key has the published one's id and is published nowhere.
+  const others = { wrong_key: emitterFor(signingKey(ED25519)), es256: emitterFor(es256) };
   const orders = new Map(); // task_id or media_buy_id -> the request and the behaviour it asked for
 
   // The SDK hands its emitter neither push_notification_config.authentication nor the operation_id, and
@@ -49,7 +54,7 @@ export function createWebhooks({ sdk, log }) {
     if (demo.webhook === 'late') await sleep(demo.webhook_delay_ms ?? LATE_MS);
 
     const signed = { ...delivery, payload, ...authentication(push) };
-    const sender = demo.webhook === 'wrong_key' ? impostor : emitter;
+    const sender = others[demo.webhook] ?? emitter;
     const result = await sender.emit(signed);
     if (demo.webhook === 'duplicate') await sender.emit(signed); // the same key and bytes, signed anew
     return result;
@@ -57,7 +62,8 @@ export function createWebhooks({ sdk, log }) {
 
   return {
     emitter: { unsigned: false, emit },
-    publicKey: key.public,
+    publicKeys: [key.public, es256.public],
+    algorithms: [ED25519.alg, ES256.alg],
     remember: (id, order) => orders.set(id, order),
     // Resolves at the first attempt to deliver the task's webhook, whatever came of it.
     firstAttempt(tool, taskId) {

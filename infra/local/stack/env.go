@@ -58,7 +58,7 @@ type Var struct{ Name, Value string }
 
 // Env is what a program needs to use the instance, in the order of the env file.
 func (in *Instance) Env() []Var {
-	return []Var{
+	return append([]Var{
 		{"API_URL", in.APIURL()},
 		{"TABLE_NAME", in.Outputs["TableName"]},
 		{"STATE_MACHINE_ARN", in.Outputs["StateMachineArn"]},
@@ -74,7 +74,7 @@ func (in *Instance) Env() []Var {
 		{"SELLER_TOKEN", in.SellerToken},
 		{"CREDENTIAL_REF", CredentialRef},
 		{"SPAWN_ENV_FILE", in.SpawnEnv()},
-	}
+	}, in.layout.programs()...)
 }
 
 // Getenv looks a variable of Env up.

@@ -14,6 +14,11 @@ const uvVersion = "0.13.9"
 
 // fetchPython makes the virtual environment that LocalStack runs in.
 func fetchPython(ctx context.Context, in *installation, dir string) error {
+	return in.environment(ctx, dir, "requirements.txt")
+}
+
+// environment makes a virtual environment of exactly what a requirements file of infra/local says, and installs uv beside it.
+func (in *installation) environment(ctx context.Context, dir, requirements string) error {
 	uv, err := in.uv(ctx, dir)
 	if err != nil {
 		return err
@@ -28,7 +33,7 @@ func fetchPython(ctx context.Context, in *installation, dir string) error {
 		return fmt.Errorf("%w\nget Python %s another way: `brew install python@%[2]s`, `pyenv install %[2]s`, or your distribution's python%[2]s", err, pythonVersion)
 	}
 	return uv.run(ctx, "pip", "install", "--quiet", "--require-hashes", "--no-deps",
-		"--python", filepath.Join(dir, "bin", "python"), "--requirement", in.source("requirements.txt"))
+		"--python", filepath.Join(dir, "bin", "python"), "--requirement", in.source(requirements))
 }
 
 // fetchPlugin installs our plugin into a directory of its own, so that a change of it costs a second and not a new environment.

@@ -20,6 +20,7 @@ type part struct {
 	from  []string // files of infra/local
 	fetch func(ctx context.Context, in *installation, dir string) error
 	after string // a part that has to be there first
+	extra bool   // installed only when asked for
 }
 
 // The parts do not depend on each other but for the plugin, which is installed by the Python it is for.
@@ -28,6 +29,7 @@ var parts = []part{
 	{name: "plugin", title: "LocalStack plugin", from: []string{"localstack"}, fetch: fetchPlugin, after: "python"},
 	{name: "jars", title: "jars: DynamoDB Local 2.6.1, JSONata", from: []string{"jars.txt"}, fetch: fetchAllJars},
 	{name: "npm", title: "npm packages: aws-cdk, @adcp/sdk", from: []string{"package.json", "package-lock.json"}, fetch: fetchNPM},
+	{name: sendersPart, title: "Python packages: adcp 9.2.0", from: []string{"senders/requirements.txt"}, fetch: fetchSenders, extra: true},
 }
 
 // installation is one run of Install.
@@ -38,9 +40,10 @@ type installation struct {
 }
 
 // Install puts everything that the local stack needs under .local/install and returns the tools that it found. What is there and current
-// stays; an interrupted run leaves nothing that looks finished. A missing prerequisite is a MissingError.
-func Install(ctx context.Context, l Layout, p *Progress) (Tools, error) {
-	tools, stale, err := l.installed()
+// stays; an interrupted run leaves nothing that looks finished. A missing prerequisite is a MissingError. With senders it also puts there what the
+// tests' senders of webhooks need, which nothing else does.
+func Install(ctx context.Context, l Layout, senders bool, p *Progress) (Tools, error) {
+	tools, stale, err := l.installed(senders)
 	if err == nil && len(stale) == 0 {
 		return tools, nil
 	}
@@ -49,7 +52,7 @@ func Install(ctx context.Context, l Layout, p *Progress) (Tools, error) {
 		return tools, err
 	}
 	defer unlock()
-	if tools, stale, err = l.installed(); err != nil || len(stale) > 0 { // another command may have done it meanwhile
+	if tools, stale, err = l.installed(senders); err != nil || len(stale) > 0 { // another command may have done it meanwhile
 		err = p.Step("install", func() error {
 			if tools, err = FindTools(ctx); err != nil {
 				return err
@@ -125,10 +128,14 @@ func (in *installation) fetchPart(ctx context.Context, part part, stamp string) 
 
 const stampFile = ".stamp"
 
-// installed returns the tools of the last run and the parts that are absent or out of date, with the stamps they ought to have.
-func (l Layout) installed() (tools Tools, stale map[string]string, err error) {
+// installed returns the tools of the last run and the parts that are absent or out of date, with the stamps they ought to have. Of the extra
+// parts it tells only if asked.
+func (l Layout) installed(extras bool) (tools Tools, stale map[string]string, err error) {
 	stale = map[string]string{}
 	for _, part := range parts {
+		if part.extra && !extras {
+			continue
+		}
 		want, err := l.stamp(part, stale)
 		if err != nil {
 			return tools, nil, err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -49,7 +50,7 @@ func TestInstalledNamesWhatIsOutOfDate(t *testing.T) {
 	write(t, l.source("jars.txt"), "")
 	stale := func() map[string]string {
 		t.Helper()
-		_, stale, _ := l.installed() // there are no tools here
+		_, stale, _ := l.installed(true) // there are no tools here
 		return stale
 	}
 	first := stale()
@@ -70,5 +71,36 @@ func TestInstalledNamesWhatIsOutOfDate(t *testing.T) {
 	write(t, l.source("requirements.txt"), "changed")
 	if got := stale(); len(got) != 3 || got["python"] == "" || got["plugin"] == "" {
 		t.Errorf("got %v, want the jars, Python and the plugin that is installed by it", got)
+	}
+}
+
+func TestSendersAreInstalledOnlyWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	l := Layout{Root: t.TempDir()}
+	write(t, l.source("senders", "requirements.txt"), "")
+	if _, stale, _ := l.installed(false); len(stale) != len(parts)-1 || stale[sendersPart] != "" {
+		t.Errorf("unasked: got %v", stale)
+	}
+	_, stale, _ := l.installed(true)
+	if stale[sendersPart] == "" {
+		t.Errorf("asked: got %v", stale)
+	}
+
+	// A test learns of a program when it is there and what it ought to be.
+	if vars := l.programs(); vars != nil {
+		t.Errorf("nothing is installed, got %v", vars)
+	}
+	write(t, l.install("npm", stampFile), stale["npm"])
+	write(t, l.install(sendersPart, stampFile), stale[sendersPart])
+	if err := writeJSON(l.install("tools.json"), Tools{Go: l.Root, Node: l.Root, JavaHome: l.Root}); err != nil {
+		t.Fatal(err)
+	}
+	want := []Var{{"NODE", l.Root}, {"NPM_PACKAGES", l.install("npm")}, {"SENDERS_PYTHON", l.install(sendersPart, "bin", "python")}}
+	if vars := l.programs(); !slices.Equal(vars, want) {
+		t.Errorf("got %v, want %v", vars, want)
+	}
+	write(t, l.source("senders", "requirements.txt"), "changed")
+	if vars := l.programs(); !slices.Equal(vars, want[:2]) {
+		t.Errorf("with other requirements: got %v", vars)
 	}
 }

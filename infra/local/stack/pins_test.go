@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"os"
 	"strings"
@@ -43,15 +44,31 @@ func TestLockFilesNameNoHost(t *testing.T) {
 			t.Errorf("package-lock.json: %s is %q, want %s", name, got, version)
 		}
 	}
-	if strings.Contains(string(source(t, "requirements.txt")), "://") {
-		t.Error("requirements.txt names a host")
+	for _, name := range requirements {
+		if strings.Contains(string(source(t, name)), "://") {
+			t.Errorf("%s names a host", name)
+		}
+	}
+	if !strings.Contains("\n"+string(source(t, "senders/requirements.txt")), "\nadcp==9.2.0 ") {
+		t.Error("senders/requirements.txt: adcp is not 9.2.0")
 	}
 }
 
+var requirements = []string{"requirements.txt", "senders/requirements.txt"}
+
 func TestRequirementsArePinnedWithDigests(t *testing.T) {
 	t.Parallel()
+	for _, file := range requirements {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			pinned(t, source(t, file))
+		})
+	}
+}
+
+func pinned(t *testing.T, requirements []byte) {
 	name, digests := "", 1
-	s := bufio.NewScanner(strings.NewReader(string(source(t, "requirements.txt"))))
+	s := bufio.NewScanner(bytes.NewReader(requirements))
 	for s.Scan() {
 		line := strings.TrimSpace(strings.TrimSuffix(s.Text(), "\\"))
 		if strings.HasPrefix(line, "--hash=sha256:") {

@@ -16,7 +16,9 @@ type Options struct {
 	Name string
 	// Port is LocalStack's; the seller takes the two after it. 0 takes free ports. It counts only when the instance is not running.
 	Port int
-	Out  io.Writer // progress
+	// Senders installs what the tests' senders of webhooks need, too.
+	Senders bool
+	Out     io.Writer // progress
 }
 
 // Up installs what is missing, starts the instance and deploys the orchestrator onto it, each only as far as it is not done. It returns an
@@ -26,7 +28,7 @@ func Up(ctx context.Context, l Layout, opt Options) (*Instance, error) {
 		return nil, err
 	}
 	p := NewProgress(opt.Out)
-	tools, err := ready(ctx, l, p)
+	tools, err := ready(ctx, l, opt.Senders, p)
 	if err != nil {
 		return nil, err
 	}
@@ -47,13 +49,13 @@ func Up(ctx context.Context, l Layout, opt Options) (*Instance, error) {
 }
 
 // ready installs what is missing. The first time the compiler works meanwhile: it waits for no network, and has more to do than anything else.
-func ready(ctx context.Context, l Layout, p *Progress) (tools Tools, err error) {
-	if tools, stale, err := l.installed(); err == nil && len(stale) == 0 {
+func ready(ctx context.Context, l Layout, senders bool, p *Progress) (tools Tools, err error) {
+	if tools, stale, err := l.installed(senders); err == nil && len(stale) == 0 {
 		return tools, nil
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		tools, err = Install(ctx, l, p)
+		tools, err = Install(ctx, l, senders, p)
 		return err
 	})
 	if !exists(l.app()) {
@@ -96,7 +98,7 @@ func (u *upRun) run(ctx context.Context) error {
 	seller = seller && localstack && u.Agent == u.agent
 	if localstack && seller && u.Sources == u.sources {
 		u.p.Printf("%s is up and up to date at %s", u.Name, u.Endpoint())
-		return nil
+		return u.writeEnv() // something that it tells may have been installed since
 	}
 	began := time.Now()
 	if err := u.clear(ctx, localstack, seller); err != nil {
@@ -140,6 +142,9 @@ func (u *upRun) fingerprints() (err error) {
 	}
 	f := newFingerprint(u.layout.Root)
 	for _, part := range parts {
+		if part.extra { // nothing that LocalStack runs on
+			continue
+		}
 		if err := f.file(u.layout.install(part.name, stampFile)); err != nil {
 			return err
 		}
@@ -246,14 +251,18 @@ func (u *upRun) publish(ctx context.Context) error {
 }
 
 func (u *upRun) finish() error {
+	if err := u.writeEnv(); err != nil {
+		return err
+	}
+	return u.update(func() { u.Runtime, u.Agent, u.Sources = u.runtime, u.agent, u.sources })
+}
+
+func (u *upRun) writeEnv() error {
 	text, err := formatEnv(u.Env())
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(u.Dir("env"), []byte(text), 0o600); err != nil {
-		return err
-	}
-	return u.update(func() { u.Runtime, u.Agent, u.Sources = u.runtime, u.agent, u.sources })
+	return os.WriteFile(u.Dir("env"), []byte(text), 0o600)
 }
 
 // undo ends what a failed run started. A LocalStack that ran before keeps running, with what was deployed on it.

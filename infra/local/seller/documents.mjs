@@ -1,0 +1,38 @@
+// How a buyer finds the keys that the seller's webhooks are signed with: its capabilities name its brand.json, which names the key set. A buyer that
+// was told nothing looks for brand.json at the agent's own origin.
+const BRAND = '/.well-known/brand.json';
+const JWKS = '/.well-known/jwks.json';
+
+export function createDocuments({ agentUrl, origin, keys }) {
+  const texts = {
+    [JWKS]: JSON.stringify({ keys }),
+    [BRAND]: JSON.stringify({
+      house: { domain: new URL(origin).hostname, name: 'Demo' },
+      agents: [{ type: 'sales', id: 'demo', url: agentUrl, jwks_uri: origin + JWKS }],
+    }),
+  };
+
+  // Answers a request for one of them; false for any other.
+  function answer(req, res) {
+    const text = req.method === 'GET' && texts[req.url];
+    if (text) res.writeHead(200, { 'content-type': 'application/json' }).end(text);
+    return Boolean(text);
+  }
+
+  return {
+    answer,
+    // The SDK's server knows its own paths and lets nobody add one.
+    serveBefore(server) {
+      const [handle] = server.listeners('request');
+      server.removeAllListeners('request').on('request', (req, res) => answer(req, res) || handle(req, res));
+    },
+    // What get_adcp_capabilities tells beside what the SDK derives. The account block is the one that it would derive.
+    capabilities: algorithms => ({
+      overrides: {
+        account: { require_operator_auth: true, supported_billing: ['agent'] },
+        webhook_signing: { supported: true, profile: 'adcp/webhook-signing/v1', algorithms, legacy_hmac_fallback: true },
+        identity: { brand_json_url: origin + BRAND, key_origins: { webhook_signing: origin } },
+      },
+    }),
+  };
+}
