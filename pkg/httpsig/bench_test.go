@@ -46,18 +46,7 @@ func BenchmarkVerify(b *testing.B) {
 	fresh.Padded = true        // and reads no other base64
 	m := delivery(b, id, result(), fresh)
 	v := Verifier{Profile: WebhookProfile(), Keys: JWKS{id.Key.KID: id.Key}, Revocation: nonces{}, Replay: nonces{}}
-	s, err := parseHeaders(m.Header)
-	if err != nil {
-		b.Fatal(err)
-	}
-	target, err := canonical(m.URL)
-	if err != nil {
-		b.Fatal(err)
-	}
-	base, err := signatureBase(m, target, s.components, s.rawParams)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s, base := taken(b, m)
 	raw, err := base64.RawURLEncoding.DecodeString(id.Key.X)
 	if err != nil {
 		b.Fatal(err)
@@ -106,6 +95,24 @@ func BenchmarkVerify(b *testing.B) {
 	})
 }
 
+// taken takes a signed message apart: its signature, and what that is of.
+func taken(b *testing.B, m Message) (signature, []byte) {
+	b.Helper()
+	s, err := parseHeaders(m.Header)
+	if err != nil {
+		b.Fatal(err)
+	}
+	target, err := canonical(m.URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	base, err := signatureBase(m, target, s.components, s.rawParams)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s, base
+}
+
 // BenchmarkVerifyNPM: the same kind of delivery through the verifier of npm's @adcp/sdk, with its own bare check beside it. It needs node, and the packages that
 // the local stack installs (`go run ./infra/local install`).
 func BenchmarkVerifyNPM(b *testing.B) {
@@ -120,18 +127,7 @@ func BenchmarkVerifyNPM(b *testing.B) {
 	id := sender("seller-2026")
 	id.Key.AdCPUse = UseWebhookSigning // 6.11.0 takes no other
 	m := delivery(b, id, result(), stamp)
-	s, err := parseHeaders(m.Header)
-	if err != nil {
-		b.Fatal(err)
-	}
-	target, err := canonical(m.URL)
-	if err != nil {
-		b.Fatal(err)
-	}
-	base, err := signatureBase(m, target, s.components, s.rawParams)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s, base := taken(b, m)
 	headers := map[string]string{}
 	for name := range m.Header {
 		headers[name] = m.Header.Get(name)

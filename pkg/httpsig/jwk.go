@@ -49,6 +49,13 @@ func (k JWK) SignatureAlg() string {
 	return ""
 }
 
+// Verifies reports whether sig is a signature of message by the key, which has to be fit for that (contract F.5 step 8): for verifying signatures, of that alg,
+// for one of the uses, its private part not published.
+func (k JWK) Verifies(alg string, uses []string, message, sig []byte) bool {
+	public, err := k.fit(alg, uses)
+	return alg != "" && err == nil && valid(public, message, sig)
+}
+
 // fit checks step 8 and returns the key.
 func (k JWK) fit(alg string, uses []string) (crypto.PublicKey, error) {
 	switch {

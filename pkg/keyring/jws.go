@@ -2,15 +2,9 @@ package keyring
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math/big"
-	"slices"
 	"strings"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -136,36 +130,11 @@ func decode(s string) ([]byte, error) {
 	return base64.RawURLEncoding.Strict().DecodeString(s)
 }
 
-// verifies reports whether the signature is the key's and the key is fit: for verifying signatures, of the signature's algorithm, private. The contract
-// doesn't say which adcp_use signs the list; each of the three that sign for a sender may, as one combined list has one origin (F59) and senders that
-// don't govern have no governance key. A key without adcp_use may not.
+// listUses are the values of a signing key's adcp_use. The contract doesn't say which one signs the list; each of the three that sign for a sender may, as one
+// combined list has one origin (F59) and senders that don't govern have no governance key. A key without adcp_use may not.
+var listUses = []string{"governance-signing", httpsig.UseRequestSigning, httpsig.UseWebhookSigning}
+
+// verifies reports whether the signature is the key's and the key is fit.
 func (s signature) verifies(k httpsig.JWK) bool {
-	if k.Use != "sig" || !slices.Contains(k.KeyOps, "verify") || k.D != "" || k.Alg != s.alg || len(s.value) != 64 {
-		return false
-	}
-	switch k.AdCPUse {
-	case "governance-signing", httpsig.UseRequestSigning, httpsig.UseWebhookSigning:
-	default:
-		return false
-	}
-	x, err := base64.RawURLEncoding.DecodeString(k.X)
-	if err != nil || len(x) != 32 {
-		return false
-	}
-	switch k.SignatureAlg() { // binds kty, crv and alg
-	case httpsig.AlgEd25519:
-		return ed25519.Verify(x, s.input, s.value)
-	case httpsig.AlgES256:
-		y, err := base64.RawURLEncoding.DecodeString(k.Y)
-		if err != nil || len(y) != 32 {
-			return false
-		}
-		key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
-		if err != nil {
-			return false
-		}
-		digest := sha256.Sum256(s.input)
-		return ecdsa.Verify(key, digest[:], new(big.Int).SetBytes(s.value[:32]), new(big.Int).SetBytes(s.value[32:]))
-	}
-	return false
+	return k.Alg == s.alg && k.Verifies(k.SignatureAlg(), listUses, s.input, s.value)
 }
