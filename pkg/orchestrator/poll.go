@@ -40,13 +40,15 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if op.TaskID == "" || profile.PollTool == "" || op.State == operation.Requested {
 		return p.rest(ctx, op, means)
 	}
-	arguments, err := p.arguments(ctx, op)
+	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
 		return operation.Step{}, err
 	}
-	callCtx, cancel := context.WithTimeout(ctx, 30*time.Second) // contract N: a synchronous call
-	defer cancel()
-	response, err := p.Agents.Call(callCtx, agent, profile.PollTool, arguments)
+	response, err := p.ask(ctx, agent, profile.PollTool, op, request, adcp.Version)
+	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
+		// contract B31: once more. There are agents that take our version for purchases and not for polls: this time they choose.
+		response, err = p.ask(ctx, agent, profile.PollTool, op, request, "")
+	}
 	if err != nil {
 		return p.missed(ctx, op, means, err)
 	}
@@ -57,26 +59,31 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	return p.apply(ctx, op, means, answer)
 }
 
-// arguments asks as contract E2 and E8 want it: with the account of the request, and with the result.
-func (p Poll) arguments(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
-	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
-	if err != nil {
-		return nil, err
-	}
+// ask asks as contract E2 and E8 want it: with the account of the request, with the result, and with a fresh key each time.
+func (p Poll) ask(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage, version string) (adcp.Response, error) {
 	var sent struct {
-		Account json.RawMessage `json:"account,omitempty"`
+		Account json.RawMessage `json:"account"`
 	}
 	if err := json.Unmarshal(request, &sent); err != nil {
-		return nil, err
+		return adcp.Response{}, err
 	}
-	return json.Marshal(struct {
+	arguments, err := json.Marshal(struct {
 		TaskID         string          `json:"task_id"`
 		Account        json.RawMessage `json:"account,omitempty"`
 		IncludeResult  bool            `json:"include_result"`
-		Version        string          `json:"adcp_version"`
+		Version        string          `json:"adcp_version,omitempty"`
 		IdempotencyKey string          `json:"idempotency_key"`
-	}{op.TaskID, sent.Account, true, adcp.Version, p.NewKey()})
+	}{op.TaskID, sent.Account, true, version, p.NewKey()})
+	if err != nil {
+		return adcp.Response{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, pollBudget)
+	defer cancel()
+	return p.Agents.Call(ctx, agent, tool, arguments)
 }
+
+// pollBudget bounds one question (contract N: a synchronous call). The function has time for two, but not for two that time out.
+const pollBudget = 25 * time.Second
 
 func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation.Means, a adcp.Answer) (operation.Step, error) {
 	var step operation.Step
