@@ -15,6 +15,8 @@ type Answer struct {
 	Replayed bool
 	// Value is the task's own body, without envelope fields (contract H4): what two terminal answers are compared by.
 	Value json.RawMessage
+	// Snapshot: Value is what the agent shows of what the task made, and not the task's own body: no other end can be compared with it (contract H5).
+	Snapshot bool
 	// Err is set for failed and rejected when the agent said why.
 	Err *Error
 	// Progress is display only (contract E15).

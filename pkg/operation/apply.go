@@ -144,9 +144,10 @@ func sameEnd(op Operation, a adcp.Answer) bool {
 	return f == op.Terminal.Fingerprint || f == "" || op.Terminal.Fingerprint == "" || refusal(known)
 }
 
-// Fingerprint is the hexadecimal SHA-256 of the JCS of {task_type, status, value} (contract H4), or "" if the answer carries no value.
+// Fingerprint is the hexadecimal SHA-256 of the JCS of {task_type, status, value} (contract H4), or "" if the answer carries no
+// value of its own.
 func Fingerprint(task adcp.Task, a adcp.Answer) string {
-	if len(a.Value) == 0 {
+	if len(a.Value) == 0 || a.Snapshot {
 		return ""
 	}
 	raw, err := json.Marshal(struct {

@@ -79,6 +79,14 @@ func (o Order) check(c *checks) {
 	if a, set := o.fields["account"]; set {
 		o.checkAccount(c, a)
 	}
+	if raw, set := o.fields["context"]; set {
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil || members == nil {
+			c.add("request.context", "an object", "send an object of your own, or leave it out")
+		} else if _, taken := members[contextMember]; taken {
+			c.add("request.context."+contextMember, "is set by the orchestrator", "choose another name")
+		}
+	}
 	if o.Type == adcp.CreateMediaBuy {
 		o.checkBuy(c)
 	}

@@ -52,6 +52,8 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 		"both forms of account":      {change("account", `{"account_id":"a","brand":{},"operator":"o"}`), []string{"request.account"}},
 		"half a form of account":     {change("account", `{"brand":{}}`), []string{"request.account"}},
 		"the other form of account":  {change("account", `{"brand":{},"operator":"o"}`), nil},
+		"a context that is none":     {change("context", `"c"`), []string{"request.context"}},
+		"our place in the context":   {change("context", `{"adcp_operation_id":"op_1"}`), []string{"request.context.adcp_operation_id"}},
 		"an account that is none":    {change("account", `"a"`), []string{"request.account"}},
 		"no packages":                {change("packages", `[]`), []string{"request.packages"}},
 		"asap":                       {change("start_time", `"asap"`), nil},

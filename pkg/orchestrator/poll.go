@@ -37,6 +37,9 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if err != nil {
 		return p.missed(ctx, op, means, err)
 	}
+	if unresolved(op, profile) {
+		return p.lookUp(ctx, agent, op, means)
+	}
 	if op.TaskID == "" || profile.PollTool == "" || op.State == operation.Requested {
 		return p.rest(ctx, op, means)
 	}

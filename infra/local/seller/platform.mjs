@@ -49,6 +49,7 @@ export function createPlatform({ sdk, ledger, webhooks, delayMs, awaitEarly }) {
       status: 'pending_creatives',
       revision: 1,
       confirmed_at: new Date().toISOString(),
+      context: request.context,
       packages: (request.packages ?? []).map((p, i) => ({
         package_id: `${id}_p${i}`,
         product_id: p.product_id,
