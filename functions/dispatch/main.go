@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"adcp-orchestrator/pkg/agent"
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/operation"
@@ -28,11 +29,14 @@ func main() {
 		log.Fatal(err)
 	}
 	secret := secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now)
+	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
+	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
 	dispatch := orchestrator.Dispatch{
-		Store:  dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
+		Store:  store,
 		Agents: agent.New(agent.Options{Secrets: secret, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		Roots:  func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
-		Deps:   orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
+		Gate:   orchestrator.NewGate(store, circuit.Default, 330*time.Second, deps),
+		Deps:   deps,
 	}
 	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) {
 		return dispatch.Run(ctx, r.Tenant, r.ID)

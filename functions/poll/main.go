@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"adcp-orchestrator/pkg/agent"
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/operation"
@@ -28,12 +29,15 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
+	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
 	poll := orchestrator.Poll{
-		Store: dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
+		Store: store,
 		Agents: agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now),
 			HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		NewKey: uuid.NewString,
-		Deps:   orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
+		Gate:   orchestrator.NewGate(store, circuit.Default, 90*time.Second, deps),
+		Deps:   deps,
 	}
 	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) {
 		return poll.Run(ctx, r.Tenant, r.ID)

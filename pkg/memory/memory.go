@@ -38,6 +38,7 @@ type Store struct {
 	nonces     map[id]time.Time
 	claimed    map[id]int
 	keyrings   map[id]orchestrator.Document
+	circuits   map[id]orchestrator.Document
 }
 
 // New returns an empty store whose expiries are compared with now.
@@ -45,7 +46,7 @@ func New(now func() time.Time) *Store {
 	return &Store{now: now, operations: map[id]*kept{}, keys: map[id]orchestrator.Submission{}, naturals: map[id]string{}, tasks: map[id]string{},
 		deliveries: map[id]operation.Delivery{}, quarantine: map[id]orchestrator.Quarantined{}, agents: map[id]orchestrator.Agent{},
 		profiles: map[id]orchestrator.Profile{}, apiKeys: map[id]orchestrator.APIKey{}, nonces: map[id]time.Time{}, claimed: map[id]int{},
-		keyrings: map[id]orchestrator.Document{}}
+		keyrings: map[id]orchestrator.Document{}, circuits: map[id]orchestrator.Document{}}
 }
 
 // Get implements orchestrator.Store.

@@ -41,11 +41,16 @@ func (op *Operation) EndDial(now time.Time, outcome adcp.Outcome, retryAfter tim
 	if outcome == adcp.Refused && op.Dial.Attempts >= 2 && op.State == CallingAdCP {
 		op.flag(AgentRefuses, now, detail)
 	}
-	if retryAfter > 0 {
-		op.NotBefore = now.Add(retryAfter)
-	}
+	op.hold(now, retryAfter)
 	op.Touch(now)
 	return op.event(Unheard, Direct, op.State, now, detail)
+}
+
+// hold keeps the agent from being called for a time. Nothing makes that shorter (contract D8).
+func (op *Operation) hold(now time.Time, d time.Duration) {
+	if until := now.Add(d); d > 0 && until.After(op.NotBefore) {
+		op.NotBefore = until
+	}
 }
 
 // MissDial records that the agent could not be called: no attempt was made that may have been carried out. ok is false if the operation does not wait
@@ -66,9 +71,7 @@ func (op *Operation) MissDial(now time.Time, outcome adcp.Outcome, retryAfter ti
 func (op *Operation) MissPoll(now time.Time, retryAfter time.Duration, reason Reason, detail string) Event {
 	op.Attempts.Polls++
 	op.Attempts.PollErrors++
-	if retryAfter > 0 {
-		op.NotBefore = now.Add(retryAfter)
-	}
+	op.hold(now, retryAfter)
 	if op.Attempts.PollErrors >= patience {
 		op.flag(reason, now, detail)
 	}

@@ -14,22 +14,23 @@ func TestArrowsPointInward(t *testing.T) {
 	const module = "adcp-orchestrator/"
 	inner := map[string][]string{
 		"pkg/adcp":         {},
+		"pkg/circuit":      {},
 		"pkg/operation":    {"pkg/adcp"},
-		"pkg/orchestrator": {"pkg/adcp", "pkg/operation"},
-		"pkg/webhook":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
-		"pkg/dynamo":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
-		"pkg/memory":       {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
-		"pkg/workflow":     {"pkg/adcp", "pkg/operation", "pkg/orchestrator"},
-		"pkg/agent":        {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/safehttp"},
+		"pkg/orchestrator": {"pkg/adcp", "pkg/operation", "pkg/circuit"},
+		"pkg/webhook":      {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
+		"pkg/dynamo":       {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator"},
+		"pkg/memory":       {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator"},
+		"pkg/workflow":     {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator"},
+		"pkg/agent":        {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/safehttp"},
 		"pkg/httpsig":      {"pkg/adcp"},
-		"pkg/keyring":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/httpsig", "pkg/safehttp"},
+		"pkg/keyring":      {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/httpsig", "pkg/safehttp"},
 		"pkg/safehttp":     {},
 		"pkg/secrets":      {},
 		"pkg/telemetry":    {},
 		"pkg/config":       {},
-		"pkg/httpapi":      {"pkg/adcp", "pkg/operation", "pkg/orchestrator", "pkg/webhook", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
+		"pkg/httpapi":      {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/webhook", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
 	}
-	pure := map[string]bool{"pkg/adcp": true, "pkg/operation": true, "pkg/orchestrator": true}
+	pure := map[string]bool{"pkg/adcp": true, "pkg/circuit": true, "pkg/operation": true, "pkg/orchestrator": true}
 	for pkg, allowed := range inner {
 		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
 		if err != nil {
@@ -42,7 +43,7 @@ func TestArrowsPointInward(t *testing.T) {
 			if pure[pkg] && (strings.HasPrefix(dep, "github.com/aws/") || strings.HasPrefix(dep, "github.com/modelcontextprotocol/")) {
 				t.Errorf("%s reaches the SDK %s", pkg, dep)
 			}
-			if (pkg == "pkg/adcp" || pkg == "pkg/operation") && (dep == "net/http" || dep == "os/exec") {
+			if (pkg == "pkg/adcp" || pkg == "pkg/circuit" || pkg == "pkg/operation") && (dep == "net/http" || dep == "os/exec") {
 				t.Errorf("%s reaches %s", pkg, dep)
 			}
 		}

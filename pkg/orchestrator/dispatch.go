@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -27,7 +28,9 @@ type Dispatch struct {
 	Agents Caller
 	// Roots returns the root secrets that webhook credentials are derived from, the current one first.
 	Roots func(ctx context.Context) ([]string, error)
-	Deps  Deps
+	// Gate is what calls pass; nil lets all through.
+	Gate *Gate
+	Deps Deps
 }
 
 // Run sends the frozen bytes to the agent if the operation still waits for that, applies the answer, and says what comes next. It may be
@@ -37,6 +40,21 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	if err != nil {
 		return operation.Step{}, err
 	}
+	if op.State != operation.Requested && op.State != operation.CallingAdCP { // answered by another way: nobody is to be called
+		return d.plan(ctx, op)
+	}
+	pass, wait, reason, err := d.Gate.Enter(ctx, tenant, op.AgentID)
+	switch {
+	case err != nil:
+		return operation.Step{}, err
+	case reason == circuit.Limited: // our own bound: nothing to tell of
+		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Redial, Delay: seconds(wait)}, nil
+	case wait > 0:
+		return d.kept(ctx, op, wait, reason)
+	}
+	told := Outcome{Kind: Untold}
+	defer func() { pass.Done(ctx, told) }()
+	d.Agents = listening{d.Agents, &told}
 	agent := agentOf(op)
 	profile, err := discover(ctx, d.Store, d.Agents, agent, d.Deps.Now())
 	means := meansOf(profile)
@@ -65,6 +83,35 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	// 3. Store what came of it. A webhook may have been faster.
 	return d.conclude(ctx, op, means, response, callErr)
 }
+
+// plan says what comes next for an operation that is not to be called for.
+func (d Dispatch) plan(ctx context.Context, op operation.Operation) (operation.Step, error) {
+	means, err := knownMeans(ctx, d.Store, op)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	_, _, step, err := d.begin(ctx, op, means)
+	return step, err
+}
+
+// kept waits for the gate: a missed attempt like any other, so that the delays grow and the timeline tells why nothing happens.
+func (d Dispatch) kept(ctx context.Context, op operation.Operation, wait time.Duration, reason circuit.Reason) (operation.Step, error) {
+	means, err := knownMeans(ctx, d.Store, op)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	return d.unreached(ctx, op, means, &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: wait, Cause: errors.New("circuit " + string(reason))}, closed(reason))
+}
+
+// closed is what a timeline tells of a call that the gate did not let through.
+func closed(r circuit.Reason) string {
+	if r == circuit.Held {
+		return "not called: the agent asked for time"
+	}
+	return "not called: the agent does not answer at present"
+}
+
+func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }
 
 // callBudget bounds one call: contract A14's ceiling for an agent that works on an open connection is 300 s, which is the function's own time as well; what
 // discovery and our own writes need comes off it.

@@ -45,6 +45,15 @@ func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.
 	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)
 }
 
+// knownMeans are an agent's means as it was last asked, without asking it.
+func knownMeans(ctx context.Context, s profiles, op operation.Operation) (operation.Means, error) {
+	p, err := s.Profile(ctx, op.Tenant, op.AgentID)
+	if errors.Is(err, ErrNotFound) || err == nil && p.URL != op.Target.URL {
+		return meansOf(Profile{}), nil
+	}
+	return meansOf(p), err
+}
+
 func meansOf(p Profile) operation.Means {
 	m := operation.Means{Pollable: p.PollTool != ""}
 	if p.Idempotency == IdempotencySupported {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -17,7 +18,9 @@ type Poll struct {
 	Agents Caller
 	// NewKey yields a fresh idempotency key: a poll that reused one would be answered from the agent's cache (contract C5).
 	NewKey func() string
-	Deps   Deps
+	// Gate is what calls pass; nil lets all through.
+	Gate *Gate
+	Deps Deps
 }
 
 // Run reads what is stored, asks the agent if the operation is still open, applies the answer, and says what comes next. A poll's failure is never
@@ -32,6 +35,22 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if op.State.Terminal() || now.Before(op.NotBefore) {
 		return p.rest(ctx, op, operation.Means{Pollable: true})
 	}
+	pass, wait, reason, err := p.Gate.Enter(ctx, tenant, op.AgentID)
+	switch {
+	case err != nil:
+		return operation.Step{}, err
+	case reason == circuit.Limited:
+		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Pause, Delay: seconds(wait)}, nil
+	case wait > 0:
+		means, err := knownMeans(ctx, p.Store, op)
+		if err != nil {
+			return operation.Step{}, err
+		}
+		return p.miss(ctx, op, means, wait, operation.AgentUnreached, closed(reason))
+	}
+	told := Outcome{Kind: Untold}
+	defer func() { pass.Done(ctx, told) }()
+	p.Agents = listening{p.Agents, &told}
 	profile, err := discover(ctx, p.Store, p.Agents, agent, now)
 	means := meansOf(profile)
 	if err != nil {
@@ -83,6 +102,24 @@ func (p Poll) ask(ctx context.Context, agent Agent, tool string, op operation.Op
 	ctx, cancel := context.WithTimeout(ctx, pollBudget)
 	defer cancel()
 	return p.Agents.Call(ctx, agent, tool, arguments)
+}
+
+// listening notes what the last call told of the agent.
+type listening struct {
+	Caller
+	told *Outcome
+}
+
+func (l listening) Discover(ctx context.Context, a Agent) (Profile, error) {
+	profile, err := l.Caller.Discover(ctx, a)
+	*l.told = OutcomeOf(adcp.Response{}, err)
+	return profile, err
+}
+
+func (l listening) Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+	r, err := l.Caller.Call(ctx, a, tool, arguments)
+	*l.told = OutcomeOf(r, err)
+	return r, err
 }
 
 // pollBudget bounds one question (contract N: a synchronous call). The function has time for two, but not for two that time out.

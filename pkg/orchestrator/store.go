@@ -17,6 +17,7 @@ type Store interface {
 	RecordReader
 	ArrivalStore
 	Keyrings
+	Circuits
 	QuarantineReader
 }
 

@@ -52,6 +52,7 @@ func Run(t *testing.T, open Open) {
 		"NoncesHaveLimitedRoom":           noncesHaveLimitedRoom,
 		"NoncesNeedNoRoomTwice":           noncesNeedNoRoomTwice,
 		"KeyringsAreVersioned":            keyringsAreVersioned,
+		"CircuitsAreVersioned":            circuitsAreVersioned,
 		"QuarantineCountsTheSame":         quarantineCountsTheSame,
 		"QuarantineRaces":                 quarantineRaces,
 		"QuarantineIsFull":                quarantineIsFull,

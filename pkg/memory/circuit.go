@@ -1,0 +1,24 @@
+package memory
+
+import (
+	"context"
+
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// Circuit implements orchestrator.Store.
+func (s *Store) Circuit(_ context.Context, tenant, agentID string) (orchestrator.Document, error) {
+	d, err := find(s, s.circuits, id{tenant, agentID})
+	return cloneDocument(d), err
+}
+
+// PutCircuit implements orchestrator.Store.
+func (s *Store) PutCircuit(_ context.Context, tenant, agentID string, d orchestrator.Document) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.circuits[id{tenant, agentID}].Version != d.Version-1 {
+		return orchestrator.ErrStale
+	}
+	s.circuits[id{tenant, agentID}] = cloneDocument(d)
+	return nil
+}
