@@ -1,8 +1,8 @@
-// Package agent calls sales agents over MCP's streamable HTTP transport: it is the orchestrator's Caller.
+// Package agent calls sales agents over MCP's streamable HTTP transport and over A2A: it is the orchestrator's Caller.
 //
-// The official SDK speaks the transport: sessions, plain and streamed answers. What is sent and how it went is decided here, because a call may be a
-// purchase: the frozen arguments leave as they are stored, a call is sent once, and whatever goes wrong is told apart into what never left, what was
-// refused, and what may have been carried out.
+// The official SDK speaks MCP: sessions, plain and streamed answers. A2A is one JSON-RPC request and needs none. What is sent and how it went is decided
+// here, because a call may be a purchase: the frozen arguments leave as they are stored, a call is sent once, and whatever goes wrong is told apart into
+// what never left, what was refused, and what may have been carried out.
 package agent
 
 import (
@@ -40,11 +40,12 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Client calls agents. It keeps connections, not sessions: every call opens its own and ends it.
+// Client calls agents. It keeps connections and A2A cards, not sessions: every call opens its own and ends it.
 type Client struct {
 	secrets   Secrets
 	transport http.RoundTripper
 	now       func() time.Time
+	cards     cards
 }
 
 var _ orchestrator.Caller = (*Client)(nil)
@@ -68,26 +69,40 @@ func (c *Client) Call(ctx context.Context, a orchestrator.Agent, tool string, ar
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends a stream that the agent keeps open after its answer
-	s, err := c.open(ctx, a)
+	l, err := c.open(ctx, a)
 	if err != nil {
 		return classify(err)
 	}
-	defer s.close()
-	r, err := s.callTool(ctx, tool, arguments)
+	defer l.close()
+	r, err := l.call(ctx, tool, arguments)
 	if err != nil {
 		return classify(err)
 	}
-	resp := r.Response()
-	if resp.Err == nil && resp.Payload == nil {
-		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Ambiguous, Status: http.StatusOK, Cause: silence(r)}
+	if r.Err == nil && r.Payload == nil {
+		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Ambiguous, Status: http.StatusOK, Cause: r.silence}
 	}
-	return resp, nil
+	return r.Response, nil
 }
 
-// open starts a session with an agent. A failure of the handshake comes before the call: nothing was asked for.
-func (c *Client) open(ctx context.Context, a orchestrator.Agent) (*session, error) {
-	if a.Transport != orchestrator.MCP {
-		return nil, unsent(fmt.Errorf("transport %q is not spoken, use %q", a.Transport, orchestrator.MCP))
+// line is an open line to an agent, over the transport that it speaks.
+type line interface {
+	// tools returns the names of all that the agent offers.
+	tools(ctx context.Context) ([]string, error)
+	// call sends one call, once. Its errors are failures.
+	call(ctx context.Context, tool string, arguments json.RawMessage) (reply, error)
+	close()
+}
+
+// reply is an agent's answer to a call. If it says nothing in AdCP's terms, the Response is empty and silence tells what it says instead.
+type reply struct {
+	adcp.Response
+	silence error
+}
+
+// open opens a line to an agent. What fails here comes before the call: nothing was asked for.
+func (c *Client) open(ctx context.Context, a orchestrator.Agent) (line, error) {
+	if a.Transport != orchestrator.MCP && a.Transport != orchestrator.A2A {
+		return nil, unsent(fmt.Errorf("transport %q is not spoken, use %q or %q", a.Transport, orchestrator.MCP, orchestrator.A2A))
 	}
 	w := &wire{base: c.transport, call: ctx, now: c.now}
 	if a.CredentialRef != "" {
@@ -98,6 +113,9 @@ func (c *Client) open(ctx context.Context, a orchestrator.Agent) (*session, erro
 		if w.token = strings.TrimSpace(token); w.token == "" {
 			return nil, unsent(fmt.Errorf("credential %q is empty", a.CredentialRef))
 		}
+	}
+	if a.Transport == orchestrator.A2A {
+		return c.meet(ctx, a, w)
 	}
 	return connect(ctx, a.URL, w)
 }

@@ -58,12 +58,13 @@ func (c *Client) Discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 }
 
 func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
-	s, err := c.open(ctx, a)
+	c.cards.forget(a) // asked for news
+	l, err := c.open(ctx, a)
 	if err != nil {
 		return orchestrator.Profile{}, err
 	}
-	defer s.close()
-	tools, err := s.listTools(ctx)
+	defer l.close()
+	tools, err := l.tools(ctx)
 	if err != nil {
 		return orchestrator.Profile{}, err
 	}
@@ -74,8 +75,9 @@ func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 			p.Tasks = append(p.Tasks, t)
 		}
 	}
-	if slices.Contains(tools, capabilitiesTool) {
-		if err := s.capabilities(ctx, &p); err != nil {
+	// Contract B19 has every A2A card name it; the npm seller's doesn't, and answers it all the same.
+	if a.Transport == orchestrator.A2A || slices.Contains(tools, capabilitiesTool) {
+		if err := capabilities(ctx, l, &p); err != nil {
 			return orchestrator.Profile{}, err
 		}
 	}
@@ -83,8 +85,8 @@ func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 	return p, nil
 }
 
-// listTools reads the names of all the agent's tools. Their schemas are not read: they are often wrong, and sometimes most of ten megabytes.
-func (s *session) listTools(ctx context.Context) ([]string, error) {
+// tools reads the names of all the agent's tools. Their schemas are not read: they are often wrong, and sometimes most of ten megabytes.
+func (s *session) tools(ctx context.Context) ([]string, error) {
 	var names []string
 	params := json.RawMessage(`{}`)
 	for range maxPages {
@@ -124,10 +126,10 @@ func (s *session) listTools(ctx context.Context) ([]string, error) {
 
 // capabilities asks for the agent's capabilities and notes what they say of idempotency and of the agent's identity (contract B36, B41, C4). One that
 // answers without saying is no failure.
-func (s *session) capabilities(ctx context.Context, p *orchestrator.Profile) error {
-	r, err := s.callTool(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
+func capabilities(ctx context.Context, l line, p *orchestrator.Profile) error {
+	r, err := l.call(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
 	if err != nil {
-		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil && f.status < 300 {
+		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil && f.status < 300 && !f.door {
 			return nil
 		}
 		return err
@@ -140,7 +142,7 @@ func (s *session) capabilities(ctx context.Context, p *orchestrator.Profile) err
 			} `json:"idempotency"`
 		} `json:"adcp"`
 	}
-	payload := r.Response().Payload
+	payload := r.Payload
 	if json.Unmarshal(payload, &c) == nil && c.AdCP.Idempotency.Supported != nil {
 		p.Idempotency = orchestrator.IdempotencyUnsupported
 		if *c.AdCP.Idempotency.Supported {

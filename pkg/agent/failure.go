@@ -17,6 +17,8 @@ import (
 // failure is a request without a result, and all that is known of it.
 type failure struct {
 	handshake  bool // it came before the call
+	door       bool // it is about how the agent is spoken to, or by whom, and not about what it was asked
+	refused    bool // its code says that nothing was done
 	connected  bool // bytes may have left
 	status     int
 	retryAfter time.Duration
@@ -87,7 +89,7 @@ func (f *failure) outcome() adcp.Outcome {
 	switch {
 	case f.handshake || !f.connected:
 		return adcp.Unsent
-	case refusedStatus(f.status), f.rpc != nil && refusedCode(f.rpc.Code) && f.status < 500:
+	case refusedStatus(f.status), f.refused && f.status < 500, f.rpc != nil && refusedCode(f.rpc.Code) && f.status < 500:
 		return adcp.Refused
 	}
 	return adcp.Ambiguous

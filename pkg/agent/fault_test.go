@@ -240,7 +240,7 @@ func TestNothingLeaves(t *testing.T) {
 		"metadata address":    {agent: mcpAgent("http://169.254.169.254/mcp", ""), is: as[*safehttp.BlockedError]},
 		"no such secret":      {agent: mcpAgent(closed.URL, "adcp/acme/none")},
 		"empty secret":        {agent: mcpAgent(closed.URL, "adcp/acme/empty")},
-		"another transport":   {agent: orchestrator.Agent{URL: closed.URL, Transport: "a2a"}},
+		"another transport":   {agent: orchestrator.Agent{URL: closed.URL, Transport: "smtp"}},
 		"no URL":              {agent: mcpAgent("", "")},
 		"context over":        {agent: mcpAgent(closed.URL, ""), ctx: cancelled, is: func(err error) bool { return errors.Is(err, context.Canceled) }},
 		"arguments no JSON":   {agent: mcpAgent(closed.URL, ""), args: `{`},

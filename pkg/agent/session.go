@@ -33,7 +33,7 @@ type session struct {
 }
 
 // connect opens a session. Its errors are failures of the handshake.
-func connect(ctx context.Context, url string, w *wire) (*session, error) {
+func connect(ctx context.Context, url string, w *wire) (line, error) {
 	t := &mcp.StreamableClientTransport{
 		Endpoint: url,
 		HTTPClient: &http.Client{
@@ -86,23 +86,23 @@ func (s *session) handshake(ctx context.Context) error {
 	return nil
 }
 
-// callTool calls a tool and reads its result.
-func (s *session) callTool(ctx context.Context, tool string, arguments json.RawMessage) (adcp.ToolResult, error) {
+// call calls a tool and reads its result.
+func (s *session) call(ctx context.Context, tool string, arguments json.RawMessage) (reply, error) {
 	name, err := json.Marshal(tool)
 	if err != nil {
-		return adcp.ToolResult{}, err
+		return reply{}, err
 	}
 	// The SDK encodes messages anew, and with that drops white space from the arguments. The whole message is therefore written here.
 	x := &exchange{limit: maxAnswer, body: fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%s,"arguments":%s}}`, s.lastID+1, name, arguments)}
 	result, err := s.request(ctx, "tools/call", nil, x)
 	if err != nil {
-		return adcp.ToolResult{}, err
+		return reply{}, err
 	}
 	r, err := adcp.ReadToolResult(result)
 	if err != nil {
-		return adcp.ToolResult{}, x.failed(err)
+		return reply{}, x.failed(err)
 	}
-	return r, nil
+	return reply{Response: r.Response(), silence: silence(r)}, nil
 }
 
 // request sends a request and returns the result in its answer, or a *failure.

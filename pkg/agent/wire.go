@@ -25,7 +25,7 @@ const (
 	endTimeout = 2 * time.Second
 )
 
-// wire is what the SDK sends through during one call: it adds what every request needs and remembers how the last one went.
+// wire is what is sent through during one call, by the SDK too: it adds what every request needs and remembers how the last one went.
 type wire struct {
 	base    http.RoundTripper
 	call    context.Context // the call's: the SDK detaches its own, and a session of a call that is over is not worth another request
@@ -57,16 +57,13 @@ type exchange struct {
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := req.Body
 	req = req.Clone(req.Context())
-	req.Header.Set("User-Agent", userAgent)
-	if w.token != "" {
-		req.Header.Set("Authorization", "Bearer "+w.token)
-	}
+	w.identify(req)
 	if w.version != "" {
 		req.Header.Set("MCP-Protocol-Version", w.version)
 	}
 	switch req.Method {
 	case http.MethodPost:
-		return w.post(req)
+		return w.send(req, w.last)
 	case http.MethodDelete:
 		return w.end(req)
 	}
@@ -76,8 +73,40 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, fmt.Errorf("%s is not sent to agents", req.Method)
 }
 
-func (w *wire) post(req *http.Request) (*http.Response, error) {
-	x := w.last
+// identify says who asks (contract B26).
+func (w *wire) identify(req *http.Request) {
+	req.Header.Set("User-Agent", userAgent)
+	if w.token != "" {
+		req.Header.Set("Authorization", "Bearer "+w.token)
+	}
+}
+
+// ask sends one request that is not the SDK's and reads the whole answer. Its errors are failures.
+func (w *wire) ask(ctx context.Context, method, url string, header http.Header, x *exchange) ([]byte, error) {
+	w.last = x
+	req, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+	if err != nil {
+		return nil, x.failed(err)
+	}
+	req.Header = header
+	w.identify(req)
+	resp, err := w.send(req, x)
+	if err != nil {
+		return nil, x.failed(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && (x.status < 200 || x.status >= 300) {
+		err = fmt.Errorf("the agent answered HTTP %d", x.status)
+	}
+	if err != nil {
+		return nil, x.failed(err)
+	}
+	return body, nil
+}
+
+// send sends a request and notes in the exchange how it went.
+func (w *wire) send(req *http.Request, x *exchange) (*http.Response, error) {
 	if x.body != nil {
 		_ = req.Body.Close()
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }

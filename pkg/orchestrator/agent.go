@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -31,13 +32,18 @@ type Agent struct {
 // Transport is how an agent is called.
 type Transport string
 
-// MCP is MCP's streamable HTTP transport.
-const MCP Transport = "mcp"
+// The transports that are spoken.
+const (
+	MCP Transport = "mcp" // MCP's streamable HTTP transport
+	A2A Transport = "a2a" // A2A over JSON-RPC, 1.0 or 0.3 as the agent's card says
+)
 
 // Profile is what an agent was found to offer: discovered, not assumed (contract B38).
 type Profile struct {
 	// URL is the address that was asked: another one is discovered again.
 	URL string `json:"url"`
+	// Transport is what it was asked over, empty for MCP.
+	Transport Transport `json:"transport,omitempty"`
 	// PollTool is the tool that tells a task's status (contract E2), empty if the agent has none: then its webhook is the only way.
 	PollTool string `json:"poll_tool"`
 	// ListTool is the tool that lists tasks (contract G1), empty if the agent has none.
@@ -54,6 +60,11 @@ type Profile struct {
 	KeyOrigin string `json:"key_origin,omitempty"`
 	// DiscoveredAt is when it was asked.
 	DiscoveredAt time.Time `json:"discovered_at"`
+}
+
+// of reports whether the profile is of an agent as it is registered now: another address, or another transport, is another agent.
+func (p Profile) of(url string, t Transport) bool {
+	return p.URL == url && cmp.Or(p.Transport, MCP) == cmp.Or(t, MCP)
 }
 
 // offers reports whether the agent has a task's tool. One whose tools are not known is given the benefit of the doubt.

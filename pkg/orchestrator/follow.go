@@ -28,7 +28,7 @@ func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Profile{}, err
 	}
-	same := err == nil && known.URL == a.URL
+	same := err == nil && known.of(a.URL, a.Transport)
 	if same && now.Sub(known.DiscoveredAt) < profileFor {
 		return known, nil
 	}
@@ -41,14 +41,14 @@ func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.
 		}
 		return Profile{}, err
 	}
-	p.URL, p.DiscoveredAt = a.URL, now.UTC()
+	p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, now.UTC()
 	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)
 }
 
 // knownMeans are an agent's means as it was last asked, without asking it.
 func knownMeans(ctx context.Context, s profiles, op operation.Operation) (operation.Means, error) {
 	p, err := s.Profile(ctx, op.Tenant, op.AgentID)
-	if errors.Is(err, ErrNotFound) || err == nil && p.URL != op.Target.URL {
+	if errors.Is(err, ErrNotFound) || err == nil && !p.of(op.Target.URL, Transport(op.Target.Transport)) {
 		return meansOf(Profile{}), nil
 	}
 	return meansOf(p), err

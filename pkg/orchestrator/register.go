@@ -94,8 +94,8 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if err := r.CheckURL(in.URL); err != nil {
 		c.add("url", err.Error(), "send the agent's public endpoint, for example https://sales.example.com/mcp")
 	}
-	if in.Transport != MCP {
-		c.add("transport", `has to be "mcp"`, "leave it out")
+	if in.Transport != MCP && in.Transport != A2A {
+		c.add("transport", `has to be "mcp" or "a2a"`, "leave it out for mcp")
 	}
 	if in.CredentialRef != "" && !credentialRef(tenant).MatchString(in.CredentialRef) {
 		c.add("credential_ref", "names a secret of yours in Secrets Manager: adcp/"+tenant+"/<name>", "store the agent's token there and give its name")

@@ -49,6 +49,7 @@ func TestRegister(t *testing.T) {
 	}{
 		"the least":             {"seller", `{"url":"https://s.example/mcp"}`, nil},
 		"everything":            {"seller", `{"url":"https://s.example/mcp","transport":"mcp","credential_ref":"adcp/acme/seller","webhook_mode":"none","webhook_format":"a2a","brand_json_url":"https://s.example/brand.json","poll":{"first_seconds":5,"factor":2,"cap_seconds":600}}`, nil},
+		"over A2A":              {"a2a-seller", `{"url":"https://s.example/a2a","transport":"a2a"}`, nil},
 		"nothing":               {"seller", `{}`, []string{"url"}},
 		"all wrong":             {"Seller!", `{"url":"ftp://x","transport":"smtp","credential_ref":"prod/db","webhook_mode":"hope","webhook_format":"soap","brand_json_url":"http://s.example","poll":{"first_seconds":-1,"factor":99,"cap_seconds":5}}`, []string{"brand_json_url", "credential_ref", "id", "poll.cap_seconds", "poll.factor", "poll.first_seconds", "transport", "url", "webhook_format", "webhook_mode"}},
 		"another tenant's name": {"seller", `{"url":"https://s.example","credential_ref":"adcp/other/seller"}`, []string{"credential_ref"}},
@@ -72,7 +73,7 @@ func TestRegister(t *testing.T) {
 			if err != nil || again.Version != a.Version+1 || again.CreatedAt != a.CreatedAt {
 				t.Errorf("the second time: %+v, %v", again, err)
 			}
-			if a.Transport != orchestrator.MCP || a.Poll.CapSeconds < operation.MinCap || a.WebhookMode == "" {
+			if want := map[string]orchestrator.Transport{"a2a-seller": orchestrator.A2A, "seller": orchestrator.MCP}[tc.id]; a.Transport != want || a.Poll.CapSeconds < operation.MinCap || a.WebhookMode == "" {
 				t.Errorf("defaults: %+v", a)
 			}
 		})

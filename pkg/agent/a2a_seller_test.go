@@ -1,0 +1,116 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// Cards as sellers have them. ORIGIN is the seller's own.
+const (
+	npmCard = `{"name":"s","url":"ORIGIN/mcp","protocolVersion":"0.3.0","capabilities":{"streaming":false,"pushNotifications":false},"skills":[SKILLS],"provider":{"organization":"s","url":"ORIGIN"}}`
+	// Python's names an address that it has only inside.
+	pythonCard = `{"name":"s","supportedInterfaces":[{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"0.3"},{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],` +
+		`"capabilities":{},"skills":[SKILLS],"preferredTransport":"JSONRPC","protocolVersion":"0.3","url":"http://localhost:1/"}`
+	v3Card = `{"name":"s","supportedInterfaces":[{"url":"ORIGIN/mcp","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],` +
+		`"capabilities":{"extensions":[{"uri":"https://example.com/other"},{"uri":"https://adcontextprotocol.org/extensions/adcp/v3","required":true}]},"skills":[SKILLS]}`
+)
+
+// a2aSeller is a seller that speaks A2A, strictly as the real ones do: about methods, about versions, about where the arguments are.
+type a2aSeller struct {
+	seller
+	card   string
+	paths  []string // where the card is
+	skills []string
+	// answer gives the result of a skill.
+	answer func(skill string) string
+	// broken is a fault of a call.
+	broken func(w http.ResponseWriter, r *http.Request, m message)
+	// asked are the addresses at which a card was looked for.
+	asked []string
+}
+
+func (s *a2aSeller) start(t *testing.T) *a2aSeller {
+	t.Helper()
+	if s.paths == nil {
+		s.paths = []string{"/mcp/.well-known/agent-card.json"}
+	}
+	s.fault = func(w http.ResponseWriter, r *http.Request, m message) bool { s.serve(w, r, m); return true }
+	s.seller.start(t)
+	return s
+}
+
+func (s *a2aSeller) serve(w http.ResponseWriter, r *http.Request, m message) {
+	if r.Method == http.MethodGet {
+		s.mu.Lock()
+		s.asked = append(s.asked, r.URL.Path)
+		s.mu.Unlock()
+		if !slices.Contains(s.paths, r.URL.Path) {
+			http.NotFound(w, r)
+			return
+		}
+		items := make([]string, len(s.skills))
+		for i, id := range s.skills {
+			items[i] = fmt.Sprintf(`{"id":%q,"name":"not the key","tags":["adcp"]}`, id)
+		}
+		_, _ = io.WriteString(w, strings.NewReplacer("ORIGIN", strings.TrimSuffix(s.url, "/mcp"), "SKILLS", strings.Join(items, ",")).Replace(s.card))
+		return
+	}
+	if s.broken != nil {
+		s.broken(w, r, m)
+		return
+	}
+	w.Header().Set("Content-Type", jsonType)
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,%s}`, m.ID, s.reply(r, m))
+}
+
+func (s *a2aSeller) reply(r *http.Request, m message) string {
+	refuse := func(code int, why string) string { return fmt.Sprintf(`"error":{"code":%d,"message":%q}`, code, why) }
+	v1 := s.card != npmCard
+	var p struct {
+		Message struct {
+			Kind, MessageID, Role string
+			Parts                 []struct{ Data map[string]json.RawMessage }
+		}
+	}
+	err := json.Unmarshal(m.Params, &p)
+	want, role := "parameters", "user"
+	if s.card == v3Card {
+		want = "input"
+	}
+	if v1 {
+		role = "ROLE_USER"
+	}
+	switch version := r.Header.Get("A2A-Version"); {
+	case v1 && m.Method != "SendMessage", !v1 && m.Method != "message/send":
+		return refuse(-32601, "Method not found")
+	case v1 && version != "1.0", !v1 && version != "":
+		return refuse(-32009, "A2A version is not supported by this handler")
+	case (r.Header.Get("A2A-Extensions") == profileV3) != (s.card == v3Card):
+		return refuse(-32008, "extension")
+	case err != nil || len(p.Message.Parts) != 1 || p.Message.MessageID == "" || p.Message.Role != role || (p.Message.Kind == "message") == v1:
+		return refuse(-32602, "message")
+	case len(p.Message.Parts[0].Data) != 2 || p.Message.Parts[0].Data[want] == nil:
+		return refuse(-32602, "arguments")
+	case strings.Contains(strings.ToLower(string(m.Params)), "pushnotification"):
+		return refuse(-32003, "push notifications")
+	}
+	var skill string
+	_ = json.Unmarshal(p.Message.Parts[0].Data["skill"], &skill)
+	return `"result":` + s.answer(skill)
+}
+
+func (s *a2aSeller) agent() orchestrator.Agent {
+	a := s.seller.agent()
+	a.Transport = orchestrator.A2A
+	return a
+}
+
+// always answers every skill with one result.
+func always(result string) func(string) string { return func(string) string { return result } }
