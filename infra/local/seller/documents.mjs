@@ -3,12 +3,13 @@
 const BRAND = '/.well-known/brand.json';
 const JWKS = '/.well-known/jwks.json';
 
-export function createDocuments({ agentUrl, origin, keys }) {
+// A buyer looks for the agent by the URL that it calls: agentUrls has one for each transport.
+export function createDocuments({ agentUrls, origin, keys }) {
   const texts = {
     [JWKS]: JSON.stringify({ keys }),
     [BRAND]: JSON.stringify({
       house: { domain: new URL(origin).hostname, name: 'Demo' },
-      agents: [{ type: 'sales', id: 'demo', url: agentUrl, jwks_uri: origin + JWKS }],
+      agents: Object.entries(agentUrls).map(([id, url]) => ({ type: 'sales', id, url, jwks_uri: origin + JWKS })),
     }),
   };
 

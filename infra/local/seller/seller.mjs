@@ -39,7 +39,7 @@ const platform = createPlatform({ sdk, ledger, webhooks, delayMs: DELAY, awaitEa
 
 const agentUrl = `http://${HOST}:${PORT}/mcp`;
 const origin = `http://${HOST}:${A2A_PORT}`;
-const documents = createDocuments({ agentUrl, origin, keys: webhooks.publicKeys });
+const documents = createDocuments({ agentUrls: { mcp: agentUrl, a2a: `${origin}/a2a` }, origin, keys: webhooks.publicKeys });
 
 const principal = ctx => ctx?.authInfo?.clientId ?? ctx?.account?.id ?? 'anonymous';
 const options = {

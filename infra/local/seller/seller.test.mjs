@@ -111,16 +111,15 @@ test('the keys are found from the capabilities and from the agent\'s origin', as
   const server = createServer((_, res) => res.writeHead(404).end());
   await new Promise(done => server.listen(0, '127.0.0.1', done));
   const origin = `http://127.0.0.1:${server.address().port}`;
-  const documents = createDocuments({ agentUrl: 'http://127.0.0.1:1/mcp', origin, keys: [{ kid: 'k' }] });
+  const documents = createDocuments({ agentUrls: { mcp: 'http://127.0.0.1:1/mcp', a2a: `${origin}/a2a` }, origin, keys: [{ kid: 'k' }] });
   documents.serveBefore(server);
   const get = async url => (await fetch(url)).json();
 
   const { identity } = documents.capabilities(['ed25519']).overrides;
   assert.equal(identity.brand_json_url, `${origin}/.well-known/brand.json`);
   const { agents } = await get(identity.brand_json_url);
-  assert.equal(agents.length, 1);
-  assert.equal(agents[0].url, 'http://127.0.0.1:1/mcp');
-  assert.equal(new URL(agents[0].jwks_uri).origin, identity.key_origins.webhook_signing);
+  assert.deepEqual(agents.map(a => a.url), ['http://127.0.0.1:1/mcp', `${origin}/a2a`]);
+  for (const a of agents) assert.equal(new URL(a.jwks_uri).origin, identity.key_origins.webhook_signing);
   assert.deepEqual(await get(agents[0].jwks_uri), { keys: [{ kid: 'k' }] });
   assert.equal((await fetch(`${origin}/mcp`)).status, 404); // what it was before
   server.close();

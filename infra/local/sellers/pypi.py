@@ -1,0 +1,164 @@
+"""A sales agent made of PyPI's adcp: its server answers MCP (sessionful, as it is by default) at /mcp and A2A at /, and its WebhookSender sends what
+became of a task. Loopback only, for the tests of infra/local/e2e, by the environment of infra/local/senders.
+
+Environment: PORT, TOKEN (the buyer's bearer token). It is there when PORT takes connections: importing the SDK takes up to 20 seconds.
+  GET /ledger                    create_media_buy calls and buys by po_number, as the demo seller's
+  GET /brand.json, /jwks.json    the keys; the SDK's server keeps /.well-known for itself
+A request selects its behaviour in ext.adcp_demo, as with the demo seller:
+  delay_ms    how long the task takes (1500)
+  outcome     completed | failed | rejected | sync
+  webhook     normal | none
+A webhook is authenticated as push_notification_config.authentication asks, and by RFC 9421 else.
+"""
+
+import asyncio
+import json
+import os
+import uuid
+import warnings
+from datetime import datetime, timezone
+
+warnings.simplefilter("ignore")  # HMAC is deprecated, which is no news
+os.environ.setdefault("ADCP_ENV", "dev")
+os.environ.setdefault("ADCP_DECISIONING_ALLOW_INMEMORY_TASKS", "1")
+
+from adcp.decisioning import AdcpError, DecisioningCapabilities, DecisioningPlatform, SingletonAccounts, serve
+from adcp.decisioning.capabilities import Account, MediaBuy, WebhookSigning
+from adcp.server.auth import BearerTokenAuth, Principal, validator_from_token_map
+from adcp.signing.keygen import generate_signing_keypair
+from adcp.webhook_sender import WebhookSender
+from adcp.webhook_supervisor import InMemoryWebhookDeliverySupervisor
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+HOST, PORT, TOKEN = "127.0.0.1", int(os.environ["PORT"]), os.environ["TOKEN"]
+ORIGIN = f"http://{HOST}:{PORT}"
+PEM, JWK = generate_signing_keypair(alg="ed25519", kid="pypi-seller", purpose="webhook-signing")
+LEDGER = {"calls": [], "buys": []}
+REFUSALS = {  # the task's error, whose recovery says which of the two it is
+    "failed": AdcpError("POLICY_VIOLATION", recovery="correctable", message="The trafficker returned the order"),
+    "rejected": AdcpError("POLICY_VIOLATION", recovery="terminal", message="The publisher declined the order"),
+}
+deliveries = set()  # a task that nobody holds may be collected before it has run
+
+
+def documents():
+    # A buyer looks for the agent by the URL that it calls: one entry for each transport.
+    agents = [{"type": "sales", "id": t, "url": ORIGIN + path, "jwks_uri": ORIGIN + "/jwks.json"} for t, path in (("mcp", "/mcp"), ("a2a", "/"))]
+    return {
+        "/brand.json": {"house": {"domain": HOST, "name": "PyPI seller"}, "agents": agents},
+        "/jwks.json": {"keys": [JWK]},
+        "/ledger": LEDGER,
+    }
+
+
+def sender(push):
+    """The SDK's sender in the mode that the buyer asks for. It refuses loopback unless it is told that it is meant."""
+    wanted = push.get("authentication") or {}
+    scheme = (wanted.get("schemes") or [None])[0]
+    if scheme == "HMAC-SHA256":
+        return WebhookSender.from_adcp_legacy_hmac(wanted["credentials"].encode(), key_id="pypi-seller", allow_private_destinations=True)
+    if scheme == "Bearer":
+        return WebhookSender.from_bearer_token(wanted["credentials"], allow_private_destinations=True)
+    return WebhookSender.from_pem(PEM, key_id=JWK["kid"], alg="ed25519", allow_private_destinations=True)
+
+
+async def deliver(push, task_id, status, result):
+    async with sender(push) as s:
+        r = await InMemoryWebhookDeliverySupervisor(s).send_mcp(
+            url=push["url"], task_id=task_id, task_type="create_media_buy", status=status, result=result,
+            operation_id=push.get("operation_id"), token=push.get("token"))
+        print(json.dumps({"event": "webhook", "task_id": task_id, "status": status, "http": r.status_code if r else None}), flush=True)
+
+
+class Seller(DecisioningPlatform):
+    capabilities = DecisioningCapabilities(
+        specialisms=["sales-guaranteed"],
+        channels=["display"],
+        account=Account(supported_billing=["agent"]),
+        media_buy=MediaBuy(supported_pricing_models=["cpm"]),
+        webhook_signing=WebhookSigning(supported=True, profile="adcp/webhook-signing/v1", algorithms=["ed25519"], legacy_hmac_fallback=True,
+                                       delivery_retry_horizon_seconds=86_400),
+        webhook_signing_managed_externally=True,  # the SDK's own webhooks know one mode for all buyers
+    )
+    accounts = SingletonAccounts(account_id="acct_a")
+
+    def create_media_buy(self, req, ctx):
+        request = req.model_dump(mode="json", exclude_none=True)
+        demo = {"delay_ms": 1500, "outcome": "completed", "webhook": "normal"} | (request.get("ext") or {}).get("adcp_demo", {})
+        push = request.get("push_notification_config")
+
+        def sell(task_id):
+            buy = f"mb_{uuid.uuid4().hex[:8]}"
+            LEDGER["buys"].append({"media_buy_id": buy, "task_id": task_id, "po_number": request.get("po_number")})
+            return {
+                "media_buy_id": buy,
+                "media_buy_status": "pending_creatives",
+                "revision": 1,
+                "confirmed_at": datetime.now(timezone.utc).isoformat(),
+                "packages": [
+                    {"package_id": f"{buy}_p{i}", "product_id": p["product_id"], "budget": p["budget"], "pricing_option_id": p["pricing_option_id"]}
+                    for i, p in enumerate(request.get("packages", []))
+                ],
+            }
+
+        async def work(task):
+            await asyncio.sleep(demo["delay_ms"] / 1000)
+            error = REFUSALS.get(demo["outcome"])
+            result = {"errors": [error.to_wire()]} if error else sell(task.id)
+            if push and demo["webhook"] != "none":
+                # Beside the task, so that a poll in between finds what the webhook says.
+                d = asyncio.create_task(deliver(push, task.id, demo["outcome"], result))
+                deliveries.add(d)
+                d.add_done_callback(deliveries.discard)
+            if error:
+                raise error
+            return result
+
+        return sell(None) if demo["outcome"] == "sync" else ctx.handoff_to_task(work)
+
+    # What a guaranteed seller has to have beside it.
+    def get_products(self, req, ctx):
+        return {"products": []}
+
+    def update_media_buy(self, media_buy_id, patch, ctx):
+        return {"media_buy_id": media_buy_id, "media_buy_status": "active", "revision": 2}
+
+    def get_media_buys(self, req, ctx):
+        return {"media_buys": []}
+
+    def get_media_buy_delivery(self, req, ctx):
+        return {"currency": "USD", "reporting_period": {"start": "2027-05-01T00:00:00Z", "end": "2027-05-31T23:59:59Z"}, "media_buy_deliveries": []}
+
+    def sync_creatives(self, req, ctx):
+        return {"creatives": []}
+
+    def list_creative_formats(self, req, ctx):
+        return {"formats": []}
+
+
+async def count(skill, params, context, call_next):
+    """Sees each tool call before the platform does."""
+    if skill == "create_media_buy":
+        LEDGER["calls"].append({"po_number": params.get("po_number")})
+    return await call_next()
+
+
+def route(path):
+    async def answer(_):
+        return JSONResponse(documents()[path])
+
+    return Route(path, answer)
+
+
+serve(
+    Seller(),
+    name="pypi-seller",
+    host=HOST,
+    port=PORT,
+    transport="both",
+    auto_emit_task_webhooks=False,
+    middleware=[count],
+    unauthenticated_routes=[route(path) for path in documents()],
+    auth=BearerTokenAuth(validate_token=validator_from_token_map({TOKEN: Principal(caller_identity="buyer", tenant_id="t1")})),
+)
