@@ -3,6 +3,9 @@ package sim
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -12,28 +15,74 @@ import (
 
 // Crash kills a process at one of its effects: just before the nth effect of the whole run, or just after it. Zero never crashes.
 type Crash struct {
-	At      int
-	Before  bool
+	At     int
+	Before bool
+	// Faults, if set, is asked at every effect what goes wrong with it.
+	Faults  func(effect string) Fault
 	effects int
-	// Fired tells at which effect it happened, "" if it has not.
+	// Fired tells at which effect it happened last, "" if it has not.
 	Fired string
 }
+
+// Fault is what goes wrong with one effect.
+type Fault string
+
+// The faults of an effect. A store's write can fail in two ways that are no answer of the store's: not made, or made and not heard of.
+const (
+	NoFault     Fault = ""
+	DiesBefore  Fault = "dies before"
+	DiesAfter   Fault = "dies after"
+	FailsBefore Fault = "throttled"
+	FailsAfter  Fault = "answer lost"
+	// MadeTwice is a write that is made again by a client that did not hear its answer, and fails by what it made itself.
+	MadeTwice Fault = "made twice"
+)
+
+var errThrottled = errors.New("throttled")
 
 // killed unwinds a process that is dead: nothing after the effect runs.
 type killed struct{}
 
 // effect runs something that the outside sees, unless the process dies before.
-func (c *Crash) effect(name string, do func()) {
-	c.effects++
-	if c.effects == c.At && c.Before {
+func (c *Crash) effect(name string, do func() error) error {
+	f := c.fault(name)
+	if c.effects++; c.effects == c.At {
+		if f = DiesAfter; c.Before {
+			f = DiesBefore
+		}
+	}
+	if f == DiesBefore {
 		c.Fired = "before " + name
 		panic(killed{})
 	}
-	do()
-	if c.effects == c.At && !c.Before {
+	err := suffer(f, do)
+	if f == DiesAfter {
 		c.Fired = "after " + name
 		panic(killed{})
 	}
+	return err
+}
+
+func (c *Crash) fault(name string) Fault {
+	if c.Faults == nil {
+		return NoFault
+	}
+	return c.Faults(name)
+}
+
+// suffer does something with the faults that leave whoever does it alive.
+func suffer(f Fault, do func() error) error {
+	if f == FailsBefore {
+		return errThrottled
+	}
+	err := do()
+	switch f {
+	case FailsAfter:
+		return errThrottled
+	case MadeTwice:
+		return do()
+	}
+	return err
 }
 
 // process runs f as one process: dead is true if it was killed.
@@ -50,50 +99,58 @@ func process(f func()) (dead bool) {
 	return false
 }
 
-// store is a store whose writes can be a process's last.
+// store is a store whose writes can fail, and be a process's last.
 type store struct {
 	orchestrator.Store
-	c *Crash
+	c     *Crash
+	watch func(operation.Operation)
 }
 
-func (s store) Create(ctx context.Context, x orchestrator.Creation) (err error) {
-	s.c.effect("Create", func() { err = s.Store.Create(ctx, x) })
-	return err
+func (s store) Create(ctx context.Context, x orchestrator.Creation) error {
+	return s.c.effect("Create", func() error { return s.Store.Create(ctx, x) })
 }
 
-func (s store) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.Submission) (err error) {
-	s.c.effect("Bind", func() { err = s.Store.Bind(ctx, tenant, key, natural, x) })
-	return err
+func (s store) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.Submission) error {
+	return s.c.effect("Bind", func() error { return s.Store.Bind(ctx, tenant, key, natural, x) })
 }
 
-func (s store) Commit(ctx context.Context, x operation.Change) (err error) {
-	s.c.effect("Commit to "+string(x.Op.State), func() { err = s.Store.Commit(ctx, x) })
-	return err
+func (s store) Commit(ctx context.Context, x operation.Change) error {
+	return s.c.effect("Commit to "+string(x.Op.State), func() error {
+		err := s.Store.Commit(ctx, x)
+		if err == nil && s.watch != nil {
+			s.watch(x.Op)
+		}
+		return err
+	})
 }
 
-func (s store) PutProfile(ctx context.Context, tenant, agent string, p orchestrator.Profile) (err error) {
-	s.c.effect("PutProfile", func() { err = s.Store.PutProfile(ctx, tenant, agent, p) })
-	return err
+func (s store) PutProfile(ctx context.Context, tenant, agent string, p orchestrator.Profile) error {
+	return s.c.effect("PutProfile", func() error { return s.Store.PutProfile(ctx, tenant, agent, p) })
 }
 
-func (s store) ClaimNonce(ctx context.Context, n orchestrator.Nonce, until time.Time, most int) (err error) {
-	s.c.effect("ClaimNonce", func() { err = s.Store.ClaimNonce(ctx, n, until, most) })
-	return err
+func (s store) ClaimNonce(ctx context.Context, n orchestrator.Nonce, until time.Time, most int) error {
+	return s.c.effect("ClaimNonce", func() error { return s.Store.ClaimNonce(ctx, n, until, most) })
 }
 
-func (s store) Quarantine(ctx context.Context, q orchestrator.Quarantined) (err error) {
-	s.c.effect("Quarantine", func() { err = s.Store.Quarantine(ctx, q) })
-	return err
+func (s store) Quarantine(ctx context.Context, q orchestrator.Quarantined) error {
+	return s.c.effect("Quarantine", func() error { return s.Store.Quarantine(ctx, q) })
+}
+
+// Due implements orchestrator.Store in an order of its own: what is due at the same time comes in no order otherwise.
+func (s store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrator.Ref, error) {
+	refs, err := s.Store.Due(ctx, now, limit)
+	slices.SortFunc(refs, func(a, b orchestrator.Ref) int { return strings.Compare(a.ID, b.ID) })
+	return refs, err
 }
 
 // caller is an agent whose caller can die with the answer in its hands.
 type caller struct {
-	*Seller
+	orchestrator.Caller
 	c *Crash
 }
 
 func (a caller) Call(ctx context.Context, ag orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
-	a.c.effect("Call "+tool, func() { r, err = a.Seller.Call(ctx, ag, tool, arguments) })
+	err = a.c.effect("Call "+tool, func() (err error) { r, err = a.Caller.Call(ctx, ag, tool, arguments); return err })
 	return r, err
 }
 
@@ -101,17 +158,16 @@ func (a caller) Call(ctx context.Context, ag orchestrator.Agent, tool string, ar
 type flow struct{ w *World }
 
 func (f flow) Start(_ context.Context, tenant, id string, generation int) error {
-	f.w.crash.effect("StartExecution", func() { f.w.start(tenant, id, generation) })
-	return nil
+	return f.w.crash.effect("StartExecution", func() error { f.w.start(tenant, id, generation); return nil })
 }
 
 func (f flow) Wake(_ context.Context, token string, next operation.Next) error {
-	f.w.crash.effect("SendTaskSuccess", func() {
+	return f.w.crash.effect("SendTaskSuccess", func() error {
 		for _, e := range f.w.executions {
 			_ = e.Wake(token, map[string]operation.Next{"next": next}) // whoever does not wait for it refuses it
 		}
+		return nil
 	})
-	return nil
 }
 
 func (f flow) Status(_ context.Context, _, id string, generation int) (orchestrator.Execution, error) {

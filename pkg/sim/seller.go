@@ -22,6 +22,8 @@ type Seller struct {
 	Webhook, Early, Mute bool
 	// Forgetful does not deduplicate by idempotency key, and says so.
 	Forgetful bool
+	// TTL is how long a key is replayed, 24 h by default. After that the same key buys again.
+	TTL time.Duration
 	// NoPolling offers no polling tool.
 	NoPolling bool
 	// Fail makes a call fail: before it is carried out, or after. It sees the tool and how often it was called.
@@ -35,6 +37,10 @@ type Seller struct {
 	Calls     map[string]int
 	Keys      []string
 
+	// shape, if set, changes a task as it begins; post, if set, says what is really sent of a task's end.
+	shape func(*task)
+	post  func(*task, outgoing) []outgoing
+
 	now    func() time.Time
 	send   func(i int) // sends an item of the outbox at once
 	tasks  map[string]*task
@@ -44,7 +50,10 @@ type Seller struct {
 
 type task struct {
 	id, operation, url, token string
-	done                      time.Time
+	key, po                   string
+	sync                      bool
+	outcome                   adcp.Status
+	begun, done               time.Time
 }
 
 type outgoing struct {
@@ -52,6 +61,7 @@ type outgoing struct {
 	url   string
 	body  []byte
 	tries int
+	now   bool // before anything else happens
 }
 
 var _ orchestrator.Caller = (*Seller)(nil)
@@ -65,6 +75,9 @@ func (s *Seller) init(now func() time.Time) {
 	if s.Takes == 0 {
 		s.Takes = time.Minute
 	}
+	if s.TTL == 0 {
+		s.TTL = 24 * time.Hour
+	}
 }
 
 // Discover implements orchestrator.Caller.
@@ -72,7 +85,7 @@ func (s *Seller) Discover(context.Context, orchestrator.Agent) (orchestrator.Pro
 	if err, _ := s.failure("tools/list"); err != nil {
 		return orchestrator.Profile{}, err
 	}
-	p := orchestrator.Profile{PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 24 * time.Hour}
+	p := orchestrator.Profile{PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported, ReplayTTL: s.TTL}
 	if s.NoPolling {
 		p.PollTool = ""
 	}
@@ -104,6 +117,7 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 	var in struct {
 		Key    string `json:"idempotency_key"`
 		TaskID string `json:"task_id"`
+		PO     string `json:"po_number"`
 		Push   struct {
 			URL         string `json:"url"`
 			OperationID string `json:"operation_id"`
@@ -118,9 +132,12 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 		return s.status(in.TaskID), after
 	}
 	t, replayed := s.byKey[in.Key], true
-	if t == nil || s.Forgetful {
-		t = &task{id: fmt.Sprintf("task_%d", len(s.tasks)+1), operation: in.Push.OperationID, url: in.Push.URL, token: in.Push.Token,
-			done: s.now().Add(s.Takes)}
+	if t == nil || s.Forgetful || s.now().Sub(t.begun) > s.TTL {
+		t = &task{id: fmt.Sprintf("task_%d", len(s.tasks)+1), operation: in.Push.OperationID, url: in.Push.URL, token: in.Push.Token, key: in.Key, po: in.PO,
+			sync: s.Sync, outcome: s.Outcome, begun: s.now(), done: s.now().Add(s.Takes)}
+		if s.shape != nil {
+			s.shape(t)
+		}
 		replayed = false
 		s.tasks[t.id], s.byKey[in.Key] = t, t
 		s.Purchases[in.Key]++
@@ -131,8 +148,8 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 	if after != nil {
 		return adcp.Response{}, after
 	}
-	if s.Sync {
-		return payload(fmt.Sprintf(`{"status":"completed","media_buy_id":"mb_%s","packages":[]}`, t.id)), nil
+	if t.sync {
+		return payload(fmt.Sprintf(`{"status":"completed","media_buy_id":"mb_%s","packages":[],"replayed":%v}`, t.id, replayed)), nil
 	}
 	return payload(fmt.Sprintf(`{"status":"submitted","task_id":%q,"replayed":%v}`, t.id, replayed)), nil
 }
@@ -145,11 +162,11 @@ func (s *Seller) status(id string) adcp.Response {
 	if s.now().Before(t.done) {
 		return payload(fmt.Sprintf(`{"status":"working","task_id":%q,"task_type":"create_media_buy"}`, id))
 	}
-	return payload(fmt.Sprintf(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`, s.Outcome, id, s.result(t)))
+	return payload(fmt.Sprintf(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`, t.outcome, id, t.result()))
 }
 
-func (s *Seller) result(t *task) string {
-	if s.Outcome != adcp.StatusCompleted {
+func (t *task) result() string {
+	if t.outcome != adcp.StatusCompleted {
 		return `{"errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`
 	}
 	return fmt.Sprintf(`{"media_buy_id":"mb_%s","packages":[]}`, t.id)
@@ -160,16 +177,28 @@ func (s *Seller) push(t *task) {
 	if s.Early {
 		at = s.now()
 	}
-	operation := fmt.Sprintf(`"operation_id":%q,`, t.operation)
+	named := fmt.Sprintf(`"operation_id":%q,`, t.operation)
 	if s.Mute {
-		operation = ""
+		named = ""
 	}
-	body := fmt.Sprintf(`{"idempotency_key":"whk_0123456789_%s",%s"task_id":%q,"task_type":"create_media_buy","status":%q,"timestamp":%q,"token":%q,"result":%s}`,
-		t.id, operation, t.id, s.Outcome, at.Format(time.RFC3339), t.token, s.result(t))
-	s.outbox = append(s.outbox, outgoing{at: at, url: t.url, body: []byte(body)})
-	if s.Early {
-		s.send(len(s.outbox) - 1)
+	all := []outgoing{t.webhook(at, "whk_0123456789_"+t.id, named, string(t.outcome), `,"result":`+t.result())}
+	all[0].now = s.Early
+	if s.post != nil {
+		all = s.post(t, all[0])
 	}
+	for _, o := range all {
+		s.outbox = append(s.outbox, o)
+		if o.now {
+			s.send(len(s.outbox) - 1)
+		}
+	}
+}
+
+// webhook is one delivery about a task; rest stands at its end.
+func (t *task) webhook(at time.Time, key, named, status, rest string) outgoing {
+	body := fmt.Sprintf(`{"idempotency_key":%q,%s"task_id":%q,"task_type":"create_media_buy","status":%q,"timestamp":%q,"token":%q%s}`,
+		key, named, t.id, status, at.Format(time.RFC3339), t.token, rest)
+	return outgoing{at: at, url: t.url, body: []byte(body)}
 }
 
 func payload(s string) adcp.Response { return adcp.Response{Payload: json.RawMessage(s)} }

@@ -2,9 +2,11 @@ package sim
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -27,13 +29,33 @@ type World struct {
 	Store  *memory.Store
 	// Replies are the receiver's answers to webhooks, in order.
 	Replies []webhook.Reply
+	// Line is what lies between the orchestrator and the seller, nothing by default.
+	Line orchestrator.Caller
+	// Random and Jitter are where chance comes from: crypto/rand and none by default.
+	Random io.Reader
+	Jitter func() float64
+	// Gateway, if set, answers a delivery with that HTTP status before anything of ours sees it; 0 lets it through.
+	Gateway func() int
+	// Watch, if set, sees every operation that a use case has stored.
+	Watch func(operation.Operation)
+
+	// The operation whose function runs, and how many have run.
+	running string
+	runs    int
 
 	crash      *Crash
 	def        Definition
 	now        time.Time
 	executions map[string]*Execution
 	sweepAt    time.Time
+	agenda     []plan
 	signing    signing
+}
+
+// plan is something that is to happen at a time.
+type plan struct {
+	at time.Time
+	do func()
 }
 
 // Tenant and Agent are the world's only ones.
@@ -47,8 +69,8 @@ const (
 // New makes a world around a definition.
 func New(d Definition, s *Seller, c *Crash) *World {
 	w := &World{Seller: s, crash: c, def: d, now: epoch, executions: map[string]*Execution{}, sweepAt: epoch.Add(time.Minute),
-		signing: newSigning()}
-	w.Store = memory.New(w.Now)
+		signing: newSigning(), Random: rand.Reader, Jitter: func() float64 { return 0 }}
+	w.Store, w.Line = memory.New(w.Now), s
 	s.init(w.Now)
 	s.send = func(i int) { w.send(context.Background(), i) }
 	agent := orchestrator.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP,
@@ -61,10 +83,13 @@ func New(d Definition, s *Seller, c *Crash) *World {
 func (w *World) Now() time.Time { return w.now }
 
 func (w *World) deps() orchestrator.Deps {
-	return orchestrator.Deps{Now: w.Now, Jitter: func() float64 { return 0 }}
+	return orchestrator.Deps{Now: w.Now, Jitter: w.Jitter}
 }
 
-func (w *World) store() store { return store{w.Store, w.crash} }
+func (w *World) store() store { return store{w.Store, w.crash, w.Watch} }
+
+// Plan lets something happen at a time.
+func (w *World) Plan(at time.Time, do func()) { w.agenda = append(w.agenda, plan{at, do}) }
 
 // Submit submits as a client that repeats its request until it is answered.
 func (w *World) Submit(ctx context.Context, key, po string) (operation.Operation, error) {
@@ -73,7 +98,7 @@ func (w *World) Submit(ctx context.Context, key, po string) (operation.Operation
 	if err != nil {
 		return operation.Operation{}, err
 	}
-	submit := orchestrator.Submit{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), BaseURL: base}
+	submit := orchestrator.Submit{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), BaseURL: base, Random: w.Random}
 	for {
 		var op operation.Operation
 		dead := process(func() { op, _, err = submit.Run(ctx, Tenant, key, order) })
@@ -99,7 +124,9 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 	if err := json.Unmarshal(payload, &ref); err != nil {
 		return nil, err
 	}
-	agents := caller{w.Seller, w.crash}
+	agents := caller{w.Line, w.crash}
+	w.running, w.runs = ref.ID, w.runs+1
+	defer func() { w.running = "" }()
 	var result any
 	dead := process(func() {
 		switch function {
@@ -107,7 +134,7 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(),
 				Roots: noRoots}.Run(ctx, ref.Tenant, ref.ID)
 		case "Poll":
-			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), NewKey: uuid.NewString}.Run(ctx, ref.Tenant, ref.ID)
+			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.ID)
 		case "Settle":
 			result, err = orchestrator.Settle{Store: w.store(), Deps: w.deps()}.Run(ctx, ref.Tenant, ref.ID)
 		default:
@@ -122,6 +149,8 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 	}
 	return json.Marshal(result)
 }
+
+func (w *World) newKey() string { return uuid.Must(uuid.NewRandomFromReader(w.Random)).String() }
 
 // arm is the one write that the state machine makes itself.
 func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
@@ -140,14 +169,20 @@ func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	if errors.Is(w.Store.Arm(tenant, id, version, in.Values.Token.S), orchestrator.ErrStale) {
+	err = suffer(w.crash.fault("AwaitUpdate"), func() error { return w.Store.Arm(tenant, id, version, in.Values.Token.S) })
+	if errors.Is(err, orchestrator.ErrStale) {
 		return &NamedError{ErrCondition}
 	}
-	return nil
+	return err
 }
 
 // Deliver posts one webhook as it goes over the wire and returns the receiver's reply; dead if the receiver died over it.
 func (w *World) Deliver(ctx context.Context, url string, body []byte) (reply webhook.Reply, dead bool) {
+	if w.Gateway != nil {
+		if status := w.Gateway(); status != 0 {
+			return webhook.Reply{Status: status, Code: "gateway"}, false
+		}
+	}
 	h, err := w.header(ctx, url, body)
 	if err != nil {
 		return webhook.Reply{Code: err.Error()}, false
@@ -168,10 +203,14 @@ func (w *World) Deliver(ctx context.Context, url string, body []byte) (reply web
 func (w *World) Run(ctx context.Context, horizon time.Duration) error {
 	end := w.now.Add(horizon)
 	for {
+		known := len(w.executions)
 		for _, name := range slices.Sorted(maps.Keys(w.executions)) {
 			if err := w.executions[name].Run(ctx); err != nil {
 				return err
 			}
+		}
+		if len(w.executions) > known { // started by what has just run
+			continue
 		}
 		at, act := w.next(ctx)
 		if act == nil || at.After(end) {
@@ -186,25 +225,55 @@ func (w *World) Run(ctx context.Context, horizon time.Duration) error {
 	}
 }
 
-// next is the earliest thing to happen: a wait's end, a webhook, a sweep. Sweeps alone keep no world going.
+// pass lets time go by while a process works: whatever comes from outside comes in the meantime.
+func (w *World) pass(ctx context.Context, d time.Duration) {
+	for end := w.now.Add(d); ; {
+		at, act := w.outside(ctx)
+		if act == nil || at.After(end) {
+			w.now = end
+			return
+		}
+		if at.After(w.now) {
+			w.now = at
+		}
+		_ = act() // what comes from outside does not fail
+	}
+}
+
+// next is the earliest thing to happen: what comes from outside, or a wait's end.
 func (w *World) next(ctx context.Context) (time.Time, func() error) {
-	var at time.Time
-	var act func() error
+	at, act := w.outside(ctx)
+	for _, name := range slices.Sorted(maps.Keys(w.executions)) {
+		if e := w.executions[name]; !e.Waiting().IsZero() && (act == nil || e.Waiting().Before(at)) {
+			at, act = e.Waiting(), e.Expire
+		}
+	}
+	return at, act
+}
+
+// outside is the earliest thing to happen that no execution waits for: a plan, a webhook, a sweep that finds something. Sweeps alone keep no world going.
+func (w *World) outside(ctx context.Context) (at time.Time, act func() error) {
 	consider := func(t time.Time, f func() error) {
 		if act == nil || t.Before(at) {
 			at, act = t, f
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.executions)) {
-		if e := w.executions[name]; !e.Waiting().IsZero() {
-			consider(e.Waiting(), e.Expire)
-		}
+	for i, p := range w.agenda {
+		consider(p.at, func() error {
+			w.agenda = slices.Delete(w.agenda, i, i+1)
+			p.do()
+			return nil
+		})
 	}
 	for i, o := range w.Seller.outbox {
 		consider(o.at, func() error { w.send(ctx, i); return nil })
 	}
 	if refs, _ := w.Store.Due(ctx, w.now.Add(1000*time.Hour), 1); len(refs) > 0 {
-		consider(w.sweepAt, func() error { return w.sweep(ctx) })
+		t := w.sweepAt
+		if op, err := w.Store.Get(ctx, refs[0].Tenant, refs[0].ID); err == nil && !op.DueAt.Before(t) {
+			t = t.Add(op.DueAt.Sub(t).Truncate(time.Minute) + time.Minute) // the first that finds it: those before find nothing
+		}
+		consider(t, func() error { return w.sweep(ctx) })
 	}
 	return at, act
 }
@@ -222,9 +291,8 @@ func (w *World) send(ctx context.Context, i int) {
 
 func (w *World) sweep(ctx context.Context) error {
 	w.sweepAt = w.now.Add(time.Minute)
-	var err error
-	process(func() { _, err = orchestrator.Reconcile{Store: w.store(), Workflow: flow{w}, Deps: w.deps()}.Run(ctx) })
-	return err
+	process(func() { _, _ = orchestrator.Reconcile{Store: w.store(), Workflow: flow{w}, Deps: w.deps()}.Run(ctx) }) // a sweep that fails is followed by another
+	return nil
 }
 
 // noRoots: signed webhooks need no credential.

@@ -1,0 +1,304 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+// shape is how a task goes.
+func (x *weather) shape(t *task) {
+	s := x.w.Seller
+	t.outcome = pick(x.rng, adcp.StatusCompleted, adcp.StatusCompleted, adcp.StatusCompleted, adcp.StatusRejected, adcp.StatusFailed, adcp.StatusCanceled)
+	t.done = s.now().Add(time.Second + x.upTo(pick(x.rng, time.Second, time.Minute, 10*time.Minute, time.Hour, 24*time.Hour, 10*24*time.Hour)))
+	if t.sync = pick(x.rng, true, false, false, false, false); t.sync {
+		t.outcome, t.done = adcp.StatusCompleted, s.now()
+	}
+}
+
+// post is what is sent of a task: its end, and whatever sellers were seen to send beside it, or instead.
+func (x *weather) post(t *task, o outgoing) []outgoing {
+	named := fmt.Sprintf(`"operation_id":%q,`, t.operation)
+	all := []outgoing{o}
+	more := func(kind string, o outgoing) {
+		x.note("webhooks of "+t.id, kind)
+		all = append(all, o)
+	}
+	if x.happens(x.hooks) { // the end itself
+		switch kind := x.note("webhooks of "+t.id, pick(x.rng, "lost", "late", "early", "mute", "without result", "by another's route")); kind {
+		case "lost":
+			all = nil
+		case "late":
+			all[0].at = o.at.Add(x.upTo(40 * 24 * time.Hour))
+		case "early":
+			t.done, all[0].at, all[0].now = x.w.now, x.w.now, true
+		case "mute":
+			all[0].body = bytes.Replace(o.body, []byte(named), nil, 1)
+		case "without result":
+			all[0] = t.webhook(o.at, "whk_noresult_"+t.id, named, string(t.outcome), "")
+		case "by another's route":
+			for _, id := range slices.Sorted(maps.Keys(x.w.Seller.tasks)) {
+				all[0].url = x.w.Seller.tasks[id].url
+			}
+		}
+	}
+	for range 3 {
+		if !x.happens(x.hooks / 2) {
+			continue
+		}
+		after := o
+		after.at = o.at.Add(x.upTo(pick(x.rng, time.Second, time.Hour, 35*24*time.Hour)))
+		switch kind := pick(x.rng, "duplicated", "another key", "progress", "progress after the end", "delivery report", "sync id"); kind {
+		case "duplicated":
+			more(kind, after)
+		case "another key":
+			more(kind, t.webhook(after.at, "whk_another_key_"+t.id, named, string(t.outcome), `,"result":`+t.result()))
+		case "progress":
+			at := x.w.now.Add(x.upTo(max(t.done.Sub(x.w.now), time.Second)))
+			more(kind, t.webhook(at, fmt.Sprintf("whk_progress_%d_%s", len(all), t.id), named, "working", ""))
+		case "progress after the end":
+			more(kind, t.webhook(after.at, fmt.Sprintf("whk_progress_%d_%s", len(all), t.id), named, pick(x.rng, "working", "submitted"), ""))
+		case "delivery report":
+			report := t.webhook(after.at, "whk_the_report_"+t.id, named, "completed", `,"result":{"media_buy_deliveries":[]}`)
+			report.body = bytes.Replace(report.body, []byte("create_media_buy"), []byte(pick(x.rng, "update_media_buy", "media_buy_delivery")), 1)
+			more(kind, report)
+		case "sync id":
+			if t.sync {
+				o.body = bytes.Replace(o.body, []byte(t.id), []byte("sync-"+t.id), 2)
+				more(kind, o)
+			}
+		}
+	}
+	return all
+}
+
+// storm is one seed's world, run to its end.
+type storm struct {
+	*weather
+	ids map[string]string // of the operations, with their purchase orders
+}
+
+func brew(t *testing.T, def Definition, seed uint64) *storm {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 0xadc9))
+	c := &Crash{}
+	s := &Seller{Forgetful: rng.IntN(5) == 0, NoPolling: rng.IntN(6) == 0, Webhook: rng.IntN(5) > 0, TTL: pick(rng, time.Hour, 24*time.Hour, 24*time.Hour)}
+	w := New(def, s, c)
+	x := newWeather(rng, w)
+	x.calls, x.hooks = pick(rng, 0, .05, .2, .5, .8), pick(rng, 0, .1, .3, .7)
+	x.writes, x.deaths = pick(rng, 0, .02, .1, .3), pick(rng, 0, 0, .02, .1)
+	x.until = epoch.Add(pick(rng, 5*time.Minute, time.Hour, 6*time.Hour, 48*time.Hour))
+	x.silent, x.flaps, x.renames = s.Forgetful && pick(rng, true, false), rng.IntN(4) == 0, rng.IntN(2) == 0
+	if rng.IntN(5) == 0 {
+		x.forgets = epoch.Add(x.upTo(3 * time.Hour))
+		x.remembers = x.forgets.Add(pick(rng, time.Hour, 1000*24*time.Hour))
+	}
+	var source [32]byte
+	source[0], source[1], source[2], source[3] = byte(seed), byte(seed>>8), byte(seed>>16), byte(seed>>24)
+	w.Random, w.Jitter, w.Line, w.Gateway, w.Watch = rand.NewChaCha8(source), rng.Float64, x, x.gateway, x.stored
+	c.Faults, s.shape, s.post = x.fault, x.shape, x.post
+	if rng.IntN(7) == 0 {
+		a, err := w.Store.Agent(t.Context(), Tenant, Agent)
+		if a.WebhookMode, a.Version = operation.WebhookNone, a.Version+1; err != nil || w.Store.PutAgent(t.Context(), a) != nil {
+			t.Fatal("the agent can't be registered")
+		}
+	}
+	b := &storm{weather: x, ids: map[string]string{}}
+	for i := range 1 + rng.IntN(3) {
+		key, po := fmt.Sprintf("key-%d", i), fmt.Sprintf("po-%d", i)
+		b.submit(t.Context(), epoch.Add(x.upTo(10*time.Minute)), key, po)
+		for range rng.IntN(3) {
+			b.submit(t.Context(), epoch.Add(x.upTo(pick(rng, time.Minute, time.Hour, 48*time.Hour))), pick(rng, key, key+"-again"), po)
+		}
+	}
+	if err := w.Run(t.Context(), 200*24*time.Hour); err != nil {
+		x.broken("the state machine: %v", err)
+	}
+	return b
+}
+
+// submit lets a client submit at a time, and again until it is answered.
+func (b *storm) submit(ctx context.Context, at time.Time, key, po string) {
+	b.w.Plan(at, func() {
+		op, err := b.w.Submit(ctx, key, po)
+		if err != nil {
+			b.submit(ctx, b.w.now.Add(time.Second+b.upTo(30*time.Second)), key, po)
+			return
+		}
+		b.ids[op.ID] = po
+	})
+}
+
+// What one operation may cost at most: calls of a day and a half's back-off and a few faults of ours each, and polls of weeks.
+const (
+	mostCalls = 60
+	mostPolls = 600
+)
+
+// judge holds what has to be true of every world at its end.
+func (b *storm) judge(t *testing.T) {
+	t.Helper()
+	bought, ordered := map[string]int{}, map[string]int{}
+	for _, task := range b.w.Seller.tasks {
+		bought[task.po]++
+	}
+	for id, po := range b.ids {
+		ordered[po]++
+		r, err := b.w.Store.Load(t.Context(), Tenant, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.judgeOne(r)
+		for tool, most := range map[string]int{"create_media_buy": mostCalls, "get_task_status": mostPolls, "tools/list": mostPolls} {
+			if n := b.count[tool+" "+id]; n > most {
+				b.broken("%s: %d calls of %s", id, n, tool)
+			}
+		}
+	}
+	for po, n := range bought {
+		if n > ordered[po] {
+			b.broken("%s: ordered %d times, bought %d times", po, ordered[po], n)
+		}
+	}
+	for key, n := range b.w.Seller.Purchases {
+		if n > 1 {
+			b.broken("key %.8s: bought %d times", key, n)
+		}
+	}
+	for name, e := range b.w.executions {
+		if e.Events >= 25000 {
+			b.broken("%s: %d events", name, e.Events)
+		}
+	}
+}
+
+func (b *storm) judgeOne(r operation.Record) {
+	op, s := r.Op, b.w.Seller
+	bought := s.byKey[keyOf(r.Request)]
+	from := operation.Requested
+	for _, e := range r.Events {
+		if e.From != from || e.From != e.To && !e.From.CanBecome(e.To) {
+			b.broken("%s: the timeline breaks at %+v after %s", op.ID, e, from)
+		}
+		from = e.To
+	}
+	if from != op.State {
+		b.broken("%s: the timeline ends in %s, the operation in %s", op.ID, from, op.State)
+	}
+	if other := s.tasks[strings.TrimPrefix(op.TaskID, "sync-")]; op.TaskID != "" && other != bought {
+		b.broken("%s: bound to %s, which is not its own", op.ID, op.TaskID)
+	}
+	refusal := func(s operation.State) bool { return s == operation.Failed || s == operation.Rejected }
+	switch {
+	case op.State.Terminal() && (op.SettledAt.IsZero() || !op.DueAt.IsZero()):
+		b.broken("%s: %s, and not settled", op.ID, op.State)
+	case op.State == operation.Completed:
+		var result struct {
+			ID string `json:"media_buy_id"`
+		}
+		if bought == nil || bought.outcome != adcp.StatusCompleted || json.Unmarshal(r.Result, &result) != nil || result.ID != "mb_"+bought.id {
+			b.broken("%s: completed with %s, the seller has %+v", op.ID, r.Result, bought)
+		}
+	case op.State.Terminal():
+		if bought != nil && string(bought.outcome) != string(op.State) && !(refusal(operation.State(bought.outcome)) && refusal(op.State)) {
+			b.broken("%s: %s, and at the seller it is %s", op.ID, op.State, bought.outcome)
+		}
+	case op.Attention == nil:
+		b.broken("%s: open in %s, and nobody is told", op.ID, op.State)
+	case !b.mayStayOpen(op):
+		b.broken("%s: open in %s though the seller would tell, attention %+v", op.ID, op.State, *op.Attention)
+	}
+}
+
+// mayStayOpen: what a human has to see to is an attempt of unknown outcome that can't be repeated safely, and a task that nobody tells of.
+func (b *storm) mayStayOpen(op operation.Operation) bool {
+	s := b.w.Seller
+	if op.State == operation.CallingAdCP {
+		return (op.Dial.Unclear || op.Dial.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
+	}
+	return s.NoPolling || b.remembers.Sub(b.forgets) > 1000*time.Hour
+}
+
+// tell prints all that there is to a failing seed.
+func (b *storm) tell(t *testing.T, seed uint64) {
+	t.Helper()
+	var s strings.Builder
+	for _, line := range b.bad {
+		fmt.Fprintln(&s, "   ", line)
+	}
+	fmt.Fprintf(&s, "seller: forgetful %v, silent %v, TTL %v, no polling %v, webhooks %v, flaps %v, renames %v, forgets %v to %v\nfaults until %v:\n", b.w.Seller.Forgetful,
+		b.silent, b.w.Seller.TTL, b.w.Seller.NoPolling, b.w.Seller.Webhook, b.flaps, b.renames, b.forgets.Sub(epoch), b.remembers.Sub(epoch), b.until.Sub(epoch))
+	for _, line := range b.drawn[:min(len(b.drawn), 300)] {
+		fmt.Fprintln(&s, line)
+	}
+	for _, id := range slices.Sorted(maps.Keys(b.ids)) {
+		r, _ := b.w.Store.Load(t.Context(), Tenant, id)
+		fmt.Fprintf(&s, "%s, %s, task %q:\n", id, b.ids[id], r.Op.TaskID)
+		for _, e := range r.Events[:min(len(r.Events), 80)] {
+			fmt.Fprintf(&s, "%14s  %3d %s by %s: %s to %s, %s\n", e.At.Sub(epoch), e.Seq, e.Kind, e.Channel, e.From, e.To, e.Detail)
+		}
+	}
+	t.Errorf("seed %d; replay with: SEED=%d go test -run TestTransportFaults ./pkg/sim\n%s", seed, seed, s.String())
+}
+
+// TestTransportFaults runs whole worlds in which anything between us, the seller and our own store goes wrong, by seeds: SEEDS says how many, SEED which one.
+func TestTransportFaults(t *testing.T) {
+	t.Parallel()
+	def := definition(t)
+	first, n := uint64(1), uint64(seeds)
+	if v, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 64); err == nil {
+		n = v
+	}
+	if v, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
+		first, n = v, 1
+	}
+	var mu sync.Mutex
+	operations, kinds, states := 0, map[string]int{}, map[string]int{}
+	const blocks = 4
+	t.Run("seeds", func(t *testing.T) {
+		for block := range uint64(min(blocks, n)) {
+			t.Run(fmt.Sprintf("from %d", first+block), func(t *testing.T) {
+				t.Parallel()
+				for seed := first + block; seed < first+n; seed += blocks {
+					b := brew(t, def, seed)
+					if b.judge(t); len(b.bad) > 0 {
+						b.tell(t, seed)
+						return
+					}
+					mu.Lock()
+					operations += len(b.ids)
+					for k, n := range b.kinds {
+						kinds[k] += n
+					}
+					for id := range b.ids {
+						op, _ := b.w.Store.Get(t.Context(), Tenant, id)
+						states[string(op.State)]++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+	})
+	total := 0
+	for _, k := range slices.Sorted(maps.Keys(kinds)) {
+		t.Logf("%7d %s", kinds[k], k)
+		total += kinds[k]
+	}
+	t.Logf("%d seeds, %d operations (%v), %d faults", n, operations, states, total)
+}
+
+var _ orchestrator.Caller = (*weather)(nil)
