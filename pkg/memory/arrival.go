@@ -70,12 +70,17 @@ func (s *Store) Keyring(_ context.Context, tenant, sender string) (orchestrator.
 
 // PutKeyring implements orchestrator.Store.
 func (s *Store) PutKeyring(_ context.Context, tenant, sender string, d orchestrator.Document) error {
+	return s.putDocument(s.keyrings, id{tenant, sender}, d)
+}
+
+// putDocument stores a document if the version before it is stored.
+func (s *Store) putDocument(kept map[id]orchestrator.Document, k id, d orchestrator.Document) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.keyrings[id{tenant, sender}].Version != d.Version-1 {
+	if kept[k].Version != d.Version-1 {
 		return orchestrator.ErrStale
 	}
-	s.keyrings[id{tenant, sender}] = cloneDocument(d)
+	kept[k] = cloneDocument(d)
 	return nil
 }
 

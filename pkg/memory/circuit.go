@@ -14,11 +14,5 @@ func (s *Store) Circuit(_ context.Context, tenant, agentID string) (orchestrator
 
 // PutCircuit implements orchestrator.Store.
 func (s *Store) PutCircuit(_ context.Context, tenant, agentID string, d orchestrator.Document) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.circuits[id{tenant, agentID}].Version != d.Version-1 {
-		return orchestrator.ErrStale
-	}
-	s.circuits[id{tenant, agentID}] = cloneDocument(d)
-	return nil
+	return s.putDocument(s.circuits, id{tenant, agentID}, d)
 }
