@@ -40,8 +40,8 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	if err != nil {
 		return operation.Step{}, err
 	}
-	if op.State != operation.Requested && op.State != operation.CallingAdCP { // answered by another way: nobody is to be called
-		return d.plan(ctx, op)
+	if op.State != operation.Requested && op.State != operation.CallingAdCP || d.Deps.Now().Before(op.NotBefore) {
+		return d.plan(ctx, op) // answered by another way, or the agent asked for time (contract D8): nobody is to be called, not even to discover
 	}
 	pass, wait, reason, err := d.Gate.Enter(ctx, tenant, op.AgentID)
 	switch {
@@ -238,12 +238,17 @@ func settles(op operation.Operation, e *adcp.Error) bool {
 	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || strings.HasPrefix(e.Code, "IDEMPOTENCY_") {
 		return false
 	}
-	return !op.Dial.Unclear || !atTheDoor(e.Code)
+	if !op.Dial.Unclear {
+		return true
+	}
+	// contract D7: of a code that is not known nothing is concluded, and the protocol's word on a known one counts for more than the agent's.
+	recovery, known := adcp.RecoveryOf(e.Code)
+	return known && recovery != adcp.Transient && !atTheDoor(e.Code)
 }
 
 // atTheDoor reports whether an error is about who asks: agents may answer it before they look for the key.
 func atTheDoor(code string) bool {
-	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE", "CREDENTIAL_", "VERSION_"} {
+	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE", "CREDENTIAL_", "CONFIGURATION_", "VERSION_"} {
 		if strings.HasPrefix(code, p) {
 			return true
 		}

@@ -36,10 +36,14 @@ func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.
 	defer cancel()
 	p, err := agents.Discover(ctx, a)
 	if err != nil {
-		if same {
+		var ce *adcp.CallError
+		if same && !(errors.As(err, &ce) && ce.RetryAfter > 0) { // one that asks for time is left alone (contract D8), whatever is known of it
 			return known, nil
 		}
-		return Profile{}, err
+		if !same {
+			known = Profile{}
+		}
+		return known, err
 	}
 	p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, now.UTC()
 	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)

@@ -48,16 +48,15 @@ type wait struct {
 }
 
 // An agent whose machinery fails before it looks for the key answers with a code that is not its own verdict on the request: one that nobody knows, or a
-// known transient one with a recovery that nobody knows. While failed follows from that after an attempt whose outcome is unknown (dispatch.go, settles),
-// such an agent breaks the promise, and the weather leaves it out for keys that were carried out.
-const strangeErrorsBeforeTheKey = false
+// known transient one with a recovery that nobody knows. Nothing may follow from that after an attempt whose outcome is unknown (dispatch.go, settles).
+const strangeErrorsBeforeTheKey = true
 
 // A poll that says completed and neither task_id nor result ends an operation without a result (answer.go, ReadPoll), whatever the seller has. The weather
 // leaves it out.
 const bareCompletedByPoll = false
 
-// Dispatch reads an agent's tools before it looks at what retry_after is stored (dispatch.go, Run): a function that is run again by the state machine asks
-// too early. The weather does not hold that against it.
+// A retry_after that discovery is answered with is not stored while a call is in flight whose dispatcher died (life.go, MissDial): tools/list may then be
+// asked too early (SEED=1792). The weather does not hold that against it; purchases and polls are held to it.
 const discoveryKeepsRetryAfter = false
 
 func newWeather(rng *rand.Rand, w *World) *weather {
