@@ -166,6 +166,9 @@ func choose(ways []access) (way access, v1 bool, err error) {
 	return *old, false, nil
 }
 
+// maxURL is the longest address of an endpoint that is believed.
+const maxURL = 2048
+
 // endpoint is where an agent takes calls: where its card says if that is on the origin that was registered, else the registered address. A card must not send
 // a purchase and the agent's credential to somebody else, and many name an address that they have only inside: Python's says localhost.
 func endpoint(stated, registered string) string {

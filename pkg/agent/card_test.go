@@ -201,6 +201,8 @@ func TestA2ADiscover(t *testing.T) {
 		return `{"task":{"id":"a","status":{"state":"TASK_STATE_COMPLETED"},"artifacts":[{"parts":[{"data":` + data + `},{"text":"Completed"}]}]}}`
 	}
 	yes := capabilities(`{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":86400}},"identity":{"brand_json_url":"https://s.example/brand.json","key_origins":{"webhook_signing":"https://s.example"}}}`)
+	npm := deduplicates(24 * time.Hour)
+	npm.Identity = adcp.Identity{BrandURL: "https://s.example/brand.json", Origins: map[string]string{"webhook_signing": "https://s.example"}}
 	for name, c := range map[string]struct {
 		card   string
 		answer string
@@ -209,11 +211,12 @@ func TestA2ADiscover(t *testing.T) {
 	}{
 		// The npm seller's card is silent about get_adcp_capabilities.
 		"npm": {npmCard, yes, []string{"create_media_buy", "get_products", "tasks/get", "tasks_get"}, orchestrator.Profile{PollTool: "tasks_get", Tasks: []string{"create_media_buy", "get_products"},
-			Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 24 * time.Hour, BrandURL: "https://s.example/brand.json", KeyOrigin: "https://s.example"}},
+			Capabilities: npm}},
 		"Python": {pythonCard, capabilities(`{"status":"completed","adcp":{"idempotency":{"supported":false}}}`), []string{"create_media_buy", "get_adcp_capabilities", "get_task_status", "list_tasks"},
-			orchestrator.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnsupported}},
+			orchestrator.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"},
+				Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
 		"no such skill": {v3Card, `{"task":{"id":"a","status":{"state":"TASK_STATE_FAILED"},"artifacts":[{"parts":[{"text":"Unknown skill"}]}]}}`, nil,
-			orchestrator.Profile{Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}},
+			orchestrator.Profile{Tasks: []string{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -252,7 +255,7 @@ func TestA2ADiscoverFaults(t *testing.T) {
 			p, err := client(t).Discover(t.Context(), s.agent())
 			if c.outcome != "" {
 				wantCallError(t, err, c.outcome, c.status)
-			} else if err != nil || p.Idempotency != orchestrator.IdempotencyUnknown {
+			} else if err != nil || p.Capabilities.Idempotency.Support != adcp.Unstated {
 				t.Errorf("got %+v, %v", p, err)
 			}
 		})

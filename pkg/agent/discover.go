@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -35,14 +34,8 @@ const (
 	maxTools = 10_000
 )
 
-// maxURL is the longest address of an agent's identity that is kept.
-const maxURL = 2048
-
-// maxReplayTTL is the longest that an agent may declare (contract C17).
-const maxReplayTTL = 604_800
-
 // Discover reads an agent's tools and, if it offers them, its capabilities. It returns a *adcp.CallError when the agent can't be asked. An agent that
-// answers without saying what it does about idempotency is IdempotencyUnknown.
+// does not answer get_adcp_capabilities has none: a peer of 2.x (contract B32).
 func (c *Client) Discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -68,8 +61,7 @@ func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 	if err != nil {
 		return orchestrator.Profile{}, err
 	}
-	p := orchestrator.Profile{URL: a.URL, PollTool: prefer(pollTools, tools), ListTool: prefer(listTools, tools),
-		Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}
+	p := orchestrator.Profile{URL: a.URL, PollTool: prefer(pollTools, tools), ListTool: prefer(listTools, tools), Tasks: []string{}}
 	for _, t := range knownTasks {
 		if slices.Contains(tools, t) {
 			p.Tasks = append(p.Tasks, t)
@@ -124,8 +116,7 @@ func (s *session) tools(ctx context.Context) ([]string, error) {
 	return nil, s.wire.last.failed(fmt.Errorf("the agent's tool list has more than %d pages", maxPages))
 }
 
-// capabilities asks for the agent's capabilities and notes what they say of idempotency and of the agent's identity (contract B36, B41, C4). One that
-// answers without saying is no failure.
+// capabilities asks for the agent's capabilities. One that answers without saying any is no failure.
 func capabilities(ctx context.Context, l line, p *orchestrator.Profile) error {
 	r, err := l.call(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
 	if err != nil {
@@ -134,33 +125,7 @@ func capabilities(ctx context.Context, l line, p *orchestrator.Profile) error {
 		}
 		return err
 	}
-	var c struct {
-		AdCP struct {
-			Idempotency struct {
-				Supported        *bool   `json:"supported"`
-				ReplayTTLSeconds float64 `json:"replay_ttl_seconds"`
-			} `json:"idempotency"`
-		} `json:"adcp"`
-	}
-	payload := r.Payload
-	if json.Unmarshal(payload, &c) == nil && c.AdCP.Idempotency.Supported != nil {
-		p.Idempotency = orchestrator.IdempotencyUnsupported
-		if *c.AdCP.Idempotency.Supported {
-			p.Idempotency = orchestrator.IdempotencySupported
-			p.ReplayTTL = time.Duration(min(max(c.AdCP.Idempotency.ReplayTTLSeconds, 0), maxReplayTTL)) * time.Second
-		}
-	}
-	var id struct { // apart, so that an odd identity doesn't hide what is said of idempotency
-		Identity struct {
-			BrandURL   string `json:"brand_json_url"`
-			KeyOrigins struct {
-				WebhookSigning string `json:"webhook_signing"`
-			} `json:"key_origins"`
-		} `json:"identity"`
-	}
-	if json.Unmarshal(payload, &id) == nil && len(id.Identity.BrandURL) <= maxURL && len(id.Identity.KeyOrigins.WebhookSigning) <= maxURL {
-		p.BrandURL, p.KeyOrigin = id.Identity.BrandURL, id.Identity.KeyOrigins.WebhookSigning
-	}
+	p.Capabilities = adcp.ReadCapabilities(r.Payload)
 	return nil
 }
 

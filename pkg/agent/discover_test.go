@@ -25,6 +25,11 @@ func offers(capabilities string, tools ...string) func(string, json.RawMessage) 
 	}
 }
 
+// deduplicates are the capabilities of an agent that replays keys for a time.
+func deduplicates(ttl time.Duration) adcp.Capabilities {
+	return adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: ttl}}
+}
+
 func toolList(names []string) string {
 	items := make([]string, len(names))
 	for i, n := range names {
@@ -35,31 +40,30 @@ func toolList(names []string) string {
 
 func TestDiscover(t *testing.T) {
 	t.Parallel()
-	const yes = `{"structuredContent":{"adcp":{"major_versions":[3],"idempotency":{"supported":true,"replay_ttl_seconds":86400}}}}`
+	const yes = `{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":86400}}}}`
 	for name, c := range map[string]struct {
 		capabilities string
 		tools        []string
 		want         orchestrator.Profile
 	}{
 		"present names": {yes, []string{"create_media_buy", "tasks_get", "get_task_status", "list_tasks", "get_adcp_capabilities"}, orchestrator.Profile{
-			PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"},
-			Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 24 * time.Hour}},
+			PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"}, Capabilities: deduplicates(24 * time.Hour)}},
 		"the npm seller's": {yes, []string{"tasks/get", "tasks_get", "get_products", "vendor_thing"}, orchestrator.Profile{
-			PollTool: "tasks_get", Tasks: []string{"get_products"}, Idempotency: orchestrator.IdempotencyUnknown}},
+			PollTool: "tasks_get", Tasks: []string{"get_products"}}},
 		"the oldest names": {yes, []string{"tasks/get", "tasks/list"}, orchestrator.Profile{
-			PollTool: "tasks/get", ListTool: "tasks/list", Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}},
-		"webhook only": {yes, []string{"create_media_buy"}, orchestrator.Profile{Tasks: []string{"create_media_buy"}, Idempotency: orchestrator.IdempotencyUnknown}},
-		"no tools":     {yes, nil, orchestrator.Profile{Tasks: []string{}, Idempotency: orchestrator.IdempotencyUnknown}},
+			PollTool: "tasks/get", ListTool: "tasks/list", Tasks: []string{}}},
+		"webhook only": {yes, []string{"create_media_buy"}, orchestrator.Profile{Tasks: []string{"create_media_buy"}}},
+		"no tools":     {yes, nil, orchestrator.Profile{Tasks: []string{}}},
 		"not supported": {`{"content":[{"type":"text","text":"{\"adcp\":{\"idempotency\":{\"supported\":false}}}"}]}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnsupported}},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
 		"says nothing": {`{"structuredContent":{"adcp":{"major_versions":[3]}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnknown}},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, MajorVersions: []int{3}}}},
 		"fails": {`{"isError":true,"structuredContent":{"adcp_error":{"code":"AUTH_MISSING"}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencyUnknown}},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}}},
 		"a TTL beyond all bounds": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":1e300}}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencySupported, ReplayTTL: 7 * 24 * time.Hour}},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(7 * 24 * time.Hour)}},
 		"a TTL below zero": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":-1}}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Idempotency: orchestrator.IdempotencySupported}},
+			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(0)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -155,7 +159,7 @@ func TestDiscoverFaults(t *testing.T) {
 			p, err := client(t).Discover(t.Context(), s.agent())
 			if c.outcome != "" {
 				wantCallError(t, err, c.outcome, c.status)
-			} else if err != nil || p.Idempotency != orchestrator.IdempotencyUnknown {
+			} else if err != nil || p.Capabilities.Idempotency.Support != adcp.Unstated {
 				t.Errorf("got %+v, %v", p, err)
 			}
 		})

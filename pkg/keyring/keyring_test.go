@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -300,13 +301,15 @@ func TestProfileFrom(t *testing.T) {
 		t.Errorf("sender %+v", sender)
 	}
 	broken := errors.New("throttled")
+	known := orchestrator.Profile{URL: target.URL, Capabilities: adcp.Capabilities{
+		Identity: adcp.Identity{BrandURL: "b", Origins: map[string]string{"webhook_signing": "o", "request_signing": "p"}}}}
 	for name, tc := range map[string]struct {
 		profiles profiles
 		brand    string
 		err      error
 	}{
-		"known":        {profiles{p: orchestrator.Profile{URL: target.URL, BrandURL: "b", KeyOrigin: "o"}}, "b", nil},
-		"of before":    {profiles{p: orchestrator.Profile{URL: "https://old.example/mcp", BrandURL: "b"}}, "", nil},
+		"known":        {profiles{p: known}, "b", nil},
+		"of before":    {profiles{p: orchestrator.Profile{URL: "https://old.example/mcp", Capabilities: known.Capabilities}}, "", nil},
 		"never called": {profiles{err: orchestrator.ErrNotFound}, "", nil},
 		"a fault":      {profiles{err: broken}, "", broken},
 	} {

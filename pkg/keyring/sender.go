@@ -22,7 +22,7 @@ func ProfileFrom(s interface {
 		if errors.Is(err, orchestrator.ErrNotFound) || err == nil && p.URL != sender.AgentURL {
 			return "", "", nil
 		}
-		return p.BrandURL, p.KeyOrigin, err
+		return p.Capabilities.Identity.BrandURL, p.Capabilities.Identity.Origins["webhook_signing"], err
 	}
 }
 

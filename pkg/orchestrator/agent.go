@@ -27,6 +27,9 @@ type Agent struct {
 	Version   int64                `json:"version"`
 	CreatedAt time.Time            `json:"created_at"`
 	UpdatedAt time.Time            `json:"updated_at"`
+
+	// Signing is what the agent was found to want signed. It is told to a Caller, and not part of the entry.
+	Signing adcp.RequestSigning `json:"-"`
 }
 
 // Transport is how an agent is called.
@@ -50,14 +53,8 @@ type Profile struct {
 	ListTool string `json:"list_tool"`
 	// Tasks are the AdCP tasks among the agent's tools that we know.
 	Tasks []string `json:"tasks"`
-	// Idempotency is what get_adcp_capabilities says of it (contract B41).
-	Idempotency Idempotency `json:"idempotency"`
-	// ReplayTTL is how long the agent replays an idempotency key (contract C17), 0 if it does not say.
-	ReplayTTL time.Duration `json:"replay_ttl"`
-	// BrandURL and KeyOrigin are identity.brand_json_url and identity.key_origins.webhook_signing of its capabilities (contract F51), as they stand
-	// there: whoever follows them checks them.
-	BrandURL  string `json:"brand_json_url,omitempty"`
-	KeyOrigin string `json:"key_origin,omitempty"`
+	// Capabilities are what get_adcp_capabilities said.
+	Capabilities adcp.Capabilities `json:"capabilities"`
 	// DiscoveredAt is when it was asked.
 	DiscoveredAt time.Time `json:"discovered_at"`
 }
@@ -71,16 +68,6 @@ func (p Profile) of(url string, t Transport) bool {
 func (p Profile) offers(t adcp.Task) bool {
 	return len(p.Tasks) == 0 || slices.Contains(p.Tasks, string(t))
 }
-
-// Idempotency tells whether an agent deduplicates by idempotency key.
-type Idempotency string
-
-// What get_adcp_capabilities said.
-const (
-	IdempotencySupported   Idempotency = "supported"
-	IdempotencyUnsupported Idempotency = "unsupported"
-	IdempotencyUnknown     Idempotency = "unknown" // the agent does not say: treated as unsupported (contract B32, B41)
-)
 
 // Caller calls agents. Implementations keep every address that an agent supplies from turning inward (contract L1).
 type Caller interface {

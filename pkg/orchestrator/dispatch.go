@@ -58,6 +58,7 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	agent := agentOf(op)
 	profile, err := discover(ctx, d.Store, d.Agents, agent, d.Deps.Now())
 	means := meansOf(profile)
+	agent.Signing = profile.Capabilities.Requests
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce): // not reached: nothing has been sent

@@ -60,9 +60,9 @@ func knownMeans(ctx context.Context, s profiles, op operation.Operation) (operat
 
 func meansOf(p Profile) operation.Means {
 	m := operation.Means{Pollable: p.PollTool != ""}
-	if p.Idempotency == IdempotencySupported {
+	if offer := p.Capabilities.Idempotency; offer.Support == adcp.Supported {
 		// The least window that the protocol allows, if the agent does not say (contract C17).
-		m.Replay = max(p.ReplayTTL, time.Hour)
+		m.Replay = max(offer.ReplayTTL, time.Hour)
 	}
 	return m
 }

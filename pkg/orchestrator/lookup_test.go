@@ -24,7 +24,7 @@ type lossy struct {
 }
 
 func (l *lossy) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy", "get_media_buys"}, Idempotency: orchestrator.IdempotencyUnsupported}, nil
+	return orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy", "get_media_buys"}, Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}, nil
 }
 
 func (l *lossy) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {

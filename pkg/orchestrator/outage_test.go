@@ -22,7 +22,7 @@ type patchy struct {
 }
 
 func (p *patchy) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported}, nil
+	return orchestrator.Profile{PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported}}}, nil
 }
 
 func (p *patchy) Call(_ context.Context, a orchestrator.Agent, _ string, _ json.RawMessage) (adcp.Response, error) {

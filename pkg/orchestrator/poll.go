@@ -53,6 +53,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	p.Agents = listening{p.Agents, &told}
 	profile, err := discover(ctx, p.Store, p.Agents, agent, now)
 	means := meansOf(profile)
+	agent.Signing = profile.Capabilities.Requests
 	if err != nil {
 		return p.missed(ctx, op, means, err)
 	}

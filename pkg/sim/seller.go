@@ -85,12 +85,12 @@ func (s *Seller) Discover(context.Context, orchestrator.Agent) (orchestrator.Pro
 	if err, _ := s.failure("tools/list"); err != nil {
 		return orchestrator.Profile{}, err
 	}
-	p := orchestrator.Profile{PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported, ReplayTTL: s.TTL}
+	p := orchestrator.Profile{PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: s.TTL}}}
 	if s.NoPolling {
 		p.PollTool = ""
 	}
 	if s.Forgetful {
-		p.Idempotency = orchestrator.IdempotencyUnsupported
+		p.Capabilities.Idempotency = adcp.IdempotencyOffer{Support: adcp.Unsupported}
 	}
 	return p, nil
 }

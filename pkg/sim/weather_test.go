@@ -135,7 +135,7 @@ func (x *weather) Discover(ctx context.Context, a orchestrator.Agent) (orchestra
 	}
 	p, err := x.w.Seller.Discover(ctx, a)
 	if x.silent {
-		p.Idempotency = orchestrator.IdempotencyUnknown
+		p.Capabilities.Idempotency = adcp.IdempotencyOffer{}
 	}
 	return p, err
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 )
@@ -38,11 +39,11 @@ func keysAndProfiles(t *testing.T, s *suite) {
 	if got.Name != "ci" || len(got.Scopes) != 2 || !got.ExpiresAt.Equal(k.ExpiresAt) || got.Tenant != s.tenant {
 		t.Errorf("got %+v", got)
 	}
-	p := orchestrator.Profile{URL: "https://a.example/mcp", PollTool: "get_task_status", Idempotency: orchestrator.IdempotencySupported, ReplayTTL: time.Hour, DiscoveredAt: Start}
+	p := orchestrator.Profile{URL: "https://a.example/mcp", PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: time.Hour}}, DiscoveredAt: Start}
 	must(t, s.PutProfile(t.Context(), s.tenant, "seller", p))
 	back, err := s.Profile(t.Context(), s.tenant, "seller")
 	must(t, err)
-	if back.PollTool != p.PollTool || back.ReplayTTL != p.ReplayTTL || !back.DiscoveredAt.Equal(Start) {
+	if back.PollTool != p.PollTool || back.Capabilities.Idempotency != p.Capabilities.Idempotency || !back.DiscoveredAt.Equal(Start) {
 		t.Errorf("got %+v", back)
 	}
 }
