@@ -157,8 +157,8 @@ func TestOneEndOneValue(t *testing.T) {
 		return ReadWebhook(w)
 	}
 	keyed := `"idempotency_key":"whk_0123456789abcdef","operation_id":"op",` + outer
-	polled, _ := ReadPoll(Response{Payload: json.RawMessage(`{` + outer + `,"result":{` + body + `}}`)})
-	polledWhole, _ := ReadPoll(Response{Payload: json.RawMessage(`{` + outer + `,"result":{` + envelope + `,` + body + `}}`)})
+	polled, _ := ReadPoll(CreateMediaBuy, Response{Payload: json.RawMessage(`{` + outer + `,"result":{` + body + `}}`)})
+	polledWhole, _ := ReadPoll(CreateMediaBuy, Response{Payload: json.RawMessage(`{` + outer + `,"result":{` + envelope + `,` + body + `}}`)})
 	direct, _ := ReadDirect(CreateMediaBuy, Response{Payload: json.RawMessage(`{` + envelope + `,` + body + `}`)})
 	for name, got := range map[string]Answer{
 		"direct":                       direct,

@@ -17,6 +17,8 @@ type Answer struct {
 	Value json.RawMessage
 	// Snapshot: Value is what the agent shows of what the task made, and not the task's own body: no other end can be compared with it (contract H5).
 	Snapshot bool
+	// Unproven: the agent's record of the task says completed, without what a success of such a task has: there may be more to hear (contract E3, F30).
+	Unproven bool
 	// Err is set for failed and rejected when the agent said why.
 	Err *Error
 	// Progress is display only (contract E15).
@@ -58,8 +60,9 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 		return a, status != StatusSubmitted || a.TaskID != "" // contract A8: submitted without a task_id names no work
 	case f.Status == "": // contract A5: an MCP answer without status and without error is completed
 		a.Status = StatusCompleted
-	case (task == CreateMediaBuy || task == UpdateMediaBuy) && f.MediaBuyID != "" && mediaBuyStatus(f.Status):
-		// contract A7: a media-buy status where the task's belongs. The body of a buy decides: the task is done.
+	case (task == CreateMediaBuy || task == UpdateMediaBuy) && f.MediaBuyID != "" && mediaBuyStatus(f.Status) && !status.Terminal():
+		// contract A7: a media-buy status where the task's belongs. The body of a buy decides: the task is done. Rejected and canceled may be either's: no
+		// buy is live in either case.
 		a.Status = StatusCompleted
 	case status.Terminal():
 		a.Status = status
@@ -76,14 +79,19 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	return a, true
 }
 
-// ReadPoll reads the answer of a polling tool (contract E4, E5). ok is false when it holds no status.
-func ReadPoll(r Response) (a Answer, ok bool) {
+// ReadPoll reads the answer of a polling tool about a task (contract E4, E5). ok is false when it holds no status, and when it tells of an end without
+// saying whose: the question has a status of its own, and may have failed.
+func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 	var f answerFields
 	if r.Err != nil || len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil || !Status(f.Status).Valid() {
 		return Answer{}, false
 	}
 	a = Answer{Status: Status(f.Status), TaskID: f.TaskID, TaskType: f.TaskType, ContextID: f.ContextID, Message: f.Message, Progress: f.Progress}
 	if a.Status.Terminal() {
+		if a.TaskID == "" {
+			return Answer{}, false
+		}
+		a.Unproven = a.Status == StatusCompleted && !proven(task, f.Result)
 		if len(f.Result) > 0 && string(f.Result) != "null" {
 			a.Value = resultBody(f.Result, a.Status)
 		}

@@ -3,6 +3,7 @@ package adcp
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +53,37 @@ func TestDecodeError(t *testing.T) {
 				t.Errorf("got  %s %v\nwant %s %v", g, got.RetryAfter, w, c.want.RetryAfter)
 			}
 		})
+	}
+}
+
+// contract D19: what is passed on, and stored, is all that the agent said.
+func TestErrorIsKeptWhole(t *testing.T) {
+	t.Parallel()
+	const said = `{"code":"RATE_LIMITED","message":"m","recovery":"transient","field":"f","suggestion":"s","issues":[{"pointer":"/a"}],"details":{"a":1},"retry_after":7}`
+	e, _ := DecodeError(json.RawMessage(said))
+	written, err := json.Marshal(&e)
+	var back Error
+	if err != nil || string(written) != said || json.Unmarshal(written, &back) != nil || !reflect.DeepEqual(back, e) {
+		t.Errorf("written %s, read %+v, %v", written, back, err)
+	}
+	if plain, _ := json.Marshal(Error{Code: "X"}); string(plain) != `{"code":"X"}` {
+		t.Errorf("got %s", plain)
+	}
+	if json.Unmarshal([]byte(`{"retry_after":"soon"}`), &back) == nil {
+		t.Error("an error of ours that is none is read")
+	}
+}
+
+func TestNegotiate(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		`{}`: "", `{"supported_versions":[]}`: "", `{"supported_versions":"3.1"}`: "", `{"supported_versions":["3.2","2.6"]}`: "", `{"supported_versions":["3.1-beta.1"]}`: "",
+		`{"supported_versions":["3.0","3.2"]}`: "3.0", `{"supported_versions":["3.0","3.1"]}`: "3.1", `{"supported_versions":["3"]}`: "3.1", `{"supported_versions":[2,3]}`: "3.1",
+	} {
+		e := Error{Code: "VERSION_UNSUPPORTED", Details: json.RawMessage(said)}
+		if got, ok := Negotiate(e.SupportedVersions()); got != want || ok != (want != "") {
+			t.Errorf("%s: %q, %v", said, got, ok)
+		}
 	}
 }
 

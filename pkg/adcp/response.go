@@ -11,11 +11,35 @@ type Error struct {
 	Code       string          `json:"code"`
 	Message    string          `json:"message,omitempty"`
 	Recovery   Recovery        `json:"recovery,omitempty"`
-	RetryAfter time.Duration   `json:"-"`
+	RetryAfter time.Duration   `json:"-"` // as retry_after, in seconds
 	Field      string          `json:"field,omitempty"`
 	Suggestion string          `json:"suggestion,omitempty"`
 	Issues     json.RawMessage `json:"issues,omitempty"`
 	Details    json.RawMessage `json:"details,omitempty"`
+}
+
+// MarshalJSON writes the error as AdCP has it: whoever passes one on keeps all that it says (contract D19).
+func (e Error) MarshalJSON() ([]byte, error) {
+	type members Error
+	return json.Marshal(struct {
+		members
+		RetryAfter int64 `json:"retry_after,omitempty"`
+	}{members(e), int64(e.RetryAfter / time.Second)})
+}
+
+// UnmarshalJSON reads what MarshalJSON has written. An agent's errors are read by DecodeError, which trusts them less.
+func (e *Error) UnmarshalJSON(raw []byte) error {
+	type members Error
+	var m struct {
+		*members
+		RetryAfter int64 `json:"retry_after"`
+	}
+	m.members = (*members)(e)
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return err
+	}
+	e.RetryAfter = time.Duration(m.RetryAfter) * time.Second
+	return nil
 }
 
 // Recovery says what may be done about an Error (contract D6).
@@ -41,8 +65,12 @@ type CallError struct {
 	Outcome    Outcome
 	Status     int           // HTTP status, 0 if there was none
 	RetryAfter time.Duration // as the agent asked (contract D8), 0 if it did not
+	Signature  string        // what was wrong with the request's signature (contract B57): a code request_..., or SigningFailed; mostly ""
 	Cause      error         // for logs on our side only: may hold addresses
 }
+
+// SigningFailed says that a request which had to be signed could not be, by a fault or a lack of ours.
+const SigningFailed = "signing_failed"
 
 // Outcome tells how far a call went.
 type Outcome string

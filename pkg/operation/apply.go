@@ -103,15 +103,17 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	op.State = next
 	op.Dial.InFlight, op.Dial.Unclear = false, false
 	op.Attempts.PollErrors = 0
-	op.NotBefore = time.Time{}
+	op.Error = a.Err
 	if op.SubmittedAt.IsZero() && next == Submitted {
 		op.SubmittedAt = o.At
 	}
 	switch {
 	case next.Terminal():
 		op.Terminal = &Terminal{Status: a.Status, Fingerprint: Fingerprint(op.Type, a), Channel: o.Channel, At: o.At}
-		op.Error = a.Err
 		op.Attention = nil
+		if a.Unproven {
+			op.flag(ResultMissing, o.At, "the agent says completed and shows no result")
+		}
 	case next == InputRequired:
 		op.flag(InputNeeded, o.At, "")
 	case next == AuthRequired:

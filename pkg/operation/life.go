@@ -46,20 +46,34 @@ func (op *Operation) EndDial(now time.Time, outcome adcp.Outcome, retryAfter tim
 	return op.event(Unheard, Direct, op.State, now, detail)
 }
 
-// hold keeps the agent from being called for a time. Nothing makes that shorter (contract D8).
-func (op *Operation) hold(now time.Time, d time.Duration) {
-	if until := now.Add(d); d > 0 && until.After(op.NotBefore) {
-		op.NotBefore = until
+// hold keeps the agent from being called for a time, and reports whether that changes anything. Nothing makes it shorter (contract D8).
+func (op *Operation) hold(now time.Time, d time.Duration) bool {
+	until := now.Add(d)
+	if d <= 0 || !until.After(op.NotBefore) {
+		return false
 	}
+	op.NotBefore = until
+	return true
 }
 
-// MissDial records that the agent could not be called: no attempt was made that may have been carried out. ok is false if the operation does not wait
-// to be called, or if an earlier attempt's outcome is not stored yet.
+// MissDial records that the agent could not be called: no attempt was made that may have been carried out, whatever became of the questions before it.
+// ok is false if there is nothing to record: the operation does not wait to be called, or an earlier attempt's outcome is not stored yet and the agent
+// did not ask for time.
 func (op *Operation) MissDial(now time.Time, outcome adcp.Outcome, retryAfter time.Duration, detail string) (e Event, ok bool) {
-	if op.State != Requested && op.State != CallingAdCP || op.Dial.InFlight {
+	if op.State != Requested && op.State != CallingAdCP {
 		return Event{}, false
 	}
 	from := op.State
+	if op.Dial.InFlight { // a dispatcher that died, or one that is calling: its attempt stays as it is
+		if !op.hold(now, retryAfter) {
+			return Event{}, false
+		}
+		op.Touch(now)
+		return op.event(Unheard, Direct, from, now, detail), true
+	}
+	if outcome == adcp.Ambiguous {
+		outcome = adcp.Unsent
+	}
 	op.State = CallingAdCP
 	op.Dial.Attempts++
 	e = op.EndDial(now, outcome, retryAfter, detail)
@@ -72,11 +86,24 @@ func (op *Operation) MissPoll(now time.Time, retryAfter time.Duration, reason Re
 	op.Attempts.Polls++
 	op.Attempts.PollErrors++
 	op.hold(now, retryAfter)
-	if op.Attempts.PollErrors >= patience {
+	if op.Attempts.PollErrors >= patience && (op.Attention == nil || op.Attention.Reason != OutcomeUnclear) { // which says more, and stands until it is cleared up
 		op.flag(reason, now, detail)
 	}
 	op.Touch(now)
 	return op.event(Unheard, Polled, op.State, now, detail)
+}
+
+// MissResult records a poll that says completed without what a success has: another may bring it, and so may a webhook (contract E3, H6). ok is false when
+// the answer is to be applied: it has its result, or the agent's record of the task has said so for long enough to be believed without.
+func (op *Operation) MissResult(now time.Time, a adcp.Answer) (e Event, ok bool) {
+	if !a.Unproven || a.TaskID != op.TaskID || a.TaskType != "" && a.TaskType != string(op.Type) {
+		return Event{}, false
+	}
+	if op.Attention != nil && op.Attention.Reason == ResultMissing {
+		return Event{}, false
+	}
+	op.LastObserved = a.Status
+	return op.MissPoll(now, 0, ResultMissing, "completed without its result"), true
 }
 
 // What a sender of webhooks can make one operation do: store that many deliveries, and bring that many polls forward. A test counts both into the

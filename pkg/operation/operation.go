@@ -84,6 +84,8 @@ type Dial struct {
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 	// Unclear: some attempt may have been carried out without our hearing of it (contract C19).
 	Unclear bool `json:"unclear,omitempty"`
+	// Version is the release of AdCP that the agent is spoken to in, empty for the one that the request was frozen in (contract B31).
+	Version string `json:"version,omitempty"`
 }
 
 // Attempts counts what has been tried.
@@ -125,6 +127,7 @@ const (
 	InputNeeded     Reason = "input_needed"     // the agent waits for us
 	AuthNeeded      Reason = "auth_needed"      // the agent wants an authorization
 	ResultTooLarge  Reason = "result_too_large" // the result is over what is stored: read it at the agent
+	ResultMissing   Reason = "result_missing"   // the agent says completed and shows no result: look at the agent for it
 	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
 )
 

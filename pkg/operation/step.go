@@ -61,7 +61,11 @@ func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
 	case op.State == CallingAdCP && op.mayRedial(now, m):
 		s.Next, delay = Redial, op.redialDelay(now, jitter, m)
 		if op.Dial.Attempts >= patience && op.Attention == nil {
-			op.flag(AgentUnreached, now, "")
+			detail := ""
+			if op.Error != nil {
+				detail = "the agent answered " + op.Error.Code
+			}
+			op.flag(AgentUnreached, now, detail)
 		}
 	default:
 		delay = op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(op.CreatedAt), op.Deadline.Sub(op.CreatedAt), jitter)

@@ -135,6 +135,29 @@ func TestDial(t *testing.T) {
 	}
 }
 
+func TestMissedDials(t *testing.T) {
+	t.Parallel()
+	op := open(Requested)
+	if e, ok := op.MissDial(noon, adcp.Ambiguous, time.Minute, "x"); !ok || op.Dial.Unclear || op.State != CallingAdCP || !op.NotBefore.Equal(noon.Add(time.Minute)) || e.From != Requested {
+		t.Errorf("a question before the call made its outcome unclear: %+v, %+v", op, e)
+	}
+	flying := open(CallingAdCP)
+	flying.Dial.InFlight, flying.Dial.Attempts = true, 1
+	if _, ok := flying.MissDial(noon, adcp.Unsent, 0, ""); ok {
+		t.Error("nothing was to be recorded")
+	}
+	if _, ok := flying.MissDial(noon, adcp.Unsent, time.Minute, "x"); !ok || !flying.NotBefore.Equal(noon.Add(time.Minute)) || !flying.Dial.InFlight || flying.Dial.Attempts != 1 {
+		t.Errorf("a retry_after is lost while a call is in flight, or the call is (contract D8): %+v", flying)
+	}
+	if _, ok := flying.MissDial(noon, adcp.Unsent, time.Second, "x"); ok {
+		t.Error("a shorter wait is no news")
+	}
+	heard, _, _ := Apply(flying, Observation{Channel: Pushed, At: noon, Answer: adcp.Answer{Status: adcp.StatusSubmitted, TaskID: "task_1"}})
+	if heard.State != Submitted || !heard.NotBefore.Equal(noon.Add(time.Minute)) {
+		t.Errorf("a webhook cut a retry_after short: %+v", heard)
+	}
+}
+
 func TestRingsAreBounded(t *testing.T) {
 	t.Parallel()
 	op := open(Submitted)

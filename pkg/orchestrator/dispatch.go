@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -43,20 +42,23 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	if op.State != operation.Requested && op.State != operation.CallingAdCP || d.Deps.Now().Before(op.NotBefore) {
 		return d.plan(ctx, op) // answered by another way, or the agent asked for time (contract D8): nobody is to be called, not even to discover
 	}
-	pass, wait, reason, err := d.Gate.Enter(ctx, tenant, op.AgentID)
+	agent := agentOf(op)
+	known, err := recall(ctx, d.Store, agent)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	agents, done, wait, reason, err := d.Gate.admit(ctx, agent, d.Agents)
+	defer func() { done(ctx) }()
 	switch {
 	case err != nil:
 		return operation.Step{}, err
 	case reason == circuit.Limited: // our own bound: nothing to tell of
 		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Redial, Delay: seconds(wait)}, nil
-	case wait > 0:
-		return d.kept(ctx, op, wait, reason)
+	case wait > 0: // a missed attempt like any other, so that the delays grow and the timeline tells why nothing happens
+		ce := &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: wait, Cause: errors.New("circuit " + string(reason))}
+		return d.unreached(ctx, op, meansOf(known), ce, closed(reason))
 	}
-	told := Outcome{Kind: Untold}
-	defer func() { pass.Done(ctx, told) }()
-	d.Agents = listening{d.Agents, &told}
-	agent := agentOf(op)
-	profile, err := discover(ctx, d.Store, d.Agents, agent, d.Deps.Now())
+	profile, err := discover(ctx, d.Store, agents, agent, known, d.Deps.Now())
 	means := meansOf(profile)
 	agent.Signing = profile.Capabilities.Requests
 	var ce *adcp.CallError
@@ -68,21 +70,29 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	case !profile.offers(op.Type):
 		return d.unreached(ctx, op, means, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("no such tool")}, "the agent does not offer "+string(op.Type))
 	}
-	request, err := d.sealed(ctx, op)
+	frozen, err := d.Store.Request(ctx, op.Tenant, op.ID)
+	if err != nil {
+		return operation.Step{}, err
+	}
+	credential, err := d.credential(ctx, op)
 	if err != nil {
 		return operation.Step{}, err
 	}
 	// 1. Store that the agent is about to be called.
-	op, began, step, err := d.begin(ctx, op, means)
+	op, began, step, err := d.begin(ctx, op, means, profile.Capabilities.Versions)
 	if err != nil || !began {
 		return step, err
+	}
+	request, err := seal(op, frozen, credential)
+	if err != nil {
+		return operation.Step{}, err
 	}
 	// 2. Call it.
 	callCtx, cancel := context.WithTimeout(ctx, callBudget)
 	defer cancel()
-	response, callErr := d.Agents.Call(callCtx, agent, string(op.Type), request)
+	response, callErr := agents.Call(callCtx, agent, string(op.Type), request)
 	// 3. Store what came of it. A webhook may have been faster.
-	return d.conclude(ctx, op, means, response, callErr)
+	return d.conclude(ctx, op, profile, response, callErr)
 }
 
 // plan says what comes next for an operation that is not to be called for.
@@ -91,17 +101,8 @@ func (d Dispatch) plan(ctx context.Context, op operation.Operation) (operation.S
 	if err != nil {
 		return operation.Step{}, err
 	}
-	_, _, step, err := d.begin(ctx, op, means)
+	_, _, step, err := d.begin(ctx, op, means, nil)
 	return step, err
-}
-
-// kept waits for the gate: a missed attempt like any other, so that the delays grow and the timeline tells why nothing happens.
-func (d Dispatch) kept(ctx context.Context, op operation.Operation, wait time.Duration, reason circuit.Reason) (operation.Step, error) {
-	means, err := knownMeans(ctx, d.Store, op)
-	if err != nil {
-		return operation.Step{}, err
-	}
-	return d.unreached(ctx, op, means, &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: wait, Cause: errors.New("circuit " + string(reason))}, closed(reason))
 }
 
 // closed is what a timeline tells of a call that the gate did not let through.
@@ -118,7 +119,9 @@ func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Sec
 // discovery and our own writes need comes off it.
 const callBudget = 240 * time.Second
 
-func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.Means) (_ operation.Operation, began bool, step operation.Step, err error) {
+// begin stores that a call begins, if one is to be made now. Before the first it is settled which release the agent is spoken to in: from then on each attempt
+// sends the same bytes (contract C6).
+func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.Means, versions []string) (_ operation.Operation, began bool, step operation.Step, err error) {
 	op, err = persistFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		began = false
 		now := d.Deps.Now().UTC()
@@ -130,18 +133,23 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation
 		if now.Before(op.NotBefore) {
 			return nil, nil // contract D8: never earlier than the agent asked
 		}
+		first := op.Dial.FirstAt.IsZero()
 		e, ok := op.BeginDial(now, m)
 		if !ok {
 			return nil, nil // another dispatcher's lease: the step waits for its end
 		}
 		began = true
+		if v, shared := adcp.Negotiate(versions); shared && first && v != adcp.Version {
+			op.Dial.Version = v
+		}
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
 	return op, began, step, err
 }
 
-func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m operation.Means, r adcp.Response, callErr error) (operation.Step, error) {
+func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, profile Profile, r adcp.Response, callErr error) (operation.Step, error) {
 	var step operation.Step
+	m := meansOf(profile)
 	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		c := operation.Change{}
@@ -160,10 +168,13 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, m o
 			e = op.EndDial(now, refusal(ce), ce.RetryAfter, sayOutcome(ce))
 		case !readable:
 			e = op.EndDial(now, adcp.Ambiguous, 0, "the agent's answer could not be read")
+		case answer.Err != nil && respeak(&op, answer.Err):
+			e = op.EndDial(now, adcp.Unsent, 0, "the agent wants AdCP "+op.Dial.Version)
 		case answer.Err != nil && !settles(op, answer.Err):
 			e = op.EndDial(now, outcomeOf(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
-			if op.State == operation.CallingAdCP && answer.Err.Recovery != adcp.Transient {
-				op.Flag(operation.OutcomeUnclear, now, "the agent answered "+answer.Err.Code+" after an attempt whose outcome is not known")
+			if op.State == operation.CallingAdCP {
+				op.Error = answer.Err // for whoever has to decide; the end, when it comes, has its own
+				puzzle(&op, answer.Err, profile.Capabilities.Idempotency, now)
 			}
 		default:
 			var verdict operation.Verdict
@@ -212,62 +223,39 @@ func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m opera
 	return step, err
 }
 
-// refusal is how far a call went. That an agent's HTTP layer refuses us is one matter, wherever in the handshake it does.
-func refusal(ce *adcp.CallError) adcp.Outcome {
-	if ce.Outcome == adcp.Unsent && ce.Status >= 400 && ce.Status < 500 {
-		return adcp.Refused
-	}
-	return ce.Outcome
-}
-
-func (d Dispatch) sealed(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
-	request, err := d.Store.Request(ctx, op.Tenant, op.ID)
-	if err != nil || !op.Webhook.Mode.Shared() {
-		return request, err
+// credential is what the agent's webhooks will be authenticated by, empty if that is nothing that we share.
+func (d Dispatch) credential(ctx context.Context, op operation.Operation) (string, error) {
+	if !op.Webhook.Mode.Shared() {
+		return "", nil
 	}
 	roots, err := d.Roots(ctx)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return sealCredential(request, op.ID, Credential(roots[0], op.Tenant, op.ID)), nil
+	return Credential(roots[0], op.Tenant, op.ID), nil
 }
 
-// settles says whether an AdCP error that answers a call ends the operation. It does not if the agent has been heard of the task by another way in the
-// meantime, if it is transient, or if it is about keys (contract C14 to C16). After an attempt whose outcome is unknown it does only if the agent has looked at
-// the request itself: agents keep what they carried out for the key and forget errors (contract C11), so an attempt that bought would have been replayed.
-func settles(op operation.Operation, e *adcp.Error) bool {
-	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || strings.HasPrefix(e.Code, "IDEMPOTENCY_") {
-		return false
-	}
-	if !op.Dial.Unclear {
-		return true
-	}
-	// contract D7: of a code that is not known nothing is concluded, and the protocol's word on a known one counts for more than the agent's.
-	recovery, known := adcp.RecoveryOf(e.Code)
-	return known && recovery != adcp.Transient && !atTheDoor(e.Code)
-}
-
-// atTheDoor reports whether an error is about who asks: agents may answer it before they look for the key.
-func atTheDoor(code string) bool {
-	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE", "CREDENTIAL_", "CONFIGURATION_", "VERSION_"} {
-		if strings.HasPrefix(code, p) {
-			return true
+// seal makes what goes out of the frozen bytes: always the same for an operation (contract C6).
+func seal(op operation.Operation, request json.RawMessage, credential string) (json.RawMessage, error) {
+	if op.Dial.Version != "" {
+		var err error
+		if request, err = inVersion(request, op.Dial.Version); err != nil {
+			return nil, err
 		}
 	}
-	return false
-}
-
-// outcomeOf says whether an AdCP error leaves open that the request was carried out. That the key is known means that something was.
-func outcomeOf(e *adcp.Error) adcp.Outcome {
-	if strings.HasPrefix(e.Code, "IDEMPOTENCY_") {
-		return adcp.Ambiguous
+	if credential == "" {
+		return request, nil
 	}
-	return adcp.Unsent
+	return sealCredential(request, op.ID, credential), nil
 }
 
 // sayOutcome is what a timeline tells of a failed call: no address, no text of the counterparty's.
 func sayOutcome(e *adcp.CallError) string {
 	switch {
+	case e.Signature == adcp.SigningFailed:
+		return "not called: the request has to be signed, and could not be"
+	case e.Signature != "":
+		return "the agent refused our signature: " + e.Signature
 	case e.Status != 0:
 		return "the agent answered HTTP " + statusText(e.Status)
 	case e.Outcome == adcp.Unsent:

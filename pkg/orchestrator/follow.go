@@ -12,8 +12,11 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// profileFor is how long what was discovered of an agent is believed.
-const profileFor = 24 * time.Hour
+// profileFor is how long what was discovered of an agent is believed; leastProfile is the shortest that an agent can make it: its tool list may be megabytes.
+const (
+	profileFor   = 24 * time.Hour
+	leastProfile = 5 * time.Minute
+)
 
 // agentOf is the agent as the operation froze it.
 func agentOf(op operation.Operation) Agent {
@@ -21,15 +24,20 @@ func agentOf(op operation.Operation) Agent {
 		Poll: op.Target.Poll, WebhookMode: op.Webhook.Mode}
 }
 
-// discover returns what an agent offers: stored if it is recent, else asked, and then stored for everybody. An old profile serves while the agent
-// can't be asked.
-func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.Time) (Profile, error) {
-	known, err := s.Profile(ctx, a.Tenant, a.ID)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return Profile{}, err
+// recall returns what an agent was last found to offer, the zero Profile if it was never asked as it is registered now.
+func recall(ctx context.Context, s profiles, a Agent) (Profile, error) {
+	p, err := s.Profile(ctx, a.Tenant, a.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && !p.of(a.URL, a.Transport) {
+		return Profile{}, nil
 	}
-	same := err == nil && known.of(a.URL, a.Transport)
-	if same && now.Sub(known.DiscoveredAt) < profileFor {
+	return p, err
+}
+
+// discover returns what an agent offers: as recalled if that is recent, else asked, and then stored for everybody. An old profile serves while the agent
+// can't be asked.
+func discover(ctx context.Context, s profiles, agents Caller, a Agent, known Profile, now time.Time) (Profile, error) {
+	same := !known.DiscoveredAt.IsZero()
+	if known.recent(now) {
 		return known, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -40,21 +48,24 @@ func discover(ctx context.Context, s profiles, agents Caller, a Agent, now time.
 		if same && !(errors.As(err, &ce) && ce.RetryAfter > 0) { // one that asks for time is left alone (contract D8), whatever is known of it
 			return known, nil
 		}
-		if !same {
-			known = Profile{}
-		}
 		return known, err
 	}
 	p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, now.UTC()
 	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)
 }
 
+// recent reports whether a profile is still believed: for a day, or for less if the agent says so (contract B37).
+func (p Profile) recent(now time.Time) bool {
+	ttl := profileFor
+	if said := p.Capabilities.Changes.TTL; said > 0 {
+		ttl = min(ttl, max(said, leastProfile))
+	}
+	return !p.DiscoveredAt.IsZero() && now.Sub(p.DiscoveredAt) < ttl
+}
+
 // knownMeans are an agent's means as it was last asked, without asking it.
 func knownMeans(ctx context.Context, s profiles, op operation.Operation) (operation.Means, error) {
-	p, err := s.Profile(ctx, op.Tenant, op.AgentID)
-	if errors.Is(err, ErrNotFound) || err == nil && !p.of(op.Target.URL, Transport(op.Target.Transport)) {
-		return meansOf(Profile{}), nil
-	}
+	p, err := recall(ctx, s, agentOf(op))
 	return meansOf(p), err
 }
 

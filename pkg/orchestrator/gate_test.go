@@ -289,7 +289,7 @@ func TestGateNeverLetsTooMuchThrough(t *testing.T) {
 // An agent that was away for any time is called again within one pause of its return, and the circuit closes.
 func TestGateClosesWithinOnePause(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(40) {
+	for seed := range uint64(12) {
 		f := newFleet(t, seed, 8)
 		away := time.Duration(f.r.IntN(3600)) * time.Second
 		f.answer = func() (orchestrator.Outcome, time.Duration, bool) {
@@ -320,7 +320,7 @@ func TestGateClosesWithinOnePause(t *testing.T) {
 // A store that fails, before or after it did what it was asked, stops nobody for good, and never makes two probes.
 func TestGateWithoutStore(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(20) {
+	for seed := range uint64(8) {
 		f := newFleet(t, seed, 8)
 		f.strict = false
 		gone := false

@@ -1,10 +1,12 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -32,26 +34,25 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	}
 	agent := agentOf(op)
 	now := p.Deps.Now()
-	if op.State.Terminal() || now.Before(op.NotBefore) {
-		return p.rest(ctx, op, operation.Means{Pollable: true})
+	known, err := recall(ctx, p.Store, agent)
+	if err != nil {
+		return operation.Step{}, err
 	}
-	pass, wait, reason, err := p.Gate.Enter(ctx, tenant, op.AgentID)
+	if op.State.Terminal() || now.Before(op.NotBefore) || known.recent(now) && !askable(op, known) {
+		return p.rest(ctx, op, meansOf(known))
+	}
+	agents, done, wait, reason, err := p.Gate.admit(ctx, agent, p.Agents)
+	defer func() { done(ctx) }()
 	switch {
 	case err != nil:
 		return operation.Step{}, err
 	case reason == circuit.Limited:
 		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Pause, Delay: seconds(wait)}, nil
 	case wait > 0:
-		means, err := knownMeans(ctx, p.Store, op)
-		if err != nil {
-			return operation.Step{}, err
-		}
-		return p.miss(ctx, op, means, wait, operation.AgentUnreached, closed(reason))
+		return p.miss(ctx, op, meansOf(known), wait, operation.AgentUnreached, closed(reason))
 	}
-	told := Outcome{Kind: Untold}
-	defer func() { pass.Done(ctx, told) }()
-	p.Agents = listening{p.Agents, &told}
-	profile, err := discover(ctx, p.Store, p.Agents, agent, now)
+	p.Agents = agents
+	profile, err := discover(ctx, p.Store, agents, agent, known, now)
 	means := meansOf(profile)
 	agent.Signing = profile.Capabilities.Requests
 	if err != nil {
@@ -60,14 +61,14 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if unresolved(op, profile) {
 		return p.lookUp(ctx, agent, op, means)
 	}
-	if op.TaskID == "" || profile.PollTool == "" || op.State == operation.Requested {
+	if !askable(op, profile) {
 		return p.rest(ctx, op, means)
 	}
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
 		return operation.Step{}, err
 	}
-	response, err := p.ask(ctx, agent, profile.PollTool, op, request, adcp.Version)
+	response, err := p.ask(ctx, agent, profile.PollTool, op, request, cmp.Or(op.Dial.Version, adcp.Version))
 	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
 		// contract B31: once more. There are agents that take our version for purchases and not for polls: this time they choose.
 		response, err = p.ask(ctx, agent, profile.PollTool, op, request, "")
@@ -75,11 +76,21 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if err != nil {
 		return p.missed(ctx, op, means, err)
 	}
-	answer, readable := adcp.ReadPoll(response)
-	if !readable {
+	answer, readable := adcp.ReadPoll(op.Type, response)
+	switch {
+	case !readable:
 		return p.refused(ctx, op, means, response)
+	case answer.Unproven && answer.TaskID == op.TaskID && slices.Contains(profile.Tasks, lookupTool) && op.Type == adcp.CreateMediaBuy:
+		if found, err := p.find(ctx, agent, op, request); err == nil && found != nil {
+			answer = found.answer()
+		}
 	}
 	return p.apply(ctx, op, means, answer)
+}
+
+// askable reports whether there is something to ask an agent about an operation, and a tool to ask it by.
+func askable(op operation.Operation, p Profile) bool {
+	return op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested || unresolved(op, p)
 }
 
 // ask asks as contract E2 and E8 want it: with the account of the request, with the result, and with a fresh key each time.
@@ -105,24 +116,6 @@ func (p Poll) ask(ctx context.Context, agent Agent, tool string, op operation.Op
 	return p.Agents.Call(ctx, agent, tool, arguments)
 }
 
-// listening notes what the last call told of the agent.
-type listening struct {
-	Caller
-	told *Outcome
-}
-
-func (l listening) Discover(ctx context.Context, a Agent) (Profile, error) {
-	profile, err := l.Caller.Discover(ctx, a)
-	*l.told = OutcomeOf(adcp.Response{}, err)
-	return profile, err
-}
-
-func (l listening) Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
-	r, err := l.Caller.Call(ctx, a, tool, arguments)
-	*l.told = OutcomeOf(r, err)
-	return r, err
-}
-
 // pollBudget bounds one question (contract N: a synchronous call). The function has time for two, but not for two that time out.
 const pollBudget = 25 * time.Second
 
@@ -133,6 +126,10 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation
 		if op.State.Terminal() { // a webhook was faster; a second opinion is not asked for, and not recorded as news
 			step = op.Plan(now, p.Deps.Jitter(), m)
 			return nil, nil
+		}
+		if e, missing := op.MissResult(now, a); missing {
+			step = op.Plan(now, p.Deps.Jitter(), m)
+			return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 		}
 		op.Attempts.Polls++
 		op, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.Polled, Answer: a, At: now})

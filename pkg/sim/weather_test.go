@@ -51,14 +51,6 @@ type wait struct {
 // known transient one with a recovery that nobody knows. Nothing may follow from that after an attempt whose outcome is unknown (dispatch.go, settles).
 const strangeErrorsBeforeTheKey = true
 
-// A poll that says completed and neither task_id nor result ends an operation without a result (answer.go, ReadPoll), whatever the seller has. The weather
-// leaves it out.
-const bareCompletedByPoll = false
-
-// A retry_after that discovery is answered with is not stored while a call is in flight whose dispatcher died (life.go, MissDial): tools/list may then be
-// asked too early (SEED=1792). The weather does not hold that against it; purchases and polls are held to it.
-const discoveryKeepsRetryAfter = false
-
 func newWeather(rng *rand.Rand, w *World) *weather {
 	return &weather{rng: rng, w: w, kinds: map[string]int{}, sent: map[string][]byte{}, ended: map[string]operation.State{}, final: map[string]bool{},
 		waits: map[string]wait{}, count: map[string]int{}, amiss: map[int]bool{}, polled: map[string]bool{}}
@@ -215,9 +207,6 @@ func (x *weather) carry(ctx context.Context, a orchestrator.Agent, tool string, 
 		return adcp.Response{}, ambiguous
 	case "unreadable":
 		said := pick(x.rng, `{"status":"odd"}`, `{"status":"submitted"}`, `{"status":"completed"}`, `{"status":"unknown"}`)
-		if tool == "get_task_status" && !bareCompletedByPoll {
-			said = strings.Replace(said, "completed", "unknown", 1)
-		}
 		return payload(said), nil
 	}
 	if tool == "get_task_status" && err == nil {
@@ -294,8 +283,7 @@ func keyOf(arguments json.RawMessage) string {
 func (x *weather) calling(tool string, arguments json.RawMessage) {
 	id := tool + " " + x.w.running
 	x.count[id]++
-	if w, ok := x.waits[id]; ok && x.w.now.Before(w.until) && !x.amiss[w.run] &&
-		(discoveryKeepsRetryAfter || tool != "tools/list") {
+	if w, ok := x.waits[id]; ok && x.w.now.Before(w.until) && !x.amiss[w.run] {
 		x.broken("%s: called %s before the seller's retry_after was over", id, w.until.Sub(x.w.now))
 	}
 	switch key := keyOf(arguments); tool {

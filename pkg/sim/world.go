@@ -36,6 +36,8 @@ type World struct {
 	Jitter func() float64
 	// Gateway, if set, answers a delivery with that HTTP status before anything of ours sees it; 0 lets it through.
 	Gateway func() int
+	// Roots are where the credentials of webhooks come from. By default there are none: signed webhooks need no credential.
+	Roots func(context.Context) ([]string, error)
 	// Watch, if set, sees every operation that a use case has stored.
 	Watch func(operation.Operation)
 
@@ -69,7 +71,7 @@ const (
 // New makes a world around a definition.
 func New(d Definition, s *Seller, c *Crash) *World {
 	w := &World{Seller: s, crash: c, def: d, now: epoch, executions: map[string]*Execution{}, sweepAt: epoch.Add(time.Minute),
-		signing: newSigning(), Random: rand.Reader, Jitter: func() float64 { return 0 }}
+		signing: newSigning(), Roots: noRoots, Random: rand.Reader, Jitter: func() float64 { return 0 }}
 	w.Store, w.Line = memory.New(w.Now), s
 	s.init(w.Now)
 	s.send = func(i int) { w.send(context.Background(), i) }
@@ -132,7 +134,7 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 		switch function {
 		case "Dispatch":
 			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(),
-				Roots: noRoots}.Run(ctx, ref.Tenant, ref.ID)
+				Roots: w.Roots}.Run(ctx, ref.Tenant, ref.ID)
 		case "Poll":
 			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.ID)
 		case "Settle":
@@ -295,7 +297,6 @@ func (w *World) sweep(ctx context.Context) error {
 	return nil
 }
 
-// noRoots: signed webhooks need no credential.
 func noRoots(context.Context) ([]string, error) { return nil, errors.New("no root secret") }
 
 // Executions returns the executions by name.

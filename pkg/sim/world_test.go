@@ -230,7 +230,7 @@ func TestErrorsEndOnlyWhatWasNotBought(t *testing.T) {
 		calls  int
 	}{
 		"a wrong request fails":                        {&Seller{Refuse: answer(buy, 1, "INVALID_REQUEST", adcp.Correctable)}, operation.Failed, 1},
-		"a wrong credential fails":                     {&Seller{Refuse: answer(buy, 1, "AUTH_INVALID", adcp.Terminal)}, operation.Failed, 1},
+		"a wrong credential is no failure (E12)":       {&Seller{Refuse: answer(buy, 1, "AUTH_INVALID", adcp.Terminal)}, operation.Completed, 2},
 		"a busy agent is called again":                 {&Seller{Refuse: answer(buy, 1, "RATE_LIMITED", adcp.Transient)}, operation.Completed, 2},
 		"a key in flight is asked for again (C14)":     {&Seller{Fail: lost, Refuse: answer(buy, 2, "IDEMPOTENCY_IN_FLIGHT", adcp.Transient)}, operation.Completed, 3},
 		"refused at the door after a lost answer":      {&Seller{Fail: lost, Refuse: answer(buy, 2, "AUTH_INVALID", adcp.Terminal)}, operation.Completed, 3},

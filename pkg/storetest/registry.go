@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func agentsAreVersioned(t *testing.T, s *suite) {
 	}
 	got, err := s.Agent(t.Context(), s.tenant, "seller")
 	must(t, err)
-	if got != a {
+	if !reflect.DeepEqual(got, a) {
 		t.Errorf("got %+v, want %+v", got, a)
 	}
 	a.Version, a.URL = 2, "https://b.example/mcp"
