@@ -15,6 +15,7 @@ type access struct {
 	executions   []string // states actions on the state machine's executions
 	rootSecret   bool     // may read the root of the webhook credentials
 	agentSecrets bool     // may read the agents' credentials
+	signingKeys  []string // kms actions on the keys that requests are signed with
 }
 
 // addFunctionRole writes the function's role out by hand. The grants that CDK would add (a managed policy for all log groups, tracing)
@@ -24,14 +25,15 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 		allow("logs", []string{"CreateLogStream", "PutLogEvents"}, logs.LogGroupArn()),
 		traces(),
 	}
-	add := func(service string, actions []string, resource *string) {
+	add := func(service string, actions []string, resources ...*string) {
 		if actions != nil {
-			statements = append(statements, allow(service, actions, resource))
+			statements = append(statements, allow(service, actions, resources...))
 		}
 	}
 	a := spec.access
 	add("dynamodb", a.table, b.table.TableArn())
 	add("dynamodb", a.dueIndex, jsii.String(*b.table.TableArn()+"/index/"+dueIndex))
+	add("kms", a.signingKeys, *b.signingKeyARNs()...)
 	if a.machine != nil {
 		add("states", a.machine, b.machine.StateMachineArn())
 	}

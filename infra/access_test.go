@@ -15,18 +15,24 @@ var allowed = map[string][]string{
 		"states:StartExecution ${StateMachine}",
 	},
 	"operations": {"dynamodb:Query ${Table.Arn}"},
-	"agents":     {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}"},
+	"agents": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"secretsmanager:GetSecretValue " + agentSecretsARN,
+	},
 	"webhook": {
 		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 		"states:SendTaskSuccess ${StateMachine}",
 	},
+	"identity": {"kms:GetPublicKey ${SigningKey1.Arn}"},
 	"dispatch": {
+		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 	},
 	"poll": {
+		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},

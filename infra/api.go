@@ -16,7 +16,8 @@ type route struct {
 	open                   bool // no API key: the function authenticates the request itself
 }
 
-// routes is the API. Only the webhook's is open, since agents have no API key: its function verifies the signature.
+// routes is the API. What agents come to is open, since they have no API key: the webhook's function verifies the signature, and identity tells everybody
+// the same.
 var routes = []route{
 	{method: "POST", path: "/v1/operations", function: "submit"},
 	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
@@ -26,6 +27,8 @@ var routes = []route{
 	{method: "PUT", path: "/v1/agents/{id}/keys", function: "agents"},
 	{method: "GET", path: "/v1/quarantine", function: "operations"},
 	{method: "POST", path: "/v1/webhooks/{route}", function: "webhook", open: true},
+	{method: "GET", path: brandPath, function: "identity", open: true},
+	{method: "GET", path: keysPath, function: "identity", open: true},
 }
 
 // accessLog is one line for each request. It holds the resource's pattern, not the path: a webhook's path carries its route token. Addresses,
@@ -68,16 +71,7 @@ func (b *builder) addAPI() {
 			AccessLogFormat:      awsapigateway.AccessLogFormat_Custom(b.stack.ToJsonString(accessLog, nil)),
 			ThrottlingRateLimit:  jsii.Number(100),
 			ThrottlingBurstLimit: jsii.Number(200),
-			// The public route has a bucket of its own: a noisy agent must not keep clients out.
-			MethodOptions: &map[string]*awsapigateway.MethodDeploymentOptions{
-				"/v1/webhooks/{route}/POST": {
-					ThrottlingRateLimit:  jsii.Number(50),
-					ThrottlingBurstLimit: jsii.Number(100),
-					MetricsEnabled:       jsii.Bool(true),
-					DataTraceEnabled:     jsii.Bool(false),
-					LoggingLevel:         awsapigateway.MethodLoggingLevel_OFF,
-				},
-			},
+			MethodOptions:        openMethods(),
 		},
 	})
 	b.api.Node().TryRemoveChild(jsii.String("Endpoint")) // an output of CDK's own; ours is ApiUrl
@@ -89,6 +83,23 @@ func (b *builder) addAPI() {
 	if b.settings.APIAccount {
 		b.addAPIAccount()
 	}
+}
+
+// openMethods gives each public route a bucket of its own: a noisy stranger must keep neither clients nor agents out.
+func openMethods() *map[string]*awsapigateway.MethodDeploymentOptions {
+	methods := map[string]*awsapigateway.MethodDeploymentOptions{}
+	for _, r := range routes {
+		if r.open {
+			methods[r.path+"/"+r.method] = &awsapigateway.MethodDeploymentOptions{
+				ThrottlingRateLimit:  jsii.Number(50),
+				ThrottlingBurstLimit: jsii.Number(100),
+				MetricsEnabled:       jsii.Bool(true),
+				DataTraceEnabled:     jsii.Bool(false),
+				LoggingLevel:         awsapigateway.MethodLoggingLevel_OFF,
+			}
+		}
+	}
+	return &methods
 }
 
 // addRoutes connects the methods with their functions.

@@ -52,17 +52,19 @@ func invoked(tb testing.TB, uri string) string {
 	return strings.ToLower(m[1]) + m[2]
 }
 
-func TestNoRouteIsOpenButTheWebhooks(t *testing.T) {
+func TestNoRouteIsOpenButTheWebhooksAndTheTwoThatSayWhoWeAre(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"POST /v1/operations":       "submit key",
-		"GET /v1/operations/{id}":   "operations key",
-		"GET /v1/agents/{id}":       "agents key",
-		"PUT /v1/agents/{id}":       "agents key",
-		"GET /v1/agents/{id}/keys":  "agents key",
-		"PUT /v1/agents/{id}/keys":  "agents key",
-		"GET /v1/quarantine":        "operations key",
-		"POST /v1/webhooks/{route}": "webhook open",
+		"POST /v1/operations":         "submit key",
+		"GET /v1/operations/{id}":     "operations key",
+		"GET /v1/agents/{id}":         "agents key",
+		"PUT /v1/agents/{id}":         "agents key",
+		"GET /v1/agents/{id}/keys":    "agents key",
+		"PUT /v1/agents/{id}/keys":    "agents key",
+		"GET /v1/quarantine":          "operations key",
+		"POST /v1/webhooks/{route}":   "webhook open",
+		"GET /.well-known/brand.json": "identity open",
+		"GET /.well-known/jwks.json":  "identity open",
 	}
 	for name, template := range synthesize(t) {
 		got := methods(t, template)
@@ -121,8 +123,10 @@ func TestStageThrottlesAndLogsNoSecrets(t *testing.T) {
 			t.Errorf("execution logs are on: %v", s) // they hold headers and bodies
 		}
 	}
-	if limits["* /*"] == 0 || limits["POST /~1v1~1webhooks~1{route}"] == 0 {
-		t.Errorf("throttling is %v", limits)
+	for _, bucket := range []string{"* /*", "POST /~1v1~1webhooks~1{route}", "GET /~1.well-known~1brand.json", "GET /~1.well-known~1jwks.json"} {
+		if limits[bucket] == 0 {
+			t.Errorf("throttling is %v: no %s", limits, bucket)
+		}
 	}
 	var format map[string]string
 	if err := json.Unmarshal([]byte(text(at(p, "AccessLogSetting", "Format"))), &format); err != nil {

@@ -194,6 +194,19 @@ func TestSAMHasTheSameTable(t *testing.T) {
 	}
 }
 
+func TestSAMHasTheSameSigningKey(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	got, want := sam.get(t, "AWS::KMS::Key", "SigningKey1"), deployed(t).get(t, "AWS::KMS::Key", "SigningKey1")
+	for _, key := range []resource{got, want} { // the account's root, spelt in two ways
+		statement := at(key.Properties, "KeyPolicy", "Statement", 0).(map[string]any)
+		statement["Principal"] = text(at(statement, "Principal", "AWS"))
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("the key is\n%v in the SAM template,\n%v in the stack", got, want)
+	}
+}
+
 func TestSAMGrantsTheSame(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)

@@ -20,7 +20,7 @@ type functionSpec struct {
 // a slow call ends with our error and not with a lost answer. reconcile ends before its next run begins.
 var functionSpecs = []functionSpec{
 	{
-		name: "authorizer", description: "Tells the tenant and scopes of an API key", timeout: 5, memory: 256,
+		name: "authorizer", description: "Tells the tenant and scopes of an API key", timeout: 10, memory: 256,
 		access: access{table: []string{"GetItem"}},
 	},
 	{
@@ -37,9 +37,9 @@ var functionSpecs = []functionSpec{
 		access: access{table: []string{"Query"}},
 	},
 	{
-		name: "agents", description: "GET and PUT /v1/agents/{id} and /v1/agents/{id}/keys", timeout: 20, memory: 256,
-		env:    []string{"ALLOW_LOOPBACK"},
-		access: access{table: []string{"GetItem", "PutItem"}},
+		name: "agents", description: "GET and PUT /v1/agents/{id} and /v1/agents/{id}/keys", timeout: 25, memory: 512,
+		env:    []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		access: access{table: []string{"GetItem", "PutItem"}, agentSecrets: true},
 	},
 	{
 		name: "webhook", description: "POST /v1/webhooks/{route}: verifies, deduplicates, converges", timeout: 20, memory: 256,
@@ -51,20 +51,27 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
+		name: "identity", description: "GET /.well-known/brand.json and /.well-known/jwks.json", timeout: 15, memory: 256,
+		env:    []string{"SIGNING_KEY_IDS", "PUBLIC_BASE_URL"},
+		access: access{signingKeys: []string{"GetPublicKey"}},
+	},
+	{
 		name: "dispatch", description: "Calls the agent", timeout: 300, memory: 512,
-		env: []string{"WEBHOOK_SECRET_ID", "ALLOW_LOOPBACK"},
+		env: []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
 			table:        []string{"GetItem", "Query", "PutItem"},
 			rootSecret:   true,
 			agentSecrets: true,
+			signingKeys:  []string{"GetPublicKey", "Sign"},
 		},
 	},
 	{
 		name: "poll", description: "Asks the agent how the operation stands", timeout: 60, memory: 512,
-		env: []string{"ALLOW_LOOPBACK"},
+		env: []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
 			table:        []string{"GetItem", "Query", "PutItem"},
 			agentSecrets: true,
+			signingKeys:  []string{"GetPublicKey", "Sign"},
 		},
 	},
 	{
@@ -129,6 +136,8 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 			env[name] = b.publicBaseURL()
 		case "WEBHOOK_SECRET_ID":
 			env[name] = b.secret.SecretArn()
+		case "SIGNING_KEY_IDS":
+			env[name] = awscdk.Fn_Join(jsii.String(","), b.signingKeyARNs())
 		case "ALLOW_LOOPBACK":
 			if b.settings.Local != "" {
 				env[name] = jsii.String("1")

@@ -25,6 +25,8 @@ type settings struct {
 	AlarmTopicARN string // alarmTopicArn: an SNS topic that hears of alarms
 	APIAccount    bool   // apiGatewayAccount: let this stack set the region's API Gateway log role
 
+	SigningKeys []string // signingKeys: the generations of the key that requests are signed with; the first signs, all are published
+
 	Dist       string // the directory that `make build` fills
 	Definition string // the state machine's file
 }
@@ -32,6 +34,9 @@ type settings struct {
 // publicURL is what a registered webhook URL may consist of: unreserved characters only, since REST events carry no raw path to check a
 // signed target against.
 var publicURL = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$`)
+
+// generation is what tells one signing key from another: a part of its logical id.
+var generation = regexp.MustCompile(`^[A-Za-z0-9]{1,16}$`)
 
 // retentions are the periods that CloudWatch Logs knows, from the shortest that keeps security logs long enough.
 var retentions = map[int]awslogs.RetentionDays{
@@ -62,6 +67,7 @@ func readSettings(context func(name string) any) (settings, error) {
 		PublicBaseURL: strings.TrimSuffix(value("publicBaseUrl"), "/"),
 		LogLevel:      value("logLevel"),
 		AlarmTopicARN: value("alarmTopicArn"),
+		SigningKeys:   strings.Split(value("signingKeys"), ","),
 		Dist:          filepath.Join("..", "dist"),
 		Definition:    filepath.Join("..", "template", "operation.asl.json"),
 	}
@@ -101,6 +107,11 @@ func (s settings) check() error {
 	}
 	if s.PublicBaseURL != "" && !publicURL.MatchString(s.PublicBaseURL) {
 		return fmt.Errorf("context publicBaseUrl: %q must be https, without query or escapes, e.g. https://adcp.example.com", s.PublicBaseURL)
+	}
+	for i, g := range s.SigningKeys {
+		if !generation.MatchString(g) || slices.Contains(s.SigningKeys[:i], g) {
+			return fmt.Errorf("context signingKeys: %q must be names of letters and digits, each once, separated by commas, e.g. -c signingKeys=2,1", strings.Join(s.SigningKeys, ","))
+		}
 	}
 	if s.Local == "" {
 		return nil

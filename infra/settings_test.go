@@ -31,6 +31,10 @@ func TestSettings(t *testing.T) {
 		"a week of logs":        {map[string]any{"logRetentionDays": "7"}, "context logRetentionDays: "},
 		"an odd period":         {map[string]any{"logRetentionDays": "100"}, "context logRetentionDays: "},
 		"no period":             {map[string]any{"logRetentionDays": "forever"}, "context logRetentionDays: "},
+		"two signing keys":      {map[string]any{"signingKeys": "2,1"}, ""},
+		"no signing key":        {map[string]any{"signingKeys": " "}, "context signingKeys: "},
+		"a signing key twice":   {map[string]any{"signingKeys": "1,1"}, "context signingKeys: "},
+		"a signing key's ARN":   {map[string]any{"signingKeys": "arn:aws:kms:us-east-1:123456789012:key/1"}, "context signingKeys: "},
 		"level":                 {map[string]any{"logLevel": "trace"}, "context logLevel: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
@@ -21,6 +22,7 @@ type builder struct {
 
 	table     awsdynamodb.Table
 	secret    awssecretsmanager.Secret
+	signing   []awskms.Key // the first signs
 	api       awsapigateway.RestApi
 	machine   awsstepfunctions.StateMachine
 	functions map[string]awslambda.Function
@@ -48,10 +50,11 @@ func newStack(app awscdk.App, name string, s settings) error {
 	}
 	b.addTable()
 	b.addSecret()
+	b.addSigningKeys()
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
-	b.addFunctions("authorizer", "submit", "operations", "agents", "webhook", "reconcile")
+	b.addFunctions("authorizer", "submit", "operations", "agents", "webhook", "identity", "reconcile")
 	b.addRoutes()
 	b.addSchedule()
 	b.addAlarms()
@@ -65,6 +68,7 @@ func (b *builder) addOutputs() {
 		value             *string
 	}{
 		{"ApiUrl", "Base URL of the API; the routes begin with /v1", b.publicBaseURL()},
+		{"BrandJsonUrl", "What agents need to check our signed requests", jsii.String(*b.publicBaseURL() + brandPath)},
 		{"ApiId", "Id of the REST API", b.api.RestApiId()},
 		{"TableName", "The one DynamoDB table", b.table.TableName()},
 		{"StateMachineArn", "The state machine that runs an operation", b.machine.StateMachineArn()},

@@ -32,8 +32,8 @@ func TestWhatCantBeMadeAgainStays(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"aws": "Retain", "local": "Delete"} {
 		template := synthesize(t)[name]
-		kept := slices.Concat(template.all("AWS::DynamoDB::Table"), template.all("AWS::SecretsManager::Secret"), template.all("AWS::Logs::LogGroup"))
-		if len(kept) < 3 {
+		kept := slices.Concat(template.all("AWS::DynamoDB::Table"), template.all("AWS::SecretsManager::Secret"), template.all("AWS::KMS::Key"), template.all("AWS::Logs::LogGroup"))
+		if len(kept) < 4 {
 			t.Fatalf("%s: %v", name, kept)
 		}
 		for _, id := range kept {
@@ -99,10 +99,11 @@ func TestVariables(t *testing.T) {
 		"authorizer": {},
 		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base},
 		"operations": {"PUBLIC_BASE_URL": base},
-		"agents":     {},
+		"agents":     {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base},
-		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}"},
-		"poll":       {},
+		"identity":   {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"poll":       {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"settle":     {},
 		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}"},
 	}
@@ -180,7 +181,7 @@ func TestAlarms(t *testing.T) {
 
 func TestOutputs(t *testing.T) {
 	t.Parallel()
-	want := []string{"ApiId", "ApiUrl", "StateMachineArn", "TableName", "WebhookSecretArn"}
+	want := []string{"ApiId", "ApiUrl", "BrandJsonUrl", "StateMachineArn", "TableName", "WebhookSecretArn"}
 	if got := sorted(deployed(t).Outputs); !slices.Equal(got, want) {
 		t.Errorf("outputs are %v, want %v", got, want)
 	}

@@ -5,10 +5,12 @@ import (
 	"context"
 	"log"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/google/uuid"
 
@@ -20,6 +22,7 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/safehttp"
 	"adcp-orchestrator/pkg/secrets"
+	"adcp-orchestrator/pkg/signing"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -31,10 +34,14 @@ func main() {
 	}
 	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
+	var signer agent.Signer
+	if ids := signing.IDs(os.Getenv("SIGNING_KEY_IDS")); ids != nil {
+		signer = signing.New(func() signing.API { return kms.NewFromConfig(config.AWS("KMS")) }, ids)
+	}
 	poll := orchestrator.Poll{
 		Store: store,
 		Agents: agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now),
-			HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
+			Signer: signer, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		NewKey: uuid.NewString,
 		Gate:   orchestrator.NewGate(store, circuit.Default, 90*time.Second, deps),
 		Deps:   deps,

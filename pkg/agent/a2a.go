@@ -54,7 +54,7 @@ func (p *peer) call(ctx context.Context, tool string, arguments json.RawMessage)
 	if err != nil {
 		return reply{}, err
 	}
-	x := &exchange{limit: maxAnswer, body: body}
+	x := &exchange{limit: maxAnswer, body: body, subject: p.wire.pen.calling(p.card.method(), tool, arguments)}
 	result, err := p.request(ctx, x)
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) && f.outcome() == adcp.Refused {
@@ -63,6 +63,14 @@ func (p *peer) call(ctx context.Context, tool string, arguments json.RawMessage)
 		return reply{}, err
 	}
 	return readReply(tool, result), nil
+}
+
+// method is A2A's for a call.
+func (c card) method() string {
+	if c.v1 {
+		return "SendMessage"
+	}
+	return "message/send"
 }
 
 // message is the whole request: one message with one DataPart of two members (contract B17). The arguments stand in it as they are: encoded anew, they would
@@ -85,11 +93,11 @@ func (c card) message(tool string, arguments json.RawMessage) ([]byte, error) {
 	}
 	data := fmt.Sprintf(`{"skill":%s,"%s":%s}`, skill, member, arguments)
 	if c.v1 { // which waits for the end by itself
-		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"SendMessage","params":{%s"message":{"messageId":"%s","role":"ROLE_USER","parts":[{"data":%s}]}}}`,
-			tenant, rand.Text(), data), nil
+		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s"message":{"messageId":"%s","role":"ROLE_USER","parts":[{"data":%s}]}}}`,
+			c.method(), tenant, rand.Text(), data), nil
 	}
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"message/send","params":{"message":{"kind":"message","messageId":"%s","role":"user",`+
-		`"parts":[{"kind":"data","data":%s}]},"configuration":{"blocking":true}}}`, rand.Text(), data), nil
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"message":{"kind":"message","messageId":"%s","role":"user",`+
+		`"parts":[{"kind":"data","data":%s}]},"configuration":{"blocking":true}}}`, c.method(), rand.Text(), data), nil
 }
 
 // header is what goes with a call (contract B14). Python's agent refuses a request of 0.3 that names version 1.0, and the extension is activated only where

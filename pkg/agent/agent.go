@@ -7,10 +7,13 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -36,6 +39,10 @@ type Options struct {
 	Secrets Secrets
 	// HTTP is the guard on addresses. Its body limit is set by New.
 	HTTP safehttp.Options
+	// Signer signs the requests that agents want signed; nil if there is no key for that.
+	Signer Signer
+	// Random is what nonces are made of, crypto/rand's by default.
+	Random io.Reader
 	// Now is the clock, time.Now by default.
 	Now func() time.Time
 }
@@ -43,6 +50,8 @@ type Options struct {
 // Client calls agents. It keeps connections and A2A cards, not sessions: every call opens its own and ends it.
 type Client struct {
 	secrets   Secrets
+	signer    Signer
+	random    io.Reader
 	transport http.RoundTripper
 	now       func() time.Time
 	cards     cards
@@ -56,11 +65,13 @@ func New(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Client{secrets: o.Secrets, transport: safehttp.New(o.HTTP).Transport, now: o.Now}
+	return &Client{secrets: o.Secrets, signer: o.Signer, random: cmp.Or(o.Random, rand.Reader), transport: safehttp.New(o.HTTP).Transport, now: o.Now}
 }
 
 // Call sends one tool call whose arguments, a JSON object, go out byte for byte, once. It returns a *adcp.CallError when there is no AdCP answer: an
 // answer that says nothing in AdCP's terms is Ambiguous, because a tool that ran into an error may have done its work before.
+//
+// What the agent wants signed is signed; a call that can't be, though it has to be, is Unsent.
 //
 // The context bounds the whole call. When it ends, the agent isn't told to cancel: what it has begun, it shall finish and report.
 func (c *Client) Call(ctx context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
@@ -104,7 +115,7 @@ func (c *Client) open(ctx context.Context, a orchestrator.Agent) (line, error) {
 	if a.Transport != orchestrator.MCP && a.Transport != orchestrator.A2A {
 		return nil, unsent(fmt.Errorf("transport %q is not spoken, use %q or %q", a.Transport, orchestrator.MCP, orchestrator.A2A))
 	}
-	w := &wire{base: c.transport, call: ctx, now: c.now}
+	w := &wire{base: c.transport, call: ctx, now: c.now, pen: pen{signer: c.signer, wanted: a.Signing, random: c.random, now: c.now}}
 	if a.CredentialRef != "" {
 		token, err := c.secrets.Secret(ctx, a.CredentialRef)
 		if err != nil {

@@ -23,6 +23,7 @@ type failure struct {
 	status     int
 	retryAfter time.Duration
 	rpc        *jsonrpc.Error // the agent's JSON-RPC error, whatever the HTTP status around it
+	signature  string         // as adcp.CallError has it
 	cause      error
 }
 
@@ -38,7 +39,15 @@ func (x *exchange) failed(err error) *failure {
 		err = fmt.Errorf("the answer breaks off: %w", x.readErr)
 	}
 	x.mu.Unlock()
-	f := &failure{connected: x.connected.Load(), status: x.status, retryAfter: x.retryAfter, cause: &cleanError{err}}
+	f := &failure{connected: x.connected.Load(), status: x.status, retryAfter: x.retryAfter, signature: x.signature, cause: &cleanError{err}}
+	switch {
+	case x.unsigned != nil:
+		f.signature, f.cause = adcp.SigningFailed, x.unsigned
+		return f
+	case f.signature != "": // whatever the body says: nobody has looked at the request
+		f.cause = fmt.Errorf("the agent refused the request's signature: %s", f.signature)
+		return f
+	}
 	if rpc := rpcError(x.refusal); rpc != nil {
 		return f.with(rpc)
 	}
@@ -73,7 +82,7 @@ func classify(err error) (adcp.Response, error) {
 		}
 		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Ambiguous, Cause: err} // no proof, no promise
 	}
-	if f.rpc != nil {
+	if f.rpc != nil && f.signature == "" {
 		if e, ok := adcp.ReadRPCError(f.rpc.Data); ok {
 			if e.RetryAfter == 0 {
 				e.RetryAfter = f.retryAfter
@@ -81,7 +90,7 @@ func classify(err error) (adcp.Response, error) {
 			return adcp.Response{Err: &e}, nil
 		}
 	}
-	return adcp.Response{}, &adcp.CallError{Outcome: f.outcome(), Status: f.status, RetryAfter: f.retryAfter, Cause: f.cause}
+	return adcp.Response{}, &adcp.CallError{Outcome: f.outcome(), Status: f.status, RetryAfter: f.retryAfter, Signature: f.signature, Cause: f.cause}
 }
 
 // outcome is Ambiguous unless there is proof (contract A28, C19): a purchase that may have happened must not be made again under another key.

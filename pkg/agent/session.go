@@ -72,15 +72,16 @@ func (s *session) handshake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var initialized struct {
+	var chosen struct {
 		ProtocolVersion string `json:"protocolVersion"`
 	}
-	if err := json.Unmarshal(result, &initialized); err != nil || !slices.Contains(protocolVersions, initialized.ProtocolVersion) {
-		return s.wire.last.failed(fmt.Errorf("the agent answered initialize with protocol version %.40q, known are %q", initialized.ProtocolVersion, protocolVersions))
+	if err := json.Unmarshal(result, &chosen); err != nil || !slices.Contains(protocolVersions, chosen.ProtocolVersion) {
+		return s.wire.last.failed(fmt.Errorf("the agent answered initialize with protocol version %.40q, known are %q", chosen.ProtocolVersion, protocolVersions))
 	}
-	s.wire.version = initialized.ProtocolVersion
-	s.wire.last = &exchange{limit: maxAnswer, replayable: true}
-	if err := s.conn.Write(ctx, &jsonrpc.Request{Method: "notifications/initialized"}); err != nil {
+	s.wire.version = chosen.ProtocolVersion
+	const initialized = "notifications/initialized"
+	s.wire.last = &exchange{limit: maxAnswer, replayable: true, subject: subject{method: initialized}}
+	if err := s.conn.Write(ctx, &jsonrpc.Request{Method: initialized}); err != nil {
 		return s.wire.last.failed(err)
 	}
 	return nil
@@ -93,8 +94,10 @@ func (s *session) call(ctx context.Context, tool string, arguments json.RawMessa
 		return reply{}, err
 	}
 	// The SDK encodes messages anew, and with that drops white space from the arguments. The whole message is therefore written here.
-	x := &exchange{limit: maxAnswer, body: fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%s,"arguments":%s}}`, s.lastID+1, name, arguments)}
-	result, err := s.request(ctx, "tools/call", nil, x)
+	const method = "tools/call"
+	x := &exchange{limit: maxAnswer, subject: s.wire.pen.calling(method, tool, arguments),
+		body: fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"name":%s,"arguments":%s}}`, s.lastID+1, method, name, arguments)}
+	result, err := s.request(ctx, method, nil, x)
 	if err != nil {
 		return reply{}, err
 	}
@@ -112,6 +115,7 @@ func (s *session) request(ctx context.Context, method string, params json.RawMes
 	if err != nil {
 		return nil, err
 	}
+	x.method = method
 	s.wire.last = x
 	if err := s.conn.Write(ctx, &jsonrpc.Request{ID: id, Method: method, Params: params}); err != nil {
 		return nil, x.failed(err)

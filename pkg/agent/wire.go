@@ -33,21 +33,25 @@ type wire struct {
 	token   string
 	version string // of the protocol, once agreed
 	last    *exchange
+	pen     pen
 }
 
 // exchange is one request and what is known of its fate.
 type exchange struct {
+	subject
 	// body, if set, is sent instead of the SDK's encoding.
 	body []byte
 	// limit bounds the answer.
 	limit int64
-	// replayable requests may be sent again when a kept connection turns out to be dead. No tool call ever is.
+	// replayable requests may be sent again when a kept connection turns out to be dead. No tool call ever is, and nothing that is signed: its nonce counts once.
 	replayable bool
 
 	connected  atomic.Bool // from here on bytes may have left
 	status     int
 	retryAfter time.Duration
 	refusal    []byte // the body of an answer that is no success
+	signature  string // the code that a signature, or that there is none, was refused with
+	unsigned   error  // why the request could not be signed
 
 	mu      sync.Mutex
 	readErr error // what cut the answer's body short: the SDK does not pass it on
@@ -105,17 +109,58 @@ func (w *wire) ask(ctx context.Context, method, url string, header http.Header, 
 	return body, nil
 }
 
-// send sends a request and notes in the exchange how it went.
+// send sends a request, signed if the agent wants that. One that it refuses for want of a signature, which its capabilities did not tell, is signed and sent
+// once more at once: the agent has not looked at it.
 func (w *wire) send(req *http.Request, x *exchange) (*http.Response, error) {
-	if x.body != nil {
-		_ = req.Body.Close()
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
-		req.Body, _ = req.GetBody()
-		req.ContentLength = int64(len(x.body))
+	signs := w.pen.signer != nil && req.Method == http.MethodPost
+	if err := x.take(req, signs); err != nil {
+		return nil, err
 	}
-	if x.replayable {
+	sign, must := w.pen.wants(x.subject)
+	if sign = must || sign && signs; sign {
+		if x.unsigned = w.pen.sign(req, x.body); x.unsigned != nil {
+			return nil, x.unsigned
+		}
+	}
+	if x.replayable && !sign {
 		req.Header["X-Idempotency-Key"] = nil // tells net/http so, and is not sent
 	}
+	resp, err := w.attempt(req, x)
+	if err != nil || sign || !signs || x.signature != codeRequired {
+		return resp, err
+	}
+	if x.unsigned = w.pen.sign(req, x.body); x.unsigned != nil {
+		return nil, x.unsigned
+	}
+	delete(req.Header, "X-Idempotency-Key")
+	x.fill(req)
+	return w.attempt(req, x)
+}
+
+// take gives the request the exchange's body. Without one, and if the bytes may be needed again, the request's own becomes the exchange's.
+func (x *exchange) take(req *http.Request, keep bool) (err error) {
+	if x.body == nil && !keep {
+		return nil
+	}
+	if x.body == nil {
+		x.body, err = io.ReadAll(req.Body)
+	}
+	_ = req.Body.Close()
+	x.fill(req)
+	return err
+}
+
+// fill makes the exchange's bytes the body of the request's next attempt.
+func (x *exchange) fill(req *http.Request) {
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
+	req.Body, _ = req.GetBody()
+	req.ContentLength = int64(len(x.body))
+}
+
+// attempt sends a request once and notes in the exchange how it went.
+func (w *wire) attempt(req *http.Request, x *exchange) (*http.Response, error) {
+	x.connected.Store(false)
+	x.status, x.retryAfter, x.refusal, x.signature = 0, 0, nil, ""
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { x.connected.Store(true) }}
 	resp, err := w.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
@@ -123,6 +168,9 @@ func (w *wire) send(req *http.Request, x *exchange) (*http.Response, error) {
 	}
 	x.status = resp.StatusCode
 	x.retryAfter = retryAfter(resp.Header.Get("Retry-After"), w.now())
+	if resp.StatusCode == http.StatusUnauthorized {
+		x.signature = challenge(resp.Header)
+	}
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		resp.Body = &watchedBody{ReadCloser: safehttp.LimitBody(resp.Body, x.limit), exchange: x}
 		return resp, nil

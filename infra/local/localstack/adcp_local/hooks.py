@@ -13,7 +13,7 @@ LOG = logging.getLogger(__name__)
 
 # What a deployment of the orchestrator uses, in the order in which it asks for it.
 SERVICES = (
-    "secretsmanager", "s3", "ssm", "sts", "cloudformation", "dynamodb", "iam", "logs", "apigateway", "lambda",
+    "secretsmanager", "kms", "s3", "ssm", "sts", "cloudformation", "dynamodb", "iam", "logs", "apigateway", "lambda",
     "stepfunctions", "events", "cloudwatch",
 )
 

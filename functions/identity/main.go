@@ -1,0 +1,29 @@
+// Command identity is the Lambda function behind GET of /.well-known/brand.json and /.well-known/jwks.json: who we are and which keys sign our requests.
+package main
+
+import (
+	"context"
+	"log"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/signing"
+	"adcp-orchestrator/pkg/telemetry"
+)
+
+func main() {
+	telemetry.Setup()
+	env, err := config.Require("SIGNING_KEY_IDS", "PUBLIC_BASE_URL")
+	if err != nil {
+		log.Fatal(err)
+	}
+	keys := signing.New(func() signing.API { return kms.NewFromConfig(config.AWS("KMS")) }, signing.IDs(env["SIGNING_KEY_IDS"]))
+	brand := signing.BrandAt(env["PUBLIC_BASE_URL"])
+	lambda.Start(httpapi.Route(map[string]httpapi.Function{
+		"GET " + signing.PathBrand: httpapi.Published(func(context.Context) (signing.Brand, error) { return brand, nil }),
+		"GET " + signing.PathKeys:  httpapi.Published(keys.Published),
+	}))
+}

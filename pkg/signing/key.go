@@ -1,0 +1,130 @@
+// Package signing holds the keys that requests to agents are signed with: in AWS KMS, which never hands them out, and with their public halves to be
+// published (contract B55, B56).
+package signing
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/kms/types"
+
+	"adcp-orchestrator/pkg/httpsig"
+)
+
+// API is the part of KMS's client that is used.
+type API interface {
+	GetPublicKey(context.Context, *kms.GetPublicKeyInput, ...func(*kms.Options)) (*kms.GetPublicKeyOutput, error)
+	Sign(context.Context, *kms.SignInput, ...func(*kms.Options)) (*kms.SignOutput, error)
+}
+
+// maxRaw is how many bytes of message KMS takes in.
+const maxRaw = 4096
+
+// Key is one key in KMS, of the spec ECC_NIST_P256 or ECC_NIST_EDWARDS25519. KMS is asked for nothing before the key is used.
+type Key struct {
+	api func() API
+	id  string
+
+	mu  sync.Mutex
+	jwk httpsig.JWK // as KMS told it; without a kid until then
+}
+
+// Public returns the public half as it is published. It is read once in the life of the process; a failure is not remembered.
+func (k *Key) Public(ctx context.Context) (httpsig.JWK, error) {
+	k.mu.Lock()
+	jwk := k.jwk
+	k.mu.Unlock()
+	if jwk.KID != "" {
+		return jwk, nil
+	}
+	out, err := k.api().GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: &k.id})
+	if err != nil {
+		return httpsig.JWK{}, fmt.Errorf("read a signing key's public half: %w", err)
+	}
+	if out.KeyUsage != types.KeyUsageTypeSignVerify {
+		return httpsig.JWK{}, fmt.Errorf("signing key %s: its usage is %q, not SIGN_VERIFY", k.id, out.KeyUsage)
+	}
+	if jwk, err = publish(out.PublicKey); err != nil {
+		return httpsig.JWK{}, fmt.Errorf("signing key %s: %w", k.id, err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.jwk = jwk
+	return jwk, nil
+}
+
+// Sign implements httpsig.Signer: it signs the message itself, 64 bytes whatever the kind of key (contract B52).
+func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	jwk, err := k.Public(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := &kms.SignInput{KeyId: &k.id, Message: message, MessageType: types.MessageTypeRaw, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256}
+	switch ed := jwk.SignatureAlg() == httpsig.AlgEd25519; {
+	case ed:
+		in.SigningAlgorithm = types.SigningAlgorithmSpecEd25519Sha512
+		if len(message) > maxRaw { // it hashes twice: there is no digest to hand over instead
+			return nil, fmt.Errorf("sign with KMS: %d bytes are more than an Ed25519 key there signs", len(message))
+		}
+	case len(message) > maxRaw:
+		digest := sha256.Sum256(message)
+		in.Message, in.MessageType = digest[:], types.MessageTypeDigest
+	}
+	out, err := k.api().Sign(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("sign with KMS: %w", err)
+	}
+	if in.SigningAlgorithm == types.SigningAlgorithmSpecEd25519Sha512 {
+		return out.Signature, nil
+	}
+	return httpsig.P1363(out.Signature)
+}
+
+// publish makes a public key in DER, as KMS returns it, the JWK of contract B55.
+func publish(der []byte) (httpsig.JWK, error) {
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return httpsig.JWK{}, fmt.Errorf("its public half can't be read: %w", err)
+	}
+	k := httpsig.JWK{Use: "sig", KeyOps: []string{"verify"}, AdCPUse: httpsig.UseRequestSigning}
+	encode := base64.RawURLEncoding.EncodeToString
+	switch public := public.(type) {
+	case ed25519.PublicKey:
+		k.KeyType, k.Curve, k.Alg, k.X = "OKP", "Ed25519", "EdDSA", encode(public)
+	case *ecdsa.PublicKey:
+		point, err := public.Bytes()
+		if err != nil || public.Curve != elliptic.P256() {
+			return httpsig.JWK{}, errors.New("its curve is not P-256")
+		}
+		k.KeyType, k.Curve, k.Alg, k.X, k.Y = "EC", "P-256", "ES256", encode(point[1:33]), encode(point[33:])
+	default:
+		return httpsig.JWK{}, fmt.Errorf("a %T can't sign requests", public)
+	}
+	k.KID, err = thumbprint(k)
+	return k, err
+}
+
+// thumbprint is the key's id: its own digest (RFC 7638), so that it needs to be written nowhere and is new whenever the key is.
+func thumbprint(k httpsig.JWK) (string, error) {
+	canonical, err := json.Marshal(struct { // the required members, in the order of their names
+		Curve   string `json:"crv"`
+		KeyType string `json:"kty"`
+		X       string `json:"x"`
+		Y       string `json:"y,omitempty"`
+	}{k.Curve, k.KeyType, k.X, k.Y})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(canonical)
+	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
+}
