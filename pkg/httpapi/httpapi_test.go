@@ -166,23 +166,6 @@ func TestInternalErrorsAreNotShown(t *testing.T) {
 	}
 }
 
-func TestAgents(t *testing.T) {
-	t.Parallel()
-	s := memory.New(clock)
-	register := orchestrator.Register{Store: s, Now: clock, CheckURL: func(string) error { return nil }}
-	put := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(register.Run))
-	e := as(event[events.APIGatewayProxyRequest](t, "agents"), "acme")
-	for i, status := range []int{201, 200} {
-		if got, err := put(t.Context(), e); err != nil || got.StatusCode != status {
-			t.Errorf("time %d: %+v, %v", i+1, got, err)
-		}
-	}
-	got, err := httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(s))(t.Context(), e)
-	if err != nil || got.StatusCode != 200 || !strings.Contains(got.Body, `"version":2`) {
-		t.Errorf("got %+v, %v", got, err)
-	}
-}
-
 func TestAuthorizer(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)

@@ -63,31 +63,3 @@ func Show(s orchestrator.RecordReader, base string) Handler {
 		return Response{Status: http.StatusOK, Body: ViewRecord(record, base)}, nil
 	}
 }
-
-// PutAgent handles PUT /v1/agents/{id}.
-func PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (orchestrator.Agent, error)) Handler {
-	return func(ctx context.Context, r Request) (Response, error) {
-		a, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
-		if err != nil {
-			return Response{}, err
-		}
-		status := http.StatusOK
-		if a.Version == 1 {
-			status = http.StatusCreated
-		}
-		return Response{Status: status, Body: a}, nil
-	}
-}
-
-// ShowAgent handles GET /v1/agents/{id}.
-func ShowAgent(s interface {
-	Agent(ctx context.Context, tenant, id string) (orchestrator.Agent, error)
-}) Handler {
-	return func(ctx context.Context, r Request) (Response, error) {
-		a, err := s.Agent(ctx, r.Principal.Tenant, r.Path["id"])
-		if err != nil {
-			return Response{}, err
-		}
-		return Response{Status: http.StatusOK, Body: a}, nil
-	}
-}

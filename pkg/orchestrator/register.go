@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 	"time"
@@ -18,27 +19,88 @@ var agentID = pattern(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 // AgentStore is what Register needs of the store.
 type AgentStore interface {
 	agentReader
+	profiles
 	// PutAgent stores a registry entry if Version-1 is stored (0: none), or returns ErrStale.
 	PutAgent(ctx context.Context, a Agent) error
 }
 
+// onboardBudget is how long an agent is asked for while its owner waits: API Gateway ends everything after 29 s, and the stores need their share.
+const onboardBudget = 15 * time.Second
+
 // Register writes the registry of agents.
 type Register struct {
-	Store AgentStore
-	Now   func() time.Time
-	// CheckURL says what the guarded client would refuse to dial, before anything is dialled (contract L1).
-	CheckURL func(url string) error
+	Store  AgentStore
+	Agents Caller
+	Now    func() time.Time
+	Terms  Terms
 }
 
-// Run checks and stores an entry: the first with that id, or in place of the one that is there. Operations that run keep the entry that they
-// began with. It returns an *InvalidError that names every wrong field.
-func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, error) {
+// Run checks an entry, asks the agent, and stores both: the first with that id, or in place of the one that is there. Operations that run keep the entry
+// that they began with. An agent that can't be asked is stored all the same, with a finding: operations ask it later.
+//
+// It returns an *InvalidError that names every wrong field, or a *RefusedError with what speaks against the agent (contract B39). Then nothing was stored.
+func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, Found, error) {
 	a, err := r.parse(tenant, id, body)
 	if err != nil {
-		return a, err
+		return a, Found{}, err
 	}
+	found, asked, err := r.ask(ctx, a)
+	if err != nil {
+		return a, Found{}, err
+	}
+	if grave := refusing(found.Findings); grave != nil {
+		return a, Found{}, &RefusedError{Findings: grave}
+	}
+	// The profile first: who dies in between leaves one that belongs to no entry, and is asked for again.
+	if asked {
+		if err := r.Store.PutProfile(ctx, tenant, id, found.Profile); err != nil {
+			return a, Found{}, err
+		}
+	}
+	a, err = r.put(ctx, a)
+	return a, found, err
+}
+
+// Show returns an entry with what was last found of the agent, and judges that anew. The agent is not asked. It returns ErrNotFound.
+func (r Register) Show(ctx context.Context, tenant, id string) (Agent, Found, error) {
+	a, err := r.Store.Agent(ctx, tenant, id)
+	if err != nil {
+		return a, Found{}, err
+	}
+	p, err := r.known(ctx, a)
+	return a, Found{p, r.Terms.Judge(a, p, nil)}, err
+}
+
+// known returns what is stored of an agent at its address, zero if nothing is.
+func (r Register) known(ctx context.Context, a Agent) (Profile, error) {
+	p, err := r.Store.Profile(ctx, a.Tenant, a.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && !p.known(a) {
+		return Profile{}, nil
+	}
+	return p, err
+}
+
+// ask asks an agent what it offers and judges it. For one that can't be asked what was known before counts.
+func (r Register) ask(ctx context.Context, a Agent) (found Found, asked bool, err error) {
+	budget, cancel := context.WithTimeout(ctx, onboardBudget)
+	defer cancel()
+	p, err := r.Agents.Discover(budget, a)
+	if err == nil {
+		p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, r.Now().UTC()
+		return Found{p, r.Terms.Judge(a, p, nil)}, true, nil
+	}
+	var ce *adcp.CallError
+	if !errors.As(err, &ce) {
+		return Found{}, false, err
+	}
+	slog.WarnContext(ctx, "agent not asked", "tenant", a.Tenant, "agent", a.ID, "error", ce)
+	p, err = r.known(ctx, a)
+	return Found{p, r.Terms.Judge(a, p, ce)}, false, err
+}
+
+func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
 	for {
-		old, err := r.Store.Agent(ctx, tenant, id)
+		old, err := r.Store.Agent(ctx, a.Tenant, a.ID)
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			return a, err
 		}
@@ -91,7 +153,7 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if in.WebhookMode == "" {
 		in.WebhookMode = operation.WebhookRFC9421
 	}
-	if err := r.CheckURL(in.URL); err != nil {
+	if err := r.Terms.CheckURL(in.URL); err != nil {
 		c.add("url", err.Error(), "send the agent's public endpoint, for example https://sales.example.com/mcp")
 	}
 	if in.Transport != MCP && in.Transport != A2A {
@@ -109,7 +171,7 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		c.add("webhook_format", `has to be "mcp" or "a2a"`, "leave it out for mcp, the form of AdCP's own webhooks")
 	}
 	if in.BrandURL != "" {
-		if err := r.CheckURL(in.BrandURL); err != nil {
+		if err := r.Terms.CheckURL(in.BrandURL); err != nil {
 			c.add("brand_json_url", err.Error(), "send the address of the agent's brand.json, or leave it out to have it discovered")
 		}
 	}

@@ -61,15 +61,15 @@ func TestRegister(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := memory.New(clock)
-			r := orchestrator.Register{Store: s, Now: clock, CheckURL: check}
-			a, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
+			r := orchestrator.Register{Store: s, Agents: &offering{Profile: sound()}, Now: clock, Terms: orchestrator.Terms{CheckURL: check}}
+			a, _, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
 			if got := fields(t, err); !slices.Equal(got, tc.want) {
 				t.Fatalf("got %v: %v", got, err)
 			}
 			if err != nil {
 				return
 			}
-			again, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
+			again, _, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
 			if err != nil || again.Version != a.Version+1 || again.CreatedAt != a.CreatedAt {
 				t.Errorf("the second time: %+v, %v", again, err)
 			}
