@@ -109,9 +109,26 @@ func (c *Client) Read(ctx context.Context, path string, out any) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s: %s", path, resp.Status, body)
+		return &statusError{resp.StatusCode, fmt.Sprintf("GET %s: %s: %s", path, resp.Status, body)}
 	}
 	return json.Unmarshal(body, out)
+}
+
+// statusError is an answer that is none.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// passing reports whether an error is one that the next reading may not have: a gateway under load, or an authorizer that ran out of time.
+func passing(err error) bool {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Timeout()
+	}
+	e, ok := errors.AsType[*statusError](err)
+	return ok && e.status >= 500
 }
 
 // Follow reads an operation again and again until done says so, and calls seen for each reading. It ends with the context.
@@ -120,17 +137,16 @@ func (c *Client) Follow(ctx context.Context, id string, done func(httpapi.Operat
 	defer tick.Stop()
 	for {
 		op, err := c.Get(ctx, id)
-		if t, ok := errors.AsType[*url.Error](err); ok && t.Timeout() && ctx.Err() == nil {
-			continue // a gateway under load: the next reading tells as much
-		}
-		if err != nil {
+		if err != nil && !passing(err) {
 			return op, err
 		}
-		if seen != nil {
-			seen(op)
-		}
-		if done(op) {
-			return op, nil
+		if err == nil {
+			if seen != nil {
+				seen(op)
+			}
+			if done(op) {
+				return op, nil
+			}
 		}
 		select {
 		case <-tick.C:
