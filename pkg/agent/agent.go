@@ -26,7 +26,8 @@ import (
 // The most that is read of an answer: of a tool's, and of a page of the tool list, which is megabytes long with some agents.
 const (
 	maxAnswer = 5 << 20
-	maxList   = 16 << 20
+	maxList   = 4 << 20  // of what is kept of it
+	maxRaw    = 64 << 20 // as it comes
 )
 
 // Secrets reads a credential by the name that an agent's entry gives.
@@ -61,7 +62,7 @@ var _ orchestrator.Caller = (*Client)(nil)
 
 // New returns a Client.
 func New(o Options) *Client {
-	o.HTTP.MaxBodyBytes = maxList
+	o.HTTP.MaxBodyBytes = maxRaw
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -82,7 +82,7 @@ func (s *session) tools(ctx context.Context) ([]string, error) {
 	var names []string
 	params := json.RawMessage(`{}`)
 	for range maxPages {
-		x := &exchange{limit: maxList, replayable: true}
+		x := &exchange{limit: maxList, slim: true, replayable: true}
 		result, err := s.request(ctx, "tools/list", params, x)
 		if err != nil {
 			return nil, err

@@ -106,7 +106,7 @@ func TestDiscoverPages(t *testing.T) {
 func TestDiscoverHugeList(t *testing.T) {
 	t.Parallel()
 	for _, streamed := range []bool{false, true} {
-		for size, ok := range map[int]bool{10 << 20: true, maxList: false} {
+		for size, ok := range map[int]bool{20 << 20: true, maxRaw: false} {
 			s := (&seller{streamed: streamed, result: func(string, json.RawMessage) string {
 				return `{"tools":[{"name":"create_media_buy","inputSchema":{"pad":"` + strings.Repeat("x", size) + `"}},{"name":"tasks_get"}]}`
 			}}).start(t)
@@ -118,6 +118,14 @@ func TestDiscoverHugeList(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What is kept of a list is bounded, too.
+func TestDiscoverHugeName(t *testing.T) {
+	t.Parallel()
+	s := (&seller{result: func(string, json.RawMessage) string { return `{"tools":[{"name":"` + strings.Repeat("x", maxList) + `"}]}` }}).start(t)
+	_, err := client(t).Discover(t.Context(), s.agent())
+	wantCallError(t, err, adcp.Ambiguous, http.StatusOK)
 }
 
 func TestDiscoverEndlessList(t *testing.T) {

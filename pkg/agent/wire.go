@@ -43,6 +43,8 @@ type exchange struct {
 	body []byte
 	// limit bounds the answer.
 	limit int64
+	// slim leaves out of the answer what nobody reads of a tool list, before the limit counts.
+	slim bool
 	// replayable requests may be sent again when a kept connection turns out to be dead. No tool call ever is, and nothing that is signed: its nonce counts once.
 	replayable bool
 
@@ -172,6 +174,9 @@ func (w *wire) attempt(req *http.Request, x *exchange) (*http.Response, error) {
 		x.signature = challenge(resp.Header)
 	}
 	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		if x.slim {
+			resp.Body = newSlim(resp.Body, strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"))
+		}
 		resp.Body = &watchedBody{ReadCloser: safehttp.LimitBody(resp.Body, x.limit), exchange: x}
 		return resp, nil
 	}
