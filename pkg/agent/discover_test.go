@@ -123,7 +123,9 @@ func TestDiscoverHugeList(t *testing.T) {
 // What is kept of a list is bounded, too.
 func TestDiscoverHugeName(t *testing.T) {
 	t.Parallel()
-	s := (&seller{result: func(string, json.RawMessage) string { return `{"tools":[{"name":"` + strings.Repeat("x", maxList) + `"}]}` }}).start(t)
+	s := (&seller{result: func(string, json.RawMessage) string {
+		return `{"tools":[{"name":"` + strings.Repeat("x", maxList) + `"}]}`
+	}}).start(t)
 	_, err := client(t).Discover(t.Context(), s.agent())
 	wantCallError(t, err, adcp.Ambiguous, http.StatusOK)
 }

@@ -1,6 +1,9 @@
 package agent
 
-import "io"
+import (
+	"bytes"
+	"io"
+)
 
 // unread are the members of a tool list that nobody here reads, and that make it megabytes long: schemas above all.
 var unread = map[string]bool{"inputSchema": true, "outputSchema": true, "annotations": true, "description": true, "_meta": true, "icons": true, "title": true, "execution": true}
@@ -12,7 +15,7 @@ const longestUnread = len("outputSchema")
 // buffer. It judges nothing: what is no JSON before is none after.
 type slim struct {
 	body   io.ReadCloser
-	events bool // the stream has events, which blank lines end
+	events bool   // the stream has events, which blank lines end
 	in     []byte // as read
 	keep   []byte // what is left of it
 	out    []byte // of keep, what was not handed on yet
@@ -50,8 +53,18 @@ func (s *slim) Read(p []byte) (int, error) {
 	for len(s.out) == 0 {
 		n, err := s.body.Read(s.in)
 		s.keep = s.keep[:0]
-		for _, b := range s.in[:n] {
-			s.take(b)
+		for i := 0; i < n; i++ {
+			if s.skip == inside && s.text && !s.escaped { // most of a long list are texts that are left out
+				far := bytes.IndexAny(s.in[i:n], "\"\\\n")
+				if far != 0 {
+					s.blank = false
+				}
+				if far < 0 {
+					break
+				}
+				i += far
+			}
+			s.take(s.in[i])
 		}
 		s.out = s.keep
 		if err != nil && len(s.out) == 0 {

@@ -106,9 +106,9 @@ func TestDiscoverHoldsNoHugeList(t *testing.T) {
 				head, tail = "event: message\ndata: ", "\n\n"
 			}
 			_, _ = fmt.Fprintf(w, `%s{"jsonrpc":"2.0","id":%s,"result":{"tools":[`, head, m.ID)
-			schema := strings.Repeat(`{"type":"object","properties":{"a":"b"}},`, 250)
-			for i := range 5000 {
-				_, _ = fmt.Fprintf(w, `{"name":"tool_%d","inputSchema":{"anyOf":[%s{}]}},`, i, schema)
+			schema := `{"name":"tool","inputSchema":{"anyOf":[` + strings.Repeat(`{"type":"object","title":"`+strings.Repeat("what it is for ", 60)+`"},`, 11) + `{}]}},`
+			for range 5000 {
+				_, _ = io.WriteString(w, schema)
 			}
 			_, _ = fmt.Fprintf(w, `{"name":"tasks_get"}]}}%s`, tail)
 		})}).start(t)
