@@ -16,6 +16,7 @@ type access struct {
 	rootSecret   bool     // may read the root of the webhook credentials
 	agentSecrets bool     // may read the agents' credentials
 	signingKeys  []string // kms actions on the keys that requests are signed with
+	bus          bool     // may publish
 }
 
 // addFunctionRole writes the function's role out by hand. The grants that CDK would add (a managed policy for all log groups, tracing)
@@ -45,6 +46,9 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 	}
 	if a.agentSecrets {
 		add("secretsmanager", []string{"GetSecretValue"}, b.agentSecrets())
+	}
+	if a.bus {
+		add("events", []string{"PutEvents"}, b.bus.EventBusArn())
 	}
 	return b.addRole(id, "lambda.amazonaws.com", statements)
 }

@@ -12,7 +12,8 @@ var allowed = map[string][]string{
 	"authorizer": {"dynamodb:GetItem ${Table.Arn}"},
 	"submit": {
 		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
-		"states:StartExecution ${StateMachine}",
+		"states:DescribeExecution arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*",
+		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
 	"operations": {"dynamodb:Query ${Table.Arn}"},
 	"agents": {
@@ -36,7 +37,7 @@ var allowed = map[string][]string{
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
-	"settle": {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}"},
+	"settle": {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "events:PutEvents ${Bus.Arn}"},
 	"reconcile": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
 		"states:DescribeExecution arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*",

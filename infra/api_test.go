@@ -55,16 +55,17 @@ func invoked(tb testing.TB, uri string) string {
 func TestNoRouteIsOpenButTheWebhooksAndTheTwoThatSayWhoWeAre(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"POST /v1/operations":         "submit key",
-		"GET /v1/operations/{id}":     "operations key",
-		"GET /v1/agents/{id}":         "agents key",
-		"PUT /v1/agents/{id}":         "agents key",
-		"GET /v1/agents/{id}/keys":    "agents key",
-		"PUT /v1/agents/{id}/keys":    "agents key",
-		"GET /v1/quarantine":          "operations key",
-		"POST /v1/webhooks/{route}":   "webhook open",
-		"GET /.well-known/brand.json": "identity open",
-		"GET /.well-known/jwks.json":  "identity open",
+		"POST /v1/operations":              "submit key",
+		"GET /v1/operations/{id}":          "operations key",
+		"POST /v1/operations/{id}/redrive": "submit key",
+		"GET /v1/agents/{id}":              "agents key",
+		"PUT /v1/agents/{id}":              "agents key",
+		"GET /v1/agents/{id}/keys":         "agents key",
+		"PUT /v1/agents/{id}/keys":         "agents key",
+		"GET /v1/quarantine":               "operations key",
+		"POST /v1/webhooks/{route}":        "webhook open",
+		"GET /.well-known/brand.json":      "identity open",
+		"GET /.well-known/jwks.json":       "identity open",
 	}
 	for name, template := range synthesize(t) {
 		got := methods(t, template)

@@ -185,7 +185,7 @@ func TestSAMHasTheSameStateMachine(t *testing.T) {
 func TestSAMHasTheSameTable(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
-	for _, kind := range []string{"AWS::DynamoDB::Table Table", "AWS::SecretsManager::Secret WebhookSecret"} {
+	for _, kind := range []string{"AWS::DynamoDB::Table Table", "AWS::SecretsManager::Secret WebhookSecret", "AWS::Events::EventBus Bus"} {
 		kind, name, _ := strings.Cut(kind, " ")
 		got, want := sam.get(t, kind, name), deployed(t).get(t, kind, name)
 		if !reflect.DeepEqual(got, want) {

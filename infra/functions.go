@@ -24,11 +24,12 @@ var functionSpecs = []functionSpec{
 		access: access{table: []string{"GetItem"}},
 	},
 	{
-		name: "submit", description: "POST /v1/operations", timeout: 15, memory: 256,
+		name: "submit", description: "POST /v1/operations and /v1/operations/{id}/redrive", timeout: 15, memory: 256,
 		env: []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
 		access: access{
-			table:   []string{"GetItem", "PutItem", "ConditionCheckItem"},
-			machine: []string{"StartExecution"},
+			table:      []string{"GetItem", "PutItem", "ConditionCheckItem"},
+			machine:    []string{"StartExecution", "SendTaskSuccess"},
+			executions: []string{"DescribeExecution"},
 		},
 	},
 	{
@@ -75,8 +76,9 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "settle", description: "Does what must happen once after an operation's end", timeout: 30, memory: 256,
-		access: access{table: []string{"GetItem", "PutItem"}},
+		name: "settle", description: "Does what must happen once after an operation's end", timeout: 10, memory: 256,
+		env:    []string{"EVENT_BUS_NAME"},
+		access: access{table: []string{"GetItem", "PutItem"}, bus: true},
 	},
 	{
 		name: "reconcile", description: "Starts what never started, wakes what stands still", timeout: 55, memory: 256,
@@ -138,6 +140,8 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 			env[name] = b.secret.SecretArn()
 		case "SIGNING_KEY_IDS":
 			env[name] = awscdk.Fn_Join(jsii.String(","), b.signingKeyARNs())
+		case "EVENT_BUS_NAME":
+			env[name] = b.bus.EventBusName()
 		case "ALLOW_LOOPBACK":
 			if b.settings.Local != "" {
 				env[name] = jsii.String("1")

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
@@ -23,6 +24,7 @@ type builder struct {
 	table     awsdynamodb.Table
 	secret    awssecretsmanager.Secret
 	signing   []awskms.Key // the first signs
+	bus       awsevents.EventBus
 	api       awsapigateway.RestApi
 	machine   awsstepfunctions.StateMachine
 	functions map[string]awslambda.Function
@@ -51,6 +53,7 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addTable()
 	b.addSecret()
 	b.addSigningKeys()
+	b.addBus()
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
@@ -72,6 +75,8 @@ func (b *builder) addOutputs() {
 		{"ApiId", "Id of the REST API", b.api.RestApiId()},
 		{"TableName", "The one DynamoDB table", b.table.TableName()},
 		{"StateMachineArn", "The state machine that runs an operation", b.machine.StateMachineArn()},
+		{"EventBusName", "The bus that tells of each operation's end", b.bus.EventBusName()},
+		{"SigningKeyArns", "Keys that requests are signed with, the one that signs first", awscdk.Fn_Join(jsii.String(","), b.signingKeyARNs())},
 		{"WebhookSecretArn", "Secret that the webhook credentials of agents are derived from", b.secret.SecretArn()},
 	} {
 		awscdk.NewCfnOutput(b.stack, jsii.String(out.name), &awscdk.CfnOutputProps{Value: out.value, Description: jsii.String(out.description)})

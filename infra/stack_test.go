@@ -104,7 +104,7 @@ func TestVariables(t *testing.T) {
 		"identity":   {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"poll":       {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"settle":     {},
+		"settle":     {"EVENT_BUS_NAME": "${Bus}"},
 		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}"},
 	}
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}
@@ -181,7 +181,7 @@ func TestAlarms(t *testing.T) {
 
 func TestOutputs(t *testing.T) {
 	t.Parallel()
-	want := []string{"ApiId", "ApiUrl", "BrandJsonUrl", "StateMachineArn", "TableName", "WebhookSecretArn"}
+	want := []string{"ApiId", "ApiUrl", "BrandJsonUrl", "EventBusName", "SigningKeyArns", "StateMachineArn", "TableName", "WebhookSecretArn"}
 	if got := sorted(deployed(t).Outputs); !slices.Equal(got, want) {
 		t.Errorf("outputs are %v, want %v", got, want)
 	}

@@ -62,6 +62,14 @@ func (b *builder) addMachine(definition string) {
 	})
 }
 
+// addBus makes the bus that tells of ended operations: one of our own, so that who may put events on it is ours to say.
+func (b *builder) addBus() {
+	b.bus = awsevents.NewEventBus(b.stack, jsii.String("Bus"), &awsevents.EventBusProps{
+		EventBusName: awscdk.Aws_STACK_NAME(),
+		Description:  jsii.String("AdCP operations that have ended"),
+	})
+}
+
 // addSchedule runs reconcile each minute. A run that can't be delivered is dropped soon: the next one does its work.
 func (b *builder) addSchedule() {
 	awsevents.NewRule(b.stack, jsii.String("ReconcileSchedule"), &awsevents.RuleProps{

@@ -3,12 +3,15 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"log"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"adcp-orchestrator/pkg/bus"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -17,11 +20,16 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME")
+	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME")
 	if err != nil {
 		log.Fatal(err)
 	}
-	settle := orchestrator.Settle{Store: dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now), Deps: orchestrator.Deps{Now: time.Now}}
+	settle := orchestrator.Settle{
+		Store:     dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
+		Publisher: bus.Bus{API: eventbridge.NewFromConfig(config.AWS("EVENTBRIDGE")), Name: env["EVENT_BUS_NAME"]},
+		NewOwner:  rand.Text,
+		Deps:      orchestrator.Deps{Now: time.Now},
+	}
 	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (orchestrator.Settled, error) {
 		return settle.Run(ctx, r.Tenant, r.ID)
 	})

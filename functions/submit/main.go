@@ -1,4 +1,4 @@
-// Command submit is the Lambda function behind POST /v1/operations.
+// Command submit is the Lambda function behind POST /v1/operations and POST /v1/operations/{id}/redrive.
 package main
 
 import (
@@ -24,11 +24,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	submit := orchestrator.Submit{
-		Store:    dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
-		Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]},
-		Deps:     orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
-		BaseURL:  env["PUBLIC_BASE_URL"],
-	}
-	lambda.Start(httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Submit(submit.Run, env["PUBLIC_BASE_URL"])))
+	base := env["PUBLIC_BASE_URL"]
+	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
+	machine := workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]}
+	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
+	submit := orchestrator.Submit{Store: store, Workflow: machine, Deps: deps, BaseURL: base}
+	redrive := orchestrator.Redrive{Store: store, Workflow: machine, Deps: deps}
+	lambda.Start(httpapi.Route(map[string]httpapi.Function{
+		"POST /v1/operations":              httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Submit(submit.Run, base)),
+		"POST /v1/operations/{id}/redrive": httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Redrive(redrive.Run, base)),
+	}))
 }

@@ -29,7 +29,7 @@ func parseEnv(text string) (map[string]string, error) {
 			env[name] = value
 		}
 	}
-	for _, name := range []string{"API_URL", "TABLE_NAME", "STATE_MACHINE_ARN", "WEBHOOK_SECRET_ARN", "AWS_ENDPOINT_URL"} {
+	for _, name := range []string{"API_URL", "TABLE_NAME", "STATE_MACHINE_ARN", "WEBHOOK_SECRET_ARN", "SIGNING_KEY_IDS", "EVENT_BUS_NAME", "AWS_ENDPOINT_URL"} {
 		if env[name] == "" {
 			return nil, fmt.Errorf("the local stack's variables lack %s", name)
 		}
@@ -45,6 +45,8 @@ func variables(env map[string]string, endpoint string) ([]byte, error) {
 		"STATE_MACHINE_ARN": env["STATE_MACHINE_ARN"],
 		"WEBHOOK_SECRET_ID": env["WEBHOOK_SECRET_ARN"],
 		"PUBLIC_BASE_URL":   env["API_URL"],
+		"SIGNING_KEY_IDS":   env["SIGNING_KEY_IDS"],
+		"EVENT_BUS_NAME":    env["EVENT_BUS_NAME"],
 		"ALLOW_LOOPBACK":    "1",
 		"AWS_ENDPOINT_URL":  endpoint,
 	}}, "", "  ")

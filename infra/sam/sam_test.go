@@ -42,7 +42,7 @@ func TestTemplateForThisMachine(t *testing.T) {
 
 func TestVariablesComeFromTheLocalStack(t *testing.T) {
 	t.Parallel()
-	env, err := parseEnv("API_URL=http://127.0.0.1:4566/_aws/execute-api/abc/live\nTABLE_NAME=T\nSTATE_MACHINE_ARN=arn:m\nWEBHOOK_SECRET_ARN=arn:s\nAWS_ENDPOINT_URL=http://127.0.0.1:4566\n")
+	env, err := parseEnv("API_URL=http://127.0.0.1:4566/_aws/execute-api/abc/live\nTABLE_NAME=T\nSTATE_MACHINE_ARN=arn:m\nWEBHOOK_SECRET_ARN=arn:s\nSIGNING_KEY_IDS=arn:k\nEVENT_BUS_NAME=B\nAWS_ENDPOINT_URL=http://127.0.0.1:4566\n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,3 +63,17 @@ func Show(s orchestrator.RecordReader, base string) Handler {
 		return Response{Status: http.StatusOK, Body: ViewRecord(record, base)}, nil
 	}
 }
+
+// Redrive handles POST /v1/operations/{id}/redrive: 200 with the operation and what was done about its execution. It takes no body and can be repeated.
+func Redrive(run func(ctx context.Context, tenant, id string) (operation.Operation, orchestrator.Revival, error), base string) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		op, done, err := run(ctx, r.Principal.Tenant, r.Path["id"])
+		if err != nil {
+			return Response{}, err
+		}
+		return Response{Status: http.StatusOK, Body: struct {
+			Execution orchestrator.Revival `json:"execution"`
+			Operation Operation            `json:"operation"`
+		}{done, View(op, base)}}, nil
+	}
+}

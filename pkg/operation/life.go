@@ -137,22 +137,24 @@ func (op *Operation) Restart(now time.Time) Event {
 	return op.event(Restarted, Inner, op.State, now, "")
 }
 
+// Redrive begins the next generation because a human wants it: the back-off starts anew, and so does what polling was given up after.
+func (op *Operation) Redrive(now time.Time) Event {
+	op.Attempts.Polls, op.Attempts.PollErrors, op.Attempts.Doorbells, op.RedrivenAt = 0, 0, 0, now
+	if !now.Before(op.GiveUpAt) {
+		op.GiveUpAt = now.Add(GiveUpAfter)
+	}
+	if op.Attention != nil && op.Attention.Reason == GaveUp {
+		op.Attention = nil
+	}
+	e := op.Restart(now)
+	e.Channel = Console
+	return e
+}
+
 // Defer puts the sweeper's next look off: the execution is alive. It is no change of the operation and has no event.
 func (op *Operation) Defer(now time.Time) {
 	op.DueAt = now.Add(15 * time.Minute)
 	op.Version++
-}
-
-// Finish records that everything that had to happen once after the end has happened. ok is false if it had.
-func (op *Operation) Finish(now time.Time) (e Event, ok bool) {
-	if !op.State.Terminal() || !op.SettledAt.IsZero() {
-		return Event{}, false
-	}
-	op.SettledAt = now
-	op.DueAt = time.Time{}
-	op.TaskToken = ""
-	op.Touch(now)
-	return op.event(Settled, Inner, op.State, now, ""), true
 }
 
 // Flag raises attention for what a use case found, as part of the change that it belongs to.

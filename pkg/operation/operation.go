@@ -29,6 +29,8 @@ type Operation struct {
 
 	Error    *adcp.Error `json:"error,omitempty"`
 	Terminal *Terminal   `json:"terminal,omitempty"`
+	// Publication is who tells the world of Terminal.
+	Publication Publication `json:"publication,omitzero"`
 
 	Dial     Dial     `json:"dial"`
 	Attempts Attempts `json:"attempts"`
@@ -53,6 +55,8 @@ type Operation struct {
 	UpdatedAt   time.Time `json:"updated_at"`
 	SubmittedAt time.Time `json:"submitted_at,omitzero"`
 	SettledAt   time.Time `json:"settled_at,omitzero"`
+	// RedrivenAt is when a human last had it followed anew: the delays between polls count from then.
+	RedrivenAt time.Time `json:"redriven_at,omitzero"`
 }
 
 // Target is the agent as the operation calls it.

@@ -68,7 +68,11 @@ func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
 			op.flag(AgentUnreached, now, detail)
 		}
 	default:
-		delay = op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(op.CreatedAt), op.Deadline.Sub(op.CreatedAt), jitter)
+		since := op.CreatedAt
+		if !op.RedrivenAt.IsZero() {
+			since = op.RedrivenAt
+		}
+		delay = op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
 		s.Next = Await
 		if op.State == CallingAdCP {
 			op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be asked again safely")

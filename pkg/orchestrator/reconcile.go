@@ -83,35 +83,23 @@ func (r Reconcile) look(ctx context.Context, ref Ref, s *Swept) error {
 	if err != nil || op.DueAt.IsZero() || now.Before(op.DueAt) { // the index lags
 		return err
 	}
-	status, err := r.Workflow.Status(ctx, op.Tenant, op.ID, op.Generation)
-	if err != nil {
-		return err
-	}
-	switch status {
-	case ExecutionRunning:
+	switch done, err := revive(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Restart(now) }); {
+	case err != nil:
+		return ignoreStale(err)
+	case done == Restarted:
+		s.Restarted++
+		return nil
+	case done == Started:
+		s.Started++
+	case done == Alive:
 		s.Alive++
 		if op.State.Terminal() && op.TaskToken != "" { // ended by a webhook whose signal was lost
 			if err := r.Workflow.Wake(ctx, op.TaskToken, operation.Settle); err != nil {
 				return err
 			}
 		}
-		op.Defer(now)
-	case ExecutionMissing:
-		// Stored, never started. First the start, then the next look: dying in between repeats a start that is no error.
-		if err := r.Workflow.Start(ctx, op.Tenant, op.ID, op.Generation); err != nil {
-			return err
-		}
-		s.Started++
-		op.Defer(now)
-	case ExecutionOver:
-		// First the new generation, then its start: dying in between leaves a generation that is missing, which the next sweep starts.
-		e := op.Restart(now)
-		if err := r.Store.Commit(ctx, operation.Change{Op: op, Events: []operation.Event{e}}); err != nil {
-			return ignoreStale(err)
-		}
-		s.Restarted++
-		return r.Workflow.Start(ctx, op.Tenant, op.ID, op.Generation)
 	}
+	op.Defer(now)
 	return ignoreStale(r.Store.Commit(ctx, operation.Change{Op: op}))
 }
 

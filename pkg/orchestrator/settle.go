@@ -2,9 +2,15 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 )
+
+// ErrPublishing: another run holds the publication of the end, and may be telling of it right now.
+var ErrPublishing = errors.New("another run publishes the end")
 
 // SettleStore is what Settle needs of the store.
 type SettleStore interface {
@@ -12,10 +18,48 @@ type SettleStore interface {
 	committer
 }
 
-// Settle does what must happen once after the end: it takes the operation from the sweeper's hands.
+// Publisher tells the world.
+type Publisher interface {
+	// Publish tells of an end. After an error it is not known whether the world has heard of it: it is told again, under the same ID.
+	Publish(ctx context.Context, n Notice) error
+}
+
+// Notice is what the world is told of an end: ids and how it went, never payloads.
+type Notice struct {
+	// ID is the same each time that the same end is told: whoever hears it twice knows by it.
+	ID          string            `json:"id"`
+	Tenant      string            `json:"tenant"`
+	OperationID string            `json:"operation_id"`
+	AgentID     string            `json:"agent_id"`
+	Type        adcp.Task         `json:"type"`
+	State       operation.State   `json:"state"`
+	TaskID      string            `json:"task_id,omitempty"`
+	EndedBy     operation.Channel `json:"ended_by"`
+	EndedAt     time.Time         `json:"ended_at"`
+	// ErrorCode is the agent's, Attention why a human should look, if any.
+	ErrorCode string           `json:"error_code,omitempty"`
+	Attention operation.Reason `json:"attention,omitempty"`
+}
+
+func noticeOf(op operation.Operation) Notice {
+	n := Notice{ID: op.Tenant + "/" + op.ID + "/ended", Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type, State: op.State,
+		TaskID: op.TaskID, EndedBy: op.Terminal.Channel, EndedAt: op.Terminal.At}
+	if op.Error != nil {
+		n.ErrorCode = op.Error.Code
+	}
+	if op.Attention != nil {
+		n.Attention = op.Attention.Reason
+	}
+	return n
+}
+
+// Settle does what must happen once after the end: it tells the world of it, and takes the operation from the sweeper's hands.
 type Settle struct {
-	Store SettleStore
-	Deps  Deps
+	Store     SettleStore
+	Publisher Publisher
+	// NewOwner names a run, differently each time.
+	NewOwner func() string
+	Deps     Deps
 }
 
 // Settled is Settle's answer to the workflow.
@@ -25,14 +69,36 @@ type Settled struct {
 	State  operation.State `json:"state"`
 }
 
-// Run settles an ended operation. Settling it again changes nothing.
+// Run settles an ended operation: it claims the publication, publishes, and records that it has (contract H7, races R8 and R13). Dying in between leaves a
+// lease; the run after its end publishes the same notice again. Settling what is settled changes nothing. It returns ErrPublishing while another run may be
+// at it: the workflow tries again.
 func (s Settle) Run(ctx context.Context, tenant, id string) (Settled, error) {
+	owner, ours := s.NewOwner(), false
 	op, err := persist(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
-		e, ok := op.Finish(s.Deps.Now().UTC())
+		if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner); !ours {
+			return nil, nil
+		}
+		return &operation.Change{Op: op}, nil
+	})
+	settled := Settled{Tenant: tenant, ID: id, State: op.State}
+	switch {
+	case err != nil:
+		return Settled{}, err
+	case !ours && op.Unpublished():
+		return Settled{}, ErrPublishing
+	case !ours:
+		return settled, nil
+	}
+	if err := s.Publisher.Publish(ctx, noticeOf(op)); err != nil {
+		return Settled{}, err
+	}
+	fence := op.Publication.Fence
+	_, err = persistFrom(ctx, s.Store, op, func(op operation.Operation) (*operation.Change, error) {
+		e, ok := op.Finish(s.Deps.Now().UTC(), fence)
 		if !ok {
 			return nil, nil
 		}
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
-	return Settled{Tenant: tenant, ID: id, State: op.State}, err
+	return settled, err
 }

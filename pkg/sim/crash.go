@@ -154,6 +154,13 @@ func (a caller) Call(ctx context.Context, ag orchestrator.Agent, tool string, ar
 	return r, err
 }
 
+// public is the world that is told of ends.
+type public struct{ w *World }
+
+func (p public) Publish(_ context.Context, n orchestrator.Notice) error {
+	return p.w.crash.effect("Publish", func() error { p.w.Notices[n.ID]++; return nil })
+}
+
 // flow is the workflow port onto the world's executions.
 type flow struct{ w *World }
 

@@ -38,6 +38,8 @@ type World struct {
 	Gateway func() int
 	// Roots are where the credentials of webhooks come from. By default there are none: signed webhooks need no credential.
 	Roots func(context.Context) ([]string, error)
+	// Notices counts how often the world was told of an end, by the notice's id.
+	Notices map[string]int
 	// Watch, if set, sees every operation that a use case has stored.
 	Watch func(operation.Operation)
 
@@ -70,7 +72,7 @@ const (
 
 // New makes a world around a definition.
 func New(d Definition, s *Seller, c *Crash) *World {
-	w := &World{Seller: s, crash: c, def: d, now: epoch, executions: map[string]*Execution{}, sweepAt: epoch.Add(time.Minute),
+	w := &World{Seller: s, crash: c, def: d, now: epoch, executions: map[string]*Execution{}, Notices: map[string]int{}, sweepAt: epoch.Add(time.Minute),
 		signing: newSigning(), Roots: noRoots, Random: rand.Reader, Jitter: func() float64 { return 0 }}
 	w.Store, w.Line = memory.New(w.Now), s
 	s.init(w.Now)
@@ -138,7 +140,7 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 		case "Poll":
 			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.ID)
 		case "Settle":
-			result, err = orchestrator.Settle{Store: w.store(), Deps: w.deps()}.Run(ctx, ref.Tenant, ref.ID)
+			result, err = orchestrator.Settle{Store: w.store(), Publisher: public{w}, NewOwner: w.newKey, Deps: w.deps()}.Run(ctx, ref.Tenant, ref.ID)
 		default:
 			err = fmt.Errorf("no function %q", function)
 		}

@@ -184,7 +184,7 @@ func parseOutputs(text []byte) (map[string]string, error) {
 		return nil, fmt.Errorf("stack outputs: %w", err)
 	}
 	out := stacks[stackName]
-	for _, name := range []string{"ApiId", "TableName", "StateMachineArn", "WebhookSecretArn"} {
+	for _, name := range []string{"ApiId", "TableName", "StateMachineArn", "WebhookSecretArn", "SigningKeyArns", "EventBusName"} {
 		if out[name] == "" {
 			return nil, fmt.Errorf("stack outputs: %s has no %s", stackName, name)
 		}

@@ -63,6 +63,8 @@ func (in *Instance) Env() []Var {
 		{"TABLE_NAME", in.Outputs["TableName"]},
 		{"STATE_MACHINE_ARN", in.Outputs["StateMachineArn"]},
 		{"WEBHOOK_SECRET_ARN", in.Outputs["WebhookSecretArn"]},
+		{"SIGNING_KEY_IDS", in.Outputs["SigningKeyArns"]},
+		{"EVENT_BUS_NAME", in.Outputs["EventBusName"]},
 		{"AWS_ENDPOINT_URL", in.Endpoint()},
 		{"AWS_REGION", region},
 		{"AWS_ACCESS_KEY_ID", accessKey},

@@ -30,7 +30,7 @@ func TestEnvFile(t *testing.T) {
 	t.Parallel()
 	in := &Instance{
 		Name: "run", Ports: Ports{4566, 4567, 4568}, SellerToken: "secret",
-		Outputs: map[string]string{"ApiId": "abc", "TableName": "T", "StateMachineArn": "arn:sm", "WebhookSecretArn": "arn:sec"},
+		Outputs: map[string]string{"ApiId": "abc", "TableName": "T", "StateMachineArn": "arn:sm", "WebhookSecretArn": "arn:sec", "SigningKeyArns": "arn:key", "EventBusName": "Bus"},
 	}
 	text, err := formatEnv(in.Env())
 	if err != nil {
@@ -38,6 +38,7 @@ func TestEnvFile(t *testing.T) {
 	}
 	for _, want := range []string{
 		"API_URL=http://127.0.0.1:4566/_aws/execute-api/abc/live\n", "TABLE_NAME=T\n", "STATE_MACHINE_ARN=arn:sm\n", "WEBHOOK_SECRET_ARN=arn:sec\n",
+		"SIGNING_KEY_IDS=arn:key\n", "EVENT_BUS_NAME=Bus\n",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:4566\n", "SELLER_URL=http://127.0.0.1:4567/mcp\n", "SELLER_LEDGER_URL=http://127.0.0.1:4568/ledger\n",
 		"SELLER_TOKEN=secret\n", "CREDENTIAL_REF=adcp/demo/seller\n",
 	} {
@@ -55,7 +56,7 @@ func TestEnvFile(t *testing.T) {
 
 func TestParseOutputs(t *testing.T) {
 	t.Parallel()
-	out, err := parseOutputs([]byte(`{"AdcpOrchestrator":{"ApiId":"a","TableName":"t","StateMachineArn":"s","WebhookSecretArn":"w","ApiUrl":"u"}}`))
+	out, err := parseOutputs([]byte(`{"AdcpOrchestrator":{"ApiId":"a","TableName":"t","StateMachineArn":"s","WebhookSecretArn":"w","ApiUrl":"u","SigningKeyArns":"k","EventBusName":"b"}}`))
 	if err != nil || out["ApiId"] != "a" {
 		t.Errorf("got %v, %v", out, err)
 	}
