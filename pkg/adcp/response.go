@@ -66,6 +66,7 @@ type CallError struct {
 	Status     int           // HTTP status, 0 if there was none
 	RetryAfter time.Duration // as the agent asked (contract D8), 0 if it did not
 	Signature  string        // what was wrong with the request's signature (contract B57): a code request_..., or SigningFailed; mostly ""
+	Code       string        // the AdCP error that the agent answered with, where a call has no place for an adcp.Error; mostly ""
 	Cause      error         // for logs on our side only: may hold addresses
 }
 

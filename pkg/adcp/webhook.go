@@ -21,6 +21,17 @@ type Webhook struct {
 	Result         json.RawMessage `json:"result"`
 }
 
+// Report reports whether w tells how a buy is delivered and nothing of a task (contract F15): by its type, or by what it holds, as there are agents that
+// send their reports under the type of the task that made the buy or under another's.
+func (w Webhook) Report() bool {
+	if w.TaskType == "media_buy_delivery" {
+		return true
+	}
+	m := object(w.Result)
+	kind, ok := text(m["notification_type"])
+	return ok && kind != "" && len(m["media_buy_deliveries"]) > 0
+}
+
 // EnvelopeError says why a payload is no AdCP webhook (contract F25).
 type EnvelopeError struct {
 	// Code is one of missing_envelope_fields, missing_idempotency_key, invalid_envelope_status, malformed_envelope.

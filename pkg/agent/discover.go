@@ -45,7 +45,7 @@ func (c *Client) Discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 	}
 	resp, err := classify(err)
 	if resp.Err != nil { // refused in AdCP's terms: AUTH_MISSING, RATE_LIMITED
-		err = &adcp.CallError{Outcome: adcp.Refused, RetryAfter: resp.Err.RetryAfter, Cause: fmt.Errorf("%s: %s", clean(resp.Err.Code), clean(resp.Err.Message))}
+		err = &adcp.CallError{Outcome: adcp.Refused, RetryAfter: resp.Err.RetryAfter, Code: clean(resp.Err.Code), Cause: fmt.Errorf("%s: %s", clean(resp.Err.Code), clean(resp.Err.Message))}
 	}
 	return orchestrator.Profile{}, err
 }

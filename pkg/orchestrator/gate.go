@@ -202,15 +202,11 @@ func OutcomeOf(r adcp.Response, err error) Outcome {
 	case err == nil && r.Err == nil:
 		return Outcome{Kind: Answered}
 	case err == nil:
-		switch r.Err.Code {
-		case "RATE_LIMITED":
-			return Outcome{Kind: Limited, After: r.Err.RetryAfter}
-		case "AUTH_MISSING", "AUTH_REQUIRED", "AUTH_INVALID":
-			return Outcome{Kind: Denied}
-		}
-		return Outcome{Kind: Answered}
-	case errors.Is(err, context.Canceled) || !errors.As(err, &ce):
+		return outcomeOfCode(r.Err.Code, r.Err.RetryAfter)
+	case errors.Is(err, context.Canceled) || !errors.As(err, &ce) || ce.Signature == adcp.SigningFailed: // a key of ours that can't sign is no agent that is down
 		return Outcome{Kind: Untold}
+	case ce.Code != "":
+		return outcomeOfCode(ce.Code, ce.RetryAfter)
 	}
 	switch s := ce.Status; s {
 	case http.StatusTooManyRequests:
@@ -226,6 +222,17 @@ func OutcomeOf(r adcp.Response, err error) Outcome {
 		}
 		return Outcome{Kind: Unheard, After: ce.RetryAfter}
 	}
+}
+
+// outcomeOfCode reads an outcome out of an AdCP error.
+func outcomeOfCode(code string, after time.Duration) Outcome {
+	switch code {
+	case "RATE_LIMITED":
+		return Outcome{Kind: Limited, After: after}
+	case "AUTH_MISSING", "AUTH_REQUIRED", "AUTH_INVALID":
+		return Outcome{Kind: Denied}
+	}
+	return Outcome{Kind: Answered}
 }
 
 func (o Outcome) apply(p circuit.Policy, s circuit.State, t circuit.Ticket, now time.Time, jitter float64) circuit.State {

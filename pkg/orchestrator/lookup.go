@@ -11,8 +11,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// contextMember is the member of a buy's context that holds our operation's id. Agents keep a buy's context and show it wherever they show the buy, which
-// makes it the natural key that proves a buy to be an operation's (contract B8, C16, G10). It is not part of the idempotency fingerprint (contract C9).
+// contextMember is the member of a request's context that holds our operation's id. Agents keep the context and show it wherever they show what came of the
+// request, which makes it the natural key that proves a buy or a task to be an operation's (contract B8, C16, G10). It is not part of the idempotency fingerprint (contract C9).
 const contextMember = "adcp_operation_id"
 
 // lookupTool lists an account's media buys.
@@ -29,32 +29,50 @@ type snapshot struct {
 	raw     json.RawMessage
 }
 
-// unresolved reports whether an operation's call may have bought without our hearing of it, at an agent whose buys can be looked through. Its request is
-// not sent again, and there is no task to poll: the buy itself is the only trace (contract C16, C19).
+// unresolved reports whether an operation's call may have been carried out without our hearing of it, at an agent whose buys or tasks can be looked through.
+// Its request is not sent again, and no task is known to poll: the buy and the task themselves are the only traces (contract C16, C19).
 func unresolved(op operation.Operation, p Profile) bool {
-	return op.Type == adcp.CreateMediaBuy && op.State == operation.CallingAdCP && op.TaskID == "" && (op.Dial.Unclear || op.Dial.InFlight) &&
-		slices.Contains(p.Tasks, lookupTool)
+	return op.State == operation.CallingAdCP && op.TaskID == "" && (op.Dial.Unclear || op.Dial.InFlight) && (listsBuys(op, p) || listsTasks(p))
 }
 
-// lookUp looks for the buy of an unresolved operation. One that is found ends the operation; one that isn't proves nothing (contract G6, G10), and the
-// operation waits on.
-func (p Poll) lookUp(ctx context.Context, agent Agent, op operation.Operation, m operation.Means) (operation.Step, error) {
+// listsBuys reports whether what an operation makes is a buy, and the agent shows its buys.
+func listsBuys(op operation.Operation, p Profile) bool {
+	return op.Type == adcp.CreateMediaBuy && slices.Contains(p.Tasks, lookupTool)
+}
+
+// lookUp looks for the buy and the task of an unresolved operation. A buy that is found ends the operation, a task that is found is its task from then on.
+// Nothing found proves nothing (contract G6, G10), and the operation waits on.
+func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op operation.Operation, m operation.Means) (operation.Step, error) {
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
 		return operation.Step{}, err
 	}
-	found, err := p.find(ctx, agent, op, request)
+	var answer *adcp.Answer
+	if listsBuys(op, profile) {
+		var found *snapshot
+		if found, err = p.find(ctx, agent, op, request); found != nil {
+			a := found.answer()
+			answer = &a
+		}
+	}
+	if err == nil && answer == nil && listsTasks(profile) {
+		answer, err = p.findTask(ctx, agent, profile.ListTool, op, request)
+	}
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce):
 		return p.missed(ctx, op, m, err)
 	case err != nil:
 		return operation.Step{}, err
-	case found == nil:
+	case answer == nil:
 		return p.rest(ctx, op, m)
 	}
-	slog.InfoContext(ctx, "a buy whose call was not answered was found at the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID)
-	return p.apply(ctx, op, m, found.answer())
+	slog.InfoContext(ctx, "what came of a call that was not answered was found at the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID)
+	step, err := p.apply(ctx, op, m, *answer)
+	if errors.Is(err, ErrTaskTaken) { // the agent shows one task for two operations: it proves nothing for the second
+		return p.rest(ctx, op, m)
+	}
+	return step, err
 }
 
 // answer is what a buy's snapshot says of the task that made it. A snapshot is not the task's own body: it must not be compared with one (contract H5).
@@ -99,7 +117,7 @@ func (p Poll) find(ctx context.Context, agent Agent, op operation.Operation, req
 			return nil, err
 		}
 		if response.Err != nil {
-			return nil, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: response.Err.RetryAfter, Cause: errors.New(lookupTool + " was answered " + response.Err.Code)}
+			return nil, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: response.Err.RetryAfter, Code: response.Err.Code, Cause: errors.New(lookupTool + " was answered " + response.Err.Code)}
 		}
 		var page struct {
 			Buys       []json.RawMessage `json:"media_buys"`
@@ -125,17 +143,21 @@ func (p Poll) find(ctx context.Context, agent Agent, op operation.Operation, req
 func match(buys []json.RawMessage, id string) *snapshot {
 	for _, raw := range buys {
 		s := snapshot{raw: raw}
-		var carried map[string]json.RawMessage
-		var got string
-		if json.Unmarshal(raw, &s) == nil && s.ID != "" && json.Unmarshal(s.Context, &carried) == nil &&
-			json.Unmarshal(carried[contextMember], &got) == nil && got == id {
+		if json.Unmarshal(raw, &s) == nil && s.ID != "" && carries(s.Context, id) {
 			return &s
 		}
 	}
 	return nil
 }
 
-// withContext puts the operation's id into a buy's context, beside what the client has there.
+// carries reports whether a context is the one that an operation was sent with.
+func carries(context json.RawMessage, id string) bool {
+	var members map[string]json.RawMessage
+	var got string
+	return json.Unmarshal(context, &members) == nil && json.Unmarshal(members[contextMember], &got) == nil && got == id
+}
+
+// withContext puts the operation's id into a request's context, beside what the client has there.
 func withContext(client json.RawMessage, id string) (json.RawMessage, error) {
 	members := map[string]json.RawMessage{}
 	if len(client) > 0 {

@@ -232,7 +232,8 @@ func versionShared(c adcp.Capabilities) bool {
 	if len(c.MajorVersions) > 0 && !slices.Contains(c.MajorVersions, adcp.MajorVersion) {
 		return false
 	}
-	return len(c.Versions) == 0 || slices.Contains(c.Versions, adcp.Version) || slices.Contains(c.Versions, "3.0")
+	_, shared := adcp.Negotiate(c.Versions)
+	return shared || len(c.Versions) == 0
 }
 
 // means judges how operations with the agent can be followed (contract B38), and whether there is anything to buy with.
@@ -252,7 +253,7 @@ func (j *judgement) means(a Agent, p Profile) {
 
 // missed judges an agent that could not be asked: how far it went, without addresses and without the counterparty's text.
 func (j *judgement) missed(a Agent, e *adcp.CallError) {
-	if e.Signature == "" && (OutcomeOf(adcp.Response{}, e).Kind == Denied || refusedByName(e)) {
+	if e.Signature == "" && OutcomeOf(adcp.Response{}, e).Kind == Denied {
 		remedy := "store the token that the agent's owner gave you in the secret " + a.CredentialRef
 		if a.CredentialRef == "" {
 			remedy = "store the token that the agent's owner gave you as a secret, and name it in credential_ref"
@@ -265,12 +266,6 @@ func (j *judgement) missed(a Agent, e *adcp.CallError) {
 		check = "check the address, and that credential_ref names a secret that holds text"
 	}
 	j.add(Unsafe, "agent_unreached", "url", sayOutcome(e), check+"; operations ask the agent by themselves when it is up")
-}
-
-// refusedByName reports whether the agent refused a discovery by an AdCP error about the credential (contract D12). A CallError has no place for a code;
-// one without a status names it first in its cause.
-func refusedByName(e *adcp.CallError) bool {
-	return e.Outcome == adcp.Refused && e.Status == 0 && e.Cause != nil && strings.HasPrefix(e.Cause.Error(), "AUTH_")
 }
 
 // origin is what two URLs share that are served by one party: scheme, host and port (contract L16). It is "" for what is no URL.

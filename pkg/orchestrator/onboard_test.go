@@ -187,8 +187,8 @@ func TestJudgeOfAnAgentThatWasNotReached(t *testing.T) {
 		"broken off":    {adcp.CallError{Outcome: adcp.Ambiguous, Cause: inner}, "unsafe agent_unreached url", "did not come in time"},
 		"HTTP 404":      {adcp.CallError{Outcome: adcp.Unsent, Status: http.StatusNotFound, Cause: inner}, "unsafe agent_unreached url", "HTTP 404 Not Found"},
 		"HTTP 401":      {adcp.CallError{Outcome: adcp.Unsent, Status: http.StatusUnauthorized, Cause: inner}, "unsafe credential_refused credential_ref", "refuses the credential"},
-		"AUTH_INVALID":  {adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("AUTH_INVALID: no")}, "unsafe credential_refused credential_ref", "refuses the credential"},
-		"RATE_LIMITED":  {adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("RATE_LIMITED: AUTH_INVALID")}, "unsafe agent_unreached url", "refused the call"},
+		"AUTH_INVALID":  {adcp.CallError{Outcome: adcp.Refused, Code: "AUTH_INVALID"}, "unsafe credential_refused credential_ref", "refuses the credential"},
+		"RATE_LIMITED":  {adcp.CallError{Outcome: adcp.Refused, Code: "RATE_LIMITED", Cause: errors.New("AUTH_INVALID: no")}, "unsafe agent_unreached url", "refused the call"},
 		"words alone":   {adcp.CallError{Outcome: adcp.Unsent, Cause: errors.New("AUTH_INVALID: no")}, "unsafe agent_unreached url", "could not be reached"},
 	} {
 		for _, ref := range []string{"", "adcp/acme/seller"} {

@@ -59,7 +59,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 		return p.missed(ctx, op, means, err)
 	}
 	if unresolved(op, profile) {
-		return p.lookUp(ctx, agent, op, means)
+		return p.lookUp(ctx, agent, profile, op, means)
 	}
 	if !askable(op, profile) {
 		return p.rest(ctx, op, means)
@@ -132,13 +132,14 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation
 			return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 		}
 		op.Attempts.Polls++
+		bound := op.TaskID
 		op, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.Polled, Answer: a, At: now})
 		if verdict != operation.Misbound {
 			op.Attempts.PollErrors = 0
 		}
 		result := resultOf(&op, a, verdict, now)
 		step = op.Plan(now, p.Deps.Jitter(), m)
-		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result}, nil
+		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound}, nil
 	})
 	return step, err
 }

@@ -78,7 +78,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(hashHex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
 		return got, ErrToken
 	}
-	if w.TaskType == "media_buy_delivery" && target.Type != adcp.Task(w.TaskType) {
+	if w.Report() {
 		return got, ErrReport
 	}
 	answer := adcp.ReadWebhook(w)

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 )
@@ -19,6 +20,27 @@ func TestTimelineTellsOfSignatures(t *testing.T) {
 	} {
 		if got := sayOutcome(&c.ce); got != c.want {
 			t.Errorf("%+v is told as %q, want %q", c.ce, got, c.want)
+		}
+	}
+}
+
+// A key of ours that can't sign says nothing of the agent: its circuit stays as it is.
+func TestAFailedSignatureIsNoNewsOfTheAgent(t *testing.T) {
+	t.Parallel()
+	for _, e := range []adcp.CallError{{Outcome: adcp.Unsent, Signature: adcp.SigningFailed}, {Outcome: adcp.Refused, Status: 401, Signature: adcp.SigningFailed}} {
+		if got := OutcomeOf(adcp.Response{}, &e); got.Kind != Untold {
+			t.Errorf("%+v: %+v", e, got)
+		}
+	}
+}
+
+// An AdCP error counts the same whether a call returned it or a discovery, which has no place for it (contract D8, D12).
+func TestACodeOfADiscoveryCounts(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]Kind{"RATE_LIMITED": Limited, "AUTH_REQUIRED": Denied, "X_ODD": Answered} {
+		e := &adcp.CallError{Outcome: adcp.Refused, Code: code, RetryAfter: time.Minute}
+		if got := OutcomeOf(adcp.Response{}, e); got.Kind != want {
+			t.Errorf("%s: %+v", code, got)
 		}
 	}
 }

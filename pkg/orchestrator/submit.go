@@ -183,10 +183,8 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 		}
 		extra["push_notification_config"] = config
 	}
-	if o.Type == adcp.CreateMediaBuy {
-		if extra["context"], err = withContext(o.fields["context"], op.ID); err != nil {
-			return Creation{}, err
-		}
+	if extra["context"], err = withContext(o.fields["context"], op.ID); err != nil {
+		return Creation{}, err
 	}
 	request, err := o.freeze(extra)
 	if err != nil {

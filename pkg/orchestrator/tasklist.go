@@ -1,0 +1,111 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// clocksApart is how much later than ours an agent's clock may be set for its tasks to be found.
+const clocksApart = 10 * time.Minute
+
+// listed is a task as the agent lists it (contract G4).
+type listed struct {
+	ID      string          `json:"task_id"`
+	Type    string          `json:"task_type"`
+	Context json.RawMessage `json:"context"`
+}
+
+// listsTasks reports whether an agent lists its tasks and tells how one stands: a list has no results.
+func listsTasks(p Profile) bool { return p.ListTool != "" && p.PollTool != "" }
+
+// findTask looks for an operation's task in the agent's list (contract C16, G8), nil if none is proven to be its. A task is proven by the context that it
+// carries; or by being the only one that the agent finds by the operation's id, if it finds none by an id that nobody was ever sent: a search that
+// passes over the text finds all. A list tells no results: the answer binds the task, and the next poll reads it.
+func (p Poll) findTask(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage) (*adcp.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, pollBudget)
+	defer cancel()
+	found, all, err := p.search(ctx, agent, tool, op, request, op.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range found {
+		if carries(t.Context, op.ID) {
+			return t.answer(), nil
+		}
+	}
+	if len(found) != 1 || !all {
+		return nil, nil
+	}
+	others, all, err := p.search(ctx, agent, tool, op, request, p.NewKey())
+	if err != nil || len(others) > 0 || !all {
+		return nil, err
+	}
+	return found[0].answer(), nil
+}
+
+func (t listed) answer() *adcp.Answer { return &adcp.Answer{Status: adcp.StatusSubmitted, TaskID: t.ID} }
+
+// search pages through the tasks of an operation's type that came up since its first call and hold a text (contract G2, G7); all is false if it gave up
+// before the last page. The agent may pass over any of these filters: what is another type's is left out here.
+func (p Poll) search(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage, text string) (found []listed, all bool, err error) {
+	var sent struct {
+		Account json.RawMessage `json:"account"`
+	}
+	if err := json.Unmarshal(request, &sent); err != nil {
+		return nil, false, err
+	}
+	cursor := ""
+	for range mostPages {
+		pagination := map[string]any{"max_results": 100}
+		if cursor != "" {
+			pagination["cursor"] = cursor
+		}
+		asked := map[string]any{
+			"filters": map[string]any{"task_type": op.Type, "context_contains": text,
+				"created_after": op.Dial.FirstAt.Add(-clocksApart).UTC().Format(time.RFC3339)},
+			"sort":            map[string]any{"field": "created_at", "direction": "asc"}, // what comes up meanwhile comes last
+			"pagination":      pagination,
+			"adcp_version":    adcp.Version,
+			"idempotency_key": p.NewKey(),
+		}
+		if len(sent.Account) > 0 {
+			asked["account"] = sent.Account
+		}
+		arguments, err := json.Marshal(asked)
+		if err != nil {
+			return nil, false, err
+		}
+		response, err := p.Agents.Call(ctx, agent, tool, arguments)
+		if err != nil {
+			return nil, false, err
+		}
+		if response.Err != nil {
+			return nil, false, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: response.Err.RetryAfter, Code: response.Err.Code, Cause: errors.New(tool + " was answered with an error")}
+		}
+		var page struct {
+			Tasks      []json.RawMessage `json:"tasks"`
+			Pagination struct {
+				More   bool   `json:"has_more"`
+				Cursor string `json:"cursor"`
+			} `json:"pagination"`
+		}
+		if err := json.Unmarshal(response.Payload, &page); err != nil {
+			return nil, false, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New(tool + " could not be read")}
+		}
+		for _, raw := range page.Tasks {
+			var t listed
+			if json.Unmarshal(raw, &t) == nil && t.ID != "" && t.Type == string(op.Type) {
+				found = append(found, t)
+			}
+		}
+		if cursor = page.Pagination.Cursor; !page.Pagination.More || cursor == "" {
+			return found, !page.Pagination.More, nil
+		}
+	}
+	return found, false, nil
+}
