@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test unit lint fuzz bench build api-key bootstrap synth diff deploy sam-local test-sam sam-validate logs clean
+.PHONY: help run stop test unit lint fuzz bench build api-key bootstrap synth diff deploy sam-local test-sam sam-validate logs clean sim mutants
 
 LOCAL := go run ./infra/local
 CDK := npx --yes aws-cdk@2.1148.1
@@ -10,6 +10,8 @@ CDK := npx --yes aws-cdk@2.1148.1
 ARCH ?= arm64
 CONTEXT := -c arch=$(if $(filter amd64,$(ARCH)),x86_64,arm64)
 FUZZTIME ?= 20s
+SEEDS ?= 10000
+SEED ?=
 ARGS ?=
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
@@ -40,6 +42,12 @@ fuzz: ## the native fuzz targets, FUZZTIME each
 	@for p in $$(grep -rlE '^func Fuzz' --include=*_test.go pkg | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -rhoE '^func Fuzz[A-Za-z0-9_]+' --include=*_test.go $$p | cut -c6-); do \
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$p; done; done
+
+sim: ## whole worlds in which everything goes wrong, by seeds: make sim SEEDS=10000, or make sim SEED=42
+	@SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
+
+mutants: ## the convergence broken in one way after the other: the races and the simulation have to find each
+	@go run ./infra/mutants
 
 bench: ## what the functions cost to start, beside an empty handler
 	@go run ./infra/bench

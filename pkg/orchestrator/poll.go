@@ -123,9 +123,14 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation
 	var step operation.Step
 	_, err := persistFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
-		if op.State.Terminal() { // a webhook was faster; a second opinion is not asked for, and not recorded as news
-			step = op.Plan(now, p.Deps.Jitter(), m)
-			return nil, nil
+		if op.State.Terminal() { // a webhook was faster: the same again is no news, another end is (race R2)
+			after, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.Polled, Answer: a, At: now})
+			if verdict != operation.Conflict {
+				step = op.Plan(now, p.Deps.Jitter(), m)
+				return nil, nil
+			}
+			step = after.Plan(now, p.Deps.Jitter(), m)
+			return &operation.Change{Op: after, Events: []operation.Event{e}}, nil
 		}
 		if e, missing := op.MissResult(now, a); missing {
 			step = op.Plan(now, p.Deps.Jitter(), m)

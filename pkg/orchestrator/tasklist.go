@@ -48,7 +48,9 @@ func (p Poll) findTask(ctx context.Context, agent Agent, tool string, op operati
 	return found[0].answer(), nil
 }
 
-func (t listed) answer() *adcp.Answer { return &adcp.Answer{Status: adcp.StatusSubmitted, TaskID: t.ID} }
+func (t listed) answer() *adcp.Answer {
+	return &adcp.Answer{Status: adcp.StatusSubmitted, TaskID: t.ID}
+}
 
 // search pages through the tasks of an operation's type that came up since its first call and hold a text (contract G2, G7); all is false if it gave up
 // before the last page. The agent may pass over any of these filters: what is another type's is left out here.

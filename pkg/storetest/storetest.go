@@ -38,6 +38,7 @@ func Run(t *testing.T, open Open) {
 		"CommitIsConditionalOnTheVersion": commitIsConditional,
 		"CommitIsAllOrNothing":            commitIsAllOrNothing,
 		"OneWriterPerVersion":             oneWriterPerVersion,
+		"HistoriesAreLinearizable":        historiesAreLinearizable,
 		"TaskBelongsToOneOperation":       taskBelongsToOne,
 		"DeliveryIsTakenOnce":             deliveryIsTakenOnce,
 		"DeliveryExpires":                 deliveryExpires,
