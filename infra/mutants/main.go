@@ -16,7 +16,7 @@ import (
 )
 
 // hunt is what has to find a mutant: the races and the simulation. The seeds are those that the simulation begins with.
-var hunt = []string{"test", "-count=1", "-timeout=4m", "-failfast", "-run", "Races|TransportFaults|Killed", "./pkg/sim"}
+var hunt = []string{"test", "-count=1", "-timeout=2m", "-failfast", "-run", "Races|TransportFaults|Killed", "./pkg/sim"}
 
 const seeds = "SEEDS=300"
 

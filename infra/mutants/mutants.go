@@ -17,7 +17,7 @@ var mutants = []mutant{
 	{"another type's answers count", "pkg/operation/apply.go", "if a.TaskType != \"\" && a.TaskType != string(op.Type) {", "if a.TaskType == \"?\" {"},
 	{"a poll's not found is the end", "pkg/orchestrator/poll.go", "		reason = operation.TaskNotFound",
 		"		return p.apply(ctx, op, m, adcp.Answer{Status: adcp.StatusFailed, Err: r.Err})"},
-	{"told before it is owned", "pkg/orchestrator/settle.go", "if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner); !ours {", "if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner) || op.Unpublished(); !ours {"},
+	{"told before it is owned", "pkg/orchestrator/settle.go", "if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner); !ours {", "if _, ours = owner, op.Unpublished(); !ours || true {"},
 	{"a held publication is taken over", "pkg/operation/publish.go", " || op.Publication.Owner != \"\" && op.Publication.Owner != owner && now.Before(op.Publication.LeaseUntil) {", " {"},
 	{"settled before it is told", "pkg/orchestrator/settle.go", "	if err := s.Publisher.Publish(ctx, noticeOf(op)); err != nil {\n		return Settled{}, err\n	}\n", "	_ = noticeOf\n"},
 	{"one delivery key for two payloads", "pkg/orchestrator/receive.go", "taken.First.Fingerprint != fingerprint:", "taken.First.Fingerprint == \"?\":"},

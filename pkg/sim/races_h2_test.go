@@ -70,6 +70,19 @@ var contests = []contest{
 	{name: "R3 the webhook before the answer", set: func(c *scene) []*player {
 		return []*player{c.dispatch("dispatch"), c.deliver("webhook", key1, adcp.StatusCompleted, success)}
 	}, ends: []string{"completed by webhook, webhook advanced"}},
+	{name: "R3 news before the answer", set: func(c *scene) []*player {
+		return []*player{c.dispatch("dispatch"), c.deliver("webhook", key1, adcp.StatusWorking, `{"percentage":10}`)}
+	}, end: func(c *scene, r operation.Record) string {
+		return fmt.Sprintf("%s, then %s", c.raced, byState(c, r))
+	}, ends: []string{"working, then completed by poll, webhook advanced"}},
+	{name: "a poll and another task's webhook", set: func(c *scene) []*player {
+		submittedFirst(c)
+		return []*player{c.poll("poll"), c.push("webhook", adcp.Webhook{IdempotencyKey: key1, TaskID: "tk_2", TaskType: "create_media_buy", Status: adcp.StatusFailed, Result: []byte(rejected)})}
+	}, ends: []string{"completed by poll, webhook misbound"}},
+	{name: "a poll and another type's webhook", set: func(c *scene) []*player {
+		submittedFirst(c)
+		return []*player{c.poll("poll"), c.push("webhook", adcp.Webhook{IdempotencyKey: key1, TaskID: "tk_1", TaskType: "update_media_buy", Status: adcp.StatusFailed, Result: []byte(rejected)})}
+	}, ends: []string{"completed by poll, webhook misbound"}},
 	{name: "R5 one delivery twice", set: func(c *scene) []*player {
 		submittedFirst(c)
 		return []*player{c.deliver("one", key1, adcp.StatusCompleted, success), c.deliver("two", key1, adcp.StatusCompleted, success)}
@@ -109,6 +122,7 @@ func (x contest) play(t *testing.T, prefix []int, dies *arrow) (*scene, string) 
 	players := x.set(c)
 	c.stage = stage{prefix: prefix, dies: dies, players: players}
 	c.stage.play()
+	c.raced = c.state
 	c.recover()
 	r, err := c.store.Load(t.Context(), Tenant, c.id)
 	if err != nil {

@@ -32,7 +32,8 @@ type scene struct {
 	results  map[string][]string // what deliveries were answered, by the player's name
 	terminal *operation.Terminal // as it was stored first
 	state    operation.State
-	stored   int // results that were stored
+	raced    operation.State // as it stood when the race was over
+	stored   int             // results that were stored
 	bad      []string
 }
 
@@ -227,11 +228,15 @@ func (c *scene) redrive(name string) *player {
 	}}
 }
 
-// deliver is an authentic webhook: it comes when the seller has heard of the purchase.
+// deliver is an authentic webhook of the operation's task.
 func (c *scene) deliver(name, key string, status adcp.Status, result string) *player {
+	return c.push(name, adcp.Webhook{IdempotencyKey: key, TaskID: "tk_1", TaskType: "create_media_buy", Status: status, Result: json.RawMessage(result)})
+}
+
+// push is an authentic webhook for the operation: it comes when the seller has heard of the purchase.
+func (c *scene) push(name string, w adcp.Webhook) *player {
 	return &player{name: name, ready: func() bool { return len(c.bought) > 0 }, run: func(p *player) {
-		w := adcp.Webhook{IdempotencyKey: key, OperationID: c.id, TaskID: "tk_1", TaskType: "create_media_buy", Status: status, Timestamp: "2026-11-23T12:00:00Z",
-			Token: c.token, Result: json.RawMessage(result)}
+		w.OperationID, w.Timestamp, w.Token = c.id, "2026-11-23T12:00:00Z", c.token
 		body, err := json.Marshal(w)
 		if err != nil {
 			c.broken("%v", err)
