@@ -138,7 +138,17 @@ func (s store) Quarantine(ctx context.Context, q orchestrator.Quarantined) error
 
 // Due implements orchestrator.Store in an order of its own: what is due at the same time comes in no order otherwise.
 func (s store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrator.Ref, error) {
+	f := s.c.fault("Due")
+	switch f {
+	case FailsBefore:
+		return nil, errThrottled
+	case DiesBefore, DiesAfter:
+		panic(killed{})
+	}
 	refs, err := s.Store.Due(ctx, now, limit)
+	if f != NoFault { // an index may show a thing twice while it is moved
+		refs = append(refs, refs...)
+	}
 	slices.SortFunc(refs, func(a, b orchestrator.Ref) int { return strings.Compare(a.ID, b.ID) })
 	return refs, err
 }

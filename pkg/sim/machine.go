@@ -163,6 +163,11 @@ func (e *Execution) Expire() error {
 	return nil // a retry's interval is over: the state runs again
 }
 
+// Abort is StopExecution: it ends as it stands.
+func (e *Execution) Abort() { e.done, e.waiting, e.token, e.failure = true, false, "", errAborted }
+
+var errAborted = errors.New("States.Aborted")
+
 func (e *Execution) enter(state string) {
 	e.state, e.retries = state, 0
 	e.Transitions++
@@ -336,7 +341,7 @@ func eval(v any, states map[string]any) (any, error) {
 		if !ok {
 			return x, nil
 		}
-		out, err := expressions.eval(strings.TrimSpace(strings.TrimSuffix(expr, "%}")), states)
+		out, err := evaluate(strings.TrimSpace(strings.TrimSuffix(expr, "%}")), states)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", x, err)
 		}
@@ -355,24 +360,19 @@ func eval(v any, states map[string]any) (any, error) {
 	return v, nil
 }
 
-// expressions are the compiled JSONata expressions. The library shares state between evaluations: one at a time.
-var expressions = evaluator{compiled: map[string]*jsonata.Expr{}}
+// evaluators are sets of compiled JSONata expressions. The library keeps an evaluation's variables with the expression: each set serves one at a time.
+var evaluators = sync.Pool{New: func() any { return map[string]*jsonata.Expr{} }}
 
-type evaluator struct {
-	mu       sync.Mutex
-	compiled map[string]*jsonata.Expr
-}
-
-func (v *evaluator) eval(expr string, states map[string]any) (any, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	e := v.compiled[expr]
+func evaluate(expr string, states map[string]any) (any, error) {
+	compiled := evaluators.Get().(map[string]*jsonata.Expr)
+	defer evaluators.Put(compiled)
+	e := compiled[expr]
 	if e == nil {
 		var err error
 		if e, err = jsonata.Compile(expr); err != nil {
 			return nil, err
 		}
-		v.compiled[expr] = e
+		compiled[expr] = e
 	}
 	if err := e.RegisterVars(map[string]any{"states": states}); err != nil {
 		return nil, err

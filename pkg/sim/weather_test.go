@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +28,9 @@ type weather struct {
 	// The seller's character: it does not say whether it deduplicates; its unfinished tasks flap; what was rejected is failed by poll; between two times it
 	// does not know its own tasks.
 	silent, flaps, renames bool
-	forgets, remembers     time.Time
+	// Whether our processes' clocks are apart.
+	skewed             bool
+	forgets, remembers time.Time
 
 	drawn []string       // with virtual times, in order
 	kinds map[string]int // by kind
@@ -34,6 +38,7 @@ type weather struct {
 
 	sent   map[string][]byte          // the bytes that went out first, by key
 	ended  map[string]operation.State // what has ended, and how
+	last   map[string]operation.State // as last stored
 	final  map[string]bool            // keys whose request the seller has refused for good
 	waits  map[string]wait            // by tool and operation
 	count  map[string]int             // calls, by tool and operation
@@ -52,7 +57,7 @@ type wait struct {
 const strangeErrorsBeforeTheKey = true
 
 func newWeather(rng *rand.Rand, w *World) *weather {
-	return &weather{rng: rng, w: w, kinds: map[string]int{}, sent: map[string][]byte{}, ended: map[string]operation.State{}, final: map[string]bool{},
+	return &weather{rng: rng, w: w, kinds: map[string]int{}, sent: map[string][]byte{}, ended: map[string]operation.State{}, last: map[string]operation.State{}, final: map[string]bool{},
 		waits: map[string]wait{}, count: map[string]int{}, amiss: map[int]bool{}, polled: map[string]bool{}}
 }
 
@@ -96,8 +101,42 @@ func (x *weather) fault(effect string) Fault {
 	return f
 }
 
-// stored sees every commit: what has ended stays as it is.
+// twice is whether a function runs twice for one call.
+func (x *weather) twice(function string) bool {
+	return x.happens(x.deaths) && x.note(function, "invoked twice") != ""
+}
+
+// wrong is how far apart the clocks of our processes are at most.
+const wrong = 2 * time.Second
+
+func (x *weather) skew() time.Duration {
+	if !x.skewed {
+		return 0
+	}
+	return x.upTo(wrong) - wrong/2
+}
+
+// stop aborts an execution behind our back.
+func (x *weather) stop() {
+	for _, name := range slices.Sorted(maps.Keys(x.w.executions)) {
+		e := x.w.executions[name]
+		if done, _ := e.Done(); !done && pick(x.rng, true, false) {
+			x.note(name[:9], "execution aborted")
+			e.Abort()
+			return
+		}
+	}
+}
+
+// stored sees every commit: what has ended stays as it is, nothing goes another way than the table's, and whatever is not over has a
+// timer or an alarm.
 func (x *weather) stored(op operation.Operation) {
+	if was, known := x.last[op.ID]; known && was != op.State && !was.CanBecome(op.State) {
+		x.broken("%s was %s and became %s", op.ID, was, op.State)
+	}
+	if x.last[op.ID] = op.State; op.SettledAt.IsZero() && op.DueAt.IsZero() && op.Attention == nil {
+		x.broken("%s: %s, and nothing will look at it", op.ID, op.State)
+	}
 	if state, ended := x.ended[op.ID]; ended && state != op.State {
 		x.broken("%s was %s and became %s", op.ID, state, op.State)
 	}
@@ -283,7 +322,7 @@ func keyOf(arguments json.RawMessage) string {
 func (x *weather) calling(tool string, arguments json.RawMessage) {
 	id := tool + " " + x.w.running
 	x.count[id]++
-	if w, ok := x.waits[id]; ok && x.w.now.Before(w.until) && !x.amiss[w.run] {
+	if w, ok := x.waits[id]; ok && x.w.now.Before(w.until.Add(-wrong)) && !x.amiss[w.run] {
 		x.broken("%s: called %s before the seller's retry_after was over", id, w.until.Sub(x.w.now))
 	}
 	switch key := keyOf(arguments); tool {

@@ -40,6 +40,11 @@ type World struct {
 	Roots func(context.Context) ([]string, error)
 	// Notices counts how often the world was told of an end, by the notice's id.
 	Notices map[string]int
+	// Gate is what calls pass, nothing by default.
+	Gate *orchestrator.Gate
+	// Twice, if set, says whether a function is invoked twice for one call, as Lambda may. Skew, if set, is by how much a process's clock is wrong.
+	Twice func(function string) bool
+	Skew  func() time.Duration
 	// Watch, if set, sees every operation that a use case has stored.
 	Watch func(operation.Operation)
 
@@ -87,7 +92,11 @@ func New(d Definition, s *Seller, c *Crash) *World {
 func (w *World) Now() time.Time { return w.now }
 
 func (w *World) deps() orchestrator.Deps {
-	return orchestrator.Deps{Now: w.Now, Jitter: w.Jitter}
+	if w.Skew == nil {
+		return orchestrator.Deps{Now: w.Now, Jitter: w.Jitter}
+	}
+	wrong := w.Skew()
+	return orchestrator.Deps{Now: func() time.Time { return w.now.Add(wrong) }, Jitter: w.Jitter}
 }
 
 func (w *World) store() store { return store{w.Store, w.crash, w.Watch} }
@@ -122,8 +131,16 @@ func (w *World) start(tenant, id string, generation int) {
 	}
 }
 
-// invoke is Lambda: a process that dies is an error that the state machine sees.
-func (w *World) invoke(ctx context.Context, function string, payload json.RawMessage) (out json.RawMessage, err error) {
+// invoke is Lambda: what it is asked for happens at least once.
+func (w *World) invoke(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error) {
+	if w.Twice != nil && w.Twice(function) {
+		_, _ = w.run(ctx, function, payload) // nobody hears of the first
+	}
+	return w.run(ctx, function, payload)
+}
+
+// run runs a function: a process that dies is an error that the state machine sees.
+func (w *World) run(ctx context.Context, function string, payload json.RawMessage) (out json.RawMessage, err error) {
 	var ref orchestrator.Ref
 	if err := json.Unmarshal(payload, &ref); err != nil {
 		return nil, err
@@ -135,10 +152,10 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 	dead := process(func() {
 		switch function {
 		case "Dispatch":
-			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(),
+			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(), Gate: w.Gate,
 				Roots: w.Roots}.Run(ctx, ref.Tenant, ref.ID)
 		case "Poll":
-			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.ID)
+			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), Gate: w.Gate, NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.ID)
 		case "Settle":
 			result, err = orchestrator.Settle{Store: w.store(), Publisher: public{w}, NewOwner: w.newKey, Deps: w.deps()}.Run(ctx, ref.Tenant, ref.ID)
 		default:
