@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop test unit lint fuzz bench build api-key bootstrap synth diff deploy sam-local test-sam sam-validate logs clean sim mutants
+.PHONY: help run stop test unit lint fuzz bench build api-key bootstrap synth diff deploy sam-local test-sam sam-validate logs clean sim mutants soak
 
 LOCAL := go run ./infra/local
 CDK := npx --yes aws-cdk@2.1148.1
@@ -12,6 +12,7 @@ CONTEXT := -c arch=$(if $(filter amd64,$(ARCH)),x86_64,arm64)
 FUZZTIME ?= 20s
 SEEDS ?= 10000
 SEED ?=
+OPERATIONS ?= 200
 ARGS ?=
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
@@ -44,7 +45,10 @@ fuzz: ## the native fuzz targets, FUZZTIME each
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$p; done; done
 
 sim: ## whole worlds in which everything goes wrong, by seeds: make sim SEEDS=10000, or make sim SEED=42
-	@SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
+	@GOGC=400 SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
+
+soak: ## hundreds of buys from a real seller while all that can goes wrong: make soak OPERATIONS=200 SEED=1
+	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/soak.sh
 
 mutants: ## the convergence broken in one way after the other: the races and the simulation have to find each
 	@go run ./infra/mutants

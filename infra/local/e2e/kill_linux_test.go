@@ -207,6 +207,13 @@ func kill9(remote string, port int) error {
 
 // killFunctions ends every function process of the stack behind an endpoint: the next invocation starts a new one.
 func killFunctions(endpoint string) {
+	for _, pid := range functions(endpoint) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// functions are the function processes of the stack behind an endpoint.
+func functions(endpoint string) (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -214,7 +221,8 @@ func killFunctions(endpoint string) {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			pids = append(pids, pid)
 		}
 	}
+	return pids
 }
