@@ -341,7 +341,7 @@ func eval(v any, states map[string]any) (any, error) {
 		if !ok {
 			return x, nil
 		}
-		out, err := evaluate(strings.TrimSpace(strings.TrimSuffix(expr, "%}")), states)
+		out, err := expressions.eval(strings.TrimSpace(strings.TrimSuffix(expr, "%}")), states)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", x, err)
 		}
@@ -360,19 +360,24 @@ func eval(v any, states map[string]any) (any, error) {
 	return v, nil
 }
 
-// evaluators are sets of compiled JSONata expressions. The library keeps an evaluation's variables with the expression: each set serves one at a time.
-var evaluators = sync.Pool{New: func() any { return map[string]*jsonata.Expr{} }}
+// expressions are the compiled JSONata expressions. The library shares state between evaluations, even of different expressions: one at a time.
+var expressions = evaluator{compiled: map[string]*jsonata.Expr{}}
 
-func evaluate(expr string, states map[string]any) (any, error) {
-	compiled := evaluators.Get().(map[string]*jsonata.Expr)
-	defer evaluators.Put(compiled)
-	e := compiled[expr]
+type evaluator struct {
+	mu       sync.Mutex
+	compiled map[string]*jsonata.Expr
+}
+
+func (v *evaluator) eval(expr string, states map[string]any) (any, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e := v.compiled[expr]
 	if e == nil {
 		var err error
 		if e, err = jsonata.Compile(expr); err != nil {
 			return nil, err
 		}
-		compiled[expr] = e
+		v.compiled[expr] = e
 	}
 	if err := e.RegisterVars(map[string]any{"states": states}); err != nil {
 		return nil, err
