@@ -22,6 +22,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/operations", function: "submit"},
 	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
 	{method: "POST", path: "/v1/operations/{id}/redrive", function: "submit"},
+	{method: "POST", path: "/v1/operations/{id}/resume", function: "submit"},
 	{method: "GET", path: "/v1/agents/{id}", function: "agents"},
 	{method: "PUT", path: "/v1/agents/{id}", function: "agents"},
 	{method: "GET", path: "/v1/agents/{id}/keys", function: "agents"},

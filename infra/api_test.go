@@ -58,6 +58,7 @@ func TestNoRouteIsOpenButTheWebhooksAndTheTwoThatSayWhoWeAre(t *testing.T) {
 		"POST /v1/operations":              "submit key",
 		"GET /v1/operations/{id}":          "operations key",
 		"POST /v1/operations/{id}/redrive": "submit key",
+		"POST /v1/operations/{id}/resume":  "submit key",
 		"GET /v1/agents/{id}":              "agents key",
 		"PUT /v1/agents/{id}":              "agents key",
 		"GET /v1/agents/{id}/keys":         "agents key",

@@ -24,10 +24,10 @@ var functionSpecs = []functionSpec{
 		access: access{table: []string{"GetItem"}},
 	},
 	{
-		name: "submit", description: "POST /v1/operations and /v1/operations/{id}/redrive", timeout: 15, memory: 256,
+		name: "submit", description: "POST /v1/operations, /v1/operations/{id}/redrive and resume", timeout: 15, memory: 256,
 		env: []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
 		access: access{
-			table:      []string{"GetItem", "PutItem", "ConditionCheckItem"},
+			table:      []string{"GetItem", "Query", "PutItem", "ConditionCheckItem"},
 			machine:    []string{"StartExecution", "SendTaskSuccess"},
 			executions: []string{"DescribeExecution"},
 		},

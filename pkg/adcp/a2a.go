@@ -16,7 +16,9 @@ type A2A struct {
 	// Data is the AdCP object as it was sent, nil if there is none.
 	Data json.RawMessage
 	// TaskID is the AdCP task's where older agents put it, beside the data (contract B21). It is never the A2A task's id.
-	TaskID    string
+	TaskID string
+	// ID is the A2A task's own: it leads back to the call, and names no work of AdCP's.
+	ID        string
 	ContextID string
 	Timestamp string
 	// Text is the first text part: for people.
@@ -56,6 +58,7 @@ func extractA2A(task map[string]json.RawMessage) (A2A, error) {
 	message, results := readParts(object(status["message"])), readParts(artifact)
 	a := A2A{State: a2aState(state), Text: cmp.Or(message.text, results.text)}
 	a.TaskID, _ = text(object(artifact["metadata"])["adcp_task_id"])
+	a.ID, _ = text(task["id"])
 	a.ContextID, _ = text(task["contextId"])
 	a.Timestamp, _ = text(status["timestamp"])
 	ended := a.State.Terminal() && len(results.data) > 0

@@ -2,6 +2,7 @@ package adcp
 
 import (
 	"encoding/json"
+	"slices"
 )
 
 // Answer is what a Response says of the task: the same form for a direct answer and for a poll.
@@ -23,6 +24,10 @@ type Answer struct {
 	Err *Error
 	// Progress is display only (contract E15).
 	Progress json.RawMessage
+	// Asks is what the agent waits for, in its own words (contract J1, J13): at most 16 KiB, else only its message.
+	Asks json.RawMessage
+	// Continuation is where it waits for us. Only the call's own answer has one.
+	Continuation Continuation
 }
 
 // envelope are the members of an answer that are the protocol's and not the task's (contract B3, H4).
@@ -57,6 +62,9 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	switch {
 	case status == StatusSubmitted, status == StatusWorking, status == StatusInputRequired, status == StatusAuthRequired, status == StatusUnknown:
 		a.Status = status
+		if a.asks() {
+			a.Asks, a.Continuation = asked(r.Payload, f.Message), r.Continuation
+		}
 		return a, status != StatusSubmitted || a.TaskID != "" // contract A8: submitted without a task_id names no work
 	case f.Status == "": // contract A5: an MCP answer without status and without error is completed
 		a.Status = StatusCompleted
@@ -87,6 +95,9 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 		return Answer{}, false
 	}
 	a = Answer{Status: Status(f.Status), TaskID: f.TaskID, TaskType: f.TaskType, ContextID: f.ContextID, Message: f.Message, Progress: f.Progress}
+	if a.asks() {
+		a.Asks = asked(f.Result, f.Message)
+	}
 	if a.Status.Terminal() {
 		if a.TaskID == "" {
 			return Answer{}, false
@@ -111,6 +122,9 @@ func ReadWebhook(w Webhook) Answer {
 		if len(w.Result) > 0 {
 			a.Progress = w.Result
 		}
+		if a.asks() {
+			a.Asks = asked(w.Result, w.Message)
+		}
 	default:
 		a.Value = resultBody(w.Result, w.Status)
 		if w.Status == StatusFailed || w.Status == StatusRejected {
@@ -118,6 +132,36 @@ func ReadWebhook(w Webhook) Answer {
 		}
 	}
 	return a
+}
+
+// maxAsks is the most that is kept of what an agent asks.
+const maxAsks = 16 << 10
+
+// asks reports whether the agent waits for us.
+func (a Answer) asks() bool { return a.Status == StatusInputRequired || a.Status == StatusAuthRequired }
+
+// asked is what an agent says that it waits for: the task's body, and the message with it. Nil if it says nothing.
+func asked(body json.RawMessage, message string) json.RawMessage {
+	m := map[string]json.RawMessage{}
+	for name, v := range object(body) {
+		if !slices.Contains(envelope, name) {
+			m[name] = v
+		}
+	}
+	if message != "" {
+		m["message"], _ = json.Marshal(message) // a string
+	}
+	if b, err := json.Marshal(m); err == nil && len(m) > 0 && len(b) <= maxAsks {
+		return b
+	}
+	if message == "" || len(message) > maxAsks/8 { // escaped, a character may take six
+		return nil
+	}
+	b, err := json.Marshal(map[string]string{"message": message})
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // resultBody is a result without the members of the envelope, which some agents repeat in it. What a refusal says stays as it is: it is told, not compared.

@@ -58,7 +58,18 @@ type Response struct {
 	Payload json.RawMessage
 	// Err is the failure found by the detection order of contract D2, nil if the answer is not a failure.
 	Err *Error
+	// Continuation is where the agent waits for us, if it does and says so in A2A's own terms.
+	Continuation Continuation
 }
+
+// Continuation is A2A's own task and context, which a further message goes on with (contract J4). They are the call's: an AdCP task's id is never one of them.
+type Continuation struct {
+	Task    string `json:"task"`
+	Context string `json:"context"`
+}
+
+// ContinuationLost is a CallError's Code: the agent does not know the A2A task any more that a call went on with, or can't go on with it.
+const ContinuationLost = "continuation_lost"
 
 // CallError says that no AdCP answer was obtained. It never proves that the agent did nothing (contract A28) unless Outcome is Unsent.
 type CallError struct {

@@ -22,11 +22,19 @@ const (
 	codeVersionNotSupported = -32009
 )
 
+// A2A's codes for a task that is not known, and for one that can't be gone on with.
+const (
+	codeTaskNotFound = -32001
+	codeUnsupported  = -32004
+)
+
 // peer is an agent that speaks A2A: one JSON-RPC request is one call. It is asked to answer when it is done, and about a task by another call (contract B23,
 // E13). Its own tasks, their ids and their push notifications are never used: they are of the call, and AdCP's are in the arguments (contract A25, F8).
 type peer struct {
 	wire *wire
 	card card
+	// continues is the agent's own task that the call goes on with, if it does.
+	continues adcp.Continuation
 	// moved is called when the agent refuses a call, which may be because its card has changed.
 	moved func()
 }
@@ -41,7 +49,7 @@ func (c *Client) meet(ctx context.Context, a orchestrator.Agent, w *wire) (line,
 		}
 		c.cards.keep(a, known, c.now())
 	}
-	return &peer{wire: w, card: known, moved: func() { c.cards.forget(a) }}, nil
+	return &peer{wire: w, card: known, continues: a.Continues, moved: func() { c.cards.forget(a) }}, nil
 }
 
 func (p *peer) tools(context.Context) ([]string, error) { return p.card.skills, nil }
@@ -50,15 +58,18 @@ func (p *peer) close() {}
 
 // call invokes a skill (contract B16).
 func (p *peer) call(ctx context.Context, tool string, arguments json.RawMessage) (reply, error) {
-	body, err := p.card.message(tool, arguments)
+	body, err := p.card.message(tool, arguments, p.continues)
 	if err != nil {
 		return reply{}, err
 	}
 	x := &exchange{limit: maxAnswer, body: body, subject: p.wire.pen.calling(p.card.method(), tool, arguments)}
 	result, err := p.request(ctx, x)
 	if err != nil {
-		if f := (*failure)(nil); errors.As(err, &f) && f.outcome() == adcp.Refused {
-			p.moved()
+		if f := (*failure)(nil); errors.As(err, &f) {
+			if f.outcome() == adcp.Refused {
+				p.moved()
+			}
+			f.lost = p.continues != adcp.Continuation{} && f.rpc != nil && (f.rpc.Code == codeTaskNotFound || f.rpc.Code == codeUnsupported)
 		}
 		return reply{}, err
 	}
@@ -75,12 +86,24 @@ func (c card) method() string {
 
 // message is the whole request: one message with one DataPart of two members (contract B17). The arguments stand in it as they are: encoded anew, they would
 // lose white space and escapes (contract C6). The message's id is new every time, also when the same arguments are sent again.
-func (c card) message(tool string, arguments json.RawMessage) ([]byte, error) {
+//
+// A call that goes on with a task of the agent's names it and its context, and sends all of the arguments again (contract J4).
+func (c card) message(tool string, arguments json.RawMessage, on adcp.Continuation) ([]byte, error) {
 	skill, err := json.Marshal(tool)
 	if err != nil {
 		return nil, err
 	}
-	member, tenant := "parameters", ""
+	member, tenant, task := "parameters", "", ""
+	if on != (adcp.Continuation{}) {
+		ids, err := json.Marshal(struct {
+			Task    string `json:"taskId"`
+			Context string `json:"contextId"`
+		}(on))
+		if err != nil {
+			return nil, err
+		}
+		task = strings.Trim(string(ids), "{}") + ","
+	}
 	if c.profile {
 		member = "input"
 	}
@@ -93,11 +116,11 @@ func (c card) message(tool string, arguments json.RawMessage) ([]byte, error) {
 	}
 	data := fmt.Sprintf(`{"skill":%s,"%s":%s}`, skill, member, arguments)
 	if c.v1 { // which waits for the end by itself
-		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s"message":{"messageId":"%s","role":"ROLE_USER","parts":[{"data":%s}]}}}`,
-			c.method(), tenant, rand.Text(), data), nil
+		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s"message":{"messageId":"%s",%s"role":"ROLE_USER","parts":[{"data":%s}]}}}`,
+			c.method(), tenant, rand.Text(), task, data), nil
 	}
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"message":{"kind":"message","messageId":"%s","role":"user",`+
-		`"parts":[{"kind":"data","data":%s}]},"configuration":{"blocking":true}}}`, c.method(), rand.Text(), data), nil
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"message":{"kind":"message","messageId":"%s",%s"role":"user",`+
+		`"parts":[{"kind":"data","data":%s}]},"configuration":{"blocking":true}}}`, c.method(), rand.Text(), task, data), nil
 }
 
 // header is what goes with a call (contract B14). Python's agent refuses a request of 0.3 that names version 1.0, and the extension is activated only where
@@ -195,7 +218,21 @@ func readReply(tool string, result json.RawMessage) reply {
 		payload = add(payload, "task_id", a.TaskID)
 	}
 	r.Response = adcp.ToolResult{Structured: payload}.Response()
+	if a.State == adcp.StatusInputRequired || a.State == adcp.StatusAuthRequired {
+		r.Continuation = continuation(a)
+	}
 	return r
+}
+
+// maxHandle is the longest id of A2A's that is kept.
+const maxHandle = 512
+
+// continuation is where an A2A task waits for us: both of its ids, or nothing.
+func continuation(a adcp.A2A) adcp.Continuation {
+	if a.ID == "" || a.ContextID == "" || len(a.ID) > maxHandle || len(a.ContextID) > maxHandle {
+		return adcp.Continuation{}
+	}
+	return adcp.Continuation{Task: a.ID, Context: a.ContextID}
 }
 
 // add puts a member in front of a JSON object's own, which stay as they are.

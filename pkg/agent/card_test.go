@@ -153,7 +153,7 @@ func TestCardTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := c.message("x", json.RawMessage(`{}`))
+	m, err := c.message("x", json.RawMessage(`{}`), adcp.Continuation{})
 	if err != nil || !json.Valid(m) || !strings.Contains(string(m), `"params":{"tenant":"t\"1","message":{`) {
 		t.Errorf("%s, %v", m, err)
 	}

@@ -24,6 +24,7 @@ type failure struct {
 	retryAfter time.Duration
 	rpc        *jsonrpc.Error // the agent's JSON-RPC error, whatever the HTTP status around it
 	signature  string         // as adcp.CallError has it
+	lost       bool           // the agent can't go on with the task of its own that the call went on with
 	cause      error
 }
 
@@ -90,7 +91,11 @@ func classify(err error) (adcp.Response, error) {
 			return adcp.Response{Err: &e}, nil
 		}
 	}
-	return adcp.Response{}, &adcp.CallError{Outcome: f.outcome(), Status: f.status, RetryAfter: f.retryAfter, Signature: f.signature, Cause: f.cause}
+	ce := &adcp.CallError{Outcome: f.outcome(), Status: f.status, RetryAfter: f.retryAfter, Signature: f.signature, Cause: f.cause}
+	if f.lost {
+		ce.Outcome, ce.Code = adcp.Refused, adcp.ContinuationLost
+	}
+	return adcp.Response{}, ce
 }
 
 // outcome is Ambiguous unless there is proof (contract A28, C19): a purchase that may have happened must not be made again under another key.

@@ -80,12 +80,15 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 		}
 		writes = append(writes, s.put(i, "", nil, nil))
 	}
-	if c.Result != nil {
-		result, err := bodyItems(c.Op, skResult, c.Result)
+	for sk, body := range map[string]json.RawMessage{skResult: c.Result, skResumeOf(c.Op.Pause.Generation): c.Resume} {
+		if body == nil {
+			continue
+		}
+		items, err := bodyItems(c.Op, sk, body)
 		if err != nil {
 			return err
 		}
-		for _, i := range result {
+		for _, i := range items {
 			writes = append(writes, s.put(i, "", nil, nil))
 		}
 	}
@@ -134,9 +137,21 @@ func (s *Store) Get(ctx context.Context, tenant, id string) (operation.Operation
 
 // Request implements orchestrator.Store.
 func (s *Store) Request(ctx context.Context, tenant, id string) (json.RawMessage, error) {
+	return s.body(ctx, tenant, id, skRequest)
+}
+
+// Resume implements orchestrator.Store.
+func (s *Store) Resume(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error) {
+	return s.body(ctx, tenant, id, skResumeOf(generation))
+}
+
+func skResumeOf(generation int) string { return fmt.Sprintf("%s%03d#", skResume, generation) }
+
+// body reads what bodyItems has spread over items.
+func (s *Store) body(ctx context.Context, tenant, id, sk string) (json.RawMessage, error) {
 	consistent, condition := true, "pk = :pk AND begins_with(sk, :sk)"
 	items, err := s.queryAll(ctx, &dynamodb.QueryInput{TableName: &s.table, ConsistentRead: &consistent, KeyConditionExpression: &condition,
-		ExpressionAttributeValues: item{":pk": operationKey(tenant, id, "")["pk"], ":sk": str(skRequest)}})
+		ExpressionAttributeValues: item{":pk": operationKey(tenant, id, "")["pk"], ":sk": str(sk)}})
 	if err != nil {
 		return nil, err
 	}

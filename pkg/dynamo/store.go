@@ -71,6 +71,7 @@ const (
 	skOperation = "operation"
 	skRequest   = "request#" // place
 	skResult    = "result#"  // place
+	skResume    = "resume#"  // the pause's generation, place
 	skEvent     = "event#"   // sequence number, place
 	skOnly      = "-"
 )

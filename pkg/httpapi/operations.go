@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"adcp-orchestrator/pkg/operation"
@@ -62,6 +64,38 @@ func Show(s orchestrator.RecordReader, base string) Handler {
 		}
 		return Response{Status: http.StatusOK, Body: ViewRecord(record, base)}, nil
 	}
+}
+
+// Resume handles POST /v1/operations/{id}/resume: 202 with the operation, the same for each repetition.
+func Resume(run func(ctx context.Context, tenant, id string, reply orchestrator.Reply) (operation.Operation, error), base string) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		if len(r.Body) > maxSubmission {
+			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, "a resume holds at most 1 MiB")
+		}
+		reply, err := orchestrator.ParseReply(r.Body)
+		if err != nil {
+			return Response{}, err
+		}
+		op, err := run(ctx, r.Principal.Tenant, r.Path["id"], reply)
+		var refused *orchestrator.RefusedResumeError
+		if errors.As(err, &refused) {
+			p := NewProblem(http.StatusConflict, fmt.Sprintf(refusals[refused.Code], refused.State, refused.Generation))
+			p.Type = "urn:adcp-orchestrator:" + string(refused.Code)
+			return Response{}, p
+		}
+		if err != nil {
+			return Response{}, err
+		}
+		return Response{Status: http.StatusAccepted, Body: View(op, base)}, nil
+	}
+}
+
+// refusals say why a resume is not taken, and what to do. They are given the operation's state and its last pause.
+var refusals = map[orchestrator.Refusal]string{
+	orchestrator.ResumeStale:       "nobody waits for this answer any more: the operation is %s, its last pause is number %d; read it again",
+	orchestrator.ResumeInProgress:  "another answer was taken before: the operation is %s, at pause %d; wait for what the agent says to it",
+	orchestrator.ResumeNotPaused:   "the agent has not asked for anything: the operation is %s, after %d pauses; wait until it does",
+	orchestrator.ResumeNotPossible: "the operation is %s, and the agent gave no way to go on from pause %d: answer at the agent itself, or cancel there and submit anew",
 }
 
 // Redrive handles POST /v1/operations/{id}/redrive: 200 with the operation and what was done about its execution. It takes no body and can be repeated.

@@ -25,6 +25,7 @@ type Operation struct {
 	EndedBy      operation.Channel     `json:"ended_by,omitempty"`
 	Error        *adcp.Error           `json:"error,omitempty"`
 	Attention    *operation.Attention  `json:"attention,omitempty"`
+	Pause        *pause                `json:"pause,omitempty"`
 	Attempts     attempts              `json:"attempts"`
 	Deadline     time.Time             `json:"deadline"`
 	GiveUpAt     time.Time             `json:"give_up_at"`
@@ -42,11 +43,42 @@ type attempts struct {
 	operation.Attempts
 }
 
+// pause is where the agent last waited for us. What it asks are a counterparty's words: to be shown as such (contract J13).
+type pause struct {
+	Generation int             `json:"generation"`
+	Since      time.Time       `json:"since"`
+	Asks       json.RawMessage `json:"asks,omitempty"`
+	// Resumable: it can be answered by POST resume. Else the agent is to be answered by its own ways.
+	Resumable bool    `json:"resumable"`
+	Resume    *resume `json:"resume,omitempty"`
+}
+
+type resume struct {
+	State operation.ResumeState `json:"state"`
+	By    string                `json:"approved_by"`
+	At    time.Time             `json:"at"`
+	// Content is SHA-256 of what was approved.
+	Content string `json:"content_sha256"`
+	Calls   int    `json:"calls"`
+}
+
+func viewPause(op operation.Operation) *pause {
+	p := op.Pause
+	if p.Generation == 0 {
+		return nil
+	}
+	v := &pause{Generation: p.Generation, Since: p.Since, Asks: p.Asks, Resumable: op.Resumable()}
+	if r := p.Resume; r.State != "" {
+		v.Resume = &resume{State: r.State, By: r.By, At: r.At, Content: r.Fingerprint, Calls: r.Dial.Attempts}
+	}
+	return v
+}
+
 // View shows an operation. base is the API's public address.
 func View(op operation.Operation, base string) Operation {
 	v := Operation{ID: op.ID, URL: base + "/v1/operations/" + op.ID, Type: op.Type, Agent: op.AgentID, State: op.State, Version: op.Version,
 		PONumber: op.PONumber, TaskID: op.TaskID, ContextID: op.ContextID, KeyPrefix: op.KeyPrefix, Webhook: op.Webhook.Mode,
-		LastObserved: op.LastObserved, Error: op.Error, Attention: op.Attention, Attempts: attempts{op.Dial.Attempts, op.Attempts},
+		LastObserved: op.LastObserved, Error: op.Error, Attention: op.Attention, Pause: viewPause(op), Attempts: attempts{op.Dial.Attempts, op.Attempts},
 		Deadline: op.Deadline, GiveUpAt: op.GiveUpAt, CreatedAt: op.CreatedAt, UpdatedAt: op.UpdatedAt, SubmittedAt: op.SubmittedAt, SettledAt: op.SettledAt}
 	if op.Terminal != nil {
 		v.EndedBy = op.Terminal.Channel

@@ -19,6 +19,7 @@ type kept struct {
 	op      operation.Operation
 	request json.RawMessage
 	result  json.RawMessage
+	resumes map[int]json.RawMessage
 	events  []operation.Event
 }
 
@@ -70,6 +71,16 @@ func (s *Store) Load(_ context.Context, tenant, opID string) (operation.Record, 
 func (s *Store) Request(ctx context.Context, tenant, opID string) (json.RawMessage, error) {
 	r, err := s.Load(ctx, tenant, opID)
 	return r.Request, err
+}
+
+// Resume implements orchestrator.Store.
+func (s *Store) Resume(_ context.Context, tenant, opID string, generation int) (json.RawMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k, ok := s.operations[id{tenant, opID}]; ok && k.resumes[generation] != nil {
+		return slices.Clone(k.resumes[generation]), nil
+	}
+	return nil, orchestrator.ErrNotFound
 }
 
 // Submission implements orchestrator.Store.
@@ -137,6 +148,12 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	}
 	k.op = clone(c.Op)
 	k.events = append(k.events, c.Events...)
+	if c.Resume != nil {
+		if k.resumes == nil {
+			k.resumes = map[int]json.RawMessage{}
+		}
+		k.resumes[c.Op.Pause.Generation] = slices.Clone(c.Resume)
+	}
 	if c.Result != nil {
 		k.result = slices.Clone(c.Result)
 	}

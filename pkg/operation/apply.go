@@ -17,6 +17,8 @@ type Observation struct {
 	Channel Channel
 	Answer  adcp.Answer
 	At      time.Time
+	// Resume is the generation of the pause whose resume is answered directly, 0 if none is.
+	Resume int
 }
 
 // Verdict is what an observation did (contract H1 to H3, F79).
@@ -71,8 +73,13 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if !known {
 		return Repeated, "the agent does not know the status"
 	}
+	answers := o.Resume != 0 && o.Resume == op.Pause.Generation
 	if op.State.Terminal() {
-		return afterTheEnd(*op, a)
+		v, detail := afterTheEnd(*op, a)
+		if v == Duplicate {
+			op.uncross(o.Resume, ResumeAnswered)
+		}
+		return v, detail
 	}
 	if op.TaskID == "" && a.TaskID != "" {
 		op.TaskID = a.TaskID
@@ -80,16 +87,28 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if a.ContextID != "" {
 		op.ContextID = a.ContextID
 	}
+	if answers && (next == InputRequired || next == AuthRequired) && op.Pause.Resume.State == ResumeCalling && (next == op.State || op.State.CanBecome(next)) {
+		op.become(next, a, o) // race R9: it asks again, whatever else was heard of it meanwhile
+		return Advanced, "asks again"
+	}
 	if next == op.State {
+		if op.lacksWayBack() && o.Channel == Direct && o.Resume == op.Pause.Generation-1 && a.Continuation != (adcp.Continuation{}) {
+			op.Pause.Continuation = a.Continuation // the webhook of this pause was faster than the answer, and had none
+			return Advanced, "can be resumed"
+		}
 		return Repeated, progress(a)
 	}
 	if o.Channel == Pushed && next == Completed && len(a.Value) == 0 {
 		return Repeated, "completed without its result: to be fetched by a poll" // contract H6
 	}
-	if a.Replayed && op.State != CallingAdCP && !next.Terminal() {
+	awaited := op.State == CallingAdCP || answers && op.Resuming() == o.Resume
+	if a.Replayed && !awaited && !next.Terminal() {
 		return Stale, "a replayed answer is a snapshot of the past" // contract C12
 	}
-	if o.Channel == Direct && op.State != CallingAdCP && !next.Terminal() {
+	if o.Channel == Direct && !awaited && !next.Terminal() {
+		if answers {
+			op.goOn(o.At, true, false)
+		}
 		return Stale, "overtaken by a later observation" // race R3: what came by webhook is newer than the call's own answer
 	}
 	if !op.State.CanBecome(next) {
@@ -100,6 +119,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 }
 
 func (op *Operation) become(next State, a adcp.Answer, o Observation) {
+	answered := o.Resume != 0 && o.Resume == op.Pause.Generation
 	op.State = next
 	op.Dial.InFlight, op.Dial.Unclear = false, false
 	op.Attempts.PollErrors = 0
@@ -111,15 +131,24 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	case next.Terminal():
 		op.Terminal = &Terminal{Status: a.Status, Fingerprint: Fingerprint(op.Type, a), Channel: o.Channel, At: o.At}
 		op.Attention = nil
+		op.goOn(o.At, answered, true)
 		if a.Unproven {
 			op.flag(ResultMissing, o.At, "the agent says completed and shows no result")
 		}
-	case next == InputRequired:
-		op.flag(InputNeeded, o.At, "")
-	case next == AuthRequired:
-		op.flag(AuthNeeded, o.At, "")
-	case op.Attention != nil && op.Attention.Reason != DeadlinePassed:
-		op.Attention = nil // whatever it was, the agent is heard again
+	case op.Paused():
+		op.stand(a, o, answered)
+		op.Attention = nil
+		op.ask(o.At, "")
+	default:
+		op.goOn(o.At, answered, false)
+		op.unflag()
+	}
+}
+
+// unflag takes back what the agent was asked about in vain: it is heard again.
+func (op *Operation) unflag() {
+	if op.Attention != nil && op.Attention.Reason != DeadlinePassed {
+		op.Attention = nil
 	}
 }
 

@@ -12,33 +12,43 @@ const leaseFor = 5*time.Minute + 30*time.Second
 // BeginDial records that the agent is about to be called: stored before the first byte leaves. ok is false while another dispatcher may still be
 // calling, or when there is nothing to call for.
 func (op *Operation) BeginDial(now time.Time, m Means) (e Event, ok bool) {
-	if op.State != Requested && op.State != CallingAdCP || op.leased(now, m) {
+	if !op.Calls() || op.leased(now, m) {
 		return Event{}, false
 	}
-	from := op.State
-	if op.Dial.InFlight { // a dispatcher died between its call and its write
-		op.Dial.Unclear = true
+	from, d := op.State, op.dial(op.Resuming())
+	if d.InFlight { // a dispatcher died between its call and its write
+		d.Unclear = true
 	}
-	if op.Dial.FirstAt.IsZero() {
-		op.Dial.FirstAt = now
+	if d.FirstAt.IsZero() {
+		d.FirstAt = now
 	}
-	op.Dial.Attempts++
-	op.Dial.InFlight = true
-	op.Dial.LeaseUntil = now.Add(leaseFor)
-	op.DueAt = op.Dial.LeaseUntil.Add(grace)
-	op.State = CallingAdCP
+	d.Attempts++
+	d.InFlight = true
+	d.LeaseUntil = now.Add(leaseFor)
+	op.DueAt = d.LeaseUntil.Add(grace)
+	detail := ""
+	if op.Resuming() == 0 {
+		op.State = CallingAdCP
+	} else {
+		op.Pause.Resume.State, detail = ResumeCalling, "with the resume"
+	}
 	op.Touch(now)
-	return op.event(Dialling, Inner, from, now, ""), true
+	return op.event(Dialling, Inner, from, now, detail), true
 }
 
-// EndDial records a call that ended without an AdCP answer that settles it. It is no observation: the state stays (contract A28).
-func (op *Operation) EndDial(now time.Time, outcome adcp.Outcome, retryAfter time.Duration, detail string) Event {
-	op.Dial.InFlight = false
-	op.Dial.LeaseUntil = time.Time{}
+// EndDial records a call that ended without an AdCP answer that settles it: the request's, or the resume's of a pause. It is no observation: the state stays
+// (contract A28).
+func (op *Operation) EndDial(now time.Time, resume int, outcome adcp.Outcome, retryAfter time.Duration, detail string) Event {
+	d := op.dial(resume)
+	d.InFlight = false
+	d.LeaseUntil = time.Time{}
 	if outcome == adcp.Ambiguous {
-		op.Dial.Unclear = true
+		d.Unclear = true
 	}
-	if outcome == adcp.Refused && op.Dial.Attempts >= 2 && op.State == CallingAdCP {
+	if !d.Unclear {
+		op.uncross(resume, ResumeStale)
+	}
+	if outcome == adcp.Refused && d.Attempts >= 2 && (op.State == CallingAdCP || resume != 0 && op.Resuming() == resume) {
 		op.flag(AgentRefuses, now, detail)
 	}
 	op.hold(now, retryAfter)
@@ -60,11 +70,11 @@ func (op *Operation) hold(now time.Time, d time.Duration) bool {
 // ok is false if there is nothing to record: the operation does not wait to be called, or an earlier attempt's outcome is not stored yet and the agent
 // did not ask for time.
 func (op *Operation) MissDial(now time.Time, outcome adcp.Outcome, retryAfter time.Duration, detail string) (e Event, ok bool) {
-	if op.State != Requested && op.State != CallingAdCP {
+	if !op.Calls() {
 		return Event{}, false
 	}
-	from := op.State
-	if op.Dial.InFlight { // a dispatcher that died, or one that is calling: its attempt stays as it is
+	from, d := op.State, op.dial(op.Resuming())
+	if d.InFlight { // a dispatcher that died, or one that is calling: its attempt stays as it is
 		if !op.hold(now, retryAfter) {
 			return Event{}, false
 		}
@@ -74,9 +84,11 @@ func (op *Operation) MissDial(now time.Time, outcome adcp.Outcome, retryAfter ti
 	if outcome == adcp.Ambiguous {
 		outcome = adcp.Unsent
 	}
-	op.State = CallingAdCP
-	op.Dial.Attempts++
-	e = op.EndDial(now, outcome, retryAfter, detail)
+	if op.Resuming() == 0 {
+		op.State = CallingAdCP
+	}
+	d.Attempts++
+	e = op.EndDial(now, op.Resuming(), outcome, retryAfter, detail)
 	e.From = from
 	return e, true
 }

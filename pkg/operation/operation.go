@@ -29,6 +29,8 @@ type Operation struct {
 
 	Error    *adcp.Error `json:"error,omitempty"`
 	Terminal *Terminal   `json:"terminal,omitempty"`
+	// Pause is where the agent last waited for us, the zero Pause if it never has.
+	Pause Pause `json:"pause,omitzero"`
 	// Publication is who tells the world of Terminal.
 	Publication Publication `json:"publication,omitzero"`
 
@@ -130,6 +132,7 @@ const (
 	ProtocolClash   Reason = "protocol_clash"   // the agent contradicts itself (contract A29, H3)
 	InputNeeded     Reason = "input_needed"     // the agent waits for us
 	AuthNeeded      Reason = "auth_needed"      // the agent wants an authorization
+	ResumeCrossed   Reason = "resume_crossed"   // the operation ended while a resume was under way: look at the agent for what it did
 	ResultTooLarge  Reason = "result_too_large" // the result is over what is stored: read it at the agent
 	ResultMissing   Reason = "result_missing"   // the agent says completed and shows no result: look at the agent for it
 	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
@@ -173,5 +176,6 @@ const (
 	Clashed   Kind = "conflict"  // contradicts what is known: kept, not applied
 	Flagged   Kind = "attention"
 	Restarted Kind = "restarted" // a new workflow execution
+	Resumed   Kind = "resumed"   // a human has answered a pause
 	Settled   Kind = "settled"
 )

@@ -8,7 +8,7 @@ type Next string
 // What the workflow can do.
 const (
 	Await  Next = "await"  // arm the task token; poll when the delay is over
-	Pause  Next = "pause"  // wait the delay, then poll
+	Rest   Next = "pause"  // wait the delay, then poll
 	Redial Next = "redial" // wait the delay, then send the same bytes again
 	PollIt Next = "poll"   // poll at once
 	Settle Next = "settle" // the end has come
@@ -58,9 +58,9 @@ func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
 		return s.in(0)
 	case op.State == Requested:
 		s.Next, delay = Redial, 0
-	case op.State == CallingAdCP && op.mayRedial(now, m):
+	case (op.State == CallingAdCP || op.Resuming() != 0) && op.mayRedial(now, m):
 		s.Next, delay = Redial, op.redialDelay(now, jitter, m)
-		if op.Dial.Attempts >= patience && op.Attention == nil {
+		if op.dial(op.Resuming()).Attempts >= patience && op.Attention == nil {
 			detail := ""
 			if op.Error != nil {
 				detail = "the agent answered " + op.Error.Code
@@ -74,11 +74,13 @@ func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
 		}
 		delay = op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
 		s.Next = Await
-		if op.State == CallingAdCP {
+		if op.State == CallingAdCP || op.Resuming() != 0 {
 			op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be asked again safely")
 		}
 		if op.Webhook.Mode == WebhookNone {
-			s.Next = Pause
+			if !op.Paused() { // then a resume has somebody to wake
+				s.Next = Rest
+			}
 			if !m.Pollable {
 				op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is registered")
 			}
@@ -100,21 +102,27 @@ func (op *Operation) mayRedial(now time.Time, m Means) bool {
 	if op.leased(now, m) {
 		return true // when the lease is over it is decided
 	}
-	return !op.Dial.Unclear && !op.Dial.InFlight || now.Before(op.Dial.FirstAt.Add(m.Replay-replayMargin))
+	d := op.dial(op.Resuming())
+	return !d.Unclear && !d.InFlight || now.Before(d.FirstAt.Add(m.Replay-replayMargin))
 }
 
 // leased reports whether another dispatcher may be calling right now. An agent that replays the key makes that harmless.
 func (op *Operation) leased(now time.Time, m Means) bool {
-	return op.Dial.InFlight && now.Before(op.Dial.LeaseUntil) && m.Replay == 0
+	d := op.dial(op.Resuming())
+	return d.InFlight && now.Before(d.LeaseUntil) && m.Replay == 0
 }
 
 // replayMargin is kept from the end of an agent's replay window: clocks differ and calls take time.
 const replayMargin = 10 * time.Minute
 
 func (op *Operation) redialDelay(now time.Time, jitter float64, m Means) time.Duration {
-	d := Retry(op.Dial.Attempts, jitter)
+	call := op.dial(op.Resuming())
+	if call.Attempts == 0 {
+		return 0
+	}
+	d := Retry(call.Attempts, jitter)
 	if op.leased(now, m) {
-		d = max(d, op.Dial.LeaseUntil.Sub(now))
+		d = max(d, call.LeaseUntil.Sub(now))
 	}
 	return d
 }

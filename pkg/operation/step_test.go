@@ -29,8 +29,8 @@ func TestPlan(t *testing.T) {
 		attention Reason
 	}{
 		"open waits for webhook or time":                    {open(Submitted), time.Minute, both, Await, ""},
-		"without webhook it only waits":                     {silent, time.Minute, both, Pause, ""},
-		"with neither a human is told":                      {silent, time.Minute, Means{}, Pause, NoWayToFollowUp},
+		"without webhook it only waits":                     {silent, time.Minute, both, Rest, ""},
+		"with neither a human is told":                      {silent, time.Minute, Means{}, Rest, NoWayToFollowUp},
 		"the end is settled":                                {open(Completed), time.Minute, both, Settle, ""},
 		"a settled end stays so":                            {settled, time.Minute, both, Settle, ""},
 		"not yet called":                                    {open(Requested), time.Second, both, Redial, ""},
@@ -121,11 +121,11 @@ func TestDial(t *testing.T) {
 		t.Error("after a dispatcher's death the outcome is not unclear")
 	}
 	clear := op
-	clear.EndDial(noon, adcp.Unsent, time.Minute, "")
+	clear.EndDial(noon, 0, adcp.Unsent, time.Minute, "")
 	if clear.Dial.InFlight || clear.Dial.Unclear || !clear.NotBefore.Equal(noon.Add(time.Minute)) || clear.State != CallingAdCP {
 		t.Errorf("got %+v", clear)
 	}
-	op.EndDial(noon, adcp.Ambiguous, 0, "")
+	op.EndDial(noon, 0, adcp.Ambiguous, 0, "")
 	if !op.Dial.Unclear || op.State != CallingAdCP {
 		t.Errorf("got %+v", op)
 	}

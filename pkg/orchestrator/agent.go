@@ -30,6 +30,8 @@ type Agent struct {
 
 	// Signing is what the agent was found to want signed. It is told to a Caller, and not part of the entry.
 	Signing adcp.RequestSigning `json:"-"`
+	// Continues is the A2A task that a call goes on with, the zero Continuation for a call of its own. It is told to a Caller as well.
+	Continues adcp.Continuation `json:"-"`
 }
 
 // Transport is how an agent is called.

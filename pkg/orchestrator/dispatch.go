@@ -19,6 +19,8 @@ type FollowStore interface {
 	profiles
 	// Request returns an operation's frozen arguments, or ErrNotFound.
 	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
+	// Resume returns the frozen arguments of the resume of a pause, or ErrNotFound.
+	Resume(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
 }
 
 // Dispatch calls the agent for an operation.
@@ -39,7 +41,7 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	if err != nil {
 		return operation.Step{}, err
 	}
-	if op.State != operation.Requested && op.State != operation.CallingAdCP || d.Deps.Now().Before(op.NotBefore) {
+	if !op.Calls() || d.Deps.Now().Before(op.NotBefore) {
 		return d.plan(ctx, op) // answered by another way, or the agent asked for time (contract D8): nobody is to be called, not even to discover
 	}
 	agent := agentOf(op)
@@ -70,7 +72,7 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	case !profile.offers(op.Type):
 		return d.unreached(ctx, op, means, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("no such tool")}, "the agent does not offer "+string(op.Type))
 	}
-	frozen, err := d.Store.Request(ctx, op.Tenant, op.ID)
+	frozen, err := d.frozen(ctx, op)
 	if err != nil {
 		return operation.Step{}, err
 	}
@@ -88,11 +90,22 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 		return operation.Step{}, err
 	}
 	// 2. Call it.
+	if op.Resuming() != 0 {
+		agent.Continues = op.Pause.Continuation
+	}
 	callCtx, cancel := context.WithTimeout(ctx, callBudget)
 	defer cancel()
 	response, callErr := agents.Call(callCtx, agent, string(op.Type), request)
 	// 3. Store what came of it. A webhook may have been faster.
 	return d.conclude(ctx, op, profile, response, callErr)
+}
+
+// frozen are the bytes of the call that is to be made: the request's, or the resume's.
+func (d Dispatch) frozen(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
+	if generation := op.Resuming(); generation != 0 {
+		return d.Store.Resume(ctx, op.Tenant, op.ID, generation)
+	}
+	return d.Store.Request(ctx, op.Tenant, op.ID)
 }
 
 // plan says what comes next for an operation that is not to be called for.
@@ -122,6 +135,7 @@ const callBudget = 240 * time.Second
 // begin stores that a call begins, if one is to be made now. Before the first it is settled which release the agent is spoken to in: from then on each attempt
 // sends the same bytes (contract C6).
 func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.Means, versions []string) (_ operation.Operation, began bool, step operation.Step, err error) {
+	resume := op.Resuming()
 	op, err = persistFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		began = false
 		now := d.Deps.Now().UTC()
@@ -130,10 +144,13 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation
 			// Ended, answered or not to be sent again: only the attention that is due is worth a write.
 			return attentionOnly(op, planned, now, &step), nil
 		}
+		if op.Resuming() != resume {
+			return nil, nil // another call is due than the one that was read
+		}
 		if now.Before(op.NotBefore) {
 			return nil, nil // contract D8: never earlier than the agent asked
 		}
-		first := op.Dial.FirstAt.IsZero()
+		first := resume == 0 && op.Dial.FirstAt.IsZero()
 		e, ok := op.BeginDial(now, m)
 		if !ok {
 			return nil, nil // another dispatcher's lease: the step waits for its end
@@ -149,7 +166,7 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation
 
 func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, profile Profile, r adcp.Response, callErr error) (operation.Step, error) {
 	var step operation.Step
-	m := meansOf(profile)
+	m, resume := meansOf(profile), dialled.Resuming()
 	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		c := operation.Change{}
@@ -165,13 +182,19 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 				ce = &adcp.CallError{Outcome: adcp.Ambiguous, Cause: callErr}
 			}
 			slog.WarnContext(ctx, "no answer from the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
-			e = op.EndDial(now, refusal(ce), ce.RetryAfter, sayOutcome(ce))
+			if resume != 0 && ce.Code == adcp.ContinuationLost {
+				e = op.RefuseResume(now, resume, nil, true, "the agent can't go on from where it asked")
+				break
+			}
+			e = op.EndDial(now, resume, refusal(ce), ce.RetryAfter, sayOutcome(ce))
 		case !readable:
-			e = op.EndDial(now, adcp.Ambiguous, 0, "the agent's answer could not be read")
-		case answer.Err != nil && respeak(&op, answer.Err):
-			e = op.EndDial(now, adcp.Unsent, 0, "the agent wants AdCP "+op.Dial.Version)
-		case answer.Err != nil && !settles(op, answer.Err):
-			e = op.EndDial(now, outcomeOf(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
+			e = op.EndDial(now, resume, adcp.Ambiguous, 0, "the agent's answer could not be read")
+		case answer.Err != nil && resume != 0 && !endsResumed(op, resume, answer.Err):
+			e = unresumed(&op, resume, answer.Err, now)
+		case answer.Err != nil && resume == 0 && respeak(&op, answer.Err):
+			e = op.EndDial(now, 0, adcp.Unsent, 0, "the agent wants AdCP "+op.Dial.Version)
+		case answer.Err != nil && resume == 0 && !settles(op, answer.Err):
+			e = op.EndDial(now, 0, outcomeOf(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
 			if op.State == operation.CallingAdCP {
 				op.Error = answer.Err // for whoever has to decide; the end, when it comes, has its own
 				puzzle(&op, answer.Err, profile.Capabilities.Idempotency, now)
@@ -179,7 +202,7 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 		default:
 			var verdict operation.Verdict
 			bound := op.TaskID
-			op, e, verdict = operation.Apply(op, operation.Observation{Channel: operation.Direct, Answer: answer, At: now})
+			op, e, verdict = operation.Apply(op, operation.Observation{Channel: operation.Direct, Answer: answer, At: now, Resume: resume})
 			c.Result = resultOf(&op, answer, verdict, now)
 			c.BindTask = op.TaskID != bound
 		}
@@ -198,7 +221,7 @@ func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m oper
 	var step operation.Step
 	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
-		e := op.EndDial(now, adcp.Ambiguous, 0, "the agent named a task of another operation")
+		e := op.EndDial(now, dialled.Resuming(), adcp.Ambiguous, 0, "the agent named a task of another operation")
 		op.Flag(operation.ProtocolClash, now, "the agent named a task of another operation")
 		step = op.Plan(now, d.Deps.Jitter(), m)
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil

@@ -38,7 +38,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if err != nil {
 		return operation.Step{}, err
 	}
-	if op.State.Terminal() || now.Before(op.NotBefore) || known.recent(now) && !askable(op, known) {
+	if op.State.Terminal() || now.Before(op.NotBefore) || op.MayResume(now, meansOf(known)) || known.recent(now) && !askable(op, known) {
 		return p.rest(ctx, op, meansOf(known))
 	}
 	agents, done, wait, reason, err := p.Gate.admit(ctx, agent, p.Agents)
@@ -47,7 +47,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	case err != nil:
 		return operation.Step{}, err
 	case reason == circuit.Limited:
-		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Pause, Delay: seconds(wait)}, nil
+		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Rest, Delay: seconds(wait)}, nil
 	case wait > 0:
 		return p.miss(ctx, op, meansOf(known), wait, operation.AgentUnreached, closed(reason))
 	}

@@ -93,14 +93,25 @@ func (r Reconcile) look(ctx context.Context, ref Ref, s *Swept) error {
 		s.Started++
 	case done == Alive:
 		s.Alive++
-		if op.State.Terminal() && op.TaskToken != "" { // ended by a webhook whose signal was lost
-			if err := r.Workflow.Wake(ctx, op.TaskToken, operation.Settle); err != nil {
+		if next := due(op); next != "" && op.TaskToken != "" { // the signal was lost
+			if err := r.Workflow.Wake(ctx, op.TaskToken, next); err != nil {
 				return err
 			}
 		}
 	}
 	op.Defer(now)
 	return ignoreStale(r.Store.Commit(ctx, operation.Change{Op: op}))
+}
+
+// due is what an execution that waits is to do at once, nothing if it may wait on.
+func due(op operation.Operation) operation.Next {
+	switch {
+	case op.State.Terminal():
+		return operation.Settle
+	case op.Resuming() != 0:
+		return operation.PollIt
+	}
+	return ""
 }
 
 // ignoreStale: an operation that changes is alive.

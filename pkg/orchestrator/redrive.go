@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -66,11 +67,7 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 			return op, "", err
 		}
 		if done == Alive && op.TaskToken != "" {
-			next := operation.PollIt
-			if op.State.Terminal() {
-				next = operation.Settle
-			}
-			err = r.Workflow.Wake(ctx, op.TaskToken, next)
+			err = r.Workflow.Wake(ctx, op.TaskToken, cmp.Or(due(op), operation.PollIt))
 		}
 		if done == Restarted && err == nil {
 			op, err = r.Store.Get(ctx, tenant, id)

@@ -59,6 +59,34 @@ func outcomeOf(e *adcp.Error) adcp.Outcome {
 	return adcp.Unsent
 }
 
+// endsResumed says whether an AdCP error that answers a resume ends the operation: by the protocol's own word on the code it is final, and no attempt's outcome
+// is unknown. Anything that can be corrected is for a human: the pause still stands.
+func endsResumed(op operation.Operation, generation int, e *adcp.Error) bool {
+	recovery, known := adcp.RecoveryOf(e.Code)
+	return known && recovery == adcp.Terminal && e.Recovery != adcp.Transient && e.Recovery != adcp.Correctable && !atTheDoor(e.Code) &&
+		op.Resuming() == generation && !op.Pause.Resume.Dial.Unclear
+}
+
+// unresumed records an AdCP error that answers a resume and does not end the operation: what may pass is sent again, what is about the resume asks anew.
+func unresumed(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
+	detail := "the agent answered " + e.Code
+	outcome := outcomeOf(e)
+	d := op.Pause.Resume.Dial
+	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && (op.Resuming() != generation || !d.Unclear) {
+		return op.RefuseResume(now, generation, e, false, detail)
+	}
+	event := op.EndDial(now, generation, outcome, e.RetryAfter, detail)
+	if op.Resuming() == generation {
+		op.Error = e
+		if refusesUs(e) {
+			op.Flag(operation.AgentRefuses, now, detail)
+		} else if e.Recovery != adcp.Transient {
+			op.Flag(operation.OutcomeUnclear, now, detail+" to a resume whose outcome is not known")
+		}
+	}
+	return event
+}
+
 // puzzle raises the attention that an error is worth which does not settle an operation.
 func puzzle(op *operation.Operation, e *adcp.Error, offer adcp.IdempotencyOffer, now time.Time) {
 	switch {

@@ -164,10 +164,10 @@ func (x contest) orders(t *testing.T, dies *arrow, visit func(c *scene, end stri
 	}
 }
 
-// contract H.2, H12: the fourteen races but for those of a resume.
+// contract H.2, H12: the fourteen races.
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	for _, x := range contests {
+	for _, x := range slices.Concat(contests, resumeContests) {
 		t.Run(x.name, func(t *testing.T) {
 			t.Parallel()
 			ends, orders, steps := map[string]int{}, 0, map[string]int{}

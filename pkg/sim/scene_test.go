@@ -23,11 +23,16 @@ type scene struct {
 	id    string
 	token string // of the operation's webhooks
 
-	direct, polled string          // what the seller answers
-	bought         map[string]bool // purchases, by their keys
-	calls          int
-	told           map[string]int // notices, by their ids
-	woken, owners  int
+	direct, polled string // what the seller answers
+	// asks is where the seller waits after its first answer, if it does; answers are what it says to whoever goes on there.
+	asks          adcp.Continuation
+	answers       map[adcp.Continuation]answer
+	resumes       map[adcp.Continuation]map[string]int // calls that went on there, by their keys
+	bought        map[string]bool                      // purchases, by their keys
+	asked         bool                                 // the seller has asked, and may be answered by another way than ours
+	calls         int
+	told          map[string]int // notices, by their ids
+	woken, owners int
 
 	results  map[string][]string // what deliveries were answered, by the player's name
 	terminal *operation.Terminal // as it was stored first
@@ -49,7 +54,7 @@ func polledAs(status, rest string) string {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	c := &scene{t: t, now: epoch, bought: map[string]bool{}, told: map[string]int{}, results: map[string][]string{}, direct: pending, polled: polledAs("completed", `"result":`+success)}
+	c := &scene{t: t, now: epoch, bought: map[string]bool{}, told: map[string]int{}, results: map[string][]string{}, direct: pending, resumes: map[adcp.Continuation]map[string]int{}, polled: polledAs("completed", `"result":`+success)}
 	c.store = memory.New(func() time.Time { return c.now })
 	agent := orchestrator.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421,
 		Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1}
@@ -110,6 +115,9 @@ func (c *scene) check(x operation.Change) {
 	if x.Op.State != c.state && !c.state.CanBecome(x.Op.State) {
 		c.broken("%s became %s", c.state, x.Op.State)
 	}
+	if x.Op.Paused() && x.Op.Pause.Continuation == (adcp.Continuation{}) && c.asks != (adcp.Continuation{}) {
+		c.broken("nobody could resume pause %d", x.Op.Pause.Generation) // races R9, R10
+	}
 	c.state = x.Op.State
 	if x.Result != nil {
 		c.stored++
@@ -158,15 +166,27 @@ func (s sellerOf) Discover(context.Context, orchestrator.Agent) (orchestrator.Pr
 		Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: 48 * time.Hour}}}, nil
 }
 
-func (s sellerOf) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
+func (s sellerOf) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
 	err = s.p.at(func() error {
 		s.c.calls++
+		if a.Continues != (adcp.Continuation{}) {
+			r = s.c.goesOn(a.Continues, keyOf(arguments))
+			return nil
+		}
+		if tool != "create_media_buy" && s.c.asked && !s.c.bought[approved] {
+			r.Payload = json.RawMessage(polledAs("input-required", `"message":"Which flight?"`))
+			return nil
+		}
 		if tool != "create_media_buy" {
 			r.Payload = json.RawMessage(s.c.polled)
 			return nil
 		}
-		s.c.bought[keyOf(arguments)] = true
-		r.Payload = json.RawMessage(s.c.direct)
+		r.Payload, r.Continuation = json.RawMessage(s.c.direct), s.c.asks
+		if s.c.asks == (adcp.Continuation{}) {
+			s.c.bought[keyOf(arguments)] = true
+		} else {
+			s.c.asked = true
+		}
 		return nil
 	})
 	return r, err
@@ -235,7 +255,7 @@ func (c *scene) deliver(name, key string, status adcp.Status, result string) *pl
 
 // push is an authentic webhook for the operation: it comes when the seller has heard of the purchase.
 func (c *scene) push(name string, w adcp.Webhook) *player {
-	return &player{name: name, ready: func() bool { return len(c.bought) > 0 }, run: func(p *player) {
+	return &player{name: name, ready: func() bool { return len(c.bought) > 0 || c.asked }, run: func(p *player) {
 		w.OperationID, w.Timestamp, w.Token = c.id, "2026-11-23T12:00:00Z", c.token
 		body, err := json.Marshal(w)
 		if err != nil {
@@ -254,6 +274,9 @@ func (c *scene) push(name string, w adcp.Webhook) *player {
 			said = "key reused"
 		case !got.First:
 			said = "again " + said
+		}
+		if c.asked && w.Status.Terminal() {
+			c.bought[approved] = true
 		}
 		c.results[name] = append(c.results[name], said)
 	}}
@@ -281,10 +304,12 @@ func (c *scene) recover() {
 			return
 		}
 		c.now = c.now.Add(20 * time.Minute) // longer than any lease
-		switch op.State {
-		case operation.Requested, operation.CallingAdCP:
+		switch {
+		case op.Calls():
 			c.alone(c.dispatch("dispatch again"))
-		case operation.Completed, operation.Failed, operation.Canceled, operation.Rejected:
+		case op.Resumable():
+			c.alone(c.resume("resume again", op.Pause.Generation, "again"))
+		case op.State.Terminal():
 			c.alone(c.settle("settle again"))
 		default:
 			c.alone(c.poll("poll again"))

@@ -1,0 +1,205 @@
+package orchestrator
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// Reply is what a human answers to an agent that waits (contract J).
+type Reply struct {
+	// Generation is the pause's that is answered.
+	Generation int
+	// Input are the arguments to be added to the request's, or to take their places.
+	Input map[string]json.RawMessage
+	// By is who approved it: a name for the record (contract J8).
+	By string
+
+	fingerprint string
+}
+
+// fixed are the members of a request that a reply can't change: an operation's account and purchase order are its own for life (contract L21).
+var fixed = []string{"account", "context", "po_number"}
+
+// maxName is the longest name of an approver, in characters.
+const maxName = 200
+
+// ParseReply reads a reply. It returns an *InvalidError that names every wrong field.
+func ParseReply(body []byte) (Reply, error) {
+	var r Reply
+	var c checks
+	const form = `send {"generation": 1, "input": {...}, "approved_by": "..."}`
+	var members map[string]json.RawMessage
+	if err := adcp.CheckObject(body); err != nil || json.Unmarshal(body, &members) != nil {
+		c.add("(body)", "one JSON object without duplicate keys", form)
+		return r, c.err()
+	}
+	for name := range members {
+		if name != "generation" && name != "input" && name != "approved_by" {
+			c.add(name, "is not a member of a resume", "put AdCP arguments into input")
+		}
+	}
+	if json.Unmarshal(members["generation"], &r.Generation) != nil || r.Generation < 1 {
+		c.add("generation", "the number of the pause that is answered", "send pause.generation of the operation as you read it")
+	}
+	if json.Unmarshal(members["input"], &r.Input) != nil || r.Input == nil {
+		c.add("input", "an object: the arguments to add or to change", "send {} if the agent only waits for leave to go on")
+	}
+	for _, name := range append(ours, fixed...) {
+		if _, set := r.Input[name]; set {
+			c.add("input."+name, "can't be changed by a resume", "leave it out")
+		}
+	}
+	if json.Unmarshal(members["approved_by"], &r.By) != nil || strings.TrimSpace(r.By) == "" || utf8.RuneCountInString(r.By) > maxName || strings.ContainsFunc(r.By, func(c rune) bool { return c < ' ' }) {
+		c.add("approved_by", fmt.Sprintf("who approved it, 1 to %d characters on one line", maxName), "name the person or the system")
+	}
+	if err := c.err(); err != nil {
+		return r, err
+	}
+	var err error
+	r.fingerprint, err = canonicalHash(body)
+	return r, err
+}
+
+// RefusedResumeError says why a resume is not taken, in a word for machines: nothing was stored.
+type RefusedResumeError struct {
+	Code Refusal
+	// State is how the operation stands, Generation its last pause.
+	State      operation.State
+	Generation int
+}
+
+// Refusal is why a resume is not taken.
+type Refusal string
+
+// Why a resume is not taken.
+const (
+	ResumeStale       Refusal = "resume_stale"        // the pause is over: answered, gone on without us, or ended (races R4, R12)
+	ResumeInProgress  Refusal = "resume_in_progress"  // another one was taken for the same pause (race R12)
+	ResumeNotPaused   Refusal = "resume_not_paused"   // the agent has not asked for anything yet
+	ResumeNotPossible Refusal = "resume_not_possible" // the agent gave no way back (contract J4)
+)
+
+func (e *RefusedResumeError) Error() string { return string(e.Code) }
+
+// ResumeStore is what Resume needs of the store.
+type ResumeStore interface {
+	operations
+	// Request returns an operation's frozen arguments, or ErrNotFound.
+	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
+}
+
+// Resume takes a human's answer to a pause.
+type Resume struct {
+	Store    ResumeStore
+	Workflow Waker
+	// Random yields keys; crypto/rand.Reader in production.
+	Random io.Reader
+	Deps   Deps
+}
+
+// Run stores a reply as the one that its pause is answered by, and wakes the workflow to send it: the whole request with the reply's arguments, under a key of
+// its own, frozen (contract J3, J4). The same reply again is no error and sends nothing. It returns ErrNotFound, an *InvalidError, or a *RefusedResumeError.
+func (r Resume) Run(ctx context.Context, tenant, id string, reply Reply) (operation.Operation, error) {
+	accepted := false
+	op, err := persist(ctx, r.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
+		accepted = false
+		known, err := reply.judge(op)
+		if err != nil || known {
+			return nil, err
+		}
+		request, err := r.Store.Request(ctx, tenant, id)
+		if err != nil {
+			return nil, err
+		}
+		frozen, err := r.freeze(op, request, reply)
+		if err != nil {
+			return nil, err
+		}
+		accepted = true
+		e := op.AcceptResume(r.Deps.Now().UTC(), reply.fingerprint, reply.By)
+		return &operation.Change{Op: op, Events: []operation.Event{e}, Resume: frozen}, nil
+	})
+	if err != nil {
+		return op, err
+	}
+	if accepted && op.TaskToken != "" {
+		// Stored, then signalled. If this fails the sweeper wakes it, or starts another.
+		if err := r.Workflow.Wake(ctx, op.TaskToken, operation.PollIt); err != nil {
+			slog.WarnContext(ctx, "execution not woken, left to the sweeper", "operation", id, "tenant", tenant, "error", err)
+		}
+	}
+	return op, nil
+}
+
+// judge says whether an operation takes a reply; known is a reply that it has taken before.
+func (reply Reply) judge(op operation.Operation) (known bool, err error) {
+	p := op.Pause
+	no := func(code Refusal) error {
+		return &RefusedResumeError{Code: code, State: op.State, Generation: p.Generation}
+	}
+	same := reply.Generation == p.Generation && p.Resume.Fingerprint == reply.fingerprint
+	switch {
+	case same && p.Resume.State == operation.ResumeStale:
+		return false, no(ResumeStale)
+	case same, reply.Generation == p.Generation-1 && p.Answered == reply.fingerprint: // race R11
+		return true, nil
+	case p.Generation == 0 && !op.State.Terminal():
+		return false, no(ResumeNotPaused)
+	case !op.Paused(), reply.Generation != p.Generation:
+		return false, no(ResumeStale)
+	case p.Resume.State != "":
+		return false, no(ResumeInProgress)
+	case !op.Resumable():
+		return false, no(ResumeNotPossible)
+	}
+	return false, nil
+}
+
+// freeze makes the bytes of a resume: the request's arguments and the reply's, in the order of their names.
+func (r Resume) freeze(op operation.Operation, request json.RawMessage, reply Reply) (json.RawMessage, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(request, &all); err != nil {
+		return nil, err
+	}
+	for name, v := range reply.Input {
+		all[name] = v
+	}
+	asked := make(map[string]json.RawMessage, len(all))
+	for name, v := range all {
+		asked[name] = v
+	}
+	for _, name := range append(ours, "context") {
+		delete(asked, name)
+	}
+	var c checks
+	for name, v := range reply.Input {
+		if strings.Contains(string(v), credentialPlaceholder(op.ID)) { // stands for what nobody may place but us
+			c.add("input."+name, "holds a text that is reserved", "leave out "+credentialPlaceholder(op.ID))
+		}
+	}
+	Order{Agent: op.AgentID, Type: op.Type, fields: asked}.check(&c)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	random := r.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	key, err := uuid.NewRandomFromReader(random)
+	if err != nil {
+		return nil, err
+	}
+	all["idempotency_key"] = json.RawMessage(`"` + key.String() + `"`)
+	return json.Marshal(all)
+}
