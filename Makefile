@@ -45,7 +45,7 @@ fuzz: ## the native fuzz targets, FUZZTIME each
 	    echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$p; done; done
 
 sim: ## whole worlds in which everything goes wrong, by seeds: make sim SEEDS=10000, or make sim SEED=42
-	@GOGC=400 SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
+	@GOGC=2000 SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
 
 soak: ## hundreds of buys from a real seller while all that can goes wrong: make soak OPERATIONS=200 SEED=1
 	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/soak.sh

@@ -92,7 +92,7 @@ func (sc scenario) play(t *testing.T) *stage {
 	if sc.begin != nil {
 		sc.begin(g)
 	}
-	op, err := g.Submit(t.Context(), "key", "po-1")
+	op, err := g.Submit(t.Context(), sim.Tenant, "key", "po-1")
 	if err != nil {
 		t.Fatal(err)
 	}

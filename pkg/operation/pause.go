@@ -102,6 +102,9 @@ func (op *Operation) RefuseResume(now time.Time, generation int, e *adcp.Error, 
 		d.InFlight = false
 		op.uncross(generation, ResumeAnswered)
 	}
+	if e != nil {
+		op.hold(now, e.RetryAfter)
+	}
 	op.Touch(now)
 	return op.event(Unheard, Direct, op.State, now, detail)
 }

@@ -21,15 +21,16 @@ type scripted struct {
 	answers []adcp.Response // the last one again and again
 	tools   []string
 	sent    []string
-	err     error // of being asked what it offers
+	went    []adcp.Continuation // on from
+	err     error               // of being asked what it offers
 }
 
 func (s *scripted) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
 	return s.profile, s.err
 }
 
-func (s *scripted) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
-	s.tools, s.sent = append(s.tools, tool), append(s.sent, string(arguments))
+func (s *scripted) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+	s.tools, s.sent, s.went = append(s.tools, tool), append(s.sent, string(arguments)), append(s.went, a.Continues)
 	return s.answers[min(len(s.sent), len(s.answers))-1], nil
 }
 

@@ -8,10 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
-
-	"github.com/blues/jsonata-go"
 )
 
 // Definition is a state machine in the Amazon States Language with JSONata: the part of it that template/operation.asl.json uses.
@@ -100,6 +97,7 @@ type Execution struct {
 	input   any
 	retries int
 	armed   int
+	known   map[string]any // what expressions have said
 
 	// What is waited for: a token (or none, for a plain wait or a retry), and when it is over.
 	token   string
@@ -111,7 +109,7 @@ type Execution struct {
 
 // Start begins an execution.
 func Start(d Definition, p Ports, name string, input any) *Execution {
-	e := &Execution{def: d, ports: p, name: name, input: plain(input), Events: 1}
+	e := &Execution{def: d, ports: p, name: name, input: plain(input), Events: 1, known: map[string]any{}}
 	e.enter(d.StartAt)
 	return e
 }
@@ -326,22 +324,22 @@ func matches(names []string, name string) bool {
 }
 
 func (e *Execution) evalResult(v, result any) (any, error) {
-	return eval(v, map[string]any{"input": e.input, "result": result})
+	return e.evalIn(v, map[string]any{"input": e.input, "result": result})
 }
 
 func (e *Execution) eval(v any, context map[string]any) (any, error) {
-	return eval(v, map[string]any{"input": e.input, "context": context})
+	return e.evalIn(v, map[string]any{"input": e.input, "context": context})
 }
 
-// eval evaluates every {% %} in a value.
-func eval(v any, states map[string]any) (any, error) {
+// evalIn evaluates every {% %} in a value.
+func (e *Execution) evalIn(v any, states map[string]any) (any, error) {
 	switch x := v.(type) {
 	case string:
 		expr, ok := strings.CutPrefix(x, "{%")
 		if !ok {
 			return x, nil
 		}
-		out, err := expressions.eval(strings.TrimSpace(strings.TrimSuffix(expr, "%}")), states)
+		out, err := expressions.eval(strings.TrimSpace(strings.TrimSuffix(expr, "%}")), states, e.known)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", x, err)
 		}
@@ -349,7 +347,7 @@ func eval(v any, states map[string]any) (any, error) {
 	case map[string]any:
 		out := map[string]any{}
 		for k, item := range x {
-			y, err := eval(item, states)
+			y, err := e.evalIn(item, states)
 			if err != nil {
 				return nil, err
 			}
@@ -360,37 +358,12 @@ func eval(v any, states map[string]any) (any, error) {
 	return v, nil
 }
 
-// expressions are the compiled JSONata expressions. The library shares state between evaluations, even of different expressions: one at a time.
-var expressions = evaluator{compiled: map[string]*jsonata.Expr{}}
-
-type evaluator struct {
-	mu       sync.Mutex
-	compiled map[string]*jsonata.Expr
-}
-
-func (v *evaluator) eval(expr string, states map[string]any) (any, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	e := v.compiled[expr]
-	if e == nil {
-		var err error
-		if e, err = jsonata.Compile(expr); err != nil {
-			return nil, err
-		}
-		v.compiled[expr] = e
-	}
-	if err := e.RegisterVars(map[string]any{"states": states}); err != nil {
-		return nil, err
-	}
-	out, err := e.Eval(nil)
-	if errors.Is(err, jsonata.ErrUndefined) {
-		return nil, nil
-	}
-	return out, err
-}
-
 // plain makes a value what JSON would make of it.
 func plain(v any) any {
+	switch v.(type) {
+	case nil, string, bool, float64:
+		return v
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return v

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -37,6 +38,8 @@ type Seller struct {
 	Calls     map[string]int
 	Keys      []string
 
+	// Whose it is: nobody else's purchases are called like its own. Its tasks are.
+	name string
 	// shape, if set, changes a task as it begins; post, if set, says what is really sent of a task's end.
 	shape func(*task)
 	post  func(*task, outgoing) []outgoing
@@ -54,6 +57,15 @@ type task struct {
 	sync                      bool
 	outcome                   adcp.Status
 	begun, done               time.Time
+
+	// asks is how often the seller asks before it buys, asked how often it has been answered; named: it tells the task's id when it asks. approved is
+	// when it has bought; dead: it never will.
+	asks, asked    int
+	named          bool
+	takes          time.Duration
+	approved, dead bool
+	// replies are what was said to whoever answered, by key.
+	replies map[string]adcp.Response
 }
 
 type outgoing struct {
@@ -104,7 +116,7 @@ func (s *Seller) failure(tool string) (before, after error) {
 }
 
 // Call implements orchestrator.Caller.
-func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (s *Seller) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	before, after := s.failure(tool)
 	if before != nil {
 		return adcp.Response{}, before
@@ -131,6 +143,13 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 		s.Keys = append(s.Keys, in.Key)
 		return s.status(in.TaskID), after
 	}
+	if a.Continues != (adcp.Continuation{}) {
+		r, err := s.answered(a.Continues, in.Key)
+		if err == nil && after != nil {
+			return adcp.Response{}, after
+		}
+		return r, err
+	}
 	t, replayed := s.byKey[in.Key], true
 	if t == nil || s.Forgetful || s.now().Sub(t.begun) > s.TTL {
 		t = &task{id: fmt.Sprintf("task_%d", len(s.tasks)+1), operation: in.Push.OperationID, url: in.Push.URL, token: in.Push.Token, key: in.Key, po: in.PO,
@@ -139,37 +158,97 @@ func (s *Seller) Call(_ context.Context, _ orchestrator.Agent, tool string, argu
 			s.shape(t)
 		}
 		replayed = false
+		t.takes = t.done.Sub(t.begun)
 		s.tasks[t.id], s.byKey[in.Key] = t, t
-		s.Purchases[in.Key]++
-		if s.Webhook && t.url != "" {
-			s.push(t)
+		if t.asks == 0 {
+			s.approve(t)
 		}
 	}
 	if after != nil {
 		return adcp.Response{}, after
 	}
-	if t.sync {
-		return payload(fmt.Sprintf(`{"status":"completed","media_buy_id":"mb_%s","packages":[],"replayed":%v}`, t.id, replayed)), nil
+	if t.asks > 0 {
+		return t.question(0, replayed), nil
 	}
-	return payload(fmt.Sprintf(`{"status":"submitted","task_id":%q,"replayed":%v}`, t.id, replayed)), nil
+	return s.begun(t, replayed), nil
 }
+
+// begun is the answer to a request that was taken.
+func (s *Seller) begun(t *task, replayed bool) adcp.Response {
+	if t.sync {
+		return payload(fmt.Sprintf(`{"status":"completed","media_buy_id":"mb_%s%s","packages":[],"replayed":%v}`, s.name, t.id, replayed))
+	}
+	return payload(fmt.Sprintf(`{"status":"submitted","task_id":%q,"replayed":%v}`, t.id, replayed))
+}
+
+// approve lets the seller's work begin.
+func (s *Seller) approve(t *task) {
+	t.approved, t.done = true, s.now().Add(t.takes)
+	s.Purchases[t.key]++
+	if s.Webhook && t.url != "" {
+		s.push(t)
+	}
+}
+
+// question is what the seller asks for the nth time.
+func (t *task) question(n int, replayed bool) adcp.Response {
+	named := ""
+	if t.named {
+		named = fmt.Sprintf(`"task_id":%q,`, t.id)
+	}
+	r := payload(fmt.Sprintf(`{"status":"input-required",%s"message":"question %d","replayed":%v}`, named, n+1, replayed))
+	r.Continuation = adcp.Continuation{Task: fmt.Sprintf("a2a-%s-%d", t.id, n), Context: "ctx-" + t.id}
+	return r
+}
+
+// answered takes an answer to a question. By the same key it says the same again; any other finds the question answered.
+func (s *Seller) answered(on adcp.Continuation, key string) (adcp.Response, error) {
+	t := s.tasks[strings.TrimPrefix(on.Context, "ctx-")]
+	if t == nil {
+		return adcp.Response{}, lostWay
+	}
+	if r, ok := t.replies[key]; ok && !s.Forgetful {
+		return r, nil
+	}
+	if t.dead || t.approved || on.Task != fmt.Sprintf("a2a-%s-%d", t.id, t.asked) {
+		return adcp.Response{}, lostWay
+	}
+	var r adcp.Response
+	if t.asked++; t.asked < t.asks {
+		r = t.question(t.asked, false)
+	} else {
+		s.approve(t)
+		r = s.begun(t, false)
+	}
+	if t.replies == nil {
+		t.replies = map[string]adcp.Response{}
+	}
+	t.replies[key], s.byKey[key] = r, t
+	return r, nil
+}
+
+// lostWay is what an A2A agent's JSON-RPC error becomes that does not know the task.
+var lostWay = &adcp.CallError{Outcome: adcp.Refused, Code: adcp.ContinuationLost, Cause: errors.New("no such task")}
 
 func (s *Seller) status(id string) adcp.Response {
 	t := s.tasks[id]
 	if t == nil {
 		return adcp.Response{Err: &adcp.Error{Code: "REFERENCE_NOT_FOUND", Recovery: adcp.Correctable}}
 	}
+	if !t.approved {
+		return payload(fmt.Sprintf(`{"status":"input-required","task_id":%q,"task_type":"create_media_buy"}`, id))
+	}
 	if s.now().Before(t.done) {
 		return payload(fmt.Sprintf(`{"status":"working","task_id":%q,"task_type":"create_media_buy"}`, id))
 	}
-	return payload(fmt.Sprintf(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`, t.outcome, id, t.result()))
+	return payload(fmt.Sprintf(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`, t.outcome, id, s.result(t)))
 }
 
-func (t *task) result() string {
+func (s *Seller) result(t *task) string {
 	if t.outcome != adcp.StatusCompleted {
 		return `{"errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`
 	}
-	return fmt.Sprintf(`{"media_buy_id":"mb_%s","packages":[]}`, t.id)
+	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","packages":[]}`, s.name, t.id)
 }
 
 func (s *Seller) push(t *task) {
@@ -181,7 +260,7 @@ func (s *Seller) push(t *task) {
 	if s.Mute {
 		named = ""
 	}
-	all := []outgoing{t.webhook(at, "whk_0123456789_"+t.id, named, string(t.outcome), `,"result":`+t.result())}
+	all := []outgoing{t.webhook(at, "whk_0123456789_"+t.id, named, string(t.outcome), `,"result":`+s.result(t))}
 	all[0].now = s.Early
 	if s.post != nil {
 		all = s.post(t, all[0])

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,17 +23,27 @@ import (
 )
 
 // shape is how a task goes.
-func (x *weather) shape(t *task) {
-	s := x.w.Seller
+func (x *weather) shape(s *Seller, t *task) {
 	t.outcome = pick(x.rng, adcp.StatusCompleted, adcp.StatusCompleted, adcp.StatusCompleted, adcp.StatusRejected, adcp.StatusFailed, adcp.StatusCanceled)
 	t.done = s.now().Add(time.Second + x.upTo(pick(x.rng, time.Second, time.Minute, 10*time.Minute, time.Hour, 24*time.Hour, 10*24*time.Hour)))
 	if t.sync = pick(x.rng, true, false, false, false, false); t.sync {
 		t.outcome, t.done = adcp.StatusCompleted, s.now()
 	}
+	if x.pauses && pick(x.rng, true, true, false) {
+		t.asks, t.named = 1+x.rng.IntN(3), pick(x.rng, true, false)
+		if x.rng.IntN(4) == 0 { // somebody there approves it without us
+			x.w.Plan(s.now().Add(x.upTo(pick(x.rng, time.Minute, 24*time.Hour))), func() {
+				if !t.approved && !t.dead {
+					x.note(t.id, "approved elsewhere")
+					s.approve(t)
+				}
+			})
+		}
+	}
 }
 
 // post is what is sent of a task: its end, and whatever sellers were seen to send beside it, or instead.
-func (x *weather) post(t *task, o outgoing) []outgoing {
+func (x *weather) post(s *Seller, t *task, o outgoing) []outgoing {
 	named := fmt.Sprintf(`"operation_id":%q,`, t.operation)
 	all := []outgoing{o}
 	more := func(kind string, o outgoing) {
@@ -52,8 +63,10 @@ func (x *weather) post(t *task, o outgoing) []outgoing {
 		case "without result":
 			all[0] = t.webhook(o.at, "whk_noresult_"+t.id, named, string(t.outcome), "")
 		case "by another's route":
-			for _, id := range slices.Sorted(maps.Keys(x.w.Seller.tasks)) {
-				all[0].url = x.w.Seller.tasks[id].url
+			for _, other := range x.w.sellers() {
+				for _, id := range slices.Sorted(maps.Keys(other.tasks)) {
+					all[0].url = other.tasks[id].url
+				}
 			}
 		}
 	}
@@ -67,7 +80,7 @@ func (x *weather) post(t *task, o outgoing) []outgoing {
 		case "duplicated":
 			more(kind, after)
 		case "another key":
-			more(kind, t.webhook(after.at, "whk_another_key_"+t.id, named, string(t.outcome), `,"result":`+t.result()))
+			more(kind, t.webhook(after.at, "whk_another_key_"+t.id, named, string(t.outcome), `,"result":`+s.result(t)))
 		case "progress":
 			at := x.w.now.Add(x.upTo(max(t.done.Sub(x.w.now), time.Second)))
 			more(kind, t.webhook(at, fmt.Sprintf("whk_progress_%d_%s", len(all), t.id), named, "working", ""))
@@ -90,8 +103,11 @@ func (x *weather) post(t *task, o outgoing) []outgoing {
 // storm is one seed's world, run to its end.
 type storm struct {
 	*weather
-	ids map[string]string // of the operations, with their purchase orders
+	ids map[string]purchase // of the operations
 }
+
+// purchase is a tenant's purchase order.
+type purchase struct{ tenant, po string }
 
 func brew(t *testing.T, def Definition, seed uint64) *storm {
 	t.Helper()
@@ -111,11 +127,25 @@ func brew(t *testing.T, def Definition, seed uint64) *storm {
 	var source [32]byte
 	source[0], source[1], source[2], source[3] = byte(seed), byte(seed>>8), byte(seed>>16), byte(seed>>24)
 	w.Random, w.Jitter, w.Line, w.Gateway, w.Watch = rand.NewChaCha8(source), rng.Float64, x, x.gateway, x.stored
-	c.Faults, s.shape, s.post = x.fault, x.shape, x.post
-	if rng.IntN(7) == 0 {
-		a, err := w.Store.Agent(t.Context(), Tenant, Agent)
-		if a.WebhookMode, a.Version = operation.WebhookNone, a.Version+1; err != nil || w.Store.PutAgent(t.Context(), a) != nil {
-			t.Fatal("the agent can't be registered")
+	c.Faults = x.fault
+	tenants := []string{Tenant}
+	if rng.IntN(3) == 0 {
+		w.Invite(&Seller{Forgetful: s.Forgetful, NoPolling: s.NoPolling, Webhook: s.Webhook, TTL: s.TTL})
+		tenants = append(tenants, Stranger)
+		x.kinds["worlds with two tenants"]++
+	}
+	for _, s := range w.sellers() {
+		s.shape, s.post = func(t *task) { x.shape(s, t) }, func(t *task, o outgoing) []outgoing { return x.post(s, t, o) }
+	}
+	if x.pauses = rng.IntN(3) == 0; x.pauses {
+		x.kinds["worlds with sellers that ask"]++
+	}
+	for _, tenant := range tenants {
+		if rng.IntN(7) == 0 {
+			a, err := w.Store.Agent(t.Context(), tenant, Agent)
+			if a.WebhookMode, a.Version = operation.WebhookNone, a.Version+1; err != nil || w.Store.PutAgent(t.Context(), a) != nil {
+				t.Fatal("the agent can't be registered")
+			}
 		}
 	}
 	w.Twice, w.Skew, x.skewed = x.twice, x.skew, rng.IntN(3) == 0
@@ -131,12 +161,13 @@ func brew(t *testing.T, def Definition, seed uint64) *storm {
 			w.Plan(epoch.Add(x.upTo(pick(rng, time.Hour, 24*time.Hour, 10*24*time.Hour))), x.stop)
 		}
 	}
-	b := &storm{weather: x, ids: map[string]string{}}
-	for i := range 1 + rng.IntN(3) {
-		key, po := fmt.Sprintf("key-%d", i), fmt.Sprintf("po-%d", i)
-		b.submit(t.Context(), epoch.Add(x.upTo(10*time.Minute)), key, po)
+	b := &storm{weather: x, ids: map[string]purchase{}}
+	for i := range 1 + rng.IntN(3) { // the tenants' keys and purchase orders are called the same
+		tenant := pick(rng, tenants...)
+		key, p := fmt.Sprintf("key-%d", i/len(tenants)), purchase{tenant, fmt.Sprintf("po-%d", i/len(tenants))}
+		b.submit(t.Context(), epoch.Add(x.upTo(10*time.Minute)), key, p)
 		for range rng.IntN(3) {
-			b.submit(t.Context(), epoch.Add(x.upTo(pick(rng, time.Minute, time.Hour, 48*time.Hour))), pick(rng, key, key+"-again"), po)
+			b.submit(t.Context(), epoch.Add(x.upTo(pick(rng, time.Minute, time.Hour, 48*time.Hour))), pick(rng, key, key+"-again"), p)
 		}
 	}
 	if err := w.Run(t.Context(), 200*24*time.Hour); err != nil {
@@ -146,14 +177,14 @@ func brew(t *testing.T, def Definition, seed uint64) *storm {
 }
 
 // submit lets a client submit at a time, and again until it is answered.
-func (b *storm) submit(ctx context.Context, at time.Time, key, po string) {
+func (b *storm) submit(ctx context.Context, at time.Time, key string, p purchase) {
 	b.w.Plan(at, func() {
-		op, err := b.w.Submit(ctx, key, po)
+		op, err := b.w.Submit(ctx, p.tenant, key, p.po)
 		if err != nil {
-			b.submit(ctx, b.w.now.Add(time.Second+b.upTo(30*time.Second)), key, po)
+			b.submit(ctx, b.w.now.Add(time.Second+b.upTo(30*time.Second)), key, p)
 			return
 		}
-		b.ids[op.ID] = po
+		b.ids[op.ID] = p
 	})
 }
 
@@ -166,13 +197,25 @@ const (
 // judge holds what has to be true of every world at its end.
 func (b *storm) judge(t *testing.T) {
 	t.Helper()
-	bought, ordered := map[string]int{}, map[string]int{}
-	for _, task := range b.w.Seller.tasks {
-		bought[task.po]++
+	bought, ordered := map[purchase]int{}, map[purchase]int{}
+	for tenant, s := range map[string]*Seller{Tenant: b.w.Seller, Stranger: b.w.Guest} {
+		if s == nil {
+			continue
+		}
+		for _, task := range s.tasks {
+			if task.approved {
+				bought[purchase{tenant, task.po}]++
+			}
+		}
+		for key, n := range s.Purchases {
+			if n > 1 {
+				b.broken("key %.8s: bought %d times", key, n)
+			}
+		}
 	}
-	for id, po := range b.ids {
-		ordered[po]++
-		r, err := b.w.Store.Load(t.Context(), Tenant, id)
+	for id, p := range b.ids {
+		ordered[p]++
+		r, err := b.w.Store.Load(t.Context(), p.tenant, id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,14 +226,9 @@ func (b *storm) judge(t *testing.T) {
 			}
 		}
 	}
-	for po, n := range bought {
-		if n > ordered[po] {
-			b.broken("%s: ordered %d times, bought %d times", po, ordered[po], n)
-		}
-	}
-	for key, n := range b.w.Seller.Purchases {
-		if n > 1 {
-			b.broken("key %.8s: bought %d times", key, n)
+	for p, n := range bought {
+		if n > ordered[p] {
+			b.broken("%s: ordered %d times, bought %d times", p, ordered[p], n)
 		}
 	}
 	for name, e := range b.w.executions {
@@ -201,7 +239,7 @@ func (b *storm) judge(t *testing.T) {
 }
 
 func (b *storm) judgeOne(r operation.Record) {
-	op, s := r.Op, b.w.Seller
+	op, s := r.Op, b.w.seller(r.Op.Tenant)
 	if told := b.w.Notices[op.Tenant+"/"+op.ID+"/ended"]; (told > 0) != op.State.Terminal() || told > 1 && b.deaths+b.writes == 0 {
 		b.broken("%s: %s, told %d times", op.ID, op.State, told)
 	}
@@ -230,11 +268,11 @@ func (b *storm) judgeOne(r operation.Record) {
 		var result struct {
 			ID string `json:"media_buy_id"`
 		}
-		if bought == nil || bought.outcome != adcp.StatusCompleted || json.Unmarshal(r.Result, &result) != nil || result.ID != "mb_"+bought.id {
+		if bought == nil || bought.outcome != adcp.StatusCompleted || json.Unmarshal(r.Result, &result) != nil || result.ID != "mb_"+s.name+bought.id || !bought.approved {
 			b.broken("%s: completed with %s, the seller has %+v", op.ID, r.Result, bought)
 		}
 	case op.State.Terminal():
-		if bought != nil && string(bought.outcome) != string(op.State) && !(refusal(operation.State(bought.outcome)) && refusal(op.State)) {
+		if bought != nil && bought.approved && string(bought.outcome) != string(op.State) && !(refusal(operation.State(bought.outcome)) && refusal(op.State)) {
 			b.broken("%s: %s, and at the seller it is %s", op.ID, op.State, bought.outcome)
 		}
 	case op.Attention == nil:
@@ -246,7 +284,15 @@ func (b *storm) judgeOne(r operation.Record) {
 
 // mayStayOpen: what a human has to see to is an attempt of unknown outcome that can't be repeated safely, and a task that nobody tells of.
 func (b *storm) mayStayOpen(op operation.Operation) bool {
-	s := b.w.Seller
+	s, r := b.w.seller(op.Tenant), op.Pause.Resume
+	switch {
+	case op.Paused() && r.State == operation.ResumeUnclear: // it was sent, and the way back is gone
+		return true
+	case op.Resuming() != 0:
+		return (r.Dial.Unclear || r.Dial.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
+	case op.Paused() && op.Pause.Continuation == (adcp.Continuation{}):
+		return true
+	}
 	if op.State == operation.CallingAdCP {
 		return (op.Dial.Unclear || op.Dial.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
 	}
@@ -266,7 +312,7 @@ func (b *storm) tell(t *testing.T, seed uint64) {
 		fmt.Fprintln(&s, line)
 	}
 	for _, id := range slices.Sorted(maps.Keys(b.ids)) {
-		r, _ := b.w.Store.Load(t.Context(), Tenant, id)
+		r, _ := b.w.Store.Load(t.Context(), b.ids[id].tenant, id)
 		fmt.Fprintf(&s, "%s, %s, task %q:\n", id, b.ids[id], r.Op.TaskID)
 		for _, e := range r.Events[:min(len(r.Events), 80)] {
 			fmt.Fprintf(&s, "%14s  %3d %s by %s: %s to %s, %s\n", e.At.Sub(epoch), e.Seq, e.Kind, e.Channel, e.From, e.To, e.Detail)
@@ -288,12 +334,13 @@ func TestTransportFaults(t *testing.T) {
 	}
 	var mu sync.Mutex
 	operations, kinds, states := 0, map[string]int{}, map[string]int{}
-	const blocks = 4
+	next := atomic.Uint64{}
+	next.Store(first)
 	t.Run("seeds", func(t *testing.T) {
-		for block := range uint64(min(blocks, n)) {
-			t.Run(fmt.Sprintf("from %d", first+block), func(t *testing.T) {
+		for part := range min(4, n) {
+			t.Run(fmt.Sprint(part+1), func(t *testing.T) {
 				t.Parallel()
-				for seed := first + block; seed < first+n; seed += blocks {
+				for seed := next.Add(1) - 1; seed < first+n; seed = next.Add(1) - 1 {
 					b := brew(t, def, seed)
 					if b.judge(t); len(b.bad) > 0 {
 						b.tell(t, seed)
@@ -304,8 +351,8 @@ func TestTransportFaults(t *testing.T) {
 					for k, n := range b.kinds {
 						kinds[k] += n
 					}
-					for id := range b.ids {
-						op, _ := b.w.Store.Get(t.Context(), Tenant, id)
+					for id, p := range b.ids {
+						op, _ := b.w.Store.Get(t.Context(), p.tenant, id)
 						states[string(op.State)]++
 					}
 					mu.Unlock()
@@ -316,7 +363,7 @@ func TestTransportFaults(t *testing.T) {
 	total := 0
 	for _, k := range slices.Sorted(maps.Keys(kinds)) {
 		t.Logf("%7d %s", kinds[k], k)
-		if !strings.HasPrefix(k, "worlds ") {
+		if !strings.HasPrefix(k, "worlds") {
 			total += kinds[k]
 		}
 	}

@@ -29,21 +29,25 @@ type weather struct {
 	// does not know its own tasks.
 	silent, flaps, renames bool
 	// Whether our processes' clocks are apart.
-	skewed             bool
+	skewed bool
+	// pauses: its sellers ask before they buy.
+	pauses             bool
 	forgets, remembers time.Time
 
 	drawn []string       // with virtual times, in order
 	kinds map[string]int // by kind
 	bad   []string       // what did not hold
 
-	sent   map[string][]byte          // the bytes that went out first, by key
-	ended  map[string]operation.State // what has ended, and how
-	last   map[string]operation.State // as last stored
-	final  map[string]bool            // keys whose request the seller has refused for good
-	waits  map[string]wait            // by tool and operation
-	count  map[string]int             // calls, by tool and operation
-	amiss  map[int]bool               // the runs in which a fault of ours may have lost what the seller said
-	polled map[string]bool            // keys of polls
+	sent     map[string][]byte          // the bytes that went out first, by key
+	ended    map[string]operation.State // what has ended, and how
+	last     map[string]operation.State // as last stored
+	asksAnew map[string]bool            // keys of resumes that the seller has refused
+	final    map[string]bool            // keys whose request the seller has refused for good
+	waits    map[string]wait            // by tool and operation
+	count    map[string]int             // calls, by tool and operation
+	amiss    map[int]bool               // the runs in which a fault of ours may have lost what the seller said
+	polled   map[string]bool            // keys of polls
+	shown    map[string]bool            // pauses that people have seen
 }
 
 // wait is a retry_after that was answered in a run of a function.
@@ -57,8 +61,8 @@ type wait struct {
 const strangeErrorsBeforeTheKey = true
 
 func newWeather(rng *rand.Rand, w *World) *weather {
-	return &weather{rng: rng, w: w, kinds: map[string]int{}, sent: map[string][]byte{}, ended: map[string]operation.State{}, last: map[string]operation.State{}, final: map[string]bool{},
-		waits: map[string]wait{}, count: map[string]int{}, amiss: map[int]bool{}, polled: map[string]bool{}}
+	return &weather{rng: rng, w: w, kinds: map[string]int{}, sent: map[string][]byte{}, ended: map[string]operation.State{}, last: map[string]operation.State{}, final: map[string]bool{}, asksAnew: map[string]bool{},
+		waits: map[string]wait{}, count: map[string]int{}, amiss: map[int]bool{}, polled: map[string]bool{}, shown: map[string]bool{}}
 }
 
 func pick[T any](rng *rand.Rand, from ...T) T { return from[rng.IntN(len(from))] }
@@ -134,6 +138,9 @@ func (x *weather) stored(op operation.Operation) {
 	if was, known := x.last[op.ID]; known && was != op.State && !was.CanBecome(op.State) {
 		x.broken("%s was %s and became %s", op.ID, was, op.State)
 	}
+	if x.w.tenant != "" && x.w.tenant != op.Tenant {
+		x.broken("%s of %s was changed by a run for %s", op.ID, op.Tenant, x.w.tenant)
+	}
 	if x.last[op.ID] = op.State; op.SettledAt.IsZero() && op.DueAt.IsZero() && op.Attention == nil {
 		x.broken("%s: %s, and nothing will look at it", op.ID, op.State)
 	}
@@ -143,6 +150,36 @@ func (x *weather) stored(op operation.Operation) {
 	if op.State.Terminal() {
 		x.ended[op.ID] = op.State
 	}
+	if op.Resumable() && !x.shown[op.ID+fmt.Sprint(op.Pause.Generation)] {
+		x.shown[op.ID+fmt.Sprint(op.Pause.Generation)] = true
+		x.answer(op)
+	}
+}
+
+// answer is what people do about a pause: they answer after a while, some twice, some two at once, some late.
+func (x *weather) answer(op operation.Operation) {
+	say := func(at time.Time, words string) {
+		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"approved_by":"somebody"}`, op.Pause.Generation, words)
+		x.resume(at, op, body)
+	}
+	at := x.w.now.Add(time.Second + x.upTo(pick(x.rng, time.Minute, time.Hour, 24*time.Hour)))
+	say(at, "yes")
+	x.kinds["worlds' pauses answered"]++
+	for range x.rng.IntN(3) {
+		say(at.Add(x.upTo(pick(x.rng, time.Second, time.Hour, 48*time.Hour))), pick(x.rng, "yes", "no"))
+	}
+}
+
+func (x *weather) resume(at time.Time, op operation.Operation, body string) {
+	x.w.Plan(at, func() {
+		err := x.w.Resume(context.Background(), op.Tenant, op.ID, body)
+		var refused *orchestrator.RefusedResumeError
+		if errors.As(err, &refused) {
+			x.kinds["worlds' answers refused: "+string(refused.Code)]++
+		} else if err != nil {
+			x.resume(x.w.now.Add(time.Second+x.upTo(30*time.Second)), op, body)
+		}
+	})
 }
 
 // gateway refuses a delivery now and then before anything of ours sees it.
@@ -157,14 +194,14 @@ func (x *weather) gateway() int {
 // Discover implements orchestrator.Caller.
 func (x *weather) Discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
 	const tool = "tools/list"
-	x.calling(tool, nil)
+	x.calling(a, tool, nil)
 	x.w.pass(ctx, x.upTo(2*time.Second))
 	if x.happens(x.calls) {
 		err := x.atTheLine(x.note(tool, pick(x.rng, "refused connection", "handshake 429", "handshake 503", "401")))
 		x.answered(tool, adcp.Response{}, err)
 		return orchestrator.Profile{}, err
 	}
-	p, err := x.w.Seller.Discover(ctx, a)
+	p, err := x.w.seller(a.Tenant).Discover(ctx, a)
 	if x.silent {
 		p.Capabilities.Idempotency = adcp.IdempotencyOffer{}
 	}
@@ -173,7 +210,7 @@ func (x *weather) Discover(ctx context.Context, a orchestrator.Agent) (orchestra
 
 // Call implements orchestrator.Caller.
 func (x *weather) Call(ctx context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
-	x.calling(tool, arguments)
+	x.calling(a, tool, arguments)
 	x.w.pass(ctx, x.upTo(2*time.Second))
 	kind := "none"
 	if x.happens(x.calls) {
@@ -220,18 +257,18 @@ func (x *weather) carry(ctx context.Context, a orchestrator.Agent, tool string, 
 	}
 	ambiguous := &adcp.CallError{Outcome: adcp.Ambiguous, Cause: errors.New(kind)}
 	if kind == "error" {
-		return adcp.Response{Err: x.refusal(tool, key)}, nil
+		return adcp.Response{Err: x.refusal(a, tool, key)}, nil
 	}
 	if kind == "late" { // the request arrives after the caller has gone
 		x.w.Plan(x.w.now.Add(budget+x.upTo(20*time.Minute)), func() {
 			if !x.final[key] {
-				_, _ = x.w.Seller.Call(ctx, a, tool, arguments)
+				_, _ = x.w.seller(a.Tenant).Call(ctx, a, tool, arguments)
 			}
 		})
 		x.w.pass(ctx, budget)
 		return adcp.Response{}, ambiguous
 	}
-	r, err := x.w.Seller.Call(ctx, a, tool, arguments)
+	r, err := x.w.seller(a.Tenant).Call(ctx, a, tool, arguments)
 	switch kind {
 	case "reset after":
 		return adcp.Response{}, ambiguous
@@ -270,7 +307,7 @@ func (x *weather) humour(r adcp.Response) adcp.Response {
 
 // refusal is an AdCP error. Those that are the seller's verdict on a request it gives only for what it has not carried out, and then keeps to it: agents
 // look for the key first, and keep what they carried out for it (contract C11).
-func (x *weather) refusal(tool, key string) *adcp.Error {
+func (x *weather) refusal(a orchestrator.Agent, tool, key string) *adcp.Error {
 	later := pick(x.rng, 0, time.Second, time.Minute, time.Hour)
 	errs := []*adcp.Error{
 		{Code: "RATE_LIMITED", Recovery: adcp.Transient, RetryAfter: max(later, time.Second)},
@@ -283,10 +320,11 @@ func (x *weather) refusal(tool, key string) *adcp.Error {
 		{Code: "SERVICE_UNAVAILABLE", Recovery: adcp.Terminal, RetryAfter: later}, // its recovery was a word that nobody knows (contract D6)
 	}
 	verdicts := []*adcp.Error{{Code: "INVALID_REQUEST", Recovery: adcp.Correctable}, {Code: "BUDGET_EXHAUSTED", Recovery: adcp.Terminal}}
-	switch _, carriedOut := x.w.Seller.byKey[key]; {
+	s := x.w.seller(a.Tenant)
+	switch _, carriedOut := s.byKey[key]; {
 	case tool != "create_media_buy":
 		errs = append(append(errs, strange...), &adcp.Error{Code: "REFERENCE_NOT_FOUND", Recovery: adcp.Correctable}, verdicts[0])
-	case !x.w.Seller.Forgetful:
+	case !s.Forgetful:
 		errs = append(errs, &adcp.Error{Code: "IDEMPOTENCY_IN_FLIGHT", Recovery: adcp.Transient, RetryAfter: max(later, time.Second)},
 			&adcp.Error{Code: "IDEMPOTENCY_CONFLICT", Recovery: adcp.Correctable})
 		fallthrough
@@ -302,7 +340,11 @@ func (x *weather) refusal(tool, key string) *adcp.Error {
 	x.note(tool, string(e.Recovery)+" "+e.Code)
 	if e.Code == "INVALID_REQUEST" || e.Code == "BUDGET_EXHAUSTED" || e.Recovery == adcp.Terminal && !strangeErrorsBeforeTheKey && !isDoor(e.Code) {
 		x.final[key] = true
+		if t := s.tasks[strings.TrimPrefix(a.Continues.Context, "ctx-")]; t != nil && e.Code == "BUDGET_EXHAUSTED" {
+			t.dead = true
+		}
 	}
+	x.asksAnew[key] = x.asksAnew[key] || a.Continues != (adcp.Continuation{}) && e.Recovery != adcp.Transient // which may be asked again, under another key
 	copied := *e
 	return &copied
 }
@@ -319,9 +361,12 @@ func keyOf(arguments json.RawMessage) string {
 
 // calling checks what goes out: a poll with a key of its own (contract C5), a purchase with the same key and bytes as ever (contract C6), and neither before
 // the seller's retry_after is over (contract D8), unless a fault of ours lost it before it was stored.
-func (x *weather) calling(tool string, arguments json.RawMessage) {
+func (x *weather) calling(a orchestrator.Agent, tool string, arguments json.RawMessage) {
 	id := tool + " " + x.w.running
 	x.count[id]++
+	if a.Tenant != x.w.tenant {
+		x.broken("%s: called for %s", id, a.Tenant)
+	}
 	if w, ok := x.waits[id]; ok && x.w.now.Before(w.until.Add(-wrong)) && !x.amiss[w.run] {
 		x.broken("%s: called %s before the seller's retry_after was over", id, w.until.Sub(x.w.now))
 	}
@@ -332,11 +377,12 @@ func (x *weather) calling(tool string, arguments json.RawMessage) {
 		}
 		x.polled[key] = true
 	case "create_media_buy":
-		first, sent := x.sent[x.w.running]
-		if sent && !bytes.Equal(first, arguments) {
-			x.broken("%s: other bytes than before", id)
+		place := x.w.running + a.Continues.Task
+		first, sent := x.sent[place]
+		if refused := x.asksAnew[keyOf(first)]; sent && !refused && !bytes.Equal(first, arguments) {
+			x.broken("%s: other bytes than before at %q", id, a.Continues.Task)
 		}
-		x.sent[x.w.running] = bytes.Clone(arguments)
+		x.sent[place] = bytes.Clone(arguments)
 	}
 }
 

@@ -26,7 +26,9 @@ import (
 // interpreted, the gateway's retries played.
 type World struct {
 	Seller *Seller
-	Store  *memory.Store
+	// Guest, if set, is the seller of another tenant, who calls it as the first calls his.
+	Guest *Seller
+	Store *memory.Store
 	// Replies are the receiver's answers to webhooks, in order.
 	Replies []webhook.Reply
 	// Line is what lies between the orchestrator and the seller, nothing by default.
@@ -48,9 +50,9 @@ type World struct {
 	// Watch, if set, sees every operation that a use case has stored.
 	Watch func(operation.Operation)
 
-	// The operation whose function runs, and how many have run.
-	running string
-	runs    int
+	// The operation whose function runs, whose it is, and how many have run.
+	running, tenant string
+	runs            int
 
 	crash      *Crash
 	def        Definition
@@ -67,12 +69,13 @@ type plan struct {
 	do func()
 }
 
-// Tenant and Agent are the world's only ones.
+// Tenant and Agent are the world's, and Stranger the tenant of its guest.
 const (
-	Tenant = "acme"
-	Agent  = "seller"
-	host   = "api.example"
-	base   = "https://" + host + "/live"
+	Tenant   = "acme"
+	Stranger = "globex"
+	Agent    = "seller"
+	host     = "api.example"
+	base     = "https://" + host + "/live"
 )
 
 // New makes a world around a definition.
@@ -80,12 +83,38 @@ func New(d Definition, s *Seller, c *Crash) *World {
 	w := &World{Seller: s, crash: c, def: d, now: epoch, executions: map[string]*Execution{}, Notices: map[string]int{}, sweepAt: epoch.Add(time.Minute),
 		signing: newSigning(), Roots: noRoots, Random: rand.Reader, Jitter: func() float64 { return 0 }}
 	w.Store, w.Line = memory.New(w.Now), s
+	w.admit(s, Tenant)
+	return w
+}
+
+// Invite gives another tenant a seller of its own in the same world.
+func (w *World) Invite(s *Seller) {
+	s.name = Stranger + "_"
+	w.Guest = s
+	w.admit(s, Stranger)
+}
+
+func (w *World) admit(s *Seller, tenant string) {
 	s.init(w.Now)
-	s.send = func(i int) { w.send(context.Background(), i) }
-	agent := orchestrator.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP,
+	s.send = func(i int) { w.send(context.Background(), s, i) }
+	agent := orchestrator.Agent{Tenant: tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP,
 		WebhookMode: operation.WebhookRFC9421, Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1}
 	_ = w.Store.PutAgent(context.Background(), agent) // an empty store takes a first version
-	return w
+}
+
+// seller is a tenant's.
+func (w *World) seller(tenant string) *Seller {
+	if tenant == Stranger {
+		return w.Guest
+	}
+	return w.Seller
+}
+
+func (w *World) sellers() []*Seller {
+	if w.Guest == nil {
+		return []*Seller{w.Seller}
+	}
+	return []*Seller{w.Seller, w.Guest}
 }
 
 // Now is the virtual time.
@@ -105,7 +134,7 @@ func (w *World) store() store { return store{w.Store, w.crash, w.Watch} }
 func (w *World) Plan(at time.Time, do func()) { w.agenda = append(w.agenda, plan{at, do}) }
 
 // Submit submits as a client that repeats its request until it is answered.
-func (w *World) Submit(ctx context.Context, key, po string) (operation.Operation, error) {
+func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
 	order, err := orchestrator.ParseOrder([]byte(fmt.Sprintf(`{"agent":%q,"type":"create_media_buy","request":{"account":{"account_id":"a"},
 		"brand":{"domain":"acme.example"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}],"po_number":%q}}`, Agent, po)))
 	if err != nil {
@@ -114,9 +143,24 @@ func (w *World) Submit(ctx context.Context, key, po string) (operation.Operation
 	submit := orchestrator.Submit{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), BaseURL: base, Random: w.Random}
 	for {
 		var op operation.Operation
-		dead := process(func() { op, _, err = submit.Run(ctx, Tenant, key, order) })
+		dead := process(func() { op, _, err = submit.Run(ctx, tenant, key, order) })
 		if !dead {
 			return op, err
+		}
+		w.now = w.now.Add(time.Second)
+	}
+}
+
+// Resume has a human's answer taken, as by a client that repeats its request until it is answered.
+func (w *World) Resume(ctx context.Context, tenant, id, body string) error {
+	reply, err := orchestrator.ParseReply([]byte(body))
+	if err != nil {
+		return err
+	}
+	resume := orchestrator.Resume{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), Random: w.Random}
+	for {
+		if dead := process(func() { _, err = resume.Run(ctx, tenant, id, reply) }); !dead {
+			return err
 		}
 		w.now = w.now.Add(time.Second)
 	}
@@ -146,8 +190,8 @@ func (w *World) run(ctx context.Context, function string, payload json.RawMessag
 		return nil, err
 	}
 	agents := caller{w.Line, w.crash}
-	w.running, w.runs = ref.ID, w.runs+1
-	defer func() { w.running = "" }()
+	w.running, w.tenant, w.runs = ref.ID, ref.Tenant, w.runs+1
+	defer func() { w.running, w.tenant = "", "" }()
 	var result any
 	dead := process(func() {
 		switch function {
@@ -257,7 +301,10 @@ func (w *World) pass(ctx context.Context, d time.Duration) {
 		if at.After(w.now) {
 			w.now = at
 		}
+		running, tenant := w.running, w.tenant
+		w.running, w.tenant = "", ""
 		_ = act() // what comes from outside does not fail
+		w.running, w.tenant = running, tenant
 	}
 }
 
@@ -286,8 +333,10 @@ func (w *World) outside(ctx context.Context) (at time.Time, act func() error) {
 			return nil
 		})
 	}
-	for i, o := range w.Seller.outbox {
-		consider(o.at, func() error { w.send(ctx, i); return nil })
+	for _, s := range w.sellers() {
+		for i, o := range s.outbox {
+			consider(o.at, func() error { w.send(ctx, s, i); return nil })
+		}
 	}
 	if refs, _ := w.Store.Due(ctx, w.now.Add(1000*time.Hour), 1); len(refs) > 0 {
 		t := w.sweepAt
@@ -300,14 +349,14 @@ func (w *World) outside(ctx context.Context) (at time.Time, act func() error) {
 }
 
 // send delivers, and comes again as a conformant sender does (contract F84).
-func (w *World) send(ctx context.Context, i int) {
-	o := &w.Seller.outbox[i]
+func (w *World) send(ctx context.Context, s *Seller, i int) {
+	o := &s.outbox[i]
 	reply, dead := w.Deliver(ctx, o.url, o.body)
 	if o.tries++; (dead || reply.Status >= 429) && o.tries < 8 {
 		o.at = w.now.Add(time.Duration(1<<o.tries) * time.Second)
 		return
 	}
-	w.Seller.outbox = slices.Delete(w.Seller.outbox, i, i+1)
+	s.outbox = slices.Delete(s.outbox, i, i+1)
 }
 
 func (w *World) sweep(ctx context.Context) error {

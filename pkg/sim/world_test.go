@@ -31,7 +31,7 @@ func definition(t *testing.T) Definition {
 func play(t *testing.T, s *Seller, c *Crash) (*World, operation.Record) {
 	t.Helper()
 	w := New(definition(t), s, c)
-	op, err := w.Submit(t.Context(), "key", "po-1")
+	op, err := w.Submit(t.Context(), Tenant, "key", "po-1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -312,7 +312,7 @@ func TestSubmitFindsTheFirst(t *testing.T) {
 	t.Parallel()
 	w := New(definition(t), &Seller{Takes: time.Hour}, &Crash{})
 	submit := func(key, po string) string {
-		op, err := w.Submit(t.Context(), key, po)
+		op, err := w.Submit(t.Context(), Tenant, key, po)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +322,7 @@ func TestSubmitFindsTheFirst(t *testing.T) {
 	if b := submit("key-1", "po-1"); b != a {
 		t.Error("the same key made another operation")
 	}
-	if _, err := w.Submit(context.Background(), "key-1", "po-2"); !errors.Is(err, orchestrator.ErrPayloadDiffers) {
+	if _, err := w.Submit(context.Background(), Tenant, "key-1", "po-2"); !errors.Is(err, orchestrator.ErrPayloadDiffers) {
 		t.Errorf("another payload: %v", err)
 	}
 	if b := submit("key-2", "po-1"); b != a {

@@ -42,6 +42,7 @@ func Run(t *testing.T, open Open) {
 		"TaskBelongsToOneOperation":       taskBelongsToOne,
 		"DeliveryIsTakenOnce":             deliveryIsTakenOnce,
 		"DeliveryExpires":                 deliveryExpires,
+		"ResumesAreKeptByGeneration":      resumesAreKept,
 		"LargeBodiesSurvive":              largeBodiesSurvive,
 		"DueIsSparse":                     dueIsSparse,
 		"AgentsAreVersioned":              agentsAreVersioned,
@@ -214,6 +215,36 @@ func largeBodiesSurvive(t *testing.T, s *suite) {
 	must(t, err)
 	if string(record.Result) != string(c.Request) || string(record.Request) != string(c.Request) || string(request) != string(c.Request) {
 		t.Error("a large body came back changed")
+	}
+}
+
+func resumesAreKept(t *testing.T, s *suite) {
+	op := s.create(t, "op_1")
+	for generation := 1; generation <= 12; generation++ { // the second has two digits: 1 is no start of 12
+		c := next(op)
+		c.Op.Pause = operation.Pause{Generation: generation, Resume: operation.Resume{State: operation.ResumeAccepted, Fingerprint: "f"}}
+		c.Resume = json.RawMessage(fmt.Sprintf(`{"n":%d}`, generation))
+		must(t, s.Commit(t.Context(), c))
+		late := c
+		late.Resume = json.RawMessage(`{"n":"late"}`)
+		want(t, s.Commit(t.Context(), late), orchestrator.ErrStale)
+		op = c.Op
+	}
+	for generation := 1; generation <= 12; generation++ {
+		got, err := s.Resume(t.Context(), s.tenant, op.ID, generation)
+		must(t, err)
+		if string(got) != fmt.Sprintf(`{"n":%d}`, generation) {
+			t.Errorf("resume %d came back as %s", generation, got)
+		}
+	}
+	_, err := s.Resume(t.Context(), s.tenant, op.ID, 13)
+	want(t, err, orchestrator.ErrNotFound)
+	_, err = s.Resume(t.Context(), s.tenant+"x", op.ID, 1)
+	want(t, err, orchestrator.ErrNotFound)
+	record, err := s.Load(t.Context(), s.tenant, op.ID)
+	must(t, err)
+	if string(record.Request) != `{"id":"op_1"}` || record.Op.Pause.Generation != 12 {
+		t.Errorf("the record came back as %+v", record)
 	}
 }
 
