@@ -163,7 +163,7 @@ func (op *Operation) goOn(now time.Time, answered, ended bool) {
 
 // uncross takes attention back that a crossing resume raised: it is known now that the resume did nothing, or the same.
 func (op *Operation) uncross(generation int, s ResumeState) {
-	if generation == 0 || generation != op.Pause.Generation || op.Pause.Resume.State != ResumeUnclear {
+	if !op.State.Terminal() || generation == 0 || generation != op.Pause.Generation || op.Pause.Resume.State != ResumeUnclear {
 		return
 	}
 	op.Pause.Resume.State = s

@@ -30,9 +30,11 @@ type snapshot struct {
 }
 
 // unresolved reports whether an operation's call may have been carried out without our hearing of it, at an agent whose buys or tasks can be looked through.
-// Its request is not sent again, and no task is known to poll: the buy and the task themselves are the only traces (contract C16, C19).
+// Its request is not sent again, and no task is known to poll: the buy and the task themselves are the only traces (contract C16, C19). So they are of a request
+// that waits for an approval, which may be given elsewhere (contract J10).
 func unresolved(op operation.Operation, p Profile) bool {
-	return op.State == operation.CallingAdCP && op.TaskID == "" && (op.Dial.Unclear || op.Dial.InFlight) && (listsBuys(op, p) || listsTasks(p))
+	unheard := op.State == operation.CallingAdCP && (op.Dial.Unclear || op.Dial.InFlight)
+	return op.TaskID == "" && (unheard || op.Paused()) && (listsBuys(op, p) || listsTasks(p))
 }
 
 // listsBuys reports whether what an operation makes is a buy, and the agent shows its buys.

@@ -35,7 +35,7 @@ func (p Poll) findTask(ctx context.Context, agent Agent, tool string, op operati
 	}
 	for _, t := range found {
 		if carries(t.Context, op.ID) {
-			return t.answer(), nil
+			return t.answer(op), nil
 		}
 	}
 	if len(found) != 1 || !all {
@@ -45,11 +45,16 @@ func (p Poll) findTask(ctx context.Context, agent Agent, tool string, op operati
 	if err != nil || len(others) > 0 || !all {
 		return nil, err
 	}
-	return found[0].answer(), nil
+	return found[0].answer(op), nil
 }
 
-func (t listed) answer() *adcp.Answer {
-	return &adcp.Answer{Status: adcp.StatusSubmitted, TaskID: t.ID}
+// answer binds the task to the operation. Of one that waits for us it does not say that it has gone on.
+func (t listed) answer(op operation.Operation) *adcp.Answer {
+	status := adcp.StatusSubmitted
+	if op.Paused() {
+		status = op.LastObserved
+	}
+	return &adcp.Answer{Status: status, TaskID: t.ID}
 }
 
 // search pages through the tasks of an operation's type that came up since its first call and hold a text (contract G2, G7); all is false if it gave up

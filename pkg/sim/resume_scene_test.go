@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
@@ -43,7 +45,11 @@ func resumed(c *scene, answers map[adcp.Continuation]answer) *scene {
 }
 
 // goesOn is the seller's: by the same key it says the same again, and no more than one key is good for a place.
-func (c *scene) goesOn(on adcp.Continuation, key string) adcp.Response {
+func (c *scene) goesOn(on adcp.Continuation, arguments json.RawMessage) adcp.Response {
+	key := keyOf(arguments)
+	if c.refuses != nil {
+		return adcp.Response{Err: c.refuses}
+	}
 	if c.resumes[on] == nil {
 		c.resumes[on] = map[string]int{}
 	}
@@ -128,8 +134,33 @@ var resumeContests = []contest{
 		return []*player{c.dispatch("dispatch"), c.resume("resume", 1, "no")}
 	}, end: byResume, ends: []string{"completed by direct, resume resume_in_progress; pause 2 answered, 2 sent",
 		"completed by direct, resume resume_stale; pause 2 answered, 2 sent"}},
+	{name: "a dispatcher that has read what came before", crowded: true, set: func(c *scene) []*player {
+		c.direct, c.asks, c.answers = question, pauseA, map[adcp.Continuation]answer{pauseA: {says: bought}}
+		resume := c.resume("resume", 1, "yes")
+		resume.ready = func() bool { return c.state == operation.InputRequired }
+		return []*player{c.dispatch("one"), c.dispatch("two"), resume}
+	}, end: byResume, ends: []string{"completed by direct, resume taken; pause 1 answered, 1 sent"}},
 	{name: "two dispatchers of one resume", set: func(c *scene) []*player {
 		resumed(c, map[adcp.Continuation]answer{pauseA: {question, pauseB}, pauseB: {says: bought}})
 		return []*player{c.dispatch("one"), c.dispatch("two")}
 	}, end: byResume, ends: []string{"completed by direct; pause 2 answered, 2 sent"}},
+}
+
+// contract D8: the agent's retry_after holds for the next answer as well.
+func TestRacesRefusedResumeWaits(t *testing.T) {
+	t.Parallel()
+	c := pausing(newScene(t), nil)
+	c.refuses = &adcp.Error{Code: "INVALID_REQUEST", Recovery: adcp.Correctable, RetryAfter: time.Hour}
+	c.alone(c.resume("first", 1, "yes"), c.dispatch("first"), c.resume("second", 2, "no"))
+	before := c.calls
+	c.now = c.now.Add(59 * time.Minute)
+	c.alone(c.dispatch("early"))
+	if c.calls != before {
+		t.Error("called before the agent's time was over")
+	}
+	c.now = c.now.Add(2 * time.Minute)
+	c.alone(c.dispatch("late"))
+	if c.calls != before+1 || len(c.bad) > 0 {
+		t.Errorf("%d calls, %v", c.calls-before, c.bad)
+	}
 }

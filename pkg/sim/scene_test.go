@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,7 @@ type scene struct {
 	asks          adcp.Continuation
 	answers       map[adcp.Continuation]answer
 	resumes       map[adcp.Continuation]map[string]int // calls that went on there, by their keys
+	refuses       *adcp.Error                          // what it answers to them instead
 	bought        map[string]bool                      // purchases, by their keys
 	asked         bool                                 // the seller has asked, and may be answered by another way than ours
 	calls         int
@@ -169,8 +171,11 @@ func (s sellerOf) Discover(context.Context, orchestrator.Agent) (orchestrator.Pr
 func (s sellerOf) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
 	err = s.p.at(func() error {
 		s.c.calls++
+		if said := bytes.Contains(arguments, []byte(`"said"`)); said != (a.Continues != adcp.Continuation{}) {
+			s.c.broken("%s was sent to %q", arguments, a.Continues.Task)
+		}
 		if a.Continues != (adcp.Continuation{}) {
-			r = s.c.goesOn(a.Continues, keyOf(arguments))
+			r = s.c.goesOn(a.Continues, arguments)
 			return nil
 		}
 		if tool != "create_media_buy" && s.c.asked && !s.c.bought[approved] {

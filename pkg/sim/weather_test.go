@@ -47,7 +47,7 @@ type weather struct {
 	count    map[string]int             // calls, by tool and operation
 	amiss    map[int]bool               // the runs in which a fault of ours may have lost what the seller said
 	polled   map[string]bool            // keys of polls
-	shown    map[string]bool            // pauses that people have seen
+	shown    map[string]bool            // operations whose pause people have seen
 }
 
 // wait is a retry_after that was answered in a run of a function.
@@ -150,9 +150,10 @@ func (x *weather) stored(op operation.Operation) {
 	if op.State.Terminal() {
 		x.ended[op.ID] = op.State
 	}
-	if op.Resumable() && !x.shown[op.ID+fmt.Sprint(op.Pause.Generation)] {
-		x.shown[op.ID+fmt.Sprint(op.Pause.Generation)] = true
-		x.answer(op)
+	if resumable := op.Resumable(); resumable != x.shown[op.ID] { // also when it seemed to have gone on meanwhile
+		if x.shown[op.ID] = resumable; resumable {
+			x.answer(op)
+		}
 	}
 }
 
