@@ -60,6 +60,8 @@ type Response struct {
 	Err *Error
 	// Continuation is where the agent waits for us, if it does and says so in A2A's own terms.
 	Continuation Continuation
+	// Over: the call's own A2A task has failed or was rejected. Where it waited, nobody waits any more.
+	Over bool
 }
 
 // Continuation is A2A's own task and context, which a further message goes on with (contract J4). They are the call's: an AdCP task's id is never one of them.

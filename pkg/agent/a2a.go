@@ -22,11 +22,8 @@ const (
 	codeVersionNotSupported = -32009
 )
 
-// A2A's codes for a task that is not known, and for one that can't be gone on with.
-const (
-	codeTaskNotFound = -32001
-	codeUnsupported  = -32004
-)
+// codesLost are what agents answer to a message for a task of theirs that is not known, or that is over: Python's SDK has the last one for the latter.
+var codesLost = []int64{-32001, -32004, jsonrpc.CodeInvalidParams}
 
 // peer is an agent that speaks A2A: one JSON-RPC request is one call. It is asked to answer when it is done, and about a task by another call (contract B23,
 // E13). Its own tasks, their ids and their push notifications are never used: they are of the call, and AdCP's are in the arguments (contract A25, F8).
@@ -69,7 +66,7 @@ func (p *peer) call(ctx context.Context, tool string, arguments json.RawMessage)
 			if f.outcome() == adcp.Refused {
 				p.moved()
 			}
-			f.lost = p.continues != adcp.Continuation{} && f.rpc != nil && (f.rpc.Code == codeTaskNotFound || f.rpc.Code == codeUnsupported)
+			f.lost = p.continues != adcp.Continuation{} && f.rpc != nil && slices.Contains(codesLost, f.rpc.Code)
 		}
 		return reply{}, err
 	}
@@ -199,8 +196,9 @@ func readReply(tool string, result json.RawMessage) reply {
 	e, failed := adcp.ReadA2AError(result)
 	onItsWay := a.State != "" && !a.State.Terminal()
 	answered := a.State == adcp.StatusCompleted && (!failed || status.Valid()) || onItsWay || status.Valid() && !poll
+	over := a.State == adcp.StatusFailed || a.State == adcp.StatusRejected
 	if failed && !answered {
-		return reply{Response: adcp.Response{Err: &e}}
+		return reply{Response: adcp.Response{Err: &e, Over: over}}
 	}
 	r := reply{silence: hush(a, err)}
 	if err != nil || a.Data == nil || !answered {
@@ -221,6 +219,7 @@ func readReply(tool string, result json.RawMessage) reply {
 	if a.State == adcp.StatusInputRequired || a.State == adcp.StatusAuthRequired {
 		r.Continuation = continuation(a)
 	}
+	r.Over = over
 	return r
 }
 

@@ -189,7 +189,7 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 			e = op.EndDial(now, resume, refusal(ce), ce.RetryAfter, sayOutcome(ce))
 		case !readable:
 			e = op.EndDial(now, resume, adcp.Ambiguous, 0, "the agent's answer could not be read")
-		case answer.Err != nil && resume != 0 && !endsResumed(op, resume, answer.Err):
+		case answer.Err != nil && resume != 0 && !endsResumed(op, resume, answer.Err, r.Over || r.Err == nil):
 			e = unresumed(&op, resume, answer.Err, now)
 		case answer.Err != nil && resume == 0 && respeak(&op, answer.Err):
 			e = op.EndDial(now, 0, adcp.Unsent, 0, "the agent wants AdCP "+op.Dial.Version)

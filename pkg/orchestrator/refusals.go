@@ -59,12 +59,14 @@ func outcomeOf(e *adcp.Error) adcp.Outcome {
 	return adcp.Unsent
 }
 
-// endsResumed says whether an AdCP error that answers a resume ends the operation: by the protocol's own word on the code it is final, and no attempt's outcome
-// is unknown. Anything that can be corrected is for a human: the pause still stands.
-func endsResumed(op operation.Operation, generation int, e *adcp.Error) bool {
+// endsResumed says whether an AdCP error that answers a resume ends the operation: over says that the work itself has failed, by AdCP's own status or by that of
+// the A2A task that waited. Any other error is about the answer, and the pause still stands: whoever asks may have been answered by another way meanwhile.
+func endsResumed(op operation.Operation, generation int, e *adcp.Error, over bool) bool {
+	if !over || op.Resuming() != generation || e.Recovery == adcp.Transient || outcomeOf(e) != adcp.Unsent || atTheDoor(e.Code) {
+		return false
+	}
 	recovery, known := adcp.RecoveryOf(e.Code)
-	return known && recovery == adcp.Terminal && e.Recovery != adcp.Transient && e.Recovery != adcp.Correctable && !atTheDoor(e.Code) &&
-		op.Resuming() == generation && !op.Pause.Resume.Dial.Unclear
+	return !op.Pause.Resume.Dial.Unclear || known && recovery != adcp.Transient
 }
 
 // unresumed records an AdCP error that answers a resume and does not end the operation: what may pass is sent again, what is about the resume asks anew.

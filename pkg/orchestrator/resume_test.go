@@ -147,6 +147,10 @@ func TestResumeRefused(t *testing.T) {
 	refuses := func(code string, r adcp.Recovery, after time.Duration) adcp.Response {
 		return adcp.Response{Err: &adcp.Error{Code: code, Recovery: r, RetryAfter: after}}
 	}
+	over := func(r adcp.Response) adcp.Response {
+		r.Over = true
+		return r
+	}
 	for name, tc := range map[string]struct {
 		answer     adcp.Response
 		state      operation.State
@@ -157,7 +161,10 @@ func TestResumeRefused(t *testing.T) {
 		"what can be corrected is asked anew":       {refuses("INVALID_REQUEST", adcp.Correctable, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
 		"a code that nobody knows proves nothing":   {refuses("X_ODD", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
 		"about who asks is not about the buy":       {refuses("ACCOUNT_SUSPENDED", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
-		"the agent's last word ends the operation":  {refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0), operation.Failed, 1, "", operation.Settle},
+		"an error alone is no end":                  {refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
+		"the task itself has failed":                {over(refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0)), operation.Failed, 1, "", operation.Settle},
+		"it has failed, and who asks is to blame":   {over(refuses("ACCOUNT_SUSPENDED", adcp.Terminal, 0)), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
+		"it has failed, by AdCP's own status":       {adcp.Response{Payload: []byte(`{"status":"rejected","errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`)}, operation.Rejected, 1, "", operation.Settle},
 		"what passes is sent again":                 {refuses("RATE_LIMITED", adcp.Transient, time.Minute), operation.InputRequired, 1, "", operation.Redial},
 		"our credential is no answer to it":         {refuses("AUTH_INVALID", adcp.Terminal, 0), operation.InputRequired, 1, operation.AgentRefuses, operation.Redial},
 		"a key that is known may have done it":      {refuses("IDEMPOTENCY_CONFLICT", adcp.Correctable, 0), operation.InputRequired, 1, operation.OutcomeUnclear, operation.Redial},

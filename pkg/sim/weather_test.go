@@ -258,7 +258,8 @@ func (x *weather) carry(ctx context.Context, a orchestrator.Agent, tool string, 
 	}
 	ambiguous := &adcp.CallError{Outcome: adcp.Ambiguous, Cause: errors.New(kind)}
 	if kind == "error" {
-		return adcp.Response{Err: x.refusal(a, tool, key)}, nil
+		e, over := x.refusal(a, tool, key)
+		return adcp.Response{Err: e, Over: over}, nil
 	}
 	if kind == "late" { // the request arrives after the caller has gone
 		x.w.Plan(x.w.now.Add(budget+x.upTo(20*time.Minute)), func() {
@@ -308,7 +309,7 @@ func (x *weather) humour(r adcp.Response) adcp.Response {
 
 // refusal is an AdCP error. Those that are the seller's verdict on a request it gives only for what it has not carried out, and then keeps to it: agents
 // look for the key first, and keep what they carried out for it (contract C11).
-func (x *weather) refusal(a orchestrator.Agent, tool, key string) *adcp.Error {
+func (x *weather) refusal(a orchestrator.Agent, tool, key string) (_ *adcp.Error, over bool) {
 	later := pick(x.rng, 0, time.Second, time.Minute, time.Hour)
 	errs := []*adcp.Error{
 		{Code: "RATE_LIMITED", Recovery: adcp.Transient, RetryAfter: max(later, time.Second)},
@@ -341,13 +342,13 @@ func (x *weather) refusal(a orchestrator.Agent, tool, key string) *adcp.Error {
 	x.note(tool, string(e.Recovery)+" "+e.Code)
 	if e.Code == "INVALID_REQUEST" || e.Code == "BUDGET_EXHAUSTED" || e.Recovery == adcp.Terminal && !strangeErrorsBeforeTheKey && !isDoor(e.Code) {
 		x.final[key] = true
-		if t := s.tasks[strings.TrimPrefix(a.Continues.Context, "ctx-")]; t != nil && e.Code == "BUDGET_EXHAUSTED" {
-			t.dead = true
+		if t := s.tasks[strings.TrimPrefix(a.Continues.Context, "ctx-")]; t != nil && !t.approved && e.Code == "BUDGET_EXHAUSTED" {
+			t.dead, over = true, true
 		}
 	}
 	x.asksAnew[key] = x.asksAnew[key] || a.Continues != (adcp.Continuation{}) && e.Recovery != adcp.Transient // which may be asked again, under another key
 	copied := *e
-	return &copied
+	return &copied, over
 }
 
 func isDoor(code string) bool { return code == "AUTH_INVALID" || code == "ACCOUNT_SUSPENDED" }
