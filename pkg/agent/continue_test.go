@@ -1,0 +1,222 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/adcptest"
+)
+
+const waitingTask = `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_%s","message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"data":{"message":"Which?"}}]}}}}`
+
+// contract J4: where the agent waits is told apart from everything else that it says, and a call that goes on there names both of its ids.
+func TestA2AContinues(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ card, before string }{
+		"0.3":    {npmCard, `","taskId":"a2a-7","contextId":"ctx-7","role":"user","parts":[{"kind":"data","data":{"skill":"create_media_buy","parameters":{"a": 1}}}]`},
+		"1.0":    {pythonCard, `","taskId":"a2a-7","contextId":"ctx-7","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","parameters":{"a": 1}}}]`},
+		"1.0 v3": {v3Card, `","taskId":"a2a-7","contextId":"ctx-7","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"a": 1}}}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := (&a2aSeller{card: c.card, answer: always(fmt.Sprintf(waitingTask, "INPUT_REQUIRED"))}).start(t)
+			cl, a := client(t), s.agent()
+			for range 2 {
+				r, err := cl.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{"a": 1}`))
+				if err != nil || r.Continuation != (adcp.Continuation{Task: "a2a-7", Context: "ctx-7"}) {
+					t.Fatalf("got %+v, %v", r, err)
+				}
+				a.Continues = r.Continuation
+			}
+			sent := s.received(http.MethodPost, "")
+			if len(sent) != 2 || strings.Contains(string(sent[0].body), "taskId") || !strings.Contains(string(sent[1].body), c.before) {
+				t.Errorf("sent %s", sent[len(sent)-1].body)
+			}
+		})
+	}
+}
+
+// Only an A2A task that waits is gone on with: AdCP's own word in a task that is over leads nowhere (contract J4).
+func TestA2AWaitsOnlyByItsOwnState(t *testing.T) {
+	t.Parallel()
+	over := `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_COMPLETED"},"artifacts":[{"artifactId":"a","parts":[{"data":{"status":"input-required","task_id":"t"}}]}]}}`
+	for name, answer := range map[string]string{
+		"completed around input-required": over,
+		"no context":                      strings.Replace(fmt.Sprintf(waitingTask, "INPUT_REQUIRED"), `"contextId":"ctx-7",`, "", 1),
+		"an id without end":               strings.Replace(fmt.Sprintf(waitingTask, "AUTH_REQUIRED"), "a2a-7", strings.Repeat("x", 600), 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := (&a2aSeller{card: pythonCard, answer: always(answer)}).start(t)
+			r, err := client(t).Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(`{}`))
+			if err != nil || r.Continuation != (adcp.Continuation{}) || !strings.Contains(string(r.Payload), "-required") {
+				t.Errorf("got %+v, %s, %v", r, r.Payload, err)
+			}
+		})
+	}
+	s := (&a2aSeller{card: pythonCard, answer: always(fmt.Sprintf(waitingTask, "AUTH_REQUIRED"))}).start(t)
+	r, err := client(t).Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(`{}`))
+	if err != nil || r.Continuation.Task != "a2a-7" || !strings.Contains(string(r.Payload), `"auth-required"`) {
+		t.Errorf("got %+v, %s, %v", r, r.Payload, err)
+	}
+}
+
+// What agents answer to a message for a task that is over or not known: to whoever goes on there it is another matter than to whoever begins.
+func TestA2ALostTheWay(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{-32001, -32004, -32602} {
+		t.Run(fmt.Sprint(code), func(t *testing.T) {
+			t.Parallel()
+			s := &a2aSeller{card: pythonCard}
+			s.broken = func(w http.ResponseWriter, _ *http.Request, m message) {
+				w.Header().Set("Content-Type", jsonType)
+				_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"Task a2a-7 is in terminal state: 3"}}`, m.ID, code)
+			}
+			s.start(t)
+			a := s.agent()
+			a.Continues = adcp.Continuation{Task: "a2a-7", Context: "ctx-7"}
+			_, err := client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
+			if ce := wantCallError(t, err, adcp.Refused, http.StatusOK); ce.Code != adcp.ContinuationLost {
+				t.Errorf("code %q", ce.Code)
+			}
+			a.Continues = adcp.Continuation{}
+			_, err = client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
+			outcome := adcp.Ambiguous
+			if code == -32602 {
+				outcome = adcp.Refused
+			}
+			if ce := wantCallError(t, err, outcome, http.StatusOK); ce.Code != "" {
+				t.Errorf("at the beginning: code %q", ce.Code)
+			}
+		})
+	}
+}
+
+// TestVectorA2AProfileExtension runs the vectors of contract B14 to B23: what we send is what they allow, and never what they forbid; what agents send is read,
+// also without the envelope that the profile demands: an answer that can be understood is better than a purchase whose fate is not known.
+func TestVectorA2AProfileExtension(t *testing.T) {
+	t.Parallel()
+	type vector struct {
+		ID     string            `json:"id"`
+		Valid  bool              `json:"valid"`
+		Card   json.RawMessage   `json:"agent_card"`
+		Header map[string]string `json:"headers"`
+		Error  string            `json:"expected_error"`
+		Sent   struct {
+			MessageID string                       `json:"messageId"`
+			Task      string                       `json:"taskId,omitempty"`
+			Context   string                       `json:"contextId,omitempty"`
+			Role      string                       `json:"role"`
+			Parts     []map[string]json.RawMessage `json:"parts"`
+		} `json:"message"`
+		Handler  string          `json:"handler_return"`
+		Response json.RawMessage `json:"response"`
+		TaskID   string          `json:"expected_adcp_task_id"`
+	}
+	var file struct {
+		Cards       []vector `json:"advertisement_vectors"`
+		Invocations []vector `json:"invocation_vectors"`
+		Responses   []vector `json:"response_vectors"`
+	}
+	if err := json.Unmarshal(adcptest.Vector(t, "a2a-profile-extension-v3.json"), &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Cards) == 0 || len(file.Invocations) == 0 || len(file.Responses) == 0 {
+		t.Fatal("the file holds no vectors")
+	}
+	for _, v := range file.Cards {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			var whole struct {
+				Interfaces []json.RawMessage `json:"supportedInterfaces"`
+			}
+			if err := json.Unmarshal(v.Card, &whole); err != nil {
+				t.Fatal(err)
+			}
+			c, err := readCard(v.Card, "https://sales.streamhaus.example/")
+			if whole.Interfaces == nil { // a part of a card: nobody can be called by it
+				if err == nil {
+					t.Errorf("got %+v", c)
+				}
+				return
+			}
+			if err != nil || !c.profile || !c.v1 || len(c.skills) != 2 {
+				t.Errorf("got %+v, %v", c, err)
+			}
+		})
+	}
+	ours := card{v1: true, profile: true}
+	for _, v := range file.Invocations {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			var call struct {
+				Skill string          `json:"skill"`
+				Input json.RawMessage `json:"input"`
+				Old   json.RawMessage `json:"parameters"`
+			}
+			if err := json.Unmarshal(v.Sent.Parts[0]["data"], &call); err != nil {
+				t.Fatal(err)
+			}
+			if call.Input == nil {
+				call.Input = call.Old
+			}
+			b, err := ours.message(call.Skill, call.Input, adcp.Continuation{Task: v.Sent.Task, Context: v.Sent.Context})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sent struct {
+				Params struct {
+					Message map[string]any `json:"message"`
+				} `json:"params"`
+			}
+			if err := json.Unmarshal(b, &sent); err != nil || sent.Params.Message["messageId"] == v.Sent.MessageID {
+				t.Fatalf("sent %s, %v", b, err)
+			}
+			sent.Params.Message["messageId"] = v.Sent.MessageID
+			var want map[string]any
+			raw, err := json.Marshal(v.Sent)
+			if err != nil || json.Unmarshal(raw, &want) != nil {
+				t.Fatal(err)
+			}
+			same := reflect.DeepEqual(sent.Params.Message, want)
+			for name, value := range v.Header {
+				same = same && ours.header().Get(name) == value
+			}
+			same = same && (ours.header().Get("A2A-Extensions") == "") == (v.Header["A2A-Extensions"] == "")
+			if same != v.Valid {
+				t.Errorf("valid is %v (%s), we send %s", v.Valid, v.Error, b)
+			}
+		})
+	}
+	for _, v := range file.Responses {
+		t.Run(v.ID, func(t *testing.T) {
+			t.Parallel()
+			tool := "create_media_buy"
+			if v.Handler == "get_task_status" {
+				tool = v.Handler
+			}
+			var said struct {
+				Status string `json:"status"`
+				TaskID string `json:"task_id"`
+			}
+			r := readReply(tool, v.Response)
+			if v.ID == "submitted-native-a2a-state-invalid" { // results of a task that has none yet: nothing is taken from there
+				if r.Payload != nil || r.silence == nil {
+					t.Errorf("read as %s", r.Payload)
+				}
+				return
+			}
+			if r.Err != nil || json.Unmarshal(r.Payload, &said) != nil || said.Status == "" {
+				t.Fatalf("got %+v, %s", r, r.Payload)
+			}
+			if v.TaskID != "" && said.TaskID != v.TaskID || strings.HasPrefix(said.TaskID, "a2a-") {
+				t.Errorf("the task is %q", said.TaskID)
+			}
+		})
+	}
+}
