@@ -81,7 +81,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, m Means) Step {
 			if !op.Paused() { // then a resume has somebody to wake
 				s.Next = Rest
 			}
-			if !m.Pollable {
+			if !m.Pollable && !op.Paused() { // then it is for us to say something
 				op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is registered")
 			}
 		}
