@@ -1,16 +1,11 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -27,75 +22,8 @@ import (
 	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 )
-
-// trouble is what happens to a soak, by a seed.
-type trouble struct {
-	mu    sync.Mutex
-	rng   *rand.Rand
-	kinds map[string]int
-}
-
-func (x *trouble) draw(n int) int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.rng.IntN(n)
-}
-
-func (x *trouble) count(kind string, n int) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	x.kinds[kind] += n
-}
-
-// line is a bad line to a seller: of ten calls it loses one before it has arrived, loses the answer of one, and makes one twice.
-func (x *trouble) line(t *testing.T, seller string) string {
-	t.Helper()
-	to, err := url.Parse(seller)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: to.Scheme, Host: to.Host}) },
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
-	carry := func(r *http.Request, body []byte) *recorder {
-		record := &recorder{header: http.Header{}, status: http.StatusOK}
-		r = r.Clone(r.Context())
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		proxy.ServeHTTP(record, r)
-		return record
-	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		if !bytes.Contains(body, []byte(`"tools/call"`)) {
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			proxy.ServeHTTP(w, r)
-			return
-		}
-		switch x.draw(10) {
-		case 0:
-			x.count("calls lost", 1)
-			panic(http.ErrAbortHandler)
-		case 1:
-			x.count("answers lost", 1)
-			carry(r, body)
-			panic(http.ErrAbortHandler)
-		case 2:
-			x.count("calls made twice", 1)
-			carry(r, body)
-		}
-		record := carry(r, body)
-		for k, v := range record.header {
-			w.Header()[k] = v
-		}
-		w.WriteHeader(record.status)
-		_, _ = w.Write(record.body.Bytes())
-	}))
-	t.Cleanup(server.Close)
-	return server.URL + to.Path
-}
 
 // manner is how the seller behaves for one order: its webhook comes, comes twice, first, late or never.
 func (x *trouble) manner() (map[string]any, string) {
@@ -108,19 +36,50 @@ func (x *trouble) manner() (map[string]any, string) {
 	return map[string]any{"outcome": outcome, "webhook": webhook, "delay_ms": 200 + x.draw(3000), "webhook_delay_ms": 4000}, outcome
 }
 
-// soaked is one operation of a soak.
+// soaked is one operation of a soak, with how the seller was told to end it.
 type soaked struct {
-	op      httpapi.Operation
 	outcome string
+	// since is when it was taken, or last redriven; settled: the sweeper's index has it no more.
+	since   time.Time
+	settled bool
 }
+
+// soak is what is under way.
+type soak struct {
+	*world
+	*trouble
+	mu  sync.Mutex
+	all map[string]*soaked
+}
+
+// open lists the operations that are not settled.
+func (s *soak) open() (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, o := range s.all {
+		if !o.settled {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// What a soak takes the emulator on two cores for: it drops what is more.
+const (
+	submitters = 12
+	mostOpen   = 80
+	// patience is how long an operation may take before it is redriven, as somebody would do who does not wait for the sweeper.
+	patience = 30 * time.Second
+	longest  = 8 * time.Minute
+)
 
 // TestSoak buys through a bad line from a real seller while function processes are killed and executions are stopped. At the end its ledger and ours agree to the
 // last operation. SOAK says how many operations, SEED which troubles.
 //
 // It runs alone: it takes the stack's function processes down.
 func TestSoak(t *testing.T) {
-	endpoint, seller := env(t, "AWS_ENDPOINT_URL"), env(t, "SELLER_URL")
-	n, seed := 12, uint64(1)
+	seller, n, seed := env(t, "SELLER_URL"), 12, uint64(1)
 	if v, err := strconv.Atoi(os.Getenv("SOAK")); err == nil {
 		n = v
 	}
@@ -128,148 +87,176 @@ func TestSoak(t *testing.T) {
 		seed = v
 	}
 	began := time.Now()
-	x := &trouble{rng: rand.New(rand.NewPCG(seed, 0x50a4)), kinds: map[string]int{}}
-	w := enter(t, 2)
+	s := &soak{world: enter(t, 2), trouble: &trouble{rng: rand.New(rand.NewPCG(seed, 0x50a4)), kinds: map[string]int{}}, all: map[string]*soaked{}}
 	// A credential of ours: the line's address is in nobody's brand.json, so that no signature could be checked.
-	err := w.PutAgent(t.Context(), "seller", map[string]any{"url": x.line(t, seller), "credential_ref": "adcp/" + w.tenant + "/seller",
+	err := s.PutAgent(t.Context(), "seller", map[string]any{"url": s.line(t, seller, env(t, "API_URL")), "credential_ref": "adcp/" + s.tenant + "/seller",
 		"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"first_seconds": 2}})
 	if err != nil {
 		t.Fatal(err)
 	}
-
-	var mu sync.Mutex
-	all := map[string]*soaked{}
-	var settled atomic.Int64
-	storm, calm := context.WithCancel(t.Context())
-	var weather sync.WaitGroup
-	weather.Go(func() {
-		tick := time.NewTicker(700 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-storm.Done():
-				return
-			case <-tick.C:
-			}
-			if pids := functions(endpoint); len(pids) > 0 && syscall.Kill(pids[x.draw(len(pids))], syscall.SIGKILL) == nil {
-				x.count("function processes killed", 1)
-			}
-			mu.Lock()
-			var open []string
-			for id, s := range all {
-				if s.op.SettledAt.IsZero() {
-					open = append(open, id)
-				}
-			}
-			mu.Unlock()
-			if slices.Sort(open); len(open) > 0 && x.draw(2) == 0 && x.stopped(storm, w, open[x.draw(len(open))]) {
-				x.count("executions stopped", 1)
-			}
-		}
-	})
-
-	orders := make(chan int)
-	go func() {
-		defer close(orders)
-		for i := range n {
-			orders <- i
-		}
-	}()
-	var clients sync.WaitGroup
-	for range 24 {
+	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	defer cancel()
+	storm, calm := context.WithCancel(ctx)
+	var weather, clients sync.WaitGroup
+	weather.Go(func() { s.strike(storm, env(t, "AWS_ENDPOINT_URL")) })
+	var left atomic.Int64
+	left.Store(int64(n))
+	for range submitters {
 		clients.Go(func() {
-			for range orders {
-				manner, outcome := x.manner()
-				op, err := w.persist(t.Context(), uuid.NewString(), client.Buy("SOAK-"+uuid.NewString(), manner))
-				if err != nil {
+			for left.Add(-1) >= 0 {
+				if err := s.order(ctx); err != nil {
 					t.Error(err)
-					continue
-				}
-				mu.Lock()
-				all[op.ID] = &soaked{op, outcome}
-				mu.Unlock()
-				if op, err = w.outlast(t.Context(), op.ID, x); err != nil {
-					t.Errorf("%v\n%s", err, timeline(op))
-				}
-				mu.Lock()
-				all[op.ID].op = op
-				mu.Unlock()
-				if done := settled.Add(1); done%50 == 0 {
-					t.Logf("%4d of %d after %.0f s", done, n, time.Since(began).Seconds())
 				}
 			}
 		})
 	}
+	s.follow(ctx, t, n, began)
 	clients.Wait()
 	calm()
 	weather.Wait()
-	agree(t, all, n)
-	kinds := []string{fmt.Sprintf("%7d operations, seed %d, %.0f s", len(all), seed, time.Since(began).Seconds())}
-	for k, v := range x.kinds {
+	s.agree(t, n)
+	kinds := []string{fmt.Sprintf("%7d operations, seed %d, %.0f s", len(s.all), seed, time.Since(began).Seconds())}
+	for k, v := range s.kinds {
 		kinds = append(kinds, fmt.Sprintf("%7d %s", v, k))
 	}
 	slices.Sort(kinds[1:])
 	t.Log("\n" + strings.Join(kinds, "\n"))
-	for _, k := range []string{"function processes killed", "executions stopped", "calls lost", "answers lost", "calls made twice"} {
-		if x.kinds[k] == 0 && n >= 40 { // few operations may be spared
+	for _, k := range []string{"function processes killed", "executions stopped", "calls lost", "answers lost", "calls made twice",
+		"webhooks interrupted before they arrived", "webhooks interrupted after they arrived", "webhooks brought twice at once", "webhooks overtaken"} {
+		if s.kinds[k] == 0 && n >= 100 { // few operations may be spared
 			t.Errorf("no %s: nothing was shown of them", k)
 		}
 	}
 }
 
+// strike kills a process every other second, and stops an execution half as often, until the context ends.
+func (s *soak) strike(ctx context.Context, endpoint string) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if pids := functions(endpoint); len(pids) > 0 && syscall.Kill(pids[s.draw(len(pids))], syscall.SIGKILL) == nil {
+			s.count("function processes killed", 1)
+		}
+		if open := s.open(); len(open) > 0 && s.draw(2) == 0 && s.stopped(ctx, open[s.draw(len(open))]) {
+			s.count("executions stopped", 1)
+		}
+	}
+}
+
+// order submits one purchase when there is room for it.
+func (s *soak) order(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for len(s.open()) >= mostOpen {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	manner, outcome := s.manner()
+	op, err := s.persist(ctx, uuid.NewString(), client.Buy("SOAK-"+s.tenant+"-"+uuid.NewString(), manner))
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[op.ID] = &soaked{outcome: outcome, since: time.Now()}
+	return nil
+}
+
+// follow looks what is open until all are settled, and redrives what has been for long. It asks the sweeper's index and not the API: an emulator on two cores has
+// enough to do.
+func (s *soak) follow(ctx context.Context, t *testing.T, n int, began time.Time) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for told, done := 0, 0; done < n; {
+		taken := s.open()
+		due, err := s.store.Due(ctx, time.Now().Add(1000*time.Hour), 10*n+1000)
+		for _, id := range taken {
+			if err != nil {
+				break
+			}
+			open := slices.ContainsFunc(due, func(r orchestrator.Ref) bool { return r.ID == id })
+			s.mu.Lock()
+			o := s.all[id]
+			o.settled = !open
+			still := open && time.Since(o.since) > patience
+			s.mu.Unlock()
+			if !still {
+				continue
+			}
+			if resp, _, err := s.Do(ctx, http.MethodPost, "/v1/operations/"+id+"/redrive", nil, nil); err == nil && resp.StatusCode/100 == 2 {
+				s.count("redriven", 1)
+			}
+			s.mu.Lock()
+			o.since = time.Now()
+			s.mu.Unlock()
+		}
+		s.mu.Lock()
+		known := len(s.all)
+		s.mu.Unlock()
+		if done = known - len(s.open()); done/50 > told {
+			told = done / 50
+			t.Logf("%4d of %d after %.0f s", done, n, time.Since(began).Seconds())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Errorf("%d of %d are settled after %s", done, n, longest)
+			return
+		}
+	}
+}
+
 // stopped stops an operation's first execution, if it runs.
-func (x *trouble) stopped(ctx context.Context, w *world, id string) bool {
+func (s *soak) stopped(ctx context.Context, id string) bool {
 	arn := strings.Replace(os.Getenv("STATE_MACHINE_ARN"), ":stateMachine:", ":execution:", 1) + ":" + id + "-1"
-	if out, err := w.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn}); err != nil || out.Status != "RUNNING" {
+	if out, err := s.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn}); err != nil || out.Status != "RUNNING" {
 		return false
 	}
-	_, err := w.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn})
+	_, err := s.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn})
 	return err == nil
 }
 
-// outlast follows an operation to its end. One that shows no sign of it for a while is redriven, as somebody would who does not wait for the sweeper.
-func (w *world) outlast(ctx context.Context, id string, x *trouble) (httpapi.Operation, error) {
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
-	defer cancel()
-	for {
-		patience, enough := context.WithTimeout(ctx, 8*time.Second)
-		op, err := w.Follow(patience, id, client.Settled, nil)
-		enough()
-		if err == nil || ctx.Err() != nil {
-			return op, err
-		}
-		if resp, _, err := w.Do(ctx, http.MethodPost, "/v1/operations/"+id+"/redrive", nil, nil); err == nil && resp.StatusCode/100 == 2 {
-			x.count("redriven", 1)
-		}
-	}
-}
-
 // agree compares the seller's ledger with ours.
-func agree(t *testing.T, all map[string]*soaked, n int) {
+func (s *soak) agree(t *testing.T, n int) {
 	t.Helper()
-	if len(all) != n {
-		t.Errorf("%d operations of %d", len(all), n)
+	if len(s.all) != n {
+		t.Errorf("%d operations of %d", len(s.all), n)
 	}
 	sold, ours := map[string][]string{}, map[string]bool{}
 	for _, b := range readLedger(t).Buys {
 		sold[b.PO] = append(sold[b.PO], b.ID)
 	}
-	for id, s := range all {
-		ours[s.op.PONumber] = true
+	for id, o := range s.all {
+		r, err := s.store.Load(t.Context(), s.tenant, id)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if ours[r.Op.PONumber] = true; r.Op.SettledAt.IsZero() {
+			t.Errorf("%s is not settled", id)
+		}
 		var result struct {
 			ID string `json:"media_buy_id"`
 		}
-		switch buys := sold[s.op.PONumber]; {
-		case s.outcome == "failed" || s.outcome == "rejected":
-			if s.op.State != operation.Failed && s.op.State != operation.Rejected || len(buys) != 0 {
-				t.Errorf("%s: %s of an order that is %s, sold %v\n%s", id, s.op.State, s.outcome, buys, timeline(s.op))
+		switch buys := sold[r.Op.PONumber]; {
+		case o.outcome == "failed" || o.outcome == "rejected":
+			if r.Op.State != operation.Failed && r.Op.State != operation.Rejected || len(buys) != 0 {
+				t.Errorf("%s: %s of an order that is %s, sold %v\n%s", id, r.Op.State, o.outcome, buys, timeline(httpapi.ViewRecord(r, "")))
 			}
-		case s.op.State != operation.Completed || json.Unmarshal(s.op.Result, &result) != nil || !slices.Equal(buys, []string{result.ID}):
-			t.Errorf("%s: %s with %q, sold %v\n%s", id, s.op.State, result.ID, buys, timeline(s.op))
+		case r.Op.State != operation.Completed || json.Unmarshal(r.Result, &result) != nil || !slices.Equal(buys, []string{result.ID}):
+			t.Errorf("%s: %s with %q, sold %v\n%s", id, r.Op.State, result.ID, buys, timeline(httpapi.ViewRecord(r, "")))
 		}
 	}
 	for po, buys := range sold {
-		if strings.HasPrefix(po, "SOAK-") && !ours[po] {
+		if strings.HasPrefix(po, "SOAK-"+s.tenant+"-") && !ours[po] {
 			t.Errorf("%s: sold %v and not ours", po, buys)
 		}
 	}
