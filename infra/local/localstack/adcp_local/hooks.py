@@ -49,7 +49,7 @@ def apply_patches():
     from localstack.services.dynamodb.server import DynamodbServer
     from localstack.services.stepfunctions.packages import JSONataPackageInstaller
 
-    from adcp_local import apigateway
+    from adcp_local import apigateway, stepfunctions
 
     def do_start_thread(server: DynamodbServer):
         thread = DynamodbThread(server.port, server.heap_size)
@@ -61,6 +61,7 @@ def apply_patches():
     # The machine's own Java (JAVA_HOME) instead of one that LocalStack would download.
     JSONataPackageInstaller.get_java_lib_path = lambda _: jpype.getDefaultJVMPath()
     apigateway.apply()
+    stepfunctions.apply()
 
 
 @hooks.on_infra_ready()
