@@ -52,7 +52,7 @@ func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op opera
 	var answer *adcp.Answer
 	if listsBuys(op, profile) {
 		var found *snapshot
-		if found, err = p.find(ctx, agent, op, request); found != nil {
+		if found, err = p.find(ctx, agent, op, request); found != nil && !(op.Paused() && found.waits()) {
 			a := found.answer()
 			answer = &a
 		}
@@ -88,6 +88,9 @@ func (s snapshot) answer() adcp.Answer {
 	}
 	return a
 }
+
+// waits reports whether a buy is not one yet: the agent shows what it still asks about.
+func (s snapshot) waits() bool { return s.Status == "pending_approval" || s.Status == "draft" }
 
 // find pages through the account's buys (contract G7). It returns nil if none is the operation's.
 func (p Poll) find(ctx context.Context, agent Agent, op operation.Operation, request json.RawMessage) (*snapshot, error) {
