@@ -37,6 +37,12 @@ func unresolved(op operation.Operation, p Profile) bool {
 	return op.TaskID == "" && (unheard || op.Paused()) && (listsBuys(op, p) || listsTasks(p))
 }
 
+// findable reports whether no tool tells of an operation's task, but what the task makes shows among the agent's buys. What is refused shows nowhere: that is for
+// a webhook to tell, or for a human to find out.
+func findable(op operation.Operation, p Profile) bool {
+	return op.TaskID != "" && p.PollTool == "" && op.State != operation.Requested && listsBuys(op, p)
+}
+
 // listsBuys reports whether what an operation makes is a buy, and the agent shows its buys.
 func listsBuys(op operation.Operation, p Profile) bool {
 	return op.Type == adcp.CreateMediaBuy && slices.Contains(p.Tasks, lookupTool)
@@ -52,12 +58,12 @@ func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op opera
 	var answer *adcp.Answer
 	if listsBuys(op, profile) {
 		var found *snapshot
-		if found, err = p.find(ctx, agent, op, request); found != nil && !(op.Paused() && found.waits()) {
+		if found, err = p.find(ctx, agent, op, request); found != nil && (op.State == operation.CallingAdCP || !found.waits()) {
 			a := found.answer()
 			answer = &a
 		}
 	}
-	if err == nil && answer == nil && listsTasks(profile) {
+	if err == nil && answer == nil && op.TaskID == "" && listsTasks(profile) {
 		answer, err = p.findTask(ctx, agent, profile.ListTool, op, request)
 	}
 	var ce *adcp.CallError

@@ -122,3 +122,44 @@ func TestLostPurchaseIsFound(t *testing.T) {
 		})
 	}
 }
+
+// contract J10: what was approved elsewhere is found, also where no task is known to poll; a buy that waits as well is none yet.
+func TestApprovedElsewhereIsFound(t *testing.T) {
+	t.Parallel()
+	for status, state := range map[string]operation.State{"active": operation.Completed, "rejected": operation.Rejected, "pending_approval": operation.InputRequired} {
+		t.Run(status, func(t *testing.T) {
+			t.Parallel()
+			x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{asks(placeA)}})
+			x.dispatch()
+			x.agent.answers = append(x.agent.answers, adcp.Response{Payload: []byte(`{"media_buys":[{"media_buy_id":"mb_1","status":"` + status + `","context":{"adcp_operation_id":"` + x.id + `"}}]}`)})
+			x.poll()
+			if op := x.op(); op.State != state || x.agent.tools[1] != "get_media_buys" {
+				t.Errorf("%s, asked %v", op.State, x.agent.tools)
+			}
+		})
+	}
+}
+
+// Agents without a polling tool show what a submitted task has made: PyPI's adcp 7 and 8 have none (seen on the wire).
+func TestBuyOfATaskThatNothingTellsOfIsFound(t *testing.T) {
+	t.Parallel()
+	x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{submitted}})
+	x.dispatch()
+	listed := func(buys string) {
+		x.agent.answers = append(x.agent.answers, adcp.Response{Payload: []byte(`{"media_buys":[` + buys + `]}`)})
+	}
+	listed("")
+	x.poll()
+	if op := x.op(); op.State != operation.Submitted || op.TaskID == "" || x.agent.tools[1] != "get_media_buys" {
+		t.Fatalf("%s, task %q, asked %v", op.State, op.TaskID, x.agent.tools)
+	}
+	listed(`{"media_buy_id":"mb_1","status":"pending_approval","context":{"adcp_operation_id":"` + x.id + `"}}`)
+	x.poll()
+	if op := x.op(); op.State != operation.Submitted {
+		t.Errorf("%s of a buy that is not approved", op.State)
+	}
+	listed(`{"media_buy_id":"mb_1","status":"pending_creatives","context":{"adcp_operation_id":"` + x.id + `"}}`)
+	if step := x.poll(); step.Next != operation.Settle || x.op().State != operation.Completed {
+		t.Errorf("%+v, %s", step, x.op().State)
+	}
+}

@@ -58,7 +58,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 	if err != nil {
 		return p.missed(ctx, op, means, err)
 	}
-	if unresolved(op, profile) {
+	if unresolved(op, profile) || findable(op, profile) {
 		return p.lookUp(ctx, agent, profile, op, means)
 	}
 	if !askable(op, profile) {
@@ -90,7 +90,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error
 
 // askable reports whether there is something to ask an agent about an operation, and a tool to ask it by.
 func askable(op operation.Operation, p Profile) bool {
-	return op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested || unresolved(op, p)
+	return op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested || unresolved(op, p) || findable(op, p)
 }
 
 // ask asks as contract E2 and E8 want it: with the account of the request, with the result, and with a fresh key each time.

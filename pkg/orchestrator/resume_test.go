@@ -332,20 +332,3 @@ func TestResumeWakesAgain(t *testing.T) {
 		t.Errorf("%+v, %v, asked %v", swept, err, m.asked)
 	}
 }
-
-// contract J10: what was approved elsewhere is found, also where no task is known to poll; a buy that waits as well is none yet.
-func TestApprovedElsewhereIsFound(t *testing.T) {
-	t.Parallel()
-	for status, state := range map[string]operation.State{"active": operation.Completed, "rejected": operation.Rejected, "pending_approval": operation.InputRequired} {
-		t.Run(status, func(t *testing.T) {
-			t.Parallel()
-			x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{asks(placeA)}})
-			x.dispatch()
-			x.agent.answers = append(x.agent.answers, adcp.Response{Payload: []byte(`{"media_buys":[{"media_buy_id":"mb_1","status":"` + status + `","context":{"adcp_operation_id":"` + x.id + `"}}]}`)})
-			x.poll()
-			if op := x.op(); op.State != state || x.agent.tools[1] != "get_media_buys" {
-				t.Errorf("%s, asked %v", op.State, x.agent.tools)
-			}
-		})
-	}
-}

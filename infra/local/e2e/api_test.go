@@ -46,7 +46,7 @@ func TestManySubmitsFewKeys(t *testing.T) {
 	for n := range clients {
 		wg.Go(func() {
 			k := n % keys
-			op, err := w.persist(t.Context(), key[k], client.Buy(po[k], map[string]any{"delay_ms": 2000}))
+			op, err := w.persist(t.Context(), "seller", key[k], client.Buy(po[k], map[string]any{"delay_ms": 2000}))
 			if err != nil {
 				t.Error(err)
 				return

@@ -89,9 +89,9 @@ func (w *world) buy(t *testing.T, behaviour map[string]any) httpapi.Operation {
 }
 
 // persist submits as clients do: until it is answered, with the same key each time.
-func (w *world) persist(ctx context.Context, key string, request map[string]any) (httpapi.Operation, error) {
+func (w *world) persist(ctx context.Context, agent, key string, request map[string]any) (httpapi.Operation, error) {
 	for try := 0; ; try++ {
-		op, resp, err := w.Submit(ctx, key, "seller", "create_media_buy", request)
+		op, resp, err := w.Submit(ctx, key, agent, "create_media_buy", request)
 		if err == nil || try == 20 || resp != nil && resp.StatusCode < 500 || ctx.Err() != nil {
 			return op, err
 		}

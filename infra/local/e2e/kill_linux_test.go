@@ -42,7 +42,7 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 				t.Parallel()
 				w := enter(t, path.first)
 				r.arm(w.tenant, n)
-				op, err := w.persist(t.Context(), uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behaviour))
+				op, err := w.persist(t.Context(), "seller", uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behaviour))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -67,6 +67,7 @@ func (s *soak) open() (ids []string) {
 
 // What a soak takes the emulator on two cores for: it drops what is more.
 const (
+	lines      = 8
 	submitters = 12
 	mostOpen   = 80
 	// patience is how long an operation may take before it is redriven, as somebody would do who does not wait for the sweeper.
@@ -88,11 +89,13 @@ func TestSoak(t *testing.T) {
 	}
 	began := time.Now()
 	s := &soak{world: enter(t, 2), trouble: &trouble{rng: rand.New(rand.NewPCG(seed, 0x50a4)), kinds: map[string]int{}}, all: map[string]*soaked{}}
-	// A credential of ours: the line's address is in nobody's brand.json, so that no signature could be checked.
-	err := s.PutAgent(t.Context(), "seller", map[string]any{"url": s.line(t, seller, env(t, "API_URL")), "credential_ref": "adcp/" + s.tenant + "/seller",
-		"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"first_seconds": 2}})
-	if err != nil {
-		t.Fatal(err)
+	for i := range lines { // each has a circuit of its own: one that opens does not stop all
+		// A credential of ours: the line's address is in nobody's brand.json, so that no signature could be checked.
+		err := s.PutAgent(t.Context(), fmt.Sprint("seller-", i), map[string]any{"url": s.line(t, seller, env(t, "API_URL")), "credential_ref": "adcp/" + s.tenant + "/seller",
+			"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"first_seconds": 2}})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), longest)
 	defer cancel()
@@ -160,7 +163,7 @@ func (s *soak) order(ctx context.Context) error {
 		}
 	}
 	manner, outcome := s.manner()
-	op, err := s.persist(ctx, uuid.NewString(), client.Buy("SOAK-"+s.tenant+"-"+uuid.NewString(), manner))
+	op, err := s.persist(ctx, fmt.Sprint("seller-", s.draw(lines)), uuid.NewString(), client.Buy("SOAK-"+s.tenant+"-"+uuid.NewString(), manner))
 	if err != nil {
 		return err
 	}
