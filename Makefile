@@ -12,7 +12,7 @@ CONTEXT := -c arch=$(if $(filter amd64,$(ARCH)),x86_64,arm64)
 FUZZTIME ?= 20s
 SEEDS ?= 10000
 SEED ?=
-OPERATIONS ?= 300
+OPERATIONS ?= 500
 ARGS ?=
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
@@ -47,7 +47,7 @@ fuzz: ## the native fuzz targets, FUZZTIME each
 sim: ## whole worlds in which everything goes wrong, by seeds: make sim SEEDS=10000, or make sim SEED=42
 	@GOGC=2000 SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
 
-soak: ## hundreds of buys from a real seller while all that can goes wrong: make soak OPERATIONS=300 SEED=1
+soak: ## hundreds of buys from a real seller while all that can goes wrong: make soak OPERATIONS=500 SEED=1
 	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/soak.sh
 
 mutants: ## the convergence broken in one way after the other: the races and the simulation have to find each

@@ -9,4 +9,4 @@ set -a
 # shellcheck disable=SC1091
 . .local/soak/env
 set +a
-SOAK="${OPERATIONS:-300}" SEED="${SEED:-1}" go test -count=1 -timeout 15m -v -run '^TestSoak$' ./infra/local/e2e
+SOAK="${OPERATIONS:-500}" SEED="${SEED:-1}" go test -count=1 -timeout 15m -v -run '^TestSoak$' ./infra/local/e2e

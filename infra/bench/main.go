@@ -132,7 +132,7 @@ func start(path string) (time.Duration, error) {
 	defer cancel()
 	c := exec.CommandContext(ctx, path)
 	c.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + l.Addr().String(), "AWS_LAMBDA_FUNCTION_NAME=bench", "_LAMBDA_SERVER_PORT=0", "AWS_REGION=us-east-1",
-		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "TABLE_NAME=t", "STATE_MACHINE_ARN=arn:aws:states:us-east-1:0:stateMachine:m",
+		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "TABLE_NAME=t", "STATE_MACHINE_ARN=arn:aws:states:us-east-1:0:stateMachine:m", "EVENT_BUS_NAME=bus",
 		"PUBLIC_BASE_URL=https://api.example/live", "WEBHOOK_SECRET_ID=s", "SIGNING_KEY_IDS=k"}
 	began := time.Now()
 	if err := c.Start(); err != nil {

@@ -72,7 +72,7 @@ const (
 	mostOpen   = 80
 	// patience is how long an operation may take before it is redriven, as somebody would do who does not wait for the sweeper.
 	patience = 30 * time.Second
-	longest  = 12 * time.Minute
+	longest  = 5 * time.Minute
 )
 
 // TestSoak buys through a bad line from a real seller while function processes are killed and executions are stopped. At the end its ledger and ours agree to the
