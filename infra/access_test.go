@@ -11,7 +11,7 @@ import (
 var allowed = map[string][]string{
 	"authorizer": {"dynamodb:GetItem ${Table.Arn}"},
 	"submit": {
-		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"states:DescribeExecution arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*",
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,11 +13,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/google/uuid"
 
 	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
@@ -179,6 +182,42 @@ func TestStoredButNeverStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	sold(t, w.settled(t, op.ID))
+}
+
+// An execution that is stopped behind our back is missed by the sweeper, which restarts it under the next generation's name.
+func TestStoppedBehindOurBack(t *testing.T) {
+	t.Parallel()
+	w := enter(t, 5)
+	op := w.buy(t, map[string]any{"delay_ms": 8000, "webhook": "none"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if _, err := w.Follow(ctx, op.ID, func(op httpapi.Operation) bool { return op.State == operation.Submitted }, nil); err != nil {
+		t.Fatal(err)
+	}
+	arn := strings.Replace(env(t, "STATE_MACHINE_ARN"), ":stateMachine:", ":execution:", 1) + ":" + op.ID + "-1"
+	if _, err := w.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
+		t.Fatal(err)
+	}
+	for { // the sweeper would look in some minutes: it is told that they are over
+		stored, err := w.store.Get(ctx, w.tenant, op.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.DueAt, stored.Version = time.Now().Add(-time.Minute), stored.Version+1
+		if err := w.store.Commit(ctx, operation.Change{Op: stored}); err == nil {
+			break
+		} else if !errors.Is(err, orchestrator.ErrStale) {
+			t.Fatal(err)
+		}
+	}
+	op = w.settled(t, op.ID)
+	ended(t, op, operation.Completed, operation.Polled)
+	if !slices.ContainsFunc(op.Timeline, func(e operation.Event) bool { return e.Kind == operation.Restarted }) {
+		t.Errorf("nothing restarted it\n%s", timeline(op))
+	}
+	if _, buys := readLedger(t).of(op.PONumber); buys != 1 {
+		t.Errorf("%d buys", buys)
+	}
 }
 
 // dead is a process that died before its signal.

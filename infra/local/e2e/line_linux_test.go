@@ -33,18 +33,33 @@ func (x *trouble) count(kind string, n int) {
 }
 
 // relay carries whole requests to one address, and may carry one more than once.
-type relay struct{ proxy *httputil.ReverseProxy }
+type relay struct {
+	to    *url.URL
+	proxy *httputil.ReverseProxy
+}
 
-func newRelay(t *testing.T, address string) (relay, *url.URL) {
+func newRelay(t *testing.T, address string) relay {
 	t.Helper()
 	to, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return relay{&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	return relay{to, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: to.Scheme, Host: to.Host})
 		r.Out.Host = to.Host
-	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}}, to
+	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}}
+}
+
+// serve stands before the address and hands each request over with its body. It returns where it stands.
+func (l relay) serve(t *testing.T, handle func(w http.ResponseWriter, r *http.Request, body []byte)) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if body, err := io.ReadAll(r.Body); err == nil {
+			handle(w, r, body)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + l.to.Path
 }
 
 func (l relay) carry(r *http.Request, body []byte) *recorder {
@@ -67,13 +82,8 @@ func (r *recorder) tell(w http.ResponseWriter) {
 // for its webhooks that is on the way back, see back.
 func (x *trouble) line(t *testing.T, seller, api string) string {
 	t.Helper()
-	there, to := newRelay(t, seller)
-	back := x.back(t, api)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
+	there, back := newRelay(t, seller), x.back(t, api)
+	return there.serve(t, func(w http.ResponseWriter, r *http.Request, body []byte) {
 		body = bytes.ReplaceAll(body, []byte(api+"/v1/webhooks/"), []byte(back+"/v1/webhooks/"))
 		if !bytes.Contains(body, []byte(`"tools/call"`)) {
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -93,21 +103,15 @@ func (x *trouble) line(t *testing.T, seller, api string) string {
 			there.carry(r, body)
 		}
 		there.carry(r, body).tell(w)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL + to.Path
+	})
 }
 
 // back is the way of the webhooks: of ten it interrupts one before it has arrived and one after, brings one twice at once, and lets two wait while others pass.
 func (x *trouble) back(t *testing.T, api string) string {
 	t.Helper()
-	there, to := newRelay(t, api)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return
-		}
-		switch kind := x.draw(10); kind {
+	there := newRelay(t, api)
+	return there.serve(t, func(w http.ResponseWriter, r *http.Request, body []byte) {
+		switch x.draw(10) {
 		case 0:
 			x.count("webhooks interrupted before they arrived", 1)
 			panic(http.ErrAbortHandler)
@@ -131,7 +135,5 @@ func (x *trouble) back(t *testing.T, api string) string {
 			}
 		}
 		there.carry(r, body).tell(w)
-	}))
-	t.Cleanup(server.Close)
-	return server.URL + to.Path
+	})
 }
