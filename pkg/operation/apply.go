@@ -49,6 +49,9 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	case Conflict, Misbound:
 		kind = Clashed
 		op.flag(ProtocolClash, o.At, detail)
+		if o.Resume != 0 && o.Resume == op.Resuming() { // the same again would be answered the same
+			op.Pause.Resume.State, op.Pause.Resume.Dial.InFlight = ResumeUnclear, false
+		}
 	}
 	if o.Channel == Pushed {
 		op.Attempts.Webhooks++

@@ -192,6 +192,35 @@ func TestResumeRefused(t *testing.T) {
 	}
 }
 
+// contract A29: an answer about another task than the one that waits is not applied, and not asked for again and again.
+func TestResumeAnsweredAboutAnotherTask(t *testing.T) {
+	t.Parallel()
+	x := try(t, &scripted{profile: orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{
+		{Payload: []byte(`{"status":"working","task_id":"tk_1"}`)},
+		{Payload: []byte(`{"status":"input-required","task_id":"tk_1","task_type":"create_media_buy"}`)},
+		{Payload: []byte(`{"status":"submitted","task_id":"tk_2"}`)},
+	}})
+	m := &machine{}
+	x.dispatch()
+	x.poll()
+	op := x.op()
+	op.Pause.Continuation, op.Version = placeA, op.Version+1 // as its call would have told
+	if err := x.store.Commit(t.Context(), operation.Change{Op: op}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := x.resume(m, yes); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		x.dispatch()
+		x.at = x.at.Add(time.Hour)
+	}
+	op = x.op()
+	if op.State != operation.InputRequired || op.TaskID != "tk_1" || op.Attention == nil || op.Attention.Reason != operation.ProtocolClash || op.Pause.Resume.State != operation.ResumeUnclear || len(x.agent.sent) != 3 {
+		t.Errorf("%s, task %s, attention %+v, resume %+v, %d calls", op.State, op.TaskID, op.Attention, op.Pause.Resume, len(x.agent.sent))
+	}
+}
+
 // What is not taken: a word for machines, and nothing stored.
 func TestResumeNotTaken(t *testing.T) {
 	t.Parallel()
