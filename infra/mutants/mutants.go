@@ -33,7 +33,7 @@ var mutants = []mutant{
 	{"two answers to one pause", "pkg/orchestrator/resume.go", "	case p.Resume.State != \"\":\n", "	case p.Resume.State == \"?\":\n"},
 	{"an answer after the end", "pkg/operation/pause.go", "	case !r.Dial.InFlight && !r.Dial.Unclear:\n		r.State = ResumeStale", "	case !r.Dial.InFlight && !r.Dial.Unclear:"},
 	{"a crossing answer is passed over", "pkg/operation/pause.go", "		op.flag(ResumeCrossed, now,", "		_ = op.event(Flagged, Inner, op.State, now,"},
-	{"the next question is the same one", "pkg/operation/apply.go", "	if answers && (next == InputRequired || next == AuthRequired)", "	if answers && (next == \"\")"},
+	{"the next question is the same one", "pkg/operation/apply.go", "	if answers && next.Paused()", "	if answers && (next == \"\")"},
 	{"the caller's repetition is another answer", "pkg/orchestrator/resume.go", "	case same, reply.Generation == p.Generation-1 && p.Answered == reply.fingerprint:", "	case same && p.Generation == 0:"},
 	{"another call's bytes", "pkg/orchestrator/dispatch.go", "		if op.Resuming() != resume {\n", "		if op.Resuming() < 0 {\n"},
 	{"the way back is lost with the news", "pkg/operation/pause.go", "		case \"\", ResumeCalling:\n			return\n", "		case ResumeAccepted:\n			return\n"},

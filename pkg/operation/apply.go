@@ -21,6 +21,11 @@ type Observation struct {
 	Resume int
 }
 
+// answers reports whether o is the direct answer to the resume of the last pause.
+func (o Observation) answers(op *Operation) bool {
+	return o.Resume != 0 && o.Resume == op.Pause.Generation
+}
+
 // Verdict is what an observation did (contract H1 to H3, F79).
 type Verdict string
 
@@ -76,7 +81,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if !known {
 		return Repeated, "the agent does not know the status"
 	}
-	answers := o.Resume != 0 && o.Resume == op.Pause.Generation
+	answers := o.answers(op)
 	if op.State.Terminal() {
 		v, detail := afterTheEnd(*op, a)
 		if v == Duplicate {
@@ -90,7 +95,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if a.ContextID != "" {
 		op.ContextID = a.ContextID
 	}
-	if answers && (next == InputRequired || next == AuthRequired) && op.Pause.Resume.State == ResumeCalling && (next == op.State || op.State.CanBecome(next)) {
+	if answers && next.Paused() && op.Pause.Resume.State == ResumeCalling && (next == op.State || op.State.CanBecome(next)) {
 		op.become(next, a, o) // race R9: it asks again, whatever else was heard of it meanwhile
 		return Advanced, "asks again"
 	}
@@ -122,7 +127,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 }
 
 func (op *Operation) become(next State, a adcp.Answer, o Observation) {
-	answered := o.Resume != 0 && o.Resume == op.Pause.Generation
+	answered := o.answers(op)
 	op.State = next
 	op.Dial.InFlight, op.Dial.Unclear = false, false
 	op.Attempts.PollErrors = 0
@@ -144,14 +149,9 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 		op.ask(o.At, "")
 	default:
 		op.goOn(o.At, answered, false)
-		op.unflag()
-	}
-}
-
-// unflag takes back what the agent was asked about in vain: it is heard again.
-func (op *Operation) unflag() {
-	if op.Attention != nil && op.Attention.Reason != DeadlinePassed {
-		op.Attention = nil
+		if op.Attention != nil && op.Attention.Reason != DeadlinePassed {
+			op.Attention = nil // whatever it was, the agent is heard again
+		}
 	}
 }
 

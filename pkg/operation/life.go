@@ -188,7 +188,14 @@ const soon = 2 * time.Minute
 // Hasten brings the sweeper's look forward for an operation that has ended and is not settled: should the signal be lost, or the execution be over
 // for long, it need not wait for a backup poll.
 func (op *Operation) Hasten(now time.Time) {
-	if op.State.Terminal() && op.SettledAt.IsZero() && (op.DueAt.IsZero() || op.DueAt.After(now.Add(soon))) {
+	if op.Unpublished() {
+		op.dueSoon(now)
+	}
+}
+
+// dueSoon has the sweeper look soon, or earlier if it would anyway.
+func (op *Operation) dueSoon(now time.Time) {
+	if op.DueAt.IsZero() || op.DueAt.After(now.Add(soon)) {
 		op.DueAt = now.Add(soon)
 	}
 }

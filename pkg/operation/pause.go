@@ -48,7 +48,7 @@ const (
 const mostPauses = 100
 
 // Paused reports whether the agent waits for us.
-func (op *Operation) Paused() bool { return op.State == InputRequired || op.State == AuthRequired }
+func (op *Operation) Paused() bool { return op.State.Paused() }
 
 // Resuming returns the generation of the pause whose resume is to be sent, 0 if none is.
 func (op *Operation) Resuming() int {
@@ -75,9 +75,7 @@ func (op *Operation) AcceptResume(now time.Time, fingerprint, by string) Event {
 	if !now.Before(op.GiveUpAt) {
 		op.GiveUpAt = now.Add(GiveUpAfter)
 	}
-	if op.DueAt.IsZero() || op.DueAt.After(now.Add(soon)) {
-		op.DueAt = now.Add(soon)
-	}
+	op.dueSoon(now)
 	op.Touch(now)
 	return op.event(Resumed, Console, op.State, now, "by "+by+", content "+fingerprint[:12])
 }
@@ -90,11 +88,11 @@ func (op *Operation) RefuseResume(now time.Time, generation int, e *adcp.Error, 
 		op.Pause.Resume.State, d.InFlight = ResumeUnclear, false
 		op.flag(OutcomeUnclear, now, detail)
 	case op.Resuming() == generation:
-		asks, continuation := op.Pause.Asks, op.Pause.Continuation
-		op.pause(now, asks, continuation)
+		way := op.Pause.Continuation
 		if lost {
-			op.Pause.Continuation = adcp.Continuation{}
+			way = adcp.Continuation{}
 		}
+		op.pause(now, op.Pause.Asks, way)
 		op.Error = e
 		op.Attention = nil
 		op.ask(now, detail)

@@ -51,6 +51,9 @@ func (s State) Terminal() bool {
 	return false
 }
 
+// Paused reports whether s waits for us.
+func (s State) Paused() bool { return s == InputRequired || s == AuthRequired }
+
 // CanBecome reports whether a change from s to t is in the table. Staying is no change and always legal (contract A21).
 func (s State) CanBecome(t State) bool {
 	for _, x := range transitions[s] {

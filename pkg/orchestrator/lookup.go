@@ -98,56 +98,69 @@ func (s snapshot) answer() adcp.Answer {
 // waits reports whether a buy is not one yet: the agent shows what it still asks about.
 func (s snapshot) waits() bool { return s.Status == "pending_approval" || s.Status == "draft" }
 
-// find pages through the account's buys (contract G7). It returns nil if none is the operation's.
-func (p Poll) find(ctx context.Context, agent Agent, op operation.Operation, request json.RawMessage) (*snapshot, error) {
+// find looks through the account's buys. It returns nil if none is the operation's.
+func (p Poll) find(ctx context.Context, agent Agent, op operation.Operation, request json.RawMessage) (found *snapshot, err error) {
+	ctx, cancel := context.WithTimeout(ctx, pollBudget)
+	defer cancel()
+	_, err = p.pages(ctx, agent, lookupTool, request, map[string]any{}, func(payload json.RawMessage) (enough bool, err error) {
+		var page struct {
+			Buys []json.RawMessage `json:"media_buys"`
+		}
+		err = json.Unmarshal(payload, &page)
+		found = match(page.Buys, op.ID)
+		return found != nil, err
+	})
+	return found, err
+}
+
+// pages asks an agent for one page after the other, a hundred to each (contract G7), until read has seen enough or there is none left. What is asked goes with
+// the account of the request, and with a fresh key each time. all is false if it gave up before the last page.
+func (p Poll) pages(ctx context.Context, agent Agent, tool string, request json.RawMessage, asked map[string]any, read func(payload json.RawMessage) (enough bool, err error)) (all bool, err error) {
 	var sent struct {
 		Account json.RawMessage `json:"account"`
 	}
 	if err := json.Unmarshal(request, &sent); err != nil {
-		return nil, err
+		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, pollBudget)
-	defer cancel()
-	cursor := ""
+	if len(sent.Account) > 0 {
+		asked["account"] = sent.Account
+	}
+	asked["adcp_version"] = adcp.Version
+	pagination := map[string]any{"max_results": 100}
+	asked["pagination"] = pagination
 	for range mostPages {
-		pagination := map[string]any{"max_results": 100}
-		if cursor != "" {
-			pagination["cursor"] = cursor
-		}
-		arguments, err := json.Marshal(struct {
-			Account        json.RawMessage `json:"account,omitempty"`
-			Pagination     map[string]any  `json:"pagination"`
-			Version        string          `json:"adcp_version"`
-			IdempotencyKey string          `json:"idempotency_key"`
-		}{sent.Account, pagination, adcp.Version, p.NewKey()})
+		asked["idempotency_key"] = p.NewKey()
+		arguments, err := json.Marshal(asked)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
-		response, err := p.Agents.Call(ctx, agent, lookupTool, arguments)
+		response, err := p.Agents.Call(ctx, agent, tool, arguments)
 		if err != nil {
-			return nil, err
+			return false, err
 		}
 		if response.Err != nil {
-			return nil, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: response.Err.RetryAfter, Code: response.Err.Code, Cause: errors.New(lookupTool + " was answered " + response.Err.Code)}
+			return false, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: response.Err.RetryAfter, Code: response.Err.Code, Cause: errors.New(tool + " was answered " + response.Err.Code)}
 		}
 		var page struct {
-			Buys       []json.RawMessage `json:"media_buys"`
 			Pagination struct {
 				More   bool   `json:"has_more"`
 				Cursor string `json:"cursor"`
 			} `json:"pagination"`
 		}
-		if err := json.Unmarshal(response.Payload, &page); err != nil {
-			return nil, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New(lookupTool + " could not be read")}
+		err = json.Unmarshal(response.Payload, &page)
+		enough := false
+		if err == nil {
+			enough, err = read(response.Payload)
 		}
-		if s := match(page.Buys, op.ID); s != nil {
-			return s, nil
+		if err != nil {
+			return false, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New(tool + " could not be read")}
 		}
-		if cursor = page.Pagination.Cursor; !page.Pagination.More || cursor == "" {
-			return nil, nil
+		if enough || !page.Pagination.More || page.Pagination.Cursor == "" {
+			return !page.Pagination.More, nil
 		}
+		pagination["cursor"] = page.Pagination.Cursor
 	}
-	return nil, nil
+	return false, nil
 }
 
 // match finds the buy that carries an operation's id in its context.

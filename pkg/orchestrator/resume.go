@@ -2,11 +2,11 @@ package orchestrator
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"unicode/utf8"
 
@@ -172,13 +172,8 @@ func (r Resume) freeze(op operation.Operation, request json.RawMessage, reply Re
 	if err := json.Unmarshal(request, &all); err != nil {
 		return nil, err
 	}
-	for name, v := range reply.Input {
-		all[name] = v
-	}
-	asked := make(map[string]json.RawMessage, len(all))
-	for name, v := range all {
-		asked[name] = v
-	}
+	maps.Copy(all, reply.Input)
+	asked := maps.Clone(all)
 	for _, name := range append(ours, "context") {
 		delete(asked, name)
 	}
@@ -192,11 +187,7 @@ func (r Resume) freeze(op operation.Operation, request json.RawMessage, reply Re
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	random := r.Random
-	if random == nil {
-		random = rand.Reader
-	}
-	key, err := uuid.NewRandomFromReader(random)
+	key, err := uuid.NewRandomFromReader(source(r.Random))
 	if err != nil {
 		return nil, err
 	}

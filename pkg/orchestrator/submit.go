@@ -159,7 +159,7 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 		CreatedAt:  now, UpdatedAt: now,
 		Webhook: operation.Registration{Mode: operation.WebhookNone},
 	}
-	key, err := uuid.NewRandomFromReader(s.source())
+	key, err := uuid.NewRandomFromReader(source(s.Random))
 	if err != nil {
 		return Creation{}, err
 	}
@@ -201,16 +201,17 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 // schemes are the protocol's names of the modes with a shared credential (contract F1).
 var schemes = map[operation.WebhookMode]string{operation.WebhookHMAC: "HMAC-SHA256", operation.WebhookBearer: "Bearer"}
 
-func (s Submit) source() io.Reader {
-	if s.Random == nil {
+// source is where keys come from, the machine's if nothing else is given.
+func source(r io.Reader) io.Reader {
+	if r == nil {
 		return rand.Reader
 	}
-	return s.Random
+	return r
 }
 
 func (s Submit) random(n int) ([]byte, error) {
 	b := make([]byte, n)
-	_, err := io.ReadFull(s.source(), b)
+	_, err := io.ReadFull(source(s.Random), b)
 	return b, err
 }
 

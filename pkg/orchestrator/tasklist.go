@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -57,62 +56,28 @@ func (t listed) answer(op operation.Operation) *adcp.Answer {
 	return &adcp.Answer{Status: status, TaskID: t.ID}
 }
 
-// search pages through the tasks of an operation's type that came up since its first call and hold a text (contract G2, G7); all is false if it gave up
-// before the last page. The agent may pass over any of these filters: what is another type's is left out here.
+// search lists the tasks of an operation's type that came up since its first call and hold a text (contract G2); all is false if it gave up before the last
+// page. The agent may pass over any of these filters: what is another type's is left out here.
 func (p Poll) search(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage, text string) (found []listed, all bool, err error) {
-	var sent struct {
-		Account json.RawMessage `json:"account"`
+	asked := map[string]any{
+		"filters": map[string]any{"task_type": op.Type, "context_contains": text, "created_after": op.Dial.FirstAt.Add(-clocksApart).UTC().Format(time.RFC3339)},
+		"sort":    map[string]any{"field": "created_at", "direction": "asc"}, // what comes up meanwhile comes last
 	}
-	if err := json.Unmarshal(request, &sent); err != nil {
-		return nil, false, err
-	}
-	cursor := ""
-	for range mostPages {
-		pagination := map[string]any{"max_results": 100}
-		if cursor != "" {
-			pagination["cursor"] = cursor
-		}
-		asked := map[string]any{
-			"filters": map[string]any{"task_type": op.Type, "context_contains": text,
-				"created_after": op.Dial.FirstAt.Add(-clocksApart).UTC().Format(time.RFC3339)},
-			"sort":            map[string]any{"field": "created_at", "direction": "asc"}, // what comes up meanwhile comes last
-			"pagination":      pagination,
-			"adcp_version":    adcp.Version,
-			"idempotency_key": p.NewKey(),
-		}
-		if len(sent.Account) > 0 {
-			asked["account"] = sent.Account
-		}
-		arguments, err := json.Marshal(asked)
-		if err != nil {
-			return nil, false, err
-		}
-		response, err := p.Agents.Call(ctx, agent, tool, arguments)
-		if err != nil {
-			return nil, false, err
-		}
-		if response.Err != nil {
-			return nil, false, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: response.Err.RetryAfter, Code: response.Err.Code, Cause: errors.New(tool + " was answered with an error")}
-		}
+	all, err = p.pages(ctx, agent, tool, request, asked, func(payload json.RawMessage) (enough bool, err error) {
 		var page struct {
-			Tasks      []json.RawMessage `json:"tasks"`
-			Pagination struct {
-				More   bool   `json:"has_more"`
-				Cursor string `json:"cursor"`
-			} `json:"pagination"`
+			Tasks []json.RawMessage `json:"tasks"`
 		}
-		if err := json.Unmarshal(response.Payload, &page); err != nil {
-			return nil, false, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New(tool + " could not be read")}
-		}
+		err = json.Unmarshal(payload, &page)
 		for _, raw := range page.Tasks {
 			var t listed
 			if json.Unmarshal(raw, &t) == nil && t.ID != "" && t.Type == string(op.Type) {
 				found = append(found, t)
 			}
 		}
-		if cursor = page.Pagination.Cursor; !page.Pagination.More || cursor == "" {
-			return found, !page.Pagination.More, nil
-		}
+		return false, err
+	})
+	if err != nil {
+		return nil, false, err
 	}
-	return found, false, nil
+	return found, all, nil
 }

@@ -28,7 +28,7 @@ var (
 const (
 	approved = "approved"
 	question = `{"status":"input-required","message":"Which flight?","reason":"APPROVAL_REQUIRED"}`
-	bought   = `{"status":"completed",` + `"media_buy_id":"mb_1","packages":[]}`
+	bought   = `{"status":"completed","media_buy_id":"mb_1","packages":[]}`
 )
 
 // pausing has the seller ask once, or twice, before it buys; the first question has been asked.
