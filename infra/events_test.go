@@ -80,12 +80,12 @@ func TestSubmitEventIsAnOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := orchestrator.ParseOrder(request.Body)
+	order, err := orchestrator.ParseSubmitRequest(request.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if order.Type != adcp.CreateMediaBuy || order.Agent != decode[events.APIGatewayProxyRequest](t, "agents").PathParameters["id"] {
-		t.Errorf("the order is %s for %s", order.Type, order.Agent)
+	if order.Type != adcp.CreateMediaBuy || order.AgentID != decode[events.APIGatewayProxyRequest](t, "agents").PathParameters["id"] {
+		t.Errorf("the order is %s for %s", order.Type, order.AgentID)
 	}
 	if request.Header.Get("Idempotency-Key") == "" {
 		t.Error("no Idempotency-Key")
@@ -102,11 +102,11 @@ func TestWebhookEventIsSigned(t *testing.T) {
 	if !e.IsBase64Encoded {
 		t.Error("the body is text: API Gateway hands every body over in base64 here")
 	}
-	r, ok := orchestrator.ParseRoute(request.Path["route"])
+	r, ok := orchestrator.ParseCallbackToken(request.Path["route"])
 	if !ok {
 		t.Fatalf("route %q", request.Path["route"])
 	}
-	credential := orchestrator.Credential(exampleRoot, r.Tenant, r.OperationID)
+	credential := orchestrator.WebhookCredential(exampleRoot, r.Tenant, r.OperationID)
 	received := time.UnixMilli(e.RequestContext.RequestTimeEpoch)
 	if err := webhook.VerifyHMAC(request.Header, request.Body, []string{credential}, received); err != nil {
 		t.Errorf("%v; sign it with sha256=%s", err, webhook.SignHMAC(credential, request.Header.Get(webhook.HeaderTimestamp), request.Body))
@@ -137,7 +137,7 @@ func TestWorkflowEventsNameOneOperation(t *testing.T) {
 	t.Parallel()
 	want := decode[events.APIGatewayProxyRequest](t, "operations").PathParameters["id"]
 	for _, function := range []string{"dispatch", "poll", "settle"} {
-		if ref := decode[orchestrator.Ref](t, function); ref.Tenant != "acme" || ref.ID != want {
+		if ref := decode[orchestrator.Ref](t, function); ref.Tenant != "acme" || ref.OperationID != want {
 			t.Errorf("%s is for %+v, want %s", function, ref, want)
 		}
 	}

@@ -30,10 +30,10 @@ func main() {
 	}
 	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
 	register := orchestrator.Register{
-		Store:  store,
-		Agents: agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now), HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
-		Now:    time.Now,
-		Terms:  orchestrator.Terms{CheckURL: func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }, CanSign: signing.IDs(os.Getenv("SIGNING_KEY_IDS")) != nil},
+		Store:   store,
+		Agents:  agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now), HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
+		Now:     time.Now,
+		Checker: orchestrator.Checker{CheckURL: func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }, CanSign: signing.IDs(os.Getenv("SIGNING_KEY_IDS")) != nil},
 	}
 	keys := &keyring.Source{Store: store, Client: keyring.NewClient(config.Loopback()), Profile: keyring.ProfileFrom(store), Now: time.Now, Loopback: config.Loopback(),
 		Count: telemetry.Counter{Out: os.Stdout, Now: time.Now, Metric: "WebhookKeys", Dimension: "Event"}.Add}
@@ -41,7 +41,7 @@ func main() {
 	handlers := map[string]httpapi.Function{
 		"PUT " + entry: httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(register.Run)),
 		"GET " + entry: httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(register.Show)),
-		"PUT " + set:   httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.AnchorKeys(store, keys.Anchor)),
+		"PUT " + set:   httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PinKeys(store, keys.Pin)),
 		"GET " + set:   httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowKeys(store, keys.Show)),
 	}
 	lambda.Start(httpapi.Route(handlers))

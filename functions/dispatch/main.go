@@ -39,13 +39,13 @@ func main() {
 		signer = signing.New(func() signing.API { return kms.NewFromConfig(config.AWS("KMS")) }, ids)
 	}
 	dispatch := orchestrator.Dispatch{
-		Store:  store,
-		Agents: agent.New(agent.Options{Secrets: secret, Signer: signer, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
-		Roots:  func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
-		Gate:   orchestrator.NewGate(store, circuit.Default, 330*time.Second, deps),
-		Deps:   deps,
+		Store:   store,
+		Agents:  agent.New(agent.Options{Secrets: secret, Signer: signer, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
+		Roots:   func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
+		Breaker: orchestrator.New(store, circuit.Default, 330*time.Second, deps),
+		Deps:    deps,
 	}
-	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) {
-		return dispatch.Run(ctx, r.Tenant, r.ID)
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Decision, error) {
+		return dispatch.Run(ctx, r.Tenant, r.OperationID)
 	})
 }

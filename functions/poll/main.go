@@ -42,11 +42,11 @@ func main() {
 		Store: store,
 		Agents: agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now),
 			Signer: signer, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
-		NewKey: uuid.NewString,
-		Gate:   orchestrator.NewGate(store, circuit.Default, 90*time.Second, deps),
-		Deps:   deps,
+		NewKey:  uuid.NewString,
+		Breaker: orchestrator.New(store, circuit.Default, 90*time.Second, deps),
+		Deps:    deps,
 	}
-	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Step, error) {
-		return poll.Run(ctx, r.Tenant, r.ID)
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Decision, error) {
+		return poll.Run(ctx, r.Tenant, r.OperationID)
 	})
 }

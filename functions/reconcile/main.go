@@ -28,5 +28,5 @@ func main() {
 		Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]},
 		Deps:     orchestrator.Deps{Now: time.Now},
 	}
-	lambda.Start(func(ctx context.Context) (orchestrator.Swept, error) { return reconcile.Run(ctx) })
+	lambda.Start(func(ctx context.Context) (orchestrator.ReconcileSummary, error) { return reconcile.Run(ctx) })
 }

@@ -30,7 +30,7 @@ func main() {
 		NewOwner:  rand.Text,
 		Deps:      orchestrator.Deps{Now: time.Now},
 	}
-	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (orchestrator.Settled, error) {
-		return settle.Run(ctx, r.Tenant, r.ID)
+	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (orchestrator.SettleResult, error) {
+		return settle.Run(ctx, r.Tenant, r.OperationID)
 	})
 }

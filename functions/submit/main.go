@@ -30,10 +30,10 @@ func main() {
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
 	submit := orchestrator.Submit{Store: store, Workflow: machine, Deps: deps, BaseURL: base}
 	redrive := orchestrator.Redrive{Store: store, Workflow: machine, Deps: deps}
-	resume := orchestrator.Resume{Store: store, Workflow: machine, Deps: deps}
+	resume := orchestrator.SendInput{Store: store, Workflow: machine, Deps: deps}
 	lambda.Start(httpapi.Route(map[string]httpapi.Function{
 		"POST /v1/operations":              httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Submit(submit.Run, base)),
 		"POST /v1/operations/{id}/redrive": httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Redrive(redrive.Run, base)),
-		"POST /v1/operations/{id}/resume":  httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Resume(resume.Run, base)),
+		"POST /v1/operations/{id}/resume":  httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.SendInput(resume.Run, base)),
 	}))
 }

@@ -36,10 +36,10 @@ func main() {
 	keys := &keyring.Source{Store: store, Client: keyring.NewClient(config.Loopback()), Profile: keyring.ProfileFrom(store), Now: time.Now, Loopback: config.Loopback(),
 		Count: telemetry.Counter{Out: os.Stdout, Now: time.Now, Metric: "WebhookKeys", Dimension: "Event"}.Add}
 	lambda.Start(httpapi.Webhook(webhook.Receiver{
-		Arrivals: store,
+		Store: store,
 		Apply: orchestrator.Receive{Store: store, Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN"))},
 			Deps: orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}},
-		Signers: func(op operation.Operation, d orchestrator.Document) webhook.Signers {
+		SenderKeys: func(op operation.Operation, d orchestrator.Document) webhook.SenderKeys {
 			return keys.Open(keyring.SenderOf(op.Tenant, op.AgentID, op.Target), d)
 		},
 		BaseURL:       env["PUBLIC_BASE_URL"],

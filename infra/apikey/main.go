@@ -33,7 +33,7 @@ func main() {
 		log.Fatal("apikey: ", err)
 	}
 	store := dynamo.New(dynamodb.NewFromConfig(cfg), *table, time.Now)
-	key, err := orchestrator.IssueKey(ctx, store, rand.Reader, time.Now(), *tenant, *name, strings.Split(*scopes, ","))
+	key, err := orchestrator.Issue(ctx, store, rand.Reader, time.Now(), *tenant, *name, strings.Split(*scopes, ","))
 	if err != nil {
 		log.Fatal("apikey: ", err)
 	}

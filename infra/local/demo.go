@@ -86,7 +86,7 @@ func buy(ctx context.Context, c *client.Client, title string, behaviour map[stri
 }
 
 func by(e operation.Event) string {
-	if e.Kind == operation.Changed || e.Kind == operation.Seen {
+	if e.Kind == operation.EventChanged || e.Kind == operation.EventSeen {
 		return string(e.Channel)
 	}
 	return string(e.Kind)
@@ -97,5 +97,5 @@ func issueKey(ctx context.Context, in *stack.Instance, tenant string) (string, e
 	db := dynamodb.New(dynamodb.Options{Region: in.Getenv("AWS_REGION"), BaseEndpoint: aws.String(in.Endpoint()),
 		Credentials: credentials.NewStaticCredentialsProvider(in.Getenv("AWS_ACCESS_KEY_ID"), in.Getenv("AWS_SECRET_ACCESS_KEY"), "")})
 	store := dynamo.New(db, in.Getenv("TABLE_NAME"), time.Now)
-	return orchestrator.IssueKey(ctx, store, rand.Reader, time.Now(), tenant, "local", orchestrator.Scopes())
+	return orchestrator.Issue(ctx, store, rand.Reader, time.Now(), tenant, "local", orchestrator.Scopes())
 }

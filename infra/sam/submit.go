@@ -107,7 +107,7 @@ func apiKey(ctx context.Context, env map[string]string) (string, error) {
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient:   client,
 	}), env["TABLE_NAME"], time.Now)
-	return orchestrator.IssueKey(ctx, table, rand.Reader, time.Now(), tenant, "sam", orchestrator.Scopes())
+	return orchestrator.Issue(ctx, table, rand.Reader, time.Now(), tenant, "sam", orchestrator.Scopes())
 }
 
 type caller struct{ base, key string }

@@ -19,13 +19,13 @@ type Answer struct {
 	// Snapshot: Value is what the agent shows of what the task made, and not the task's own body: no other end can be compared with it (contract H5).
 	Snapshot bool
 	// Unproven: the agent's record of the task says completed, without what a success of such a task has: there may be more to hear (contract E3, F30).
-	Unproven bool
+	ResultMissing bool
 	// Err is set for failed and rejected when the agent said why.
 	Err *Error
 	// Progress is display only (contract E15).
 	Progress json.RawMessage
 	// Asks is what the agent waits for, in its own words (contract J1, J13): at most 16 KiB, else only its message.
-	Asks json.RawMessage
+	Prompt json.RawMessage
 	// Continuation is where it waits for us. Only the call's own answer has one.
 	Continuation Continuation
 }
@@ -62,8 +62,8 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	switch {
 	case status == StatusSubmitted, status == StatusWorking, status == StatusInputRequired, status == StatusAuthRequired, status == StatusUnknown:
 		a.Status = status
-		if a.asks() {
-			a.Asks, a.Continuation = asked(r.Payload, f.Message), r.Continuation
+		if a.needsInput() {
+			a.Prompt, a.Continuation = promptOf(r.Payload, f.Message), r.Continuation
 		}
 		return a, status != StatusSubmitted || a.TaskID != "" // contract A8: submitted without a task_id names no work
 	case f.Status == "": // contract A5: an MCP answer without status and without error is completed
@@ -95,14 +95,14 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 		return Answer{}, false
 	}
 	a = Answer{Status: Status(f.Status), TaskID: f.TaskID, TaskType: f.TaskType, ContextID: f.ContextID, Message: f.Message, Progress: f.Progress}
-	if a.asks() {
-		a.Asks = asked(f.Result, f.Message)
+	if a.needsInput() {
+		a.Prompt = promptOf(f.Result, f.Message)
 	}
 	if a.Status.Terminal() {
 		if a.TaskID == "" {
 			return Answer{}, false
 		}
-		a.Unproven = a.Status == StatusCompleted && !proven(task, f.Result)
+		a.ResultMissing = a.Status == StatusCompleted && !hasResult(task, f.Result)
 		if len(f.Result) > 0 && string(f.Result) != "null" {
 			a.Value = resultBody(f.Result, a.Status)
 		}
@@ -118,12 +118,12 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 func ReadWebhook(w Webhook) Answer {
 	a := Answer{Status: w.Status, TaskID: w.TaskID, TaskType: w.TaskType, ContextID: w.ContextID, Message: w.Message}
 	switch {
-	case w.Status == StatusCompleted && !proven(Task(w.TaskType), w.Result), !w.Status.Terminal():
+	case w.Status == StatusCompleted && !hasResult(Task(w.TaskType), w.Result), !w.Status.Terminal():
 		if len(w.Result) > 0 {
 			a.Progress = w.Result
 		}
-		if a.asks() {
-			a.Asks = asked(w.Result, w.Message)
+		if a.needsInput() {
+			a.Prompt = promptOf(w.Result, w.Message)
 		}
 	default:
 		a.Value = resultBody(w.Result, w.Status)
@@ -135,13 +135,15 @@ func ReadWebhook(w Webhook) Answer {
 }
 
 // maxAsks is the most that is kept of what an agent asks.
-const maxAsks = 16 << 10
+const maxPrompt = 16 << 10
 
 // asks reports whether the agent waits for us.
-func (a Answer) asks() bool { return a.Status == StatusInputRequired || a.Status == StatusAuthRequired }
+func (a Answer) needsInput() bool {
+	return a.Status == StatusInputRequired || a.Status == StatusAuthRequired
+}
 
 // asked is what an agent says that it waits for: the task's body, and the message with it. Nil if it says nothing.
-func asked(body json.RawMessage, message string) json.RawMessage {
+func promptOf(body json.RawMessage, message string) json.RawMessage {
 	m := map[string]json.RawMessage{}
 	for name, v := range object(body) {
 		if !slices.Contains(envelope, name) {
@@ -151,10 +153,10 @@ func asked(body json.RawMessage, message string) json.RawMessage {
 	if message != "" {
 		m["message"], _ = json.Marshal(message) // a string
 	}
-	if b, err := json.Marshal(m); err == nil && len(m) > 0 && len(b) <= maxAsks {
+	if b, err := json.Marshal(m); err == nil && len(m) > 0 && len(b) <= maxPrompt {
 		return b
 	}
-	if message == "" || len(message) > maxAsks/8 { // escaped, a character may take six
+	if message == "" || len(message) > maxPrompt/8 { // escaped, a character may take six
 		return nil
 	}
 	b, err := json.Marshal(map[string]string{"message": message})

@@ -26,12 +26,12 @@ func TestReadPoll(t *testing.T) {
 		`{"status":"rejected"}`: {}, `{"status":"canceled"}`: {}, `{"status":"odd","task_id":"t"}`: {}, `{}`: {}, `[]`: {}, ``: {},
 	} {
 		a, ok := ReadPoll(CreateMediaBuy, Response{Payload: json.RawMessage(said)})
-		if ok != want.ok || a.Status != want.status || string(a.Value) != want.value || a.Unproven != want.unproven {
+		if ok != want.ok || a.Status != want.status || string(a.Value) != want.value || a.ResultMissing != want.unproven {
 			t.Errorf("%s: %+v, %v", said, a, ok)
 		}
 	}
 	// Not every task has something to prove its success by.
-	if a, ok := ReadPoll(GetProducts, Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed"}`)}); !ok || a.Unproven {
+	if a, ok := ReadPoll(GetProducts, Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed"}`)}); !ok || a.ResultMissing {
 		t.Errorf("get_products: %+v, %v", a, ok)
 	}
 }

@@ -61,13 +61,13 @@ type Response struct {
 	// Continuation is where the agent waits for us, if it does and says so in A2A's own terms.
 	Continuation Continuation
 	// Over: the call's own A2A task has failed or was rejected. Where it waited, nobody waits any more.
-	Over bool
+	WorkFailed bool
 }
 
 // Continuation is A2A's own task and context, which a further message goes on with (contract J4). They are the call's: an AdCP task's id is never one of them.
 type Continuation struct {
-	Task    string `json:"task"`
-	Context string `json:"context"`
+	TaskID    string `json:"task"`
+	ContextID string `json:"context"`
 }
 
 // ContinuationLost is a CallError's Code: the agent does not know the A2A task any more that a call went on with, or can't go on with it.

@@ -79,7 +79,7 @@ var proofs = map[Task]struct {
 }
 
 // proven reports whether a result can be a success of its task. A list may be empty, an id may not.
-func proven(t Task, result json.RawMessage) bool {
+func hasResult(t Task, result json.RawMessage) bool {
 	p, ok := proofs[t]
 	v := kind(object(result)[p.member], p.opens)
 	return !ok || v != nil && string(v) != `""`

@@ -8,12 +8,12 @@ import (
 )
 
 // spoken are the releases that requests can be written in, the best first. Answers of both are read as they come (contract A7, B30).
-var spoken = []string{Version, "3.0"}
+var spokenVersions = []string{Version, "3.0"}
 
 // Negotiate returns the best release that we share with an agent which supports those named: releases like "3.1", or majors like "3". ok is false when it
 // shares none, and when it names none.
 func Negotiate(supported []string) (version string, ok bool) {
-	for _, v := range spoken {
+	for _, v := range spokenVersions {
 		major, _, _ := strings.Cut(v, ".")
 		if slices.Contains(supported, v) || slices.Contains(supported, major) {
 			return v, true

@@ -46,7 +46,7 @@ func (c *Client) meet(ctx context.Context, a orchestrator.Agent, w *wire) (line,
 		}
 		c.cards.keep(a, known, c.now())
 	}
-	return &peer{wire: w, card: known, continues: a.Continues, moved: func() { c.cards.forget(a) }}, nil
+	return &peer{wire: w, card: known, continues: a.ContinueTask, moved: func() { c.cards.forget(a) }}, nil
 }
 
 func (p *peer) tools(context.Context) ([]string, error) { return p.card.skills, nil }
@@ -93,8 +93,8 @@ func (c card) message(tool string, arguments json.RawMessage, on adcp.Continuati
 	member, tenant, task := "parameters", "", ""
 	if on != (adcp.Continuation{}) {
 		ids, err := json.Marshal(struct {
-			Task    string `json:"taskId"`
-			Context string `json:"contextId"`
+			TaskID    string `json:"taskId"`
+			ContextID string `json:"contextId"`
 		}(on))
 		if err != nil {
 			return nil, err
@@ -198,7 +198,7 @@ func readReply(tool string, result json.RawMessage) reply {
 	answered := a.State == adcp.StatusCompleted && (!failed || status.Valid()) || onItsWay || status.Valid() && !poll
 	over := a.State == adcp.StatusFailed || a.State == adcp.StatusRejected
 	if failed && !answered {
-		return reply{Response: adcp.Response{Err: &e, Over: over}}
+		return reply{Response: adcp.Response{Err: &e, WorkFailed: over}}
 	}
 	r := reply{silence: hush(a, err)}
 	if err != nil || a.Data == nil || !answered {
@@ -219,7 +219,7 @@ func readReply(tool string, result json.RawMessage) reply {
 	if a.State == adcp.StatusInputRequired || a.State == adcp.StatusAuthRequired {
 		r.Continuation = continuation(a)
 	}
-	r.Over = over
+	r.WorkFailed = over
 	return r
 }
 
@@ -231,7 +231,7 @@ func continuation(a adcp.A2A) adcp.Continuation {
 	if a.ID == "" || a.ContextID == "" || len(a.ID) > maxHandle || len(a.ContextID) > maxHandle {
 		return adcp.Continuation{}
 	}
-	return adcp.Continuation{Task: a.ID, Context: a.ContextID}
+	return adcp.Continuation{TaskID: a.ID, ContextID: a.ContextID}
 }
 
 // add puts a member in front of a JSON object's own, which stay as they are.

@@ -28,10 +28,10 @@ func TestA2AContinues(t *testing.T) {
 			cl, a := client(t), s.agent()
 			for range 2 {
 				r, err := cl.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{"a": 1}`))
-				if err != nil || r.Continuation != (adcp.Continuation{Task: "a2a-7", Context: "ctx-7"}) {
+				if err != nil || r.Continuation != (adcp.Continuation{TaskID: "a2a-7", ContextID: "ctx-7"}) {
 					t.Fatalf("got %+v, %v", r, err)
 				}
-				a.Continues = r.Continuation
+				a.ContinueTask = r.Continuation
 			}
 			sent := s.received(http.MethodPost, "")
 			if len(sent) != 2 || strings.Contains(string(sent[0].body), "taskId") || !strings.Contains(string(sent[1].body), c.before) {
@@ -61,7 +61,7 @@ func TestA2AWaitsOnlyByItsOwnState(t *testing.T) {
 	}
 	s := (&a2aSeller{card: pythonCard, answer: always(fmt.Sprintf(waitingTask, "AUTH_REQUIRED"))}).start(t)
 	r, err := client(t).Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(`{}`))
-	if err != nil || r.Continuation.Task != "a2a-7" || !strings.Contains(string(r.Payload), `"auth-required"`) {
+	if err != nil || r.Continuation.TaskID != "a2a-7" || !strings.Contains(string(r.Payload), `"auth-required"`) {
 		t.Errorf("got %+v, %s, %v", r, r.Payload, err)
 	}
 }
@@ -79,12 +79,12 @@ func TestA2ALostTheWay(t *testing.T) {
 			}
 			s.start(t)
 			a := s.agent()
-			a.Continues = adcp.Continuation{Task: "a2a-7", Context: "ctx-7"}
+			a.ContinueTask = adcp.Continuation{TaskID: "a2a-7", ContextID: "ctx-7"}
 			_, err := client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
 			if ce := wantCallError(t, err, adcp.Refused, http.StatusOK); ce.Code != adcp.ContinuationLost {
 				t.Errorf("code %q", ce.Code)
 			}
-			a.Continues = adcp.Continuation{}
+			a.ContinueTask = adcp.Continuation{}
 			_, err = client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
 			outcome := adcp.Ambiguous
 			if code == -32602 {
@@ -165,7 +165,7 @@ func TestVectorA2AProfileExtension(t *testing.T) {
 			if call.Input == nil {
 				call.Input = call.Old
 			}
-			b, err := ours.message(call.Skill, call.Input, adcp.Continuation{Task: v.Sent.Task, Context: v.Sent.Context})
+			b, err := ours.message(call.Skill, call.Input, adcp.Continuation{TaskID: v.Sent.Task, ContextID: v.Sent.Context})
 			if err != nil {
 				t.Fatal(err)
 			}

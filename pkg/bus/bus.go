@@ -31,7 +31,7 @@ type Bus struct {
 }
 
 // Publish puts one event on the bus. EventBridge gives each event an id of its own: the notice's, in the detail, is the one that a repetition shares.
-func (b Bus) Publish(ctx context.Context, n orchestrator.Notice) error {
+func (b Bus) Publish(ctx context.Context, n orchestrator.EndedEvent) error {
 	detail, err := json.Marshal(n)
 	if err != nil {
 		return err

@@ -28,12 +28,12 @@ func (a *answer) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ 
 
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	n := orchestrator.Notice{ID: "acme/op_1/ended", Tenant: "acme", OperationID: "op_1", State: "completed", EndedAt: time.Unix(1700000000, 0).UTC()}
+	n := orchestrator.EndedEvent{ID: "acme/op_1/ended", Tenant: "acme", OperationID: "op_1", State: "completed", EndedAt: time.Unix(1700000000, 0).UTC()}
 	a := &answer{}
 	if err := (Bus{API: a, Name: "bus"}).Publish(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	var got orchestrator.Notice
+	var got orchestrator.EndedEvent
 	if err := json.Unmarshal([]byte(*a.seen.Detail), &got); err != nil || got != n || *a.seen.EventBusName != "bus" || *a.seen.Source != Source || !a.seen.Time.Equal(n.EndedAt) {
 		t.Errorf("%v: %+v, detail %s", err, a.seen, *a.seen.Detail)
 	}
@@ -43,11 +43,11 @@ func TestPublish(t *testing.T) {
 func TestAnEntryThatFailedIsAnError(t *testing.T) {
 	t.Parallel()
 	a := &answer{code: aws.String("ThrottlingException")}
-	if err := (Bus{API: a}).Publish(t.Context(), orchestrator.Notice{}); err == nil || !strings.Contains(err.Error(), "ThrottlingException") {
+	if err := (Bus{API: a}).Publish(t.Context(), orchestrator.EndedEvent{}); err == nil || !strings.Contains(err.Error(), "ThrottlingException") {
 		t.Error(err)
 	}
 	a = &answer{err: errors.New("no route")}
-	if err := (Bus{API: a}).Publish(t.Context(), orchestrator.Notice{}); err == nil {
+	if err := (Bus{API: a}).Publish(t.Context(), orchestrator.EndedEvent{}); err == nil {
 		t.Error("no error")
 	}
 }

@@ -31,7 +31,7 @@ type State struct {
 	// Failures counts the calls that failed since one was answered, while the circuit is closed.
 	Failures int `json:"failures,omitempty"`
 	// Pauses counts how often it opened since it was closed; 0: it is closed. OpenUntil is when the last pause ends: then one probe is let through.
-	Pauses    int       `json:"pauses,omitempty"`
+	Opens     int       `json:"pauses,omitempty"`
 	OpenUntil time.Time `json:"open_until,omitzero"`
 	// Probes counts all probes ever. Until ProbeUntil the last one may be under way: a process that dies with one does not block for longer.
 	Probes     int64     `json:"probes,omitempty"`
@@ -39,26 +39,26 @@ type State struct {
 	// HoldUntil is when the agent may be called again after it asked for time. Nothing makes it earlier (contract D8).
 	HoldUntil time.Time `json:"hold_until,omitzero"`
 	// Holds counts the times in a row that the agent limited us without saying for how long.
-	Holds int `json:"holds,omitempty"`
+	RateLimits int `json:"holds,omitempty"`
 	// Tokens were in the bucket at At; a zero At means a full one.
 	Tokens float64   `json:"tokens,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 }
 
 // Closed reports whether calls go through.
-func (s State) Closed() bool { return s.Pauses == 0 }
+func (s State) Closed() bool { return s.Opens == 0 }
 
 // Clean reports whether an answered call would change nothing: then it need not be stored.
-func (s State) Clean() bool { return s.Failures == 0 && s.Pauses == 0 && s.Holds == 0 }
+func (s State) Clean() bool { return s.Failures == 0 && s.Opens == 0 && s.RateLimits == 0 }
 
 // Reason is why to wait.
 type Reason string
 
 // The reasons.
 const (
-	Open    Reason = "open"    // the agent does not answer
-	Held    Reason = "held"    // the agent asked for time
-	Limited Reason = "limited" // our own limit
+	Open       Reason = "open"    // the agent does not answer
+	BackingOff Reason = "held"    // the agent asked for time
+	Limited    Reason = "limited" // our own limit
 )
 
 // Ticket goes with a call from its decision to its outcome.
@@ -119,7 +119,7 @@ const crowd = 5 * time.Second
 
 // Blocked says how long to wait if the agent may not be called now whatever there is in the bucket.
 func (p Policy) Blocked(s State, now time.Time, jitter float64) (Decision, bool) {
-	rest, reason := s.HoldUntil.Sub(now), Held
+	rest, reason := s.HoldUntil.Sub(now), BackingOff
 	if !s.Closed() {
 		open := s.OpenUntil.Sub(now)
 		if open <= 0 { // its pause is over: is a probe under way?
@@ -147,7 +147,7 @@ func (p Policy) filled(s State, now time.Time) float64 {
 // Succeeded is the state after an answer. An open circuit is closed by a probe's answer only; one whose lease was over is as good as any.
 func (p Policy) Succeeded(s State, t Ticket) State {
 	if s.Closed() || t.Probe {
-		s.Failures, s.Pauses, s.OpenUntil, s.ProbeUntil, s.Holds = 0, 0, time.Time{}, time.Time{}, 0
+		s.Failures, s.Opens, s.OpenUntil, s.ProbeUntil, s.RateLimits = 0, 0, time.Time{}, time.Time{}, 0
 	}
 	return s
 }
@@ -156,7 +156,7 @@ func (p Policy) Succeeded(s State, t Ticket) State {
 // would refuse everybody's call, so the circuit opens at once (contract E12).
 func (p Policy) Failed(s State, t Ticket, now time.Time, jitter float64, after time.Duration, denied bool) State {
 	if after > 0 {
-		s = p.hold(s, now.Add(after))
+		s = p.backOff(s, now.Add(after))
 	}
 	switch {
 	case t.Number != s.Probes: // it began before a probe that has told more since
@@ -169,32 +169,32 @@ func (p Policy) Failed(s State, t Ticket, now time.Time, jitter float64, after t
 			return s
 		}
 	}
-	s.Pauses++
-	s.OpenUntil, s.ProbeUntil = now.Add(p.pause(s.Pauses, jitter)), time.Time{}
+	s.Opens++
+	s.OpenUntil, s.ProbeUntil = now.Add(p.openFor(s.Opens, jitter)), time.Time{}
 	return s
 }
 
 // Limited is the state after the agent answered that we call too often (contract D8): the circuit's success, and a hold for the whole agent. after is
 // how long it asked for; without that, time grows as in contract D10.
 func (p Policy) Limited(s State, t Ticket, now time.Time, jitter float64, after time.Duration) State {
-	holds := s.Holds
+	holds := s.RateLimits
 	s = p.Succeeded(s, t)
-	s.Holds = holds
+	s.RateLimits = holds
 	if after <= 0 {
 		if now.Before(s.HoldUntil) { // one of those that were under way
 			return s
 		}
-		after = longer(min(firstHold<<min(s.Holds, 10), longestHold), jitter)
-		s.Holds++
+		after = longer(min(firstHold<<min(s.RateLimits, 10), longestHold), jitter)
+		s.RateLimits++
 	}
-	return p.hold(s, now.Add(after))
+	return p.backOff(s, now.Add(after))
 }
 
 // contract D10
 const firstHold, longestHold = 2 * time.Second, time.Minute
 
 // hold lets nobody call before until. The bucket is empty then and fills from there on: who has just been limited does not begin with a burst.
-func (p Policy) hold(s State, until time.Time) State {
+func (p Policy) backOff(s State, until time.Time) State {
 	if until.After(s.HoldUntil) {
 		s.HoldUntil = until
 		s.Tokens, s.At = 0, until
@@ -210,7 +210,7 @@ func (p Policy) Released(s State, t Ticket) State {
 	return s
 }
 
-func (p Policy) pause(n int, jitter float64) time.Duration {
+func (p Policy) openFor(n int, jitter float64) time.Duration {
 	d := p.Longest
 	if f := float64(p.First) * math.Pow(2, float64(min(n-1, 60))); f < float64(d) {
 		d = time.Duration(f)

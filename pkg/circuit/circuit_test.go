@@ -22,8 +22,8 @@ func at(d time.Duration) time.Time { return start.Add(d) }
 var (
 	clean   = circuit.State{}
 	failing = circuit.State{Failures: 4}
-	open    = circuit.State{Failures: 5, Pauses: 1, OpenUntil: at(5 * time.Second)}
-	probing = circuit.State{Failures: 5, Pauses: 3, Probes: 7, OpenUntil: at(-time.Second), ProbeUntil: at(time.Minute)}
+	open    = circuit.State{Failures: 5, Opens: 1, OpenUntil: at(5 * time.Second)}
+	probing = circuit.State{Failures: 5, Opens: 3, Probes: 7, OpenUntil: at(-time.Second), ProbeUntil: at(time.Minute)}
 	held    = circuit.State{HoldUntil: at(30 * time.Second), At: at(30 * time.Second)}
 )
 
@@ -60,8 +60,8 @@ func TestDecide(t *testing.T) {
 		"the pause is over, the bucket empty":  {brokeHalf, 0, 0, circuit.Decision{Wait: 50 * time.Millisecond, Reason: circuit.Limited}, false},
 		"a probe is under way":                 {probing, 3, 0, circuit.Decision{Wait: 5 * time.Second, Reason: circuit.Open}, false},
 		"a probe's lease is over":              {dead, 0, 0, circuit.Decision{Taken: 1, Ticket: circuit.Ticket{Probe: true, Number: 8}}, true},
-		"held":                                 {held, 3, 0, circuit.Decision{Wait: 30 * time.Second, Reason: circuit.Held}, false},
-		"held and open: the later":             {both, 3, 0, circuit.Decision{Wait: time.Minute, Reason: circuit.Held}, false},
+		"held":                                 {held, 3, 0, circuit.Decision{Wait: 30 * time.Second, Reason: circuit.BackingOff}, false},
+		"held and open: the later":             {both, 3, 0, circuit.Decision{Wait: time.Minute, Reason: circuit.BackingOff}, false},
 		"tickets carry the last probe's count": {circuit.State{Probes: 9}, 1, 0, circuit.Decision{Ticket: circuit.Ticket{Number: 9}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,12 +87,12 @@ func TestOutcomes(t *testing.T) {
 	failed := func(s circuit.State, t circuit.Ticket) circuit.State { return p.Failed(s, t, start, 0, 0, false) }
 	closed := circuit.State{Probes: 7}
 	again := probing
-	again.Pauses, again.OpenUntil, again.ProbeUntil = 4, at(40*time.Second), time.Time{}
+	again.Opens, again.OpenUntil, again.ProbeUntil = 4, at(40*time.Second), time.Time{}
 	heldToo := again
 	heldToo.HoldUntil, heldToo.At = at(time.Minute), at(time.Minute)
 	free := probing
 	free.ProbeUntil = time.Time{}
-	twice := circuit.State{Holds: 1, HoldUntil: at(-time.Second)}
+	twice := circuit.State{RateLimits: 1, HoldUntil: at(-time.Second)}
 	for name, tc := range map[string]struct{ got, want circuit.State }{
 		"an answer, clean":                        {p.Succeeded(clean, normal), clean},
 		"an answer forgets failures":              {p.Succeeded(failing, normal), clean},
@@ -101,7 +101,7 @@ func TestOutcomes(t *testing.T) {
 		"so does one whose lease was over":        {p.Succeeded(probing, old), closed},
 		"a failure":                               {failed(clean, normal), circuit.State{Failures: 1}},
 		"the last one opens":                      {failed(failing, normal), open},
-		"a refused credential opens at once":      {p.Failed(clean, normal, start, 0, 0, true), circuit.State{Failures: 1, Pauses: 1, OpenUntil: at(5 * time.Second)}},
+		"a refused credential opens at once":      {p.Failed(clean, normal, start, 0, 0, true), circuit.State{Failures: 1, Opens: 1, OpenUntil: at(5 * time.Second)}},
 		"a failure while open":                    {failed(open, normal), open},
 		"a probe's failure opens for longer":      {failed(probing, probe), again},
 		"a probe's failure, the agent wants time": {p.Failed(probing, probe, start, 0, time.Minute, false), heldToo},
@@ -109,8 +109,8 @@ func TestOutcomes(t *testing.T) {
 		"a call from before the closing fails":    {failed(closed, late), closed},
 		"limited":                                 {p.Limited(clean, normal, start, 0.9, 30*time.Second), held},
 		"limited for less than before":            {p.Limited(held, normal, start, 0, time.Second), held},
-		"limited, without a time":                 {p.Limited(clean, normal, start, 0, 0), circuit.State{Holds: 1, HoldUntil: at(2 * time.Second), At: at(2 * time.Second)}},
-		"limited again, without a time":           {p.Limited(twice, normal, start, 0, 0), circuit.State{Holds: 2, HoldUntil: at(4 * time.Second), At: at(4 * time.Second)}},
+		"limited, without a time":                 {p.Limited(clean, normal, start, 0, 0), circuit.State{RateLimits: 1, HoldUntil: at(2 * time.Second), At: at(2 * time.Second)}},
+		"limited again, without a time":           {p.Limited(twice, normal, start, 0, 0), circuit.State{RateLimits: 2, HoldUntil: at(4 * time.Second), At: at(4 * time.Second)}},
 		"limited without a time, held already":    {p.Limited(held, normal, start, 0, 0), held},
 		"a limited probe closes":                  {p.Limited(probing, probe, start, 0, 30*time.Second), circuit.State{Probes: 7, HoldUntil: held.HoldUntil, At: held.At}},
 		"a probe that told nothing":               {p.Released(probing, probe), free},
@@ -135,7 +135,7 @@ func TestPausesGrowToTheLongest(t *testing.T) {
 		s.OpenUntil = start
 		_, s = p.Decide(s, start, 0, 0, lease)
 	}
-	s.Pauses = 1 << 40
+	s.Opens = 1 << 40
 	if s = p.Failed(s, circuit.Ticket{Probe: true, Number: s.Probes}, start, 1, 0, false); s.OpenUntil.Sub(start) != 375*time.Second {
 		t.Errorf("%v", s.OpenUntil)
 	}
@@ -144,7 +144,7 @@ func TestPausesGrowToTheLongest(t *testing.T) {
 // What comes back from the store is what was stored: whether something changed is told by comparing.
 func TestStateSurvivesItsForm(t *testing.T) {
 	t.Parallel()
-	for _, s := range []circuit.State{clean, failing, open, probing, held, {Tokens: 59.123456789, At: at(time.Nanosecond), Holds: 3}} {
+	for _, s := range []circuit.State{clean, failing, open, probing, held, {Tokens: 59.123456789, At: at(time.Nanosecond), RateLimits: 3}} {
 		body, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)

@@ -14,10 +14,10 @@ import (
 )
 
 // Arrive implements orchestrator.Store: one request. The keyring is read for signatures only: nothing else needs it.
-func (s *Store) Arrive(ctx context.Context, a orchestrator.Arriving) (orchestrator.Arrival, error) {
+func (s *Store) LoadDelivery(ctx context.Context, a orchestrator.DeliveryQuery) (orchestrator.DeliveryContext, error) {
 	now := s.now().Unix()
 	n := orchestrator.Nonce{Tenant: a.Route.Tenant, Sender: a.Route.Sender, KeyID: a.KeyID, Value: a.Nonce}
-	counter, room := nonceCounter(n, now, cmp.Or(a.Most, orchestrator.NoncesPerWindow))
+	counter, room := nonceCounter(n, now, cmp.Or(a.MaxNonces, orchestrator.NoncesPerWindow))
 	wanted := []item{operationKey(n.Tenant, a.Route.OperationID, skOperation)}
 	if a.KeyID != "" {
 		wanted = append(wanted, keyringKey(n.Tenant, n.Sender))
@@ -27,12 +27,12 @@ func (s *Store) Arrive(ctx context.Context, a orchestrator.Arriving) (orchestrat
 	}
 	found, err := s.getAll(ctx, wanted)
 	if err != nil {
-		return orchestrator.Arrival{}, err
+		return orchestrator.DeliveryContext{}, err
 	}
-	got := orchestrator.Arrival{Keyring: readKeyring(found(keyringKey(n.Tenant, n.Sender)))}
+	got := orchestrator.DeliveryContext{Keyring: readKeyring(found(keyringKey(n.Tenant, n.Sender)))}
 	if i := found(wanted[0]); i != nil {
 		if got.Operation, err = readOperation(i); err != nil {
-			return orchestrator.Arrival{}, err
+			return orchestrator.DeliveryContext{}, err
 		}
 	}
 	// TTL only cleans up: the expiry is compared here (contract F77).

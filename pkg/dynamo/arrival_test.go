@@ -16,7 +16,7 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
-var signed = orchestrator.Arriving{Route: orchestrator.Route{Tenant: "t", Sender: "s", OperationID: "op_1"}, KeyID: "k", Nonce: "n"}
+var signed = orchestrator.DeliveryQuery{Route: orchestrator.CallbackToken{Tenant: "t", Sender: "s", OperationID: "op_1"}, KeyID: "k", Nonce: "n"}
 
 // kind is the kind of a key that was asked for.
 func kind(key map[string]types.AttributeValue) string {
@@ -40,7 +40,7 @@ func TestArriveIsOneRequest(t *testing.T) {
 	keyOnly, bare := signed, signed
 	keyOnly.Nonce = ""
 	bare.KeyID, bare.Nonce = "", ""
-	for want, arriving := range map[string]orchestrator.Arriving{"op keyring nonce nonces": signed, "op keyring": keyOnly, "op": bare} {
+	for want, arriving := range map[string]orchestrator.DeliveryQuery{"op keyring nonce nonces": signed, "op keyring": keyOnly, "op": bare} {
 		api := &scripted{batch: func(_ int, asked types.KeysAndAttributes) (*dynamodb.BatchGetItemOutput, error) {
 			var kinds []string
 			for _, k := range asked.Keys {
@@ -51,7 +51,7 @@ func TestArriveIsOneRequest(t *testing.T) {
 			}
 			return &dynamodb.BatchGetItemOutput{Responses: stored(asked.Keys)}, nil
 		}}
-		got, err := dynamo.New(api, "table", time.Now).Arrive(t.Context(), arriving)
+		got, err := dynamo.New(api, "table", time.Now).LoadDelivery(t.Context(), arriving)
 		if err != nil || api.calls != 1 {
 			t.Fatalf("%d calls, error %v", api.calls, err)
 		}
@@ -76,7 +76,7 @@ func TestWhatABatchLeavesUnreadIsAskedAgain(t *testing.T) {
 			}
 			return leave(asked, 4-call), nil // one item at a time
 		}}
-		got, err := dynamo.New(api, "table", time.Now).Arrive(t.Context(), signed)
+		got, err := dynamo.New(api, "table", time.Now).LoadDelivery(t.Context(), signed)
 		if err != nil || api.calls != 4 || got.Operation.ID != "op_1" || got.Keyring.Version != 7 || !got.NonceSeen || !got.NonceFull {
 			t.Errorf("after %d calls: %+v, %v", api.calls, got, err)
 		}
@@ -85,13 +85,13 @@ func TestWhatABatchLeavesUnreadIsAskedAgain(t *testing.T) {
 		api = &scripted{batch: func(_ int, asked types.KeysAndAttributes) (*dynamodb.BatchGetItemOutput, error) {
 			return leave(asked, len(asked.Keys)), nil
 		}}
-		if _, err := dynamo.New(api, "table", time.Now).Arrive(t.Context(), signed); err == nil || api.calls != 13 || time.Since(began) > 4*time.Second {
+		if _, err := dynamo.New(api, "table", time.Now).LoadDelivery(t.Context(), signed); err == nil || api.calls != 13 || time.Since(began) > 4*time.Second {
 			t.Errorf("a table that reads nothing was asked %d times in %v: %v", api.calls, time.Since(began), err)
 		}
 
 		throttled := &types.ThrottlingException{}
 		api = &scripted{batch: func(int, types.KeysAndAttributes) (*dynamodb.BatchGetItemOutput, error) { return nil, throttled }}
-		if _, err := dynamo.New(api, "table", time.Now).Arrive(t.Context(), signed); !errors.Is(err, throttled) || api.calls != 1 {
+		if _, err := dynamo.New(api, "table", time.Now).LoadDelivery(t.Context(), signed); !errors.Is(err, throttled) || api.calls != 1 {
 			t.Errorf("throttled after the client's own retries: %d calls, %v", api.calls, err)
 		}
 	})

@@ -22,7 +22,7 @@ import (
 const absent = "attribute_not_exists(pk)"
 
 // Create implements orchestrator.Store: operation, event, request, key and natural key in one transaction.
-func (s *Store) Create(ctx context.Context, c orchestrator.Creation) error {
+func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	op, err := operationItem(c.Op)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (s *Store) Create(ctx context.Context, c orchestrator.Creation) error {
 	}
 	t, id := c.Op.Tenant, c.Op.ID
 	writes := []types.TransactWriteItem{
-		s.put(submissionItem(t, c.KeyHash, orchestrator.Submission{OperationID: id, Fingerprint: c.Fingerprint}), absent, nil, nil),
+		s.put(submissionItem(t, c.KeyHash, orchestrator.IdempotencyRecord{OperationID: id, Fingerprint: c.Fingerprint}), absent, nil, nil),
 		s.put(op, absent, nil, nil),
 		s.put(event, "", nil, nil),
 	}
@@ -57,7 +57,7 @@ func (s *Store) Create(ctx context.Context, c orchestrator.Creation) error {
 		return orchestrator.ErrKeyTaken
 	}
 	if held, taken := failed[natural]; taken {
-		return &orchestrator.NaturalTakenError{OperationID: text(held, "operation_id")}
+		return &orchestrator.NaturalKeyTakenError{OperationID: text(held, "operation_id")}
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("create: operation id %s is taken", id)
@@ -80,7 +80,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 		}
 		writes = append(writes, s.put(i, "", nil, nil))
 	}
-	for sk, body := range map[string]json.RawMessage{skResult: c.Result, skResumeOf(c.Op.Pause.Generation): c.Resume} {
+	for sk, body := range map[string]json.RawMessage{skResult: c.Result, skResumeOf(c.Op.InputRequest.Generation): c.Input} {
 		if body == nil {
 			continue
 		}
@@ -141,7 +141,7 @@ func (s *Store) Request(ctx context.Context, tenant, id string) (json.RawMessage
 }
 
 // Resume implements orchestrator.Store.
-func (s *Store) Resume(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error) {
+func (s *Store) InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error) {
 	return s.body(ctx, tenant, id, skResumeOf(generation))
 }
 
@@ -219,7 +219,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrat
 		}
 		for _, i := range items {
 			if tenant, id, ok := strings.Cut(text(i, "pk"), "#op#"); ok {
-				refs = append(refs, orchestrator.Ref{Tenant: tenant, ID: id})
+				refs = append(refs, orchestrator.Ref{Tenant: tenant, OperationID: id})
 			}
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Store) Quarantine(ctx context.Context, q orchestrator.Quarantined) erro
 		}
 		failed, err := s.transact(ctx, []types.TransactWriteItem{
 			s.put(first, absent, nil, nil),
-			s.countTo(key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly), orchestrator.MostQuarantined, ttl),
+			s.countTo(key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly), orchestrator.MaxQuarantined, ttl),
 		})
 		if err != nil {
 			return fmt.Errorf("quarantine: %w", err)

@@ -19,24 +19,24 @@ func hashHex(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func submissionItem(tenant, keyHash string, sub orchestrator.Submission) item {
+func submissionItem(tenant, keyHash string, sub orchestrator.IdempotencyRecord) item {
 	return with(key(tenant, "submission", keyHash, skOnly), item{"operation_id": str(sub.OperationID), "fingerprint": str(sub.Fingerprint)})
 }
 
 // Submission implements orchestrator.Store.
-func (s *Store) Submission(ctx context.Context, tenant, keyHash string) (orchestrator.Submission, error) {
+func (s *Store) IdempotencyRecord(ctx context.Context, tenant, keyHash string) (orchestrator.IdempotencyRecord, error) {
 	i, err := s.get(ctx, key(tenant, "submission", keyHash, skOnly))
 	if err != nil {
-		return orchestrator.Submission{}, err
+		return orchestrator.IdempotencyRecord{}, err
 	}
 	if i == nil {
-		return orchestrator.Submission{}, orchestrator.ErrNotFound
+		return orchestrator.IdempotencyRecord{}, orchestrator.ErrNotFound
 	}
-	return orchestrator.Submission{OperationID: text(i, "operation_id"), Fingerprint: text(i, "fingerprint")}, nil
+	return orchestrator.IdempotencyRecord{OperationID: text(i, "operation_id"), Fingerprint: text(i, "fingerprint")}, nil
 }
 
 // Bind implements orchestrator.Store.
-func (s *Store) Bind(ctx context.Context, tenant, keyHash, naturalHash string, sub orchestrator.Submission) error {
+func (s *Store) Bind(ctx context.Context, tenant, keyHash, naturalHash string, sub orchestrator.IdempotencyRecord) error {
 	held := "operation_id = :id"
 	failed, err := s.transact(ctx, []types.TransactWriteItem{
 		s.put(submissionItem(tenant, keyHash, sub), absent, nil, nil),
@@ -95,12 +95,12 @@ func (s *Store) PutProfile(ctx context.Context, tenant, agentID string, p orches
 }
 
 // Key implements orchestrator.Store.
-func (s *Store) Key(ctx context.Context, tenant, hash string) (orchestrator.APIKey, error) {
-	return document[orchestrator.APIKey](ctx, s, key(tenant, "key", hash, skOnly))
+func (s *Store) Key(ctx context.Context, tenant, hash string) (orchestrator.Key, error) {
+	return document[orchestrator.Key](ctx, s, key(tenant, "key", hash, skOnly))
 }
 
 // PutKey implements orchestrator.Store.
-func (s *Store) PutKey(ctx context.Context, k orchestrator.APIKey) error {
+func (s *Store) PutKey(ctx context.Context, k orchestrator.Key) error {
 	return s.putDocument(ctx, key(k.Tenant, "key", k.Hash, skOnly), k)
 }
 

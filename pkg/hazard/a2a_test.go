@@ -53,7 +53,7 @@ func a2aHazards() []scenario {
 			seller: &seller{a2a: "0.3", takes: 5 * time.Hour}, state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
 				spoken("message/send", "")(t, g)
-				if !g.was(operation.Submitted) || g.op.Terminal.Channel != operation.Polled || g.op.Terminal.At.Before(g.seller.tasks[0].done) {
+				if !g.was(operation.Submitted) || g.op.Terminal.Channel != operation.ByPoll || g.op.Terminal.At.Before(g.seller.tasks[0].done) {
 					t.Errorf("ended by %s at %s", g.op.Terminal.Channel, g.op.Terminal.At)
 				}
 			},
@@ -104,7 +104,7 @@ func a2aHazards() []scenario {
 			seller: &seller{a2a: "1.0", polling: []string{}, push: honest}, state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
 				spoken("SendMessage", "1.0")(t, g)
-				if g.op.Terminal.Channel != operation.Pushed {
+				if g.op.Terminal.Channel != operation.ByWebhook {
 					t.Errorf("ended by %s", g.op.Terminal.Channel)
 				}
 			},

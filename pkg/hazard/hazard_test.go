@@ -83,7 +83,7 @@ func (sc scenario) judge(t *testing.T, g *stage) {
 	if sc.state == operation.Completed && sc.attention != operation.ResultMissing && g.buy() != "mb_task_1" {
 		t.Errorf("the result is %s", g.result)
 	}
-	if sc.state.Terminal() && (g.op.SettledAt.IsZero() || !g.op.DueAt.IsZero()) {
+	if sc.state.Terminal() && (g.op.PublishedAt.IsZero() || !g.op.DueAt.IsZero()) {
 		t.Errorf("ended and not settled")
 	}
 	if sc.check != nil {

@@ -43,7 +43,7 @@ func idempotencyHazards() []scenario {
 			name:   "a replay says submitted after completion",
 			seller: &seller{takes: time.Second, after: unheard(3)}, state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
-				if len(g.seller.creates()) != 4 || g.op.Terminal.Channel != operation.Polled {
+				if len(g.seller.creates()) != 4 || g.op.Terminal.Channel != operation.ByPoll {
 					t.Errorf("asked for %d times, ended by %s", len(g.seller.creates()), g.op.Terminal.Channel)
 				}
 			},
@@ -118,7 +118,7 @@ func idempotencyHazards() []scenario {
 			check: func(t *testing.T, g *stage) {
 				raised := 0
 				for _, e := range g.events {
-					if e.Kind == operation.Flagged {
+					if e.Kind == operation.EventAttention {
 						raised++
 					}
 				}

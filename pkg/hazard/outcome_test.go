@@ -17,7 +17,7 @@ func outcomeHazards() []scenario {
 				t.Errorf("the webhook was answered %q, the error is %+v", g.codes(), g.op.Error)
 			}
 			for _, e := range g.events {
-				if e.Kind == operation.Clashed || e.Kind == operation.Flagged {
+				if e.Kind == operation.EventConflict || e.Kind == operation.EventAttention {
 					t.Errorf("one refusal in two words is no conflict: %+v", e)
 				}
 			}
@@ -77,7 +77,7 @@ func outcomeHazards() []scenario {
 			name:   "a webhook is promised and never sent",
 			seller: &seller{takes: 9 * time.Hour}, state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
-				if g.op.Terminal.Channel != operation.Polled {
+				if g.op.Terminal.Channel != operation.ByPoll {
 					t.Errorf("ended by %s", g.op.Terminal.Channel)
 				}
 			},

@@ -39,29 +39,29 @@ func signatureHazards() []scenario {
 			// "Signature is base64url without padding; Content-Digest is padded standard base64 ... Accept each alphabet"
 			name:   "the signature in one alphabet, the digest in another",
 			seller: &seller{takes: long, push: one(push{})}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced", operation.Pushed)),
+			check: atOnce(heard("200 advanced", operation.ByWebhook)),
 		},
 		{
 			name:   "the signature in padded standard base64",
 			seller: &seller{takes: long, push: one(push{alter: respelled("Signature", standard)})}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced", operation.Pushed)),
+			check: atOnce(heard("200 advanced", operation.ByWebhook)),
 		},
 		{
 			// "refuse a mixture": base64url with padding. The poll ends it.
 			name:   "two alphabets in one signature",
 			seller: &seller{takes: long, push: one(push{alter: respelled("Signature", func(s string) string { return "-" + s[1:] + "==" })})}, state: operation.Completed, purchases: 1,
-			check: heard("401 webhook_signature_header_malformed", operation.Polled),
+			check: heard("401 webhook_signature_header_malformed", operation.ByPoll),
 		},
 		{
 			// "Python's sender wants a key marked webhook-signing; the newer rule is request-signing: accept both."
 			name:   "a key marked webhook-signing",
 			seller: &seller{takes: long, push: one(push{use: httpsig.UseWebhookSigning})}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced", operation.Pushed)),
+			check: atOnce(heard("200 advanced", operation.ByWebhook)),
 		},
 		{
 			name:   "a key marked request-signing",
 			seller: &seller{takes: long, push: one(push{use: httpsig.UseRequestSigning})}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced", operation.Pushed)),
+			check: atOnce(heard("200 advanced", operation.ByWebhook)),
 		},
 		{
 			// "HMAC: ... over timestamp.body. Python's JSON has spaces: verify raw bytes."
@@ -71,7 +71,7 @@ func signatureHazards() []scenario {
 			}},
 			mode: operation.WebhookHMAC, state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
-				atOnce(heard("200 advanced", operation.Pushed))(t, g)
+				atOnce(heard("200 advanced", operation.ByWebhook))(t, g)
 				if s := g.seller.tasks[0].schemes; !strings.Contains(s, "HMAC-SHA256") {
 					t.Errorf("was asked for %s", s)
 				}
@@ -80,18 +80,18 @@ func signatureHazards() []scenario {
 		{
 			name:   "a bearer token",
 			seller: &seller{takes: long, push: one(push{mode: operation.WebhookBearer})}, mode: operation.WebhookBearer, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced", operation.Pushed)),
+			check: atOnce(heard("200 advanced", operation.ByWebhook)),
 		},
 		{
 			// "6.11.0's default emitter ignores authentication (signs 9421 all the same)": refused for the mode alone (contract F33), and the poll ends it.
 			name:   "signed though HMAC was registered",
 			seller: &seller{takes: long, push: one(push{})}, mode: operation.WebhookHMAC, state: operation.Completed, purchases: 1,
-			check: heard("401 webhook_mode_mismatch", operation.Polled),
+			check: heard("401 webhook_mode_mismatch", operation.ByPoll),
 		},
 		{
 			name:   "HMAC though a signature was registered",
 			seller: &seller{takes: long, push: one(push{mode: operation.WebhookHMAC})}, state: operation.Completed, purchases: 1,
-			check: heard("401 webhook_mode_mismatch", operation.Polled),
+			check: heard("401 webhook_mode_mismatch", operation.ByPoll),
 		},
 	}
 }

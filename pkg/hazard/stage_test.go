@@ -75,11 +75,11 @@ func (sc scenario) play(t *testing.T) *stage {
 	g.Line = orderly{agent.New(agent.Options{Secrets: g, HTTP: safehttp.Options{AllowLoopback: true}, Now: g.Now}), g.seller}
 	g.Roots = func(context.Context) ([]string, error) { return []string{root}, nil }
 	deps := orchestrator.Deps{Now: g.Now, Jitter: func() float64 { return 0 }}
-	g.receiver = webhook.Receiver{Arrivals: g.Store, Now: g.Now, Count: func(string) {}, Roots: g.Roots, BaseURL: base,
-		Signers: func(operation.Operation, orchestrator.Document) webhook.Signers { return unrevoked{published()} },
-		Apply:   orchestrator.Receive{Store: g.Store, Workflow: g, Deps: deps}}
+	g.receiver = webhook.Receiver{Store: g.Store, Now: g.Now, Count: func(string) {}, Roots: g.Roots, BaseURL: base,
+		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys { return unrevoked{published()} },
+		Apply:      orchestrator.Receive{Store: g.Store, Workflow: g, Deps: deps}}
 	a := orchestrator.Agent{Tenant: sim.Tenant, ID: sim.Agent, URL: server.URL + "/mcp", Transport: orchestrator.MCP, CredentialRef: "adcp/acme/seller",
-		WebhookMode: operation.WebhookRFC9421, WebhookFormat: sc.format, Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 2}
+		WebhookMode: operation.WebhookRFC9421, WebhookFormat: sc.format, Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 2}
 	if sc.seller.a2a != "" {
 		a.URL, a.Transport = server.URL+"/", orchestrator.A2A
 	}
@@ -221,9 +221,9 @@ func (g *stage) deliver(t *task, p push) {
 	case operation.WebhookHMAC:
 		stamp := strconv.FormatInt(g.Now().Unix(), 10)
 		d.Header.Set(webhook.HeaderTimestamp, stamp)
-		d.Header.Set(webhook.HeaderSignature, "sha256="+webhook.SignHMAC(orchestrator.Credential(root, sim.Tenant, t.operation), stamp, d.Body))
+		d.Header.Set(webhook.HeaderSignature, "sha256="+webhook.SignHMAC(orchestrator.WebhookCredential(root, sim.Tenant, t.operation), stamp, d.Body))
 	case operation.WebhookBearer:
-		d.Header.Set("Authorization", "Bearer "+orchestrator.Credential(root, sim.Tenant, t.operation))
+		d.Header.Set("Authorization", "Bearer "+orchestrator.WebhookCredential(root, sim.Tenant, t.operation))
 	default:
 		g.sign(&d, t.url, p)
 	}

@@ -123,8 +123,8 @@ func transportHazards() []scenario {
 				front: once("tools/call", "create_media_buy", 1, status(404, staleSession))},
 			state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
-				if g.op.Dial.Attempts != 2 {
-					t.Errorf("the purchase was called for %d times, want 2", g.op.Dial.Attempts)
+				if g.op.Call.Attempts != 2 {
+					t.Errorf("the purchase was called for %d times, want 2", g.op.Call.Attempts)
 				}
 			},
 		},
@@ -198,7 +198,7 @@ func transportHazards() []scenario {
 				push: func(t *task) []push { return []push{{body: t.ended("")}} }},
 			state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
-				if g.seller.count("get_task_status") == 0 || g.op.Terminal.Channel != operation.Pushed {
+				if g.seller.count("get_task_status") == 0 || g.op.Terminal.Channel != operation.ByWebhook {
 					t.Errorf("ended by %s after %d polls", g.op.Terminal.Channel, g.seller.count("get_task_status"))
 				}
 			},
@@ -259,7 +259,7 @@ func on(tool string, script func(c call) *said) func(call) *said {
 func flagged(t *testing.T, g *stage, why operation.Reason) {
 	t.Helper()
 	for _, e := range g.events {
-		if e.Kind == operation.Flagged && e.Detail == string(why) {
+		if e.Kind == operation.EventAttention && e.Detail == string(why) {
 			return
 		}
 	}

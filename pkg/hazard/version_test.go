@@ -55,7 +55,7 @@ func versionHazards() []scenario {
 			})},
 			state: operation.Completed, purchases: 1,
 			check: func(t *testing.T, g *stage) {
-				if g.op.Terminal.Channel != operation.Direct || len(g.seller.polls()) != 0 {
+				if g.op.Terminal.Channel != operation.ByAnswer || len(g.seller.polls()) != 0 {
 					t.Errorf("ended by %s after %d polls", g.op.Terminal.Channel, len(g.seller.polls()))
 				}
 			},

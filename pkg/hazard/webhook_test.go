@@ -52,38 +52,38 @@ func webhookHazards() []scenario {
 			// "6.11.0 leaves operation_id out": nothing of it is applied, and the agent is asked at once.
 			name:   "webhook without operation_id",
 			seller: &seller{takes: long, polling: []string{"tasks_get"}, push: sends(`"operation_id":null`)}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("422 missing_envelope_fields", operation.Polled)),
+			check: atOnce(heard("422 missing_envelope_fields", operation.ByPoll)),
 		},
 		{
 			// "6.11.0's default emitter ... sends a webhook even for synchronous results (task_id:"sync-…")."
 			name:   "webhook for a synchronous result, after it",
 			seller: &seller{sync: true, takes: time.Second, push: sends(`"task_id":"sync-1795445074"`)}, state: operation.Completed, purchases: 1,
-			check: heard("200 duplicate", operation.Direct),
+			check: heard("200 duplicate", operation.ByAnswer),
 		},
 		{
 			name: "webhook for a synchronous result, before it",
 			seller: &seller{sync: true, push: func(t *task) []push {
 				return []push{{now: true, body: t.ended(`"task_id":"sync-1795445074"`)}}
 			}},
-			state: operation.Completed, purchases: 1, check: heard("200 advanced", operation.Pushed),
+			state: operation.Completed, purchases: 1, check: heard("200 advanced", operation.ByWebhook),
 		},
 		{
 			// Both of its habits at once.
 			name:   "webhook for a synchronous result, without operation_id",
 			seller: &seller{sync: true, takes: time.Second, push: sends(`"task_id":"sync-1795445074","operation_id":null`)}, state: operation.Completed, purchases: 1,
-			check: heard("422 missing_envelope_fields", operation.Direct),
+			check: heard("422 missing_envelope_fields", operation.ByAnswer),
 		},
 		{
 			// "one create firing two webhooks with different keys"
 			name:   "two webhooks with different keys",
 			seller: &seller{takes: long, push: sends("", `"idempotency_key":"whk_another_0123456789"`)}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced, 200 duplicate", operation.Pushed)),
+			check: atOnce(heard("200 advanced, 200 duplicate", operation.ByWebhook)),
 		},
 		{
 			// "Retries keep body and key, with a new nonce and signature."
 			name:   "the same webhook again and again",
 			seller: &seller{takes: long, push: sends("", "", "")}, state: operation.Completed, purchases: 1,
-			check: atOnce(heard("200 advanced, 200 duplicate, 200 duplicate", operation.Pushed)),
+			check: atOnce(heard("200 advanced, 200 duplicate, 200 duplicate", operation.ByWebhook)),
 		},
 		{
 			// "camelCase bodies over A2A without a key": A2A's form where AdCP's is registered is not applied; the agent is asked at once.
@@ -91,14 +91,14 @@ func webhookHazards() []scenario {
 			seller: &seller{a2a: "0.3", takes: long, push: func(*task) []push {
 				return []push{{body: a2aEnd}}
 			}},
-			state: operation.Completed, purchases: 1, check: atOnce(heard("422 malformed_envelope", operation.Polled)),
+			state: operation.Completed, purchases: 1, check: atOnce(heard("422 malformed_envelope", operation.ByPoll)),
 		},
 		{
 			name: "A2A's camelCase webhook, flat",
 			seller: &seller{a2a: "0.3", takes: long, push: func(t *task) []push {
 				return []push{{body: `{"operationId":"` + t.operation + `","taskId":"task_1","taskType":"create_media_buy","status":"completed","token":"` + t.token + `","result":{"mediaBuyId":"mb_task_1"}}`}}
 			}},
-			state: operation.Completed, purchases: 1, check: atOnce(heard("422 missing_envelope_fields", operation.Polled)),
+			state: operation.Completed, purchases: 1, check: atOnce(heard("422 missing_envelope_fields", operation.ByPoll)),
 		},
 		{
 			// The same where it is registered: the payload is its own key.
@@ -109,7 +109,7 @@ func webhookHazards() []scenario {
 				again.after = time.Second
 				return []push{named, again}
 			}},
-			format: operation.FormatA2A, state: operation.Completed, purchases: 1, check: atOnce(heard("200 advanced, 200 duplicate", operation.Pushed)),
+			format: operation.FormatA2A, state: operation.Completed, purchases: 1, check: atOnce(heard("200 advanced, 200 duplicate", operation.ByWebhook)),
 		},
 		{
 			// "completed sent while approval was pending": without the buy's id it proves nothing (contract F30), and the poll says how it stands.
@@ -119,7 +119,7 @@ func webhookHazards() []scenario {
 				bare := push{after: -3 * time.Hour, body: t.ended(`"result":null,"idempotency_key":"whk_too_bare_0123456789"`)}
 				return []push{early, bare, {body: t.ended("")}}
 			}},
-			state: operation.Completed, purchases: 1, check: atOnce(heard("200 repeated, 200 repeated, 200 advanced", operation.Pushed)),
+			state: operation.Completed, purchases: 1, check: atOnce(heard("200 repeated, 200 repeated, 200 advanced", operation.ByWebhook)),
 		},
 		{
 			// "delivery reports with task_type: update_media_buy": a report is known by what it holds as well, and is kept like any other.
@@ -128,7 +128,7 @@ func webhookHazards() []scenario {
 				return []push{{after: -time.Hour, body: t.ended(`"task_type":"update_media_buy","task_id":"report_1","idempotency_key":"whk_report_0123456789","result":{"notification_type":"scheduled","media_buy_deliveries":[]}`)},
 					{body: t.ended("")}}
 			}},
-			state: operation.Completed, purchases: 1, check: heard("200 kept, 200 advanced", operation.Pushed),
+			state: operation.Completed, purchases: 1, check: heard("200 kept, 200 advanced", operation.ByWebhook),
 		},
 		{
 			name: "a delivery report as media_buy_delivery",
@@ -136,7 +136,7 @@ func webhookHazards() []scenario {
 				const report = `"task_type":"media_buy_delivery","task_id":"report_1","idempotency_key":"whk_report_0123456789","result":{"notification_type":"scheduled","media_buy_deliveries":[]}`
 				return []push{{after: -time.Hour, body: t.ended(report)}, {body: t.ended("")}, {after: 20 * day, body: t.ended(report)}}
 			}},
-			horizon: 30 * day, state: operation.Completed, purchases: 1, check: heard("200 kept, 200 advanced, 200 kept", operation.Pushed),
+			horizon: 30 * day, state: operation.Completed, purchases: 1, check: heard("200 kept, 200 advanced, 200 kept", operation.ByWebhook),
 		},
 		{
 			// "webhooks a month after the end": keys are forgotten by then, the end is not.
@@ -144,7 +144,7 @@ func webhookHazards() []scenario {
 			seller: &seller{takes: long, push: func(t *task) []push {
 				return []push{{body: t.ended("")}, {after: 30 * day, body: t.ended("")}}
 			}},
-			horizon: 40 * day, state: operation.Completed, purchases: 1, check: heard("200 advanced, 200 duplicate", operation.Pushed),
+			horizon: 40 * day, state: operation.Completed, purchases: 1, check: heard("200 advanced, 200 duplicate", operation.ByWebhook),
 		},
 		{
 			// One that says otherwise changes nothing, and a human is told.
@@ -152,12 +152,12 @@ func webhookHazards() []scenario {
 			seller: &seller{takes: long, push: func(t *task) []push {
 				return []push{{body: t.ended("")}, {after: 30 * day, body: t.ended(`"status":"failed","result":{"errors":[{"code":"X"}]}`)}}
 			}},
-			horizon: 40 * day, state: operation.Completed, attention: operation.ProtocolClash, purchases: 1, check: heard("200 advanced, 409 conflict", operation.Pushed),
+			horizon: 40 * day, state: operation.Completed, attention: operation.ProtocolClash, purchases: 1, check: heard("200 advanced, 409 conflict", operation.ByWebhook),
 		},
 		{
 			name:    "the only webhook comes after a month",
 			seller:  &seller{polling: []string{}, takes: 30 * day, push: honest},
-			horizon: 40 * day, state: operation.Completed, purchases: 1, check: atOnce(heard("200 advanced", operation.Pushed)),
+			horizon: 40 * day, state: operation.Completed, purchases: 1, check: atOnce(heard("200 advanced", operation.ByWebhook)),
 		},
 	}
 }

@@ -56,7 +56,7 @@ func TestAgents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := orchestrator.Register{Store: memory.New(clock), Agents: tc.said, Now: clock, Terms: orchestrator.Terms{CheckURL: func(string) error { return nil }}}
+			r := orchestrator.Register{Store: memory.New(clock), Agents: tc.said, Now: clock, Checker: orchestrator.Checker{CheckURL: func(string) error { return nil }}}
 			put := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(r.Run))
 			show := httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(r.Show))
 			got, err := put(t.Context(), e)
@@ -89,7 +89,7 @@ func TestAgents(t *testing.T) {
 // An agent that is down is registered, and nothing is shown of it but that.
 func TestAgentIsDown(t *testing.T) {
 	t.Parallel()
-	r := orchestrator.Register{Store: memory.New(time.Now), Agents: said(""), Now: time.Now, Terms: orchestrator.Terms{CheckURL: func(string) error { return nil }}}
+	r := orchestrator.Register{Store: memory.New(time.Now), Agents: said(""), Now: time.Now, Checker: orchestrator.Checker{CheckURL: func(string) error { return nil }}}
 	e := as(event[events.APIGatewayProxyRequest](t, "agents"), "acme")
 	got, err := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(r.Run))(t.Context(), e)
 	if err != nil || got.StatusCode != 201 || !strings.Contains(got.Body, `"found":{"findings":[{"code":"agent_unreached"`) {

@@ -17,7 +17,7 @@ var errUnauthorized = errors.New("Unauthorized") //nolint:staticcheck // the gat
 
 // Authorize is the Lambda authorizer: the key of Authorization: Bearer to a policy for the whole stage, with tenant and scopes for the functions. The
 // policy covers the stage because the gateway caches it for the key; scopes are checked by the functions.
-func Authorize(keys orchestrator.KeyStore, now func() time.Time) func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+func Authorize(keys orchestrator.Store3, now func() time.Time) func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
 	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
 		var none events.APIGatewayCustomAuthorizerResponse
 		p, err := orchestrator.Authorize(ctx, keys, bearer(e), now())

@@ -127,7 +127,7 @@ func Serve(scope string, h Handler) Function {
 
 func failure(ctx context.Context, err error) Response {
 	var p Problem
-	var invalid *orchestrator.InvalidError
+	var invalid *orchestrator.Error2
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &invalid):

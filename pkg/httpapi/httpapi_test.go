@@ -169,7 +169,7 @@ func TestInternalErrorsAreNotShown(t *testing.T) {
 func TestAuthorizer(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
-	key, err := orchestrator.IssueKey(t.Context(), s, strings.NewReader(strings.Repeat("r", 32)), now, "acme", "test", []string{orchestrator.ScopeAgentsRead, orchestrator.ScopeOperationsRead})
+	key, err := orchestrator.Issue(t.Context(), s, strings.NewReader(strings.Repeat("r", 32)), now, "acme", "test", []string{orchestrator.ScopeAgentsRead, orchestrator.ScopeOperationsRead})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,9 +195,9 @@ func TestAuthorizer(t *testing.T) {
 func TestWebhookEvent(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
-	h := httpapi.Webhook(webhook.Receiver{Arrivals: s, Now: clock, Count: func(string) {}, Roots: func(context.Context) ([]string, error) { return nil, nil }})
+	h := httpapi.Webhook(webhook.Receiver{Store: s, Now: clock, Count: func(string) {}, Roots: func(context.Context) ([]string, error) { return nil, nil }})
 	e := event[events.APIGatewayProxyRequest](t, "webhook")
-	if _, ok := orchestrator.ParseRoute(e.PathParameters["route"]); !ok {
+	if _, ok := orchestrator.ParseCallbackToken(e.PathParameters["route"]); !ok {
 		t.Errorf("the event's route is none: %q", e.PathParameters["route"])
 	}
 	got, err := h(t.Context(), e)
@@ -210,7 +210,7 @@ func TestWebhookEvent(t *testing.T) {
 func TestWorkflowEvents(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"dispatch", "poll", "settle"} {
-		if ref := event[orchestrator.Ref](t, name); ref.Tenant == "" || !strings.HasPrefix(ref.ID, "op_") {
+		if ref := event[orchestrator.Ref](t, name); ref.Tenant == "" || !strings.HasPrefix(ref.OperationID, "op_") {
 			t.Errorf("events/%s.json: %+v", name, ref)
 		}
 	}

@@ -35,11 +35,11 @@ func ShowKeys(s agents, show func(ctx context.Context, sender keyring.Sender) (k
 }
 
 // AnchorKeys handles PUT /v1/agents/{id}/keys: a person confirms the address of the agent's key set (contract F55).
-func AnchorKeys(s agents, anchor func(ctx context.Context, sender keyring.Sender, jwksURI string) (keyring.View, error)) Handler {
+func PinKeys(s agents, anchor func(ctx context.Context, sender keyring.Sender, jwksURI string) (keyring.View, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		var in map[string]string
 		if err := adcp.CheckObject(r.Body); err != nil || json.Unmarshal(r.Body, &in) != nil || len(in) != 1 || in["jwks_uri"] == "" {
-			return Response{}, &orchestrator.InvalidError{Fields: []orchestrator.FieldError{{Field: "jwks_uri", Rule: "the one member, an address",
+			return Response{}, &orchestrator.Error2{Fields: []orchestrator.FieldError{{Field: "jwks_uri", Rule: "the one member, an address",
 				Remedy: `send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`}}}
 		}
 		sender, err := senderOf(ctx, s, r)

@@ -24,7 +24,7 @@ func idempotencyKey(s string) bool {
 }
 
 // Submit handles POST /v1/operations: 202 with the operation, the same for each repetition.
-func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Order) (operation.Operation, orchestrator.Match, error), base string) Handler {
+func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.SubmitRequest) (operation.Operation, orchestrator.DedupMatch, error), base string) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		if len(r.Body) > maxSubmission {
 			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, "a submission holds at most 1 MiB")
@@ -35,12 +35,12 @@ func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Ord
 			wrong = append(wrong, orchestrator.FieldError{Field: "Idempotency-Key", Rule: "a header of 1 to 255 visible ASCII characters",
 				Remedy: "send a UUID of your own, and the same again when you repeat the request"})
 		}
-		order, err := orchestrator.ParseOrder(r.Body)
-		if invalid, ok := err.(*orchestrator.InvalidError); ok {
-			return Response{}, &orchestrator.InvalidError{Fields: append(wrong, invalid.Fields...)}
+		order, err := orchestrator.ParseSubmitRequest(r.Body)
+		if invalid, ok := err.(*orchestrator.Error2); ok {
+			return Response{}, &orchestrator.Error2{Fields: append(wrong, invalid.Fields...)}
 		}
 		if len(wrong) > 0 {
-			return Response{}, &orchestrator.InvalidError{Fields: wrong}
+			return Response{}, &orchestrator.Error2{Fields: wrong}
 		}
 		op, match, err := run(ctx, r.Principal.Tenant, key, order)
 		if err != nil {
@@ -67,17 +67,17 @@ func Show(s orchestrator.RecordReader, base string) Handler {
 }
 
 // Resume handles POST /v1/operations/{id}/resume: 202 with the operation, the same for each repetition.
-func Resume(run func(ctx context.Context, tenant, id string, reply orchestrator.Reply) (operation.Operation, error), base string) Handler {
+func SendInput(run func(ctx context.Context, tenant, id string, reply orchestrator.Input) (operation.Operation, error), base string) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		if len(r.Body) > maxSubmission {
 			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, "a resume holds at most 1 MiB")
 		}
-		reply, err := orchestrator.ParseReply(r.Body)
+		reply, err := orchestrator.ParseInput(r.Body)
 		if err != nil {
 			return Response{}, err
 		}
 		op, err := run(ctx, r.Principal.Tenant, r.Path["id"], reply)
-		var refused *orchestrator.RefusedResumeError
+		var refused *orchestrator.InputRefusedError
 		if errors.As(err, &refused) {
 			p := NewProblem(http.StatusConflict, fmt.Sprintf(refusals[refused.Code], refused.State, refused.Generation))
 			p.Type = "urn:adcp-orchestrator:" + string(refused.Code)
@@ -91,23 +91,23 @@ func Resume(run func(ctx context.Context, tenant, id string, reply orchestrator.
 }
 
 // refusals say why a resume is not taken, and what to do. They are given the operation's state and its last pause.
-var refusals = map[orchestrator.Refusal]string{
-	orchestrator.ResumeStale:       "nobody waits for this answer any more: the operation is %s, its last pause is number %d; read it again",
-	orchestrator.ResumeInProgress:  "another answer was taken before: the operation is %s, at pause %d; wait for what the agent says to it",
-	orchestrator.ResumeNotPaused:   "the agent has not asked for anything: the operation is %s, after %d pauses; wait until it does",
-	orchestrator.ResumeNotPossible: "the operation is %s, and the agent gave no way to go on from pause %d: answer at the agent itself, or cancel there and submit anew",
+var refusals = map[orchestrator.InputRefusal]string{
+	orchestrator.InputSuperseded:   "nobody waits for this answer any more: the operation is %s, its last pause is number %d; read it again",
+	orchestrator.InputTaken:        "another answer was taken before: the operation is %s, at pause %d; wait for what the agent says to it",
+	orchestrator.InputNotRequested: "the agent has not asked for anything: the operation is %s, after %d pauses; wait until it does",
+	orchestrator.InputNotPossible:  "the operation is %s, and the agent gave no way to go on from pause %d: answer at the agent itself, or cancel there and submit anew",
 }
 
 // Redrive handles POST /v1/operations/{id}/redrive: 200 with the operation and what was done about its execution. It takes no body and can be repeated.
-func Redrive(run func(ctx context.Context, tenant, id string) (operation.Operation, orchestrator.Revival, error), base string) Handler {
+func Redrive(run func(ctx context.Context, tenant, id string) (operation.Operation, orchestrator.RedriveResult, error), base string) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		op, done, err := run(ctx, r.Principal.Tenant, r.Path["id"])
 		if err != nil {
 			return Response{}, err
 		}
 		return Response{Status: http.StatusOK, Body: struct {
-			Execution orchestrator.Revival `json:"execution"`
-			Operation Operation            `json:"operation"`
+			Execution orchestrator.RedriveResult `json:"execution"`
+			Operation Operation                  `json:"operation"`
 		}{done, View(op, base)}}, nil
 	}
 }

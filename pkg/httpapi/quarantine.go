@@ -64,7 +64,7 @@ func ListQuarantine(s orchestrator.QuarantineReader, now func() time.Time) Handl
 			wrong = append(wrong, orchestrator.FieldError{Field: "cursor", Rule: "the next of an earlier page", Remedy: "send it as it was, or leave it out for the first page"})
 		}
 		if len(wrong) > 0 {
-			return Response{}, &orchestrator.InvalidError{Fields: wrong}
+			return Response{}, &orchestrator.Error2{Fields: wrong}
 		}
 		found, next, err := s.Quarantined(ctx, r.Principal.Tenant, day, string(after), limit)
 		if err != nil {

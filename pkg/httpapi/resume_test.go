@@ -35,11 +35,11 @@ func TestResumeRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored.State, stored.Version = operation.InputRequired, stored.Version+1
-	stored.Pause = operation.Pause{Generation: 1, Since: now, Asks: json.RawMessage(`{"message":"<b>Which?</b>"}`), Continuation: adcp.Continuation{Task: "secret-handle", Context: "c"}}
+	stored.InputRequest = operation.InputRequest{Generation: 1, Since: now, Prompt: json.RawMessage(`{"message":"<b>Which?</b>"}`), Continuation: adcp.Continuation{TaskID: "secret-handle", ContextID: "c"}}
 	if err := store.Commit(t.Context(), operation.Change{Op: stored}); err != nil {
 		t.Fatal(err)
 	}
-	resume := httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Resume(orchestrator.Resume{Store: store, Workflow: noWake{}, Deps: orchestrator.Deps{Now: clock}}.Run, base))
+	resume := httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.SendInput(orchestrator.SendInput{Store: store, Workflow: noWake{}, Deps: orchestrator.Deps{Now: clock}}.Run, base))
 	post := func(tenant, body string) events.APIGatewayProxyResponse {
 		t.Helper()
 		e := as(events.APIGatewayProxyRequest{HTTPMethod: "POST", PathParameters: map[string]string{"id": op.ID}, Body: body}, tenant)
@@ -74,7 +74,7 @@ func TestResumeRoute(t *testing.T) {
 	if err := json.Unmarshal([]byte(first.Body), &op); err != nil || first.StatusCode != 202 || again.Body != first.Body {
 		t.Fatalf("got %+v, then %+v", first, again)
 	}
-	if p := op.Pause; p == nil || p.Generation != 1 || p.Resumable || p.Resume == nil || p.Resume.State != operation.ResumeAccepted || p.Resume.By != "jane" || string(p.Asks) != `{"message":"\u003cb\u003eWhich?\u003c/b\u003e"}` {
+	if p := op.Pause; p == nil || p.Generation != 1 || p.Resumable || p.Resume == nil || p.Resume.State != operation.InputAccepted || p.Resume.By != "jane" || string(p.Asks) != `{"message":"\u003cb\u003eWhich?\u003c/b\u003e"}` {
 		t.Errorf("shown %s", first.Body)
 	}
 	if strings.Contains(first.Body, "secret-handle") { // contract H8

@@ -54,22 +54,22 @@ type pause struct {
 }
 
 type resume struct {
-	State operation.ResumeState `json:"state"`
-	By    string                `json:"approved_by"`
-	At    time.Time             `json:"at"`
+	State operation.InputState `json:"state"`
+	By    string               `json:"approved_by"`
+	At    time.Time            `json:"at"`
 	// Content is SHA-256 of what was approved.
 	Content string `json:"content_sha256"`
 	Calls   int    `json:"calls"`
 }
 
 func viewPause(op operation.Operation) *pause {
-	p := op.Pause
+	p := op.InputRequest
 	if p.Generation == 0 {
 		return nil
 	}
-	v := &pause{Generation: p.Generation, Since: p.Since, Asks: p.Asks, Resumable: op.Resumable()}
-	if r := p.Resume; r.State != "" {
-		v.Resume = &resume{State: r.State, By: r.By, At: r.At, Content: r.Fingerprint, Calls: r.Dial.Attempts}
+	v := &pause{Generation: p.Generation, Since: p.Since, Asks: p.Prompt, Resumable: op.Answerable()}
+	if r := p.Input; r.State != "" {
+		v.Resume = &resume{State: r.State, By: r.OnBehalfOf, At: r.At, Content: r.Fingerprint, Calls: r.Call.Attempts}
 	}
 	return v
 }
@@ -77,9 +77,9 @@ func viewPause(op operation.Operation) *pause {
 // View shows an operation. base is the API's public address.
 func View(op operation.Operation, base string) Operation {
 	v := Operation{ID: op.ID, URL: base + "/v1/operations/" + op.ID, Type: op.Type, Agent: op.AgentID, State: op.State, Version: op.Version,
-		PONumber: op.PONumber, TaskID: op.TaskID, ContextID: op.ContextID, KeyPrefix: op.KeyPrefix, Webhook: op.Webhook.Mode,
-		LastObserved: op.LastObserved, Error: op.Error, Attention: op.Attention, Pause: viewPause(op), Attempts: attempts{op.Dial.Attempts, op.Attempts},
-		Deadline: op.Deadline, GiveUpAt: op.GiveUpAt, CreatedAt: op.CreatedAt, UpdatedAt: op.UpdatedAt, SubmittedAt: op.SubmittedAt, SettledAt: op.SettledAt}
+		PONumber: op.PONumber, TaskID: op.TaskID, ContextID: op.ContextID, KeyPrefix: op.IdempotencyKeyPrefix, Webhook: op.Webhook.Mode,
+		LastObserved: op.ADCPStatus, Error: op.Error, Attention: op.Attention, Pause: viewPause(op), Attempts: attempts{op.Call.Attempts, op.Attempts},
+		Deadline: op.Deadline, GiveUpAt: op.FollowUntil, CreatedAt: op.CreatedAt, UpdatedAt: op.UpdatedAt, SubmittedAt: op.SubmittedAt, SettledAt: op.PublishedAt}
 	if op.Terminal != nil {
 		v.EndedBy = op.Terminal.Channel
 	}

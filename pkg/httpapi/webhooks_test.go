@@ -96,7 +96,7 @@ func TestAgentKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := keyring.Sender{Tenant: "acme", AgentID: "seller", AgentURL: agent.URL, BrandURL: agent.BrandURL,
-		ID: orchestrator.SenderOf(operation.Target{URL: agent.URL, BrandURL: agent.BrandURL})}
+		ID: orchestrator.SenderID(operation.Target{URL: agent.URL, BrandURL: agent.BrandURL})}
 	var fail error
 	show := func(_ context.Context, sender keyring.Sender) (keyring.View, error) {
 		if sender != want {
@@ -112,7 +112,7 @@ func TestAgentKeys(t *testing.T) {
 	}
 	f := httpapi.Route(map[string]httpapi.Function{
 		"GET /v1/agents/{id}/keys": httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowKeys(s, show)),
-		"PUT /v1/agents/{id}/keys": httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.AnchorKeys(s, anchor)),
+		"PUT /v1/agents/{id}/keys": httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PinKeys(s, anchor)),
 	})
 	request := func(method, id, body string) events.APIGatewayProxyRequest {
 		return events.APIGatewayProxyRequest{HTTPMethod: method, Resource: "/v1/agents/{id}/keys", PathParameters: map[string]string{"id": id}, Body: body}
@@ -169,8 +169,8 @@ func TestWebhookHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := strings.TrimPrefix(sent.Push.URL, base)
-	receiver := webhook.Receiver{Arrivals: s, BaseURL: base, Now: clock, Count: func(string) {}, Apply: orchestrator.Receive{Store: s},
-		Signers: func(operation.Operation, orchestrator.Document) webhook.Signers { return away{} }}
+	receiver := webhook.Receiver{Store: s, BaseURL: base, Now: clock, Count: func(string) {}, Apply: orchestrator.Receive{Store: s},
+		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys { return away{} }}
 	for name, tc := range map[string]struct {
 		change func(*webhook.Receiver, *events.APIGatewayProxyRequest)
 		status int
@@ -213,4 +213,6 @@ func (away) Check(context.Context, string) error { return nil }
 // busy keeps nothing.
 type busy struct{ orchestrator.Receive }
 
-func (busy) Keep(context.Context, orchestrator.Quarantined) error { return errors.New("throttled") }
+func (busy) Quarantine(context.Context, orchestrator.Quarantined) error {
+	return errors.New("throttled")
+}

@@ -313,11 +313,11 @@ func TestKeyOriginWhileHeld(t *testing.T) {
 		t.Fatalf("held %v, failure %q", st.Held, st.Failure)
 	}
 	declared = "https://other.example.co.uk"
-	if _, err := w.Anchor(t.Context(), w.sender, "https://keys.example.co.uk/j"); verdict("", err) != "503 key_origin_mismatch" {
+	if _, err := w.Pin(t.Context(), w.sender, "https://keys.example.co.uk/j"); verdict("", err) != "503 key_origin_mismatch" {
 		t.Fatal(err)
 	}
 	declared = "https://keys.example.co.uk"
-	if _, err := w.Anchor(t.Context(), w.sender, "https://keys.example.co.uk/j"); err != nil {
+	if _, err := w.Pin(t.Context(), w.sender, "https://keys.example.co.uk/j"); err != nil {
 		t.Fatal(err)
 	}
 	w.want("k2", "k2")

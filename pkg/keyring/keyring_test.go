@@ -273,14 +273,14 @@ func TestAnchorMeetsRefresh(t *testing.T) {
 		}
 	}
 	w.store.beforeCommit = busy
-	if v, err := w.Anchor(t.Context(), w.sender, w.origin()+jwksPath); err != nil || !v.AnchoredAt.Equal(start) {
+	if v, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); err != nil || !v.AnchoredAt.Equal(start) {
 		t.Fatal(v, err)
 	}
 	if d := w.doc(); d.Version != 3 {
 		t.Errorf("version %d", d.Version)
 	}
 	w.Store = crowded{w.store}
-	if _, err := w.Anchor(t.Context(), w.sender, w.origin()+jwksPath); !errors.Is(err, orchestrator.ErrStale) {
+	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); !errors.Is(err, orchestrator.ErrStale) {
 		t.Error(err)
 	}
 }
@@ -297,7 +297,7 @@ func TestProfileFrom(t *testing.T) {
 	t.Parallel()
 	target := operation.Target{URL: "https://sales.example.co.uk/mcp", BrandURL: "https://example.co.uk/b.json"}
 	sender := SenderOf("acme", "sales", target)
-	if sender != (Sender{"acme", orchestrator.SenderOf(target), "sales", target.URL, target.BrandURL}) {
+	if sender != (Sender{"acme", orchestrator.SenderID(target), "sales", target.URL, target.BrandURL}) {
 		t.Errorf("sender %+v", sender)
 	}
 	broken := errors.New("throttled")
@@ -344,7 +344,7 @@ func TestStoreFails(t *testing.T) {
 	if _, err := w.Show(t.Context(), w.sender); !errors.Is(err, broken) {
 		t.Fatal(err)
 	}
-	if _, err := w.Anchor(t.Context(), w.sender, w.origin()+jwksPath); !errors.Is(err, broken) {
+	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); !errors.Is(err, broken) {
 		t.Fatal(err)
 	}
 	w.wantCount("refreshed", 0) // what is not stored has not been

@@ -39,18 +39,18 @@ func TestChangedAddressIsHeld(t *testing.T) {
 		t.Fatalf("view %+v, %v", v, err)
 	}
 	// Not the address that brand.json names.
-	var invalid *orchestrator.InvalidError
-	if _, err := w.Anchor(t.Context(), w.sender, w.origin()+jwksPath); !errors.As(err, &invalid) || invalid.Fields[0].Field != "jwks_uri" ||
+	var invalid *orchestrator.Error2
+	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); !errors.As(err, &invalid) || invalid.Fields[0].Field != "jwks_uri" ||
 		!strings.Contains(invalid.Fields[0].Rule, "/new.json") || invalid.Fields[0].Remedy == "" {
 		t.Fatalf("another address: %v", err)
 	}
 	w.status("/new.json", http.StatusNotFound)
-	if _, err := w.Anchor(t.Context(), w.sender, w.origin()+"/new.json"); verdict("", err) != "503 jwks_unreachable" {
+	if _, err := w.Pin(t.Context(), w.sender, w.origin()+"/new.json"); verdict("", err) != "503 jwks_unreachable" {
 		t.Fatalf("a key set that isn't there: %v", err)
 	}
 	w.want("k1", "k1")
 	w.set("/new.json", keySet("k2"))
-	v, err = w.Anchor(t.Context(), w.sender, w.origin()+"/new.json")
+	v, err = w.Pin(t.Context(), w.sender, w.origin()+"/new.json")
 	if err != nil || v.Held != nil || v.JWKSURI != w.origin()+"/new.json" || len(v.Keys) != 1 || v.Keys[0].KID != "k2" || v.AnchoredAt.IsZero() {
 		t.Fatalf("anchored %+v, %v", v, err)
 	}
@@ -108,13 +108,13 @@ func TestAnchorAlone(t *testing.T) {
 	w.want("k1", "503 brand_json_unreachable")
 	for _, bad := range []string{"http://sales.example.com/jwks.json", "https://10.0.0.1/jwks.json", "https://u:p@a.example/", "nonsense",
 		"https://a.example/\u202e"} {
-		var invalid *orchestrator.InvalidError
-		if _, err := w.Anchor(t.Context(), w.sender, bad); !errors.As(err, &invalid) {
+		var invalid *orchestrator.Error2
+		if _, err := w.Pin(t.Context(), w.sender, bad); !errors.As(err, &invalid) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
 	w.set("/keys.json", keySet("k1"))
-	v, err := w.Anchor(t.Context(), w.sender, w.origin()+"/keys.json")
+	v, err := w.Pin(t.Context(), w.sender, w.origin()+"/keys.json")
 	if err != nil || v.BrandURL != "" || len(v.Keys) != 1 || v.Revocation.State != "none" {
 		t.Fatalf("%+v, %v", v, err)
 	}

@@ -87,7 +87,7 @@ func TestPressure(t *testing.T) {
 	w.wantCount("key_pressure", 1)
 	w.want("n060", "n060") // nothing is refused for it
 	add(30)
-	if _, err := w.Anchor(t.Context(), w.sender, w.origin()+jwksPath); err != nil {
+	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); err != nil {
 		t.Fatal(err)
 	}
 	w.wantCount("key_pressure", 1)

@@ -276,7 +276,7 @@ func TestListMoves(t *testing.T) {
 	w.want("k1", "k1")
 	w.wantCheck("k2", "stale")
 	// A human's word begins anew at the new place.
-	v, err := w.Anchor(t.Context(), w.sender, "https://"+ownKeys)
+	v, err := w.Pin(t.Context(), w.sender, "https://"+ownKeys)
 	if err != nil || v.Revocation.State != "none" {
 		t.Fatalf("%+v, %v", v.Revocation, err)
 	}

@@ -10,7 +10,7 @@ import (
 
 // SenderOf names the sender that an agent is, as it was registered.
 func SenderOf(tenant, agentID string, t operation.Target) Sender {
-	return Sender{Tenant: tenant, ID: orchestrator.SenderOf(t), AgentID: agentID, AgentURL: t.URL, BrandURL: t.BrandURL}
+	return Sender{Tenant: tenant, ID: orchestrator.SenderID(t), AgentID: agentID, AgentURL: t.URL, BrandURL: t.BrandURL}
 }
 
 // ProfileFrom reads what an agent's capabilities said of its identity from what was discovered when it was called. An agent that was not asked yet says nothing.

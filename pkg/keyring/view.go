@@ -58,7 +58,7 @@ const anchorTries = 3
 // Anchor takes a human's word for the address of a sender's key set (contract F55): the one that its brand.json names now, or any if there is no
 // brand.json. The keys there are in force at once, and a held change is settled. It returns an *orchestrator.InvalidError for another address, and an
 // *UnavailableError, with nothing changed, if brand.json or the key set can't be had.
-func (s *Source) Anchor(ctx context.Context, sender Sender, jwksURI string) (View, error) {
+func (s *Source) Pin(ctx context.Context, sender Sender, jwksURI string) (View, error) {
 	if err := s.checkURL(jwksURI); err != nil {
 		return View{}, invalid(err.Error(), "send the https address of the agent's key set")
 	}
@@ -125,7 +125,7 @@ func (w *work) refused(ctx context.Context, err error) error {
 }
 
 func invalid(rule, remedy string) error {
-	return &orchestrator.InvalidError{Fields: []orchestrator.FieldError{{Field: "jwks_uri", Rule: rule, Remedy: remedy}}}
+	return &orchestrator.Error2{Fields: []orchestrator.FieldError{{Field: "jwks_uri", Rule: rule, Remedy: remedy}}}
 }
 
 func (r *ring) view(now time.Time) View {

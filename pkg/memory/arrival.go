@@ -11,10 +11,10 @@ import (
 )
 
 // Arrive implements orchestrator.Store.
-func (s *Store) Arrive(_ context.Context, a orchestrator.Arriving) (orchestrator.Arrival, error) {
+func (s *Store) LoadDelivery(_ context.Context, a orchestrator.DeliveryQuery) (orchestrator.DeliveryContext, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var got orchestrator.Arrival
+	var got orchestrator.DeliveryContext
 	r := a.Route
 	if k, ok := s.operations[id{r.Tenant, r.OperationID}]; ok {
 		got.Operation = clone(k.op)
@@ -25,7 +25,7 @@ func (s *Store) Arrive(_ context.Context, a orchestrator.Arriving) (orchestrator
 	got.Keyring = cloneDocument(s.keyrings[id{r.Tenant, r.Sender}])
 	if a.Nonce != "" {
 		n := orchestrator.Nonce{Tenant: r.Tenant, Sender: r.Sender, KeyID: a.KeyID, Value: a.Nonce}
-		got.NonceSeen, got.NonceFull = s.seen(n), s.claimed[s.counter(n)] >= cmp.Or(a.Most, orchestrator.NoncesPerWindow)
+		got.NonceSeen, got.NonceFull = s.seen(n), s.claimed[s.counter(n)] >= cmp.Or(a.MaxNonces, orchestrator.NoncesPerWindow)
 	}
 	return got, nil
 }

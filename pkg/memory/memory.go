@@ -28,14 +28,14 @@ type Store struct {
 	mu         sync.Mutex
 	now        func() time.Time
 	operations map[id]*kept
-	keys       map[id]orchestrator.Submission
+	keys       map[id]orchestrator.IdempotencyRecord
 	naturals   map[id]string
 	tasks      map[id]string
 	deliveries map[id]operation.Delivery
 	quarantine map[id]orchestrator.Quarantined
 	agents     map[id]orchestrator.Agent
 	profiles   map[id]orchestrator.Profile
-	apiKeys    map[id]orchestrator.APIKey
+	apiKeys    map[id]orchestrator.Key
 	nonces     map[id]time.Time
 	claimed    map[id]int
 	keyrings   map[id]orchestrator.Document
@@ -44,9 +44,9 @@ type Store struct {
 
 // New returns an empty store whose expiries are compared with now.
 func New(now func() time.Time) *Store {
-	return &Store{now: now, operations: map[id]*kept{}, keys: map[id]orchestrator.Submission{}, naturals: map[id]string{}, tasks: map[id]string{},
+	return &Store{now: now, operations: map[id]*kept{}, keys: map[id]orchestrator.IdempotencyRecord{}, naturals: map[id]string{}, tasks: map[id]string{},
 		deliveries: map[id]operation.Delivery{}, quarantine: map[id]orchestrator.Quarantined{}, agents: map[id]orchestrator.Agent{},
-		profiles: map[id]orchestrator.Profile{}, apiKeys: map[id]orchestrator.APIKey{}, nonces: map[id]time.Time{}, claimed: map[id]int{},
+		profiles: map[id]orchestrator.Profile{}, apiKeys: map[id]orchestrator.Key{}, nonces: map[id]time.Time{}, claimed: map[id]int{},
 		keyrings: map[id]orchestrator.Document{}, circuits: map[id]orchestrator.Document{}}
 }
 
@@ -74,7 +74,7 @@ func (s *Store) Request(ctx context.Context, tenant, opID string) (json.RawMessa
 }
 
 // Resume implements orchestrator.Store.
-func (s *Store) Resume(_ context.Context, tenant, opID string, generation int) (json.RawMessage, error) {
+func (s *Store) InputArguments(_ context.Context, tenant, opID string, generation int) (json.RawMessage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k, ok := s.operations[id{tenant, opID}]; ok && k.resumes[generation] != nil {
@@ -84,12 +84,12 @@ func (s *Store) Resume(_ context.Context, tenant, opID string, generation int) (
 }
 
 // Submission implements orchestrator.Store.
-func (s *Store) Submission(_ context.Context, tenant, keyHash string) (orchestrator.Submission, error) {
+func (s *Store) IdempotencyRecord(_ context.Context, tenant, keyHash string) (orchestrator.IdempotencyRecord, error) {
 	return find(s, s.keys, id{tenant, keyHash})
 }
 
 // Create implements orchestrator.Store.
-func (s *Store) Create(_ context.Context, c orchestrator.Creation) error {
+func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := c.Op.Tenant
@@ -98,17 +98,17 @@ func (s *Store) Create(_ context.Context, c orchestrator.Creation) error {
 	}
 	if c.NaturalHash != "" {
 		if holder, taken := s.naturals[id{t, c.NaturalHash}]; taken && holder != c.Replaces {
-			return &orchestrator.NaturalTakenError{OperationID: holder}
+			return &orchestrator.NaturalKeyTakenError{OperationID: holder}
 		}
 		s.naturals[id{t, c.NaturalHash}] = c.Op.ID
 	}
-	s.keys[id{t, c.KeyHash}] = orchestrator.Submission{OperationID: c.Op.ID, Fingerprint: c.Fingerprint}
+	s.keys[id{t, c.KeyHash}] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.Fingerprint}
 	s.operations[id{t, c.Op.ID}] = &kept{op: clone(c.Op), request: slices.Clone(c.Request), events: []operation.Event{c.Event}}
 	return nil
 }
 
 // Bind implements orchestrator.Store.
-func (s *Store) Bind(_ context.Context, tenant, keyHash, naturalHash string, sub orchestrator.Submission) error {
+func (s *Store) Bind(_ context.Context, tenant, keyHash, naturalHash string, sub orchestrator.IdempotencyRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, taken := s.keys[id{tenant, keyHash}]; taken {
@@ -148,11 +148,11 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	}
 	k.op = clone(c.Op)
 	k.events = append(k.events, c.Events...)
-	if c.Resume != nil {
+	if c.Input != nil {
 		if k.resumes == nil {
 			k.resumes = map[int]json.RawMessage{}
 		}
-		k.resumes[c.Op.Pause.Generation] = slices.Clone(c.Resume)
+		k.resumes[c.Op.InputRequest.Generation] = slices.Clone(c.Input)
 	}
 	if c.Result != nil {
 		k.result = slices.Clone(c.Result)
@@ -185,7 +185,7 @@ func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]orchestrator
 	sort.Slice(due, func(i, j int) bool { return due[i].DueAt.Before(due[j].DueAt) })
 	var refs []orchestrator.Ref
 	for _, op := range due[:min(limit, len(due))] {
-		refs = append(refs, orchestrator.Ref{Tenant: op.Tenant, ID: op.ID})
+		refs = append(refs, orchestrator.Ref{Tenant: op.Tenant, OperationID: op.ID})
 	}
 	return refs, nil
 }

@@ -17,7 +17,7 @@ func (s *Store) Quarantine(_ context.Context, q orchestrator.Quarantined) error 
 	k := id{q.Tenant, dayOf(q) + "\x00" + placeOf(q)}
 	first, there := s.quarantine[k]
 	if !there {
-		if q.Authentic && s.authentic(q) >= orchestrator.MostQuarantined {
+		if q.Authentic && s.authentic(q) >= orchestrator.MaxQuarantined {
 			return orchestrator.ErrFull
 		}
 		first = q

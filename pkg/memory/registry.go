@@ -36,12 +36,12 @@ func (s *Store) PutProfile(_ context.Context, tenant, agentID string, p orchestr
 }
 
 // Key implements orchestrator.Store.
-func (s *Store) Key(_ context.Context, tenant, hash string) (orchestrator.APIKey, error) {
+func (s *Store) Key(_ context.Context, tenant, hash string) (orchestrator.Key, error) {
 	return find(s, s.apiKeys, id{tenant, hash})
 }
 
 // PutKey implements orchestrator.Store.
-func (s *Store) PutKey(_ context.Context, k orchestrator.APIKey) error {
+func (s *Store) PutKey(_ context.Context, k orchestrator.Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.apiKeys[id{k.Tenant, k.Hash}] = k

@@ -18,12 +18,12 @@ type Observation struct {
 	Answer  adcp.Answer
 	At      time.Time
 	// Resume is the generation of the pause whose resume is answered directly, 0 if none is.
-	Resume int
+	InputGeneration int
 }
 
 // answers reports whether o is the direct answer to the resume of the last pause.
 func (o Observation) answers(op *Operation) bool {
-	return o.Resume != 0 && o.Resume == op.Pause.Generation
+	return o.InputGeneration != 0 && o.InputGeneration == op.InputRequest.Generation
 }
 
 // Verdict is what an observation did (contract H1 to H3, F79).
@@ -36,7 +36,7 @@ const (
 	Stale     Verdict = "stale"     // non-terminal after the end, or an older answer
 	Duplicate Verdict = "duplicate" // the terminal that is already known
 	Conflict  Verdict = "conflict"  // another terminal than the one that is known: the first wins
-	Misbound  Verdict = "misbound"  // of another task than the operation's (contract A29, E6)
+	WrongTask Verdict = "misbound"  // of another task than the operation's (contract A29, E6)
 )
 
 // Apply is the convergence function: direct answers, polls and webhooks all go through it. It returns the operation as it then is, with the
@@ -45,38 +45,38 @@ const (
 func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	before := op.State
 	verdict, detail := converge(&op, o)
-	kind := Seen
+	kind := EventSeen
 	switch verdict {
 	case Advanced:
-		kind = Changed
+		kind = EventChanged
 	case Stale, Duplicate:
-		kind = Ignored
-	case Conflict, Misbound:
-		kind = Clashed
+		kind = EventIgnored
+	case Conflict, WrongTask:
+		kind = EventConflict
 		op.flag(ProtocolClash, o.At, detail)
-		if o.Resume != 0 && o.Resume == op.Resuming() { // the same again would be answered the same
-			op.Pause.Resume.State, op.Pause.Resume.Dial.InFlight = ResumeUnclear, false
+		if o.InputGeneration != 0 && o.InputGeneration == op.PendingInput() { // the same again would be answered the same
+			op.InputRequest.Input.State, op.InputRequest.Input.Call.InFlight = InputUnclear, false
 		}
 	}
-	if o.Channel == Pushed {
+	if o.Channel == ByWebhook {
 		op.Attempts.Webhooks++
 	}
-	op.Touch(o.At)
+	op.BumpVersion(o.At)
 	return op, Event{Seq: op.Version, At: o.At, Kind: kind, Channel: o.Channel, From: before, To: op.State, Detail: detail}, verdict
 }
 
 func converge(op *Operation, o Observation) (Verdict, string) {
 	a := o.Answer
 	if a.TaskType != "" && a.TaskType != string(op.Type) {
-		return Misbound, "the agent names another task type"
+		return WrongTask, "the agent names another task type"
 	}
 	if a.TaskID != "" && op.TaskID != "" && a.TaskID != op.TaskID {
 		if op.State.Terminal() && a.Status.Terminal() && sameEnd(*op, a) {
 			return Duplicate, "the known end under another task id" // an agent that invents a task for a direct answer (contract A16)
 		}
-		return Misbound, "the agent names another task id"
+		return WrongTask, "the agent names another task id"
 	}
-	op.LastObserved = a.Status
+	op.ADCPStatus = a.Status
 	next, known := FromWire(a.Status)
 	if !known {
 		return Repeated, "the agent does not know the status"
@@ -85,7 +85,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if op.State.Terminal() {
 		v, detail := afterTheEnd(*op, a)
 		if v == Duplicate {
-			op.uncross(o.Resume, ResumeAnswered)
+			op.clearInputCrossed(o.InputGeneration, InputAnswered)
 		}
 		return v, detail
 	}
@@ -95,32 +95,32 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if a.ContextID != "" {
 		op.ContextID = a.ContextID
 	}
-	if answers && next.Paused() && op.Pause.Resume.State == ResumeCalling && (next == op.State || op.State.CanBecome(next)) {
+	if answers && next.NeedsInput() && op.InputRequest.Input.State == InputSending && (next == op.State || op.State.CanBecome(next)) {
 		op.become(next, a, o) // race R9: it asks again, whatever else was heard of it meanwhile
 		return Advanced, "asks again"
 	}
 	if next == op.State {
-		if op.lacksWayBack() && o.Channel == Direct && o.Resume == op.Pause.Generation-1 && a.Continuation != (adcp.Continuation{}) {
-			op.Pause.Continuation = a.Continuation // the webhook of this pause was faster than the answer, and had none
+		if op.unanswerable() && o.Channel == ByAnswer && o.InputGeneration == op.InputRequest.Generation-1 && a.Continuation != (adcp.Continuation{}) {
+			op.InputRequest.Continuation = a.Continuation // the webhook of this pause was faster than the answer, and had none
 			return Advanced, "can be resumed"
 		}
 		return Repeated, progress(a)
 	}
-	if o.Channel == Pushed && next == Completed && len(a.Value) == 0 {
+	if o.Channel == ByWebhook && next == Completed && len(a.Value) == 0 {
 		return Repeated, "completed without its result: to be fetched by a poll" // contract H6
 	}
-	awaited := op.State == CallingAdCP || answers && op.Resuming() == o.Resume
+	awaited := op.State == CallingAdCP || answers && op.PendingInput() == o.InputGeneration
 	if a.Replayed && !awaited && !next.Terminal() {
 		return Stale, "a replayed answer is a snapshot of the past" // contract C12
 	}
-	if o.Channel == Direct && !awaited && !next.Terminal() {
+	if o.Channel == ByAnswer && !awaited && !next.Terminal() {
 		if answers {
-			op.goOn(o.At, true, false)
+			op.endInputRequest(o.At, true, false)
 		}
 		return Stale, "overtaken by a later observation" // race R3: what came by webhook is newer than the call's own answer
 	}
 	if !op.State.CanBecome(next) {
-		return Misbound, fmt.Sprintf("%s cannot follow %s", next, op.State)
+		return WrongTask, fmt.Sprintf("%s cannot follow %s", next, op.State)
 	}
 	op.become(next, a, o)
 	return Advanced, progress(a)
@@ -129,7 +129,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	answered := o.answers(op)
 	op.State = next
-	op.Dial.InFlight, op.Dial.Unclear = false, false
+	op.Call.InFlight, op.Call.Unclear = false, false
 	op.Attempts.PollErrors = 0
 	op.Error = a.Err
 	if op.SubmittedAt.IsZero() && next == Submitted {
@@ -139,16 +139,16 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	case next.Terminal():
 		op.Terminal = &Terminal{Status: a.Status, Fingerprint: Fingerprint(op.Type, a), Channel: o.Channel, At: o.At}
 		op.Attention = nil
-		op.goOn(o.At, answered, true)
-		if a.Unproven {
+		op.endInputRequest(o.At, answered, true)
+		if a.ResultMissing {
 			op.flag(ResultMissing, o.At, "the agent says completed and shows no result")
 		}
-	case op.Paused():
-		op.stand(a, o, answered)
+	case op.NeedsInput():
+		op.requestInput(a, o, answered)
 		op.Attention = nil
-		op.ask(o.At, "")
+		op.flagInputNeeded(o.At, "")
 	default:
-		op.goOn(o.At, answered, false)
+		op.endInputRequest(o.At, answered, false)
 		if op.Attention != nil && op.Attention.Reason != DeadlinePassed {
 			op.Attention = nil // whatever it was, the agent is heard again
 		}
@@ -223,7 +223,7 @@ func (op *Operation) flag(r Reason, now time.Time, detail string) {
 }
 
 // Touch counts the operation's version up: each change does, once.
-func (op *Operation) Touch(now time.Time) {
+func (op *Operation) BumpVersion(now time.Time) {
 	op.Version++
 	op.UpdatedAt = now
 }

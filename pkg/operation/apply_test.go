@@ -11,8 +11,8 @@ import (
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func open(state State) Operation {
-	return Operation{ID: "op_1", Type: adcp.CreateMediaBuy, State: state, Version: 5, TaskID: "task_1", Webhook: Registration{Mode: WebhookHMAC},
-		CreatedAt: noon, Deadline: noon.Add(24 * time.Hour), GiveUpAt: noon.Add(GiveUpAfter)}
+	return Operation{ID: "op_1", Type: adcp.CreateMediaBuy, State: state, Version: 5, TaskID: "task_1", Webhook: WebhookConfig{Mode: WebhookHMAC},
+		CreatedAt: noon, Deadline: noon.Add(24 * time.Hour), FollowUntil: noon.Add(FollowFor)}
 }
 
 func saw(c Channel, s adcp.Status, value string) Observation {
@@ -28,13 +28,13 @@ const body = `{"media_buy_id":"mb_1","packages":[]}`
 func TestApply(t *testing.T) {
 	t.Parallel()
 	ended := open(Submitted)
-	ended, _, _ = Apply(ended, saw(Polled, adcp.StatusCompleted, body))
-	rejected, _, _ := Apply(open(Submitted), saw(Pushed, adcp.StatusRejected, ""))
-	other := saw(Pushed, adcp.StatusCompleted, body)
+	ended, _, _ = Apply(ended, saw(ByPoll, adcp.StatusCompleted, body))
+	rejected, _, _ := Apply(open(Submitted), saw(ByWebhook, adcp.StatusRejected, ""))
+	other := saw(ByWebhook, adcp.StatusCompleted, body)
 	other.Answer.TaskID = "task_2"
-	foreign := saw(Pushed, adcp.StatusCompleted, body)
+	foreign := saw(ByWebhook, adcp.StatusCompleted, body)
 	foreign.Answer.TaskType = "sync_creatives"
-	replay := saw(Direct, adcp.StatusSubmitted, "")
+	replay := saw(ByAnswer, adcp.StatusSubmitted, "")
 	replay.Answer.Replayed = true
 	for name, tc := range map[string]struct {
 		op      Operation
@@ -42,28 +42,28 @@ func TestApply(t *testing.T) {
 		verdict Verdict
 		state   State
 	}{
-		"a poll advances":                             {open(Submitted), saw(Polled, adcp.StatusWorking, ""), Advanced, Working},
-		"a webhook ends":                              {open(Working), saw(Pushed, adcp.StatusCompleted, body), Advanced, Completed},
-		"the same status is progress (A21)":           {open(Working), saw(Polled, adcp.StatusWorking, ""), Repeated, Working},
-		"unknown changes nothing (A20)":               {open(Submitted), saw(Polled, adcp.StatusUnknown, ""), Repeated, Submitted},
-		"rejected ends (A3)":                          {open(Submitted), saw(Polled, adcp.StatusRejected, ""), Advanced, Rejected},
-		"a late non-terminal is stale (F79)":          {ended, saw(Pushed, adcp.StatusWorking, ""), Stale, Completed},
-		"the known end again is a duplicate":          {ended, saw(Pushed, adcp.StatusCompleted, `{"packages":[],"media_buy_id":"mb_1"}`), Duplicate, Completed},
-		"another value of the end is a conflict":      {ended, saw(Pushed, adcp.StatusCompleted, `{"media_buy_id":"mb_2"}`), Conflict, Completed},
-		"another end is a conflict":                   {ended, saw(Pushed, adcp.StatusFailed, ""), Conflict, Completed},
-		"an end without value proves nothing (H5)":    {ended, saw(Polled, adcp.StatusCompleted, ""), Duplicate, Completed},
-		"rejected by webhook and failed by poll":      {rejected, saw(Polled, adcp.StatusFailed, `{"errors":[]}`), Duplicate, Rejected},
-		"another task's end is not ours (A29)":        {open(Submitted), other, Misbound, Submitted},
-		"another task type is not ours (E6)":          {open(Submitted), foreign, Misbound, Submitted},
-		"a direct answer after a webhook is stale":    {open(Working), saw(Direct, adcp.StatusSubmitted, ""), Stale, Working},
+		"a poll advances":                             {open(Submitted), saw(ByPoll, adcp.StatusWorking, ""), Advanced, Working},
+		"a webhook ends":                              {open(Working), saw(ByWebhook, adcp.StatusCompleted, body), Advanced, Completed},
+		"the same status is progress (A21)":           {open(Working), saw(ByPoll, adcp.StatusWorking, ""), Repeated, Working},
+		"unknown changes nothing (A20)":               {open(Submitted), saw(ByPoll, adcp.StatusUnknown, ""), Repeated, Submitted},
+		"rejected ends (A3)":                          {open(Submitted), saw(ByPoll, adcp.StatusRejected, ""), Advanced, Rejected},
+		"a late non-terminal is stale (F79)":          {ended, saw(ByWebhook, adcp.StatusWorking, ""), Stale, Completed},
+		"the known end again is a duplicate":          {ended, saw(ByWebhook, adcp.StatusCompleted, `{"packages":[],"media_buy_id":"mb_1"}`), Duplicate, Completed},
+		"another value of the end is a conflict":      {ended, saw(ByWebhook, adcp.StatusCompleted, `{"media_buy_id":"mb_2"}`), Conflict, Completed},
+		"another end is a conflict":                   {ended, saw(ByWebhook, adcp.StatusFailed, ""), Conflict, Completed},
+		"an end without value proves nothing (H5)":    {ended, saw(ByPoll, adcp.StatusCompleted, ""), Duplicate, Completed},
+		"rejected by webhook and failed by poll":      {rejected, saw(ByPoll, adcp.StatusFailed, `{"errors":[]}`), Duplicate, Rejected},
+		"another task's end is not ours (A29)":        {open(Submitted), other, WrongTask, Submitted},
+		"another task type is not ours (E6)":          {open(Submitted), foreign, WrongTask, Submitted},
+		"a direct answer after a webhook is stale":    {open(Working), saw(ByAnswer, adcp.StatusSubmitted, ""), Stale, Working},
 		"a replay does not lead back (C12)":           {open(Working), replay, Stale, Working},
-		"a webhook before the call's answer (F18)":    {open(CallingAdCP), saw(Pushed, adcp.StatusCompleted, body), Advanced, Completed},
-		"nothing is believed before the call":         {open(Requested), saw(Pushed, adcp.StatusCompleted, body), Misbound, Requested},
-		"completed by webhook without result (H6)":    {open(Submitted), saw(Pushed, adcp.StatusCompleted, ""), Repeated, Submitted},
-		"completed by poll without result":            {open(Submitted), saw(Polled, adcp.StatusCompleted, ""), Advanced, Completed},
+		"a webhook before the call's answer (F18)":    {open(CallingAdCP), saw(ByWebhook, adcp.StatusCompleted, body), Advanced, Completed},
+		"nothing is believed before the call":         {open(Requested), saw(ByWebhook, adcp.StatusCompleted, body), WrongTask, Requested},
+		"completed by webhook without result (H6)":    {open(Submitted), saw(ByWebhook, adcp.StatusCompleted, ""), Repeated, Submitted},
+		"completed by poll without result":            {open(Submitted), saw(ByPoll, adcp.StatusCompleted, ""), Advanced, Completed},
 		"an invented task for a known end (A16)":      {ended, other, Duplicate, Completed},
-		"input required and back":                     {open(InputRequired), saw(Polled, adcp.StatusWorking, ""), Advanced, Working},
-		"a status that is not of the wire is nothing": {open(Submitted), saw(Polled, "active", ""), Repeated, Submitted},
+		"input required and back":                     {open(InputRequired), saw(ByPoll, adcp.StatusWorking, ""), Advanced, Working},
+		"a status that is not of the wire is nothing": {open(Submitted), saw(ByPoll, "active", ""), Repeated, Submitted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -90,7 +90,7 @@ func TestEndsAbsorb(t *testing.T) {
 	all := []adcp.Status{"submitted", "working", "input-required", "auth-required", "completed", "canceled", "failed", "rejected", "unknown"}
 	for _, from := range States() {
 		for _, s := range all {
-			for _, c := range []Channel{Direct, Polled, Pushed} {
+			for _, c := range []Channel{ByAnswer, ByPoll, ByWebhook} {
 				op := open(from)
 				if from.Terminal() {
 					op.Terminal = &Terminal{Status: adcp.Status(from), Fingerprint: "x", At: noon}
@@ -114,10 +114,10 @@ func TestAnEndClearsAttentionAndKeepsTheError(t *testing.T) {
 	t.Parallel()
 	op := open(Submitted)
 	op.Flag(DeadlinePassed, noon, "")
-	o := saw(Polled, adcp.StatusFailed, "")
+	o := saw(ByPoll, adcp.StatusFailed, "")
 	o.Answer.Err = &adcp.Error{Code: "POLICY_VIOLATION"}
 	got, _, _ := Apply(op, o)
-	if got.Attention != nil || got.Error == nil || got.Error.Code != "POLICY_VIOLATION" || got.Terminal.Channel != Polled {
+	if got.Attention != nil || got.Error == nil || got.Error.Code != "POLICY_VIOLATION" || got.Terminal.Channel != ByPoll {
 		t.Errorf("got %+v", got)
 	}
 }

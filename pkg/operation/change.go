@@ -10,7 +10,7 @@ type Change struct {
 	// Result is the task's own body at its end, if this change ends the operation.
 	Result json.RawMessage
 	// Resume is the frozen request of Op.Pause.Resume, if this change accepts it. It is kept under the pause's generation.
-	Resume json.RawMessage
+	Input json.RawMessage
 	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it (contract H3).
 	BindTask bool
 	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).

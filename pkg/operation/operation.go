@@ -20,9 +20,9 @@ type Operation struct {
 	Version int64 `json:"version"`
 
 	// KeyPrefix is the start of the request's idempotency key: the key itself is in the frozen request only (contract C20).
-	KeyPrefix string       `json:"key_prefix"`
-	PONumber  string       `json:"po_number,omitempty"`
-	Webhook   Registration `json:"webhook"`
+	IdempotencyKeyPrefix string        `json:"key_prefix"`
+	PONumber             string        `json:"po_number,omitempty"`
+	Webhook              WebhookConfig `json:"webhook"`
 
 	TaskID    string `json:"task_id,omitempty"`
 	ContextID string `json:"context_id,omitempty"`
@@ -30,21 +30,21 @@ type Operation struct {
 	Error    *adcp.Error `json:"error,omitempty"`
 	Terminal *Terminal   `json:"terminal,omitempty"`
 	// Pause is where the agent last waited for us, the zero Pause if it never has.
-	Pause Pause `json:"pause,omitzero"`
+	InputRequest InputRequest `json:"pause,omitzero"`
 	// Publication is who tells the world of Terminal.
 	Publication Publication `json:"publication,omitzero"`
 
-	Dial     Dial     `json:"dial"`
+	Call     Call     `json:"dial"`
 	Attempts Attempts `json:"attempts"`
 	// LastObserved is the last wire status seen, unknown included (contract A20).
-	LastObserved adcp.Status `json:"last_observed,omitempty"`
-	Attention    *Attention  `json:"attention,omitempty"`
+	ADCPStatus adcp.Status `json:"last_observed,omitempty"`
+	Attention  *Attention  `json:"attention,omitempty"`
 
 	// NotBefore is the earliest the agent may be called again: a retry_after is never cut short (contract D8).
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// Deadline is when a human is told (contract N); GiveUpAt is when polling ends. Neither ends the operation (contract A28).
-	Deadline time.Time `json:"deadline"`
-	GiveUpAt time.Time `json:"give_up_at"`
+	Deadline    time.Time `json:"deadline"`
+	FollowUntil time.Time `json:"give_up_at"`
 	// DueAt is when the sweeper looks at the operation unless something has happened to it; zero when nothing is left to do.
 	DueAt time.Time `json:"due_at,omitzero"`
 
@@ -56,7 +56,7 @@ type Operation struct {
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
 	SubmittedAt time.Time `json:"submitted_at,omitzero"`
-	SettledAt   time.Time `json:"settled_at,omitzero"`
+	PublishedAt time.Time `json:"settled_at,omitzero"`
 	// RedrivenAt is when a human last had it followed anew: the delays between polls count from then.
 	RedrivenAt time.Time `json:"redriven_at,omitzero"`
 }
@@ -72,16 +72,16 @@ type Target struct {
 }
 
 // Registration is the webhook that the agent was given: its mode is fixed here and never guessed from a delivery (contract F33).
-type Registration struct {
+type WebhookConfig struct {
 	Mode   WebhookMode   `json:"mode"`
 	Format WebhookFormat `json:"format,omitempty"`
 	// RouteHash is SHA-256 of the unguessable part of the URL (contract L9), TokenHash of the push token (contract F29).
-	RouteHash string `json:"route_hash,omitempty"`
-	TokenHash string `json:"token_hash,omitempty"`
+	CallbackHash string `json:"route_hash,omitempty"`
+	TokenHash    string `json:"token_hash,omitempty"`
 }
 
 // Dial tells how the request went out.
-type Dial struct {
+type Call struct {
 	Attempts int       `json:"attempts"`
 	FirstAt  time.Time `json:"first_at,omitzero"`
 	// InFlight is set before the agent is called and cleared by the write that stores what came of it.
@@ -91,7 +91,7 @@ type Dial struct {
 	// Unclear: some attempt may have been carried out without our hearing of it (contract C19).
 	Unclear bool `json:"unclear,omitempty"`
 	// Version is the release of AdCP that the agent is spoken to in, empty for the one that the request was frozen in (contract B31).
-	Version string `json:"version,omitempty"`
+	ADCPVersion string `json:"version,omitempty"`
 }
 
 // Attempts counts what has been tried.
@@ -99,7 +99,7 @@ type Attempts struct {
 	Polls      int `json:"polls"`
 	PollErrors int `json:"poll_errors"` // in a row
 	Webhooks   int `json:"webhooks"`    // authentic deliveries for this operation
-	Doorbells  int `json:"doorbells"`   // polls brought forward by a delivery that could not be applied
+	EarlyPolls int `json:"doorbells"`   // polls brought forward by a delivery that could not be applied
 }
 
 // Terminal identifies the observation that ended the operation (contract H3).
@@ -132,7 +132,7 @@ const (
 	ProtocolClash   Reason = "protocol_clash"   // the agent contradicts itself (contract A29, H3)
 	InputNeeded     Reason = "input_needed"     // the agent waits for us
 	AuthNeeded      Reason = "auth_needed"      // the agent wants an authorization
-	ResumeCrossed   Reason = "resume_crossed"   // the operation ended while a resume was under way: look at the agent for what it did
+	InputCrossed    Reason = "resume_crossed"   // the operation ended while a resume was under way: look at the agent for what it did
 	ResultTooLarge  Reason = "result_too_large" // the result is over what is stored: read it at the agent
 	ResultMissing   Reason = "result_missing"   // the agent says completed and shows no result: look at the agent for it
 	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
@@ -143,11 +143,11 @@ type Channel string
 
 // The channels of observation. No channel has priority over another (contract H2).
 const (
-	Direct  Channel = "direct"  // the answer to the call itself
-	Polled  Channel = "poll"    // the answer of a polling tool
-	Pushed  Channel = "webhook" // an authentic webhook
-	Console Channel = "client"  // the tenant
-	Inner   Channel = "orchestrator"
+	ByAnswer       Channel = "direct"  // the answer to the call itself
+	ByPoll         Channel = "poll"    // the answer of a polling tool
+	ByWebhook      Channel = "webhook" // an authentic webhook
+	ByAPI          Channel = "client"  // the tenant
+	ByOrchestrator Channel = "orchestrator"
 )
 
 // Event is one line of an operation's timeline. It is written in the same transaction as the change that it tells of.
@@ -155,7 +155,7 @@ type Event struct {
 	// Seq is the version of the operation that the change made. Gaps are legal: arming a task token counts a version too.
 	Seq     int64     `json:"seq"`
 	At      time.Time `json:"at"`
-	Kind    Kind      `json:"kind"`
+	Kind    EventKind `json:"kind"`
 	Channel Channel   `json:"channel"`
 	From    State     `json:"from"`
 	To      State     `json:"to"`
@@ -163,19 +163,19 @@ type Event struct {
 }
 
 // Kind is what an event tells.
-type Kind string
+type EventKind string
 
 // The kinds of events.
 const (
-	Created   Kind = "created"
-	Dialling  Kind = "calling"   // the agent is about to be called
-	Unheard   Kind = "no_answer" // a call ended without an answer
-	Changed   Kind = "changed"   // the state changed
-	Seen      Kind = "seen"      // observed, nothing changed
-	Ignored   Kind = "ignored"   // stale or duplicate
-	Clashed   Kind = "conflict"  // contradicts what is known: kept, not applied
-	Flagged   Kind = "attention"
-	Restarted Kind = "restarted" // a new workflow execution
-	Resumed   Kind = "resumed"   // a human has answered a pause
-	Settled   Kind = "settled"
+	EventCreated    EventKind = "created"
+	EventCalling    EventKind = "calling"   // the agent is about to be called
+	EventNoAnswer   EventKind = "no_answer" // a call ended without an answer
+	EventChanged    EventKind = "changed"   // the state changed
+	EventSeen       EventKind = "seen"      // observed, nothing changed
+	EventIgnored    EventKind = "ignored"   // stale or duplicate
+	EventConflict   EventKind = "conflict"  // contradicts what is known: kept, not applied
+	EventAttention  EventKind = "attention"
+	EventRestarted  EventKind = "restarted" // a new workflow execution
+	EventInputTaken EventKind = "resumed"   // a human has answered a pause
+	EventPublished  EventKind = "settled"
 )

@@ -31,34 +31,34 @@ const (
 // PollPolicy is how an agent is polled. Zero values take the defaults. The bounds keep any operation below the 25,000 events of a Step
 // Functions execution for a year; a test computes it from the state machine's definition.
 type PollPolicy struct {
-	FirstSeconds int     `json:"first_seconds"` // the first backup poll after the answer
-	Factor       float64 `json:"factor"`        // growth of the delay from poll to poll
-	CapSeconds   int     `json:"cap_seconds"`   // longest delay before the deadline
+	IntervalSeconds int     `json:"first_seconds"` // the first backup poll after the answer
+	BackoffRate     float64 `json:"factor"`        // growth of the delay from poll to poll
+	MaxDelaySeconds int     `json:"cap_seconds"`   // longest delay before the deadline
 }
 
 // The bounds and defaults of a PollPolicy. The default first poll is the backup start of contract E9 and N.
 const (
-	MinFirst, DefaultFirst, MaxFirst    = 1, 120, 3600
-	MinFactor, DefaultFactor, MaxFactor = 1.2, 1.5, 4.0
-	MinCap, DefaultCap, MaxCap          = 600, 900, 21600
+	MinInterval, DefaultInterval, MaxInterval          = 1, 120, 3600
+	MinBackoffRate, DefaultBackoffRate, MaxBackoffRate = 1.2, 1.5, 4.0
+	MinMaxDelay, DefaultMaxDelay, MaxMaxDelay          = 600, 900, 21600
 )
 
 // slowest is the longest delay between polls after the deadline.
-const slowest = 12 * time.Hour
+const maxDelay = 12 * time.Hour
 
 // GiveUpAfter is how long an operation is polled at all. Webhooks end it later than that just as well.
-const GiveUpAfter = 90 * 24 * time.Hour
+const FollowFor = 90 * 24 * time.Hour
 
 // WithDefaults fills in what is zero.
 func (p PollPolicy) WithDefaults() PollPolicy {
-	if p.FirstSeconds == 0 {
-		p.FirstSeconds = DefaultFirst
+	if p.IntervalSeconds == 0 {
+		p.IntervalSeconds = DefaultInterval
 	}
-	if p.Factor == 0 {
-		p.Factor = DefaultFactor
+	if p.BackoffRate == 0 {
+		p.BackoffRate = DefaultBackoffRate
 	}
-	if p.CapSeconds == 0 {
-		p.CapSeconds = DefaultCap
+	if p.MaxDelaySeconds == 0 {
+		p.MaxDelaySeconds = DefaultMaxDelay
 	}
 	return p
 }
@@ -67,25 +67,25 @@ func (p PollPolicy) WithDefaults() PollPolicy {
 // after it with the operation's age to twelve hours. jitter in [0,1) adds up to a quarter, never less (contract D9).
 func (p PollPolicy) Delay(polls int, age, deadline time.Duration, jitter float64) time.Duration {
 	p = p.WithDefaults()
-	grown := float64(p.FirstSeconds) * math.Pow(p.Factor, float64(min(polls, 200)))
-	d := time.Duration(min(grown, float64(p.CapSeconds)) * float64(time.Second))
+	grown := float64(p.IntervalSeconds) * math.Pow(p.BackoffRate, float64(min(polls, 200)))
+	d := time.Duration(min(grown, float64(p.MaxDelaySeconds)) * float64(time.Second))
 	if age >= deadline {
-		d = min(max(d, age/8), slowest)
+		d = min(max(d, age/8), maxDelay)
 	}
 	d += time.Duration(jitter * 0.25 * float64(d))
 	if age < deadline && age+d > deadline {
-		d = max(deadline-age, time.Duration(p.FirstSeconds)*time.Second) // look once just when the deadline passes
+		d = max(deadline-age, time.Duration(p.IntervalSeconds)*time.Second) // look once just when the deadline passes
 	}
 	return d
 }
 
 // Retry is the back-off of contract D10 before attempt n+1 of something that had no answer: from 2 s, doubled, to a cap that keeps a year of
 // attempts below the history's limit. The first three follow the contract's 60 s cap.
-func Retry(n int, jitter float64) time.Duration {
+func RetryDelay(n int, jitter float64) time.Duration {
 	d := time.Duration(2*math.Pow(2, float64(min(n, 30)-1))) * time.Second
 	if n < 1 {
 		d = 2 * time.Second
 	}
-	d = min(d, slowest)
+	d = min(d, maxDelay)
 	return d + time.Duration(jitter*0.25*float64(d))
 }

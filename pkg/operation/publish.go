@@ -3,7 +3,7 @@ package operation
 import "time"
 
 // publishFor is how long whoever tells the world of an end may take: the settle function's own time-out and some.
-const publishFor = 15 * time.Second
+const publishLease = 15 * time.Second
 
 // Publication is who tells the world of the end, or has (contract H7): claimed by a write before anything is told, over when the operation is settled.
 type Publication struct {
@@ -20,23 +20,23 @@ func (op *Operation) ClaimPublication(now time.Time, owner string) (ok bool) {
 	if !op.Unpublished() || op.Publication.Owner != "" && op.Publication.Owner != owner && now.Before(op.Publication.LeaseUntil) {
 		return false
 	}
-	op.Publication = Publication{Owner: owner, Fence: op.Publication.Fence + 1, LeaseUntil: now.Add(publishFor)}
+	op.Publication = Publication{Owner: owner, Fence: op.Publication.Fence + 1, LeaseUntil: now.Add(publishLease)}
 	op.Version++
 	return true
 }
 
 // Unpublished reports whether the end is known and the world has not been told of it, as far as is stored.
-func (op *Operation) Unpublished() bool { return op.State.Terminal() && op.SettledAt.IsZero() }
+func (op *Operation) Unpublished() bool { return op.State.Terminal() && op.PublishedAt.IsZero() }
 
 // Finish records that everything that had to happen once after the end has happened. ok is false if it is recorded already, or if whoever asks does not own
 // the publication any more: then another owner records it.
-func (op *Operation) Finish(now time.Time, fence int) (e Event, ok bool) {
+func (op *Operation) FinishPublication(now time.Time, fence int) (e Event, ok bool) {
 	if !op.Unpublished() || op.Publication.Fence != fence {
 		return Event{}, false
 	}
-	op.SettledAt = now
+	op.PublishedAt = now
 	op.DueAt = time.Time{}
 	op.TaskToken = ""
-	op.Touch(now)
-	return op.event(Settled, Inner, op.State, now, ""), true
+	op.BumpVersion(now)
+	return op.event(EventPublished, ByOrchestrator, op.State, now, ""), true
 }

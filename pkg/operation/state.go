@@ -52,7 +52,7 @@ func (s State) Terminal() bool {
 }
 
 // Paused reports whether s waits for us.
-func (s State) Paused() bool { return s == InputRequired || s == AuthRequired }
+func (s State) NeedsInput() bool { return s == InputRequired || s == AuthRequired }
 
 // CanBecome reports whether a change from s to t is in the table. Staying is no change and always legal (contract A21).
 func (s State) CanBecome(t State) bool {

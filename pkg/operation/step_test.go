@@ -7,42 +7,42 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-var both = Means{Pollable: true, Replay: 24 * time.Hour}
+var both = AgentSupport{Pollable: true, ReplayWindow: 24 * time.Hour}
 
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	unclear := open(CallingAdCP)
-	unclear.Dial = Dial{Attempts: 1, FirstAt: noon, Unclear: true}
+	unclear.Call = Call{Attempts: 1, FirstAt: noon, Unclear: true}
 	calling := open(CallingAdCP)
-	calling.Dial = Dial{Attempts: 1, FirstAt: noon, InFlight: true, LeaseUntil: noon.Add(leaseFor)}
+	calling.Call = Call{Attempts: 1, FirstAt: noon, InFlight: true, LeaseUntil: noon.Add(callLease)}
 	silent := open(Submitted)
 	silent.Webhook.Mode = WebhookNone
 	settled := open(Completed)
-	settled.SettledAt = noon
+	settled.PublishedAt = noon
 	waits := open(Submitted)
 	waits.NotBefore = noon.Add(time.Hour)
 	for name, tc := range map[string]struct {
 		op        Operation
 		at        time.Duration
-		means     Means
+		means     AgentSupport
 		next      Next
 		attention Reason
 	}{
-		"open waits for webhook or time":                    {open(Submitted), time.Minute, both, Await, ""},
-		"without webhook it only waits":                     {silent, time.Minute, both, Rest, ""},
-		"with neither a human is told":                      {silent, time.Minute, Means{}, Rest, NoWayToFollowUp},
-		"the end is settled":                                {open(Completed), time.Minute, both, Settle, ""},
-		"a settled end stays so":                            {settled, time.Minute, both, Settle, ""},
-		"not yet called":                                    {open(Requested), time.Second, both, Redial, ""},
-		"not heard, but not carried out either":             {open(CallingAdCP), time.Minute, Means{}, Redial, ""},
-		"unclear, the agent replays the key":                {unclear, time.Minute, both, Redial, ""},
-		"unclear, the replay window ends":                   {unclear, 24*time.Hour - replayMargin, both, Await, OutcomeUnclear},
-		"unclear, the agent does not replay":                {unclear, time.Minute, Means{Pollable: true}, Await, OutcomeUnclear},
-		"somebody may be calling":                           {calling, time.Minute, Means{}, Redial, ""},
-		"somebody was calling and died; no replay":          {calling, leaseFor, Means{}, Await, OutcomeUnclear},
-		"somebody was calling and died; the agent replays":  {calling, leaseFor, both, Redial, ""},
-		"the deadline raises attention, nothing else (A28)": {open(Submitted), 24 * time.Hour, both, Await, DeadlinePassed},
-		"polling ends, the operation does not":              {open(Submitted), GiveUpAfter, both, Stop, GaveUp},
+		"open waits for webhook or time":                    {open(Submitted), time.Minute, both, NextAwait, ""},
+		"without webhook it only waits":                     {silent, time.Minute, both, NextWait, ""},
+		"with neither a human is told":                      {silent, time.Minute, AgentSupport{}, NextWait, NoWayToFollowUp},
+		"the end is settled":                                {open(Completed), time.Minute, both, NextSettle, ""},
+		"a settled end stays so":                            {settled, time.Minute, both, NextSettle, ""},
+		"not yet called":                                    {open(Requested), time.Second, both, NextRetry, ""},
+		"not heard, but not carried out either":             {open(CallingAdCP), time.Minute, AgentSupport{}, NextRetry, ""},
+		"unclear, the agent replays the key":                {unclear, time.Minute, both, NextRetry, ""},
+		"unclear, the replay window ends":                   {unclear, 24*time.Hour - replayMargin, both, NextAwait, OutcomeUnclear},
+		"unclear, the agent does not replay":                {unclear, time.Minute, AgentSupport{Pollable: true}, NextAwait, OutcomeUnclear},
+		"somebody may be calling":                           {calling, time.Minute, AgentSupport{}, NextRetry, ""},
+		"somebody was calling and died; no replay":          {calling, callLease, AgentSupport{}, NextAwait, OutcomeUnclear},
+		"somebody was calling and died; the agent replays":  {calling, callLease, both, NextRetry, ""},
+		"the deadline raises attention, nothing else (A28)": {open(Submitted), 24 * time.Hour, both, NextAwait, DeadlinePassed},
+		"polling ends, the operation does not":              {open(Submitted), FollowFor, both, NextGiveUp, GaveUp},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +61,7 @@ func TestPlan(t *testing.T) {
 			if op.State != tc.op.State {
 				t.Errorf("a plan changed the state to %s", op.State)
 			}
-			if over := tc.next == Stop || !op.SettledAt.IsZero(); op.DueAt.IsZero() != over {
+			if over := tc.next == NextGiveUp || !op.PublishedAt.IsZero(); op.DueAt.IsZero() != over {
 				t.Errorf("due at %v", op.DueAt)
 			}
 		})
@@ -73,7 +73,7 @@ func TestPlan(t *testing.T) {
 
 func TestDelayGrowsToTheCapAndSlowsAfterTheDeadline(t *testing.T) {
 	t.Parallel()
-	p := PollPolicy{FirstSeconds: 10, Factor: 2, CapSeconds: 600}
+	p := PollPolicy{IntervalSeconds: 10, BackoffRate: 2, MaxDelaySeconds: 600}
 	day := 24 * time.Hour
 	for n, want := range []time.Duration{10, 20, 40, 80, 160, 320, 600, 600} {
 		if got := p.Delay(n, time.Minute, day, 0); got != want*time.Second {
@@ -89,7 +89,7 @@ func TestDelayGrowsToTheCapAndSlowsAfterTheDeadline(t *testing.T) {
 	if got := p.Delay(100, day, day, 0); got != 3*time.Hour {
 		t.Errorf("after the deadline: %v", got)
 	}
-	if got := p.Delay(100, 30*day, day, 0.5); got != slowest+slowest/8 {
+	if got := p.Delay(100, 30*day, day, 0.5); got != maxDelay+maxDelay/8 {
 		t.Errorf("long after the deadline: %v", got)
 	}
 	if got := p.Delay(1_000_000, time.Minute, day, 0); got != 600*time.Second {
@@ -99,8 +99,8 @@ func TestDelayGrowsToTheCapAndSlowsAfterTheDeadline(t *testing.T) {
 
 func TestRetryGrows(t *testing.T) {
 	t.Parallel()
-	for n, want := range map[int]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 10: 1024 * time.Second, 40: slowest} {
-		if got := Retry(n, 0); got != want {
+	for n, want := range map[int]time.Duration{0: 2 * time.Second, 1: 2 * time.Second, 2: 4 * time.Second, 3: 8 * time.Second, 10: 1024 * time.Second, 40: maxDelay} {
+		if got := RetryDelay(n, 0); got != want {
 			t.Errorf("attempt %d: %v, want %v", n, got, want)
 		}
 	}
@@ -109,28 +109,28 @@ func TestRetryGrows(t *testing.T) {
 func TestDial(t *testing.T) {
 	t.Parallel()
 	op := open(Requested)
-	e, ok := op.BeginDial(noon, Means{})
-	if !ok || op.State != CallingAdCP || !op.Dial.InFlight || e.From != Requested || op.Version != 6 {
+	e, ok := op.StartAttempt(noon, AgentSupport{})
+	if !ok || op.State != CallingAdCP || !op.Call.InFlight || e.From != Requested || op.Version != 6 {
 		t.Fatalf("got %+v, %+v", op, e)
 	}
-	if _, ok := op.BeginDial(noon.Add(time.Minute), Means{}); ok {
+	if _, ok := op.StartAttempt(noon.Add(time.Minute), AgentSupport{}); ok {
 		t.Error("a second dispatcher began during the lease")
 	}
 	again := op
-	if _, ok := again.BeginDial(noon.Add(leaseFor), Means{}); !ok || !again.Dial.Unclear {
+	if _, ok := again.StartAttempt(noon.Add(callLease), AgentSupport{}); !ok || !again.Call.Unclear {
 		t.Error("after a dispatcher's death the outcome is not unclear")
 	}
 	clear := op
-	clear.EndDial(noon, 0, adcp.Unsent, time.Minute, "")
-	if clear.Dial.InFlight || clear.Dial.Unclear || !clear.NotBefore.Equal(noon.Add(time.Minute)) || clear.State != CallingAdCP {
+	clear.FailAttempt(noon, 0, adcp.Unsent, time.Minute, "")
+	if clear.Call.InFlight || clear.Call.Unclear || !clear.NotBefore.Equal(noon.Add(time.Minute)) || clear.State != CallingAdCP {
 		t.Errorf("got %+v", clear)
 	}
-	op.EndDial(noon, 0, adcp.Ambiguous, 0, "")
-	if !op.Dial.Unclear || op.State != CallingAdCP {
+	op.FailAttempt(noon, 0, adcp.Ambiguous, 0, "")
+	if !op.Call.Unclear || op.State != CallingAdCP {
 		t.Errorf("got %+v", op)
 	}
 	done := open(Submitted)
-	if _, ok := done.BeginDial(noon, both); ok {
+	if _, ok := done.StartAttempt(noon, both); ok {
 		t.Error("an answered operation was called again")
 	}
 }
@@ -138,21 +138,21 @@ func TestDial(t *testing.T) {
 func TestMissedDials(t *testing.T) {
 	t.Parallel()
 	op := open(Requested)
-	if e, ok := op.MissDial(noon, adcp.Ambiguous, time.Minute, "x"); !ok || op.Dial.Unclear || op.State != CallingAdCP || !op.NotBefore.Equal(noon.Add(time.Minute)) || e.From != Requested {
+	if e, ok := op.SkipAttempt(noon, adcp.Ambiguous, time.Minute, "x"); !ok || op.Call.Unclear || op.State != CallingAdCP || !op.NotBefore.Equal(noon.Add(time.Minute)) || e.From != Requested {
 		t.Errorf("a question before the call made its outcome unclear: %+v, %+v", op, e)
 	}
 	flying := open(CallingAdCP)
-	flying.Dial.InFlight, flying.Dial.Attempts = true, 1
-	if _, ok := flying.MissDial(noon, adcp.Unsent, 0, ""); ok {
+	flying.Call.InFlight, flying.Call.Attempts = true, 1
+	if _, ok := flying.SkipAttempt(noon, adcp.Unsent, 0, ""); ok {
 		t.Error("nothing was to be recorded")
 	}
-	if _, ok := flying.MissDial(noon, adcp.Unsent, time.Minute, "x"); !ok || !flying.NotBefore.Equal(noon.Add(time.Minute)) || !flying.Dial.InFlight || flying.Dial.Attempts != 1 {
+	if _, ok := flying.SkipAttempt(noon, adcp.Unsent, time.Minute, "x"); !ok || !flying.NotBefore.Equal(noon.Add(time.Minute)) || !flying.Call.InFlight || flying.Call.Attempts != 1 {
 		t.Errorf("a retry_after is lost while a call is in flight, or the call is (contract D8): %+v", flying)
 	}
-	if _, ok := flying.MissDial(noon, adcp.Unsent, time.Second, "x"); ok {
+	if _, ok := flying.SkipAttempt(noon, adcp.Unsent, time.Second, "x"); ok {
 		t.Error("a shorter wait is no news")
 	}
-	heard, _, _ := Apply(flying, Observation{Channel: Pushed, At: noon, Answer: adcp.Answer{Status: adcp.StatusSubmitted, TaskID: "task_1"}})
+	heard, _, _ := Apply(flying, Observation{Channel: ByWebhook, At: noon, Answer: adcp.Answer{Status: adcp.StatusSubmitted, TaskID: "task_1"}})
 	if heard.State != Submitted || !heard.NotBefore.Equal(noon.Add(time.Minute)) {
 		t.Errorf("a webhook cut a retry_after short: %+v", heard)
 	}
@@ -163,7 +163,7 @@ func TestRingsAreBounded(t *testing.T) {
 	op := open(Submitted)
 	rings := 0
 	for range 100 {
-		if op.Ring(noon) {
+		if op.PollSoon(noon) {
 			rings++
 		}
 	}
@@ -172,7 +172,7 @@ func TestRingsAreBounded(t *testing.T) {
 	}
 	patient := open(Submitted)
 	patient.NotBefore = noon.Add(time.Second)
-	if patient.Ring(noon) {
+	if patient.PollSoon(noon) {
 		t.Error("a ring cut a retry_after short (contract D8)")
 	}
 }
@@ -180,13 +180,13 @@ func TestRingsAreBounded(t *testing.T) {
 func TestMissedPollsRaiseAttentionOnly(t *testing.T) {
 	t.Parallel()
 	op := open(Submitted)
-	for range patience {
+	for range attentionAfter {
 		if op.Attention != nil {
 			t.Fatal("too early")
 		}
-		op.MissPoll(noon, 0, TaskNotFound, "")
+		op.FailPoll(noon, 0, TaskNotFound, "")
 	}
-	if op.State != Submitted || op.Attention == nil || op.Attention.Reason != TaskNotFound || op.Attempts.Polls != patience {
+	if op.State != Submitted || op.Attention == nil || op.Attention.Reason != TaskNotFound || op.Attempts.Polls != attentionAfter {
 		t.Errorf("got %+v", op)
 	}
 }

@@ -13,36 +13,36 @@ import (
 
 // admit asks the gate for a pass to call an agent now, and returns the caller to use it with: one that notes what each call tells of the agent. done hands the
 // pass back, whatever came of it. If wait is not 0 nobody is to be called for that long.
-func (g *Gate) admit(ctx context.Context, a Agent, agents Caller) (caller Caller, done func(context.Context), wait time.Duration, reason circuit.Reason, err error) {
-	pass, wait, reason, err := g.Enter(ctx, a.Tenant, a.line())
+func (g *Breaker) admit(ctx context.Context, a Agent, agents Caller) (caller Caller, done func(context.Context), wait time.Duration, reason circuit.Reason, err error) {
+	pass, wait, reason, err := g.Allow(ctx, a.Tenant, a.CircuitKey())
 	if err != nil || wait > 0 {
 		return nil, func(context.Context) {}, wait, reason, err
 	}
-	told := &Outcome{Kind: Untold}
-	return listening{agents, told}, func(ctx context.Context) { pass.Done(ctx, *told) }, 0, "", nil
+	told := &Report{Result: ResultUnknown}
+	return observedCaller{agents, told}, func(ctx context.Context) { pass.Report(ctx, *told) }, 0, "", nil
 }
 
 // line names what a circuit is of: an agent as it is called. Operations keep the address and the credential that they began with; when an entry is given
 // others, what becomes of the old ones is no reason to leave the new ones alone.
-func (a Agent) line() string {
+func (a Agent) CircuitKey() string {
 	sum := sha256.Sum256([]byte(string(a.Transport) + "\x00" + a.URL + "\x00" + a.CredentialRef))
 	return a.ID + "." + hex.EncodeToString(sum[:8])
 }
 
 // listening notes what the last call told of the agent.
-type listening struct {
+type observedCaller struct {
 	Caller
-	told *Outcome
+	report *Report
 }
 
-func (l listening) Discover(ctx context.Context, a Agent) (Profile, error) {
+func (l observedCaller) Discover(ctx context.Context, a Agent) (Profile, error) {
 	profile, err := l.Caller.Discover(ctx, a)
-	*l.told = OutcomeOf(adcp.Response{}, err)
+	*l.report = ReportOf(adcp.Response{}, err)
 	return profile, err
 }
 
-func (l listening) Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (l observedCaller) Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	r, err := l.Caller.Call(ctx, a, tool, arguments)
-	*l.told = OutcomeOf(r, err)
+	*l.report = ReportOf(r, err)
 	return r, err
 }

@@ -31,7 +31,7 @@ type Agent struct {
 	// Signing is what the agent was found to want signed. It is told to a Caller, and not part of the entry.
 	Signing adcp.RequestSigning `json:"-"`
 	// Continues is the A2A task that a call goes on with, the zero Continuation for a call of its own. It is told to a Caller as well.
-	Continues adcp.Continuation `json:"-"`
+	ContinueTask adcp.Continuation `json:"-"`
 }
 
 // Transport is how an agent is called.
@@ -62,12 +62,12 @@ type Profile struct {
 }
 
 // of reports whether the profile is of an agent as it is registered now: another address, or another transport, is another agent.
-func (p Profile) of(url string, t Transport) bool {
+func (p Profile) isOf(url string, t Transport) bool {
 	return p.URL == url && cmp.Or(p.Transport, MCP) == cmp.Or(t, MCP)
 }
 
 // offers reports whether the agent has a task's tool. One whose tools are not known is given the benefit of the doubt.
-func (p Profile) offers(t adcp.Task) bool {
+func (p Profile) Offers(t adcp.Task) bool {
 	return len(p.Tasks) == 0 || slices.Contains(p.Tasks, string(t))
 }
 

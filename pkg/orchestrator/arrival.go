@@ -21,16 +21,16 @@ const (
 )
 
 // Arriving is what a delivery says of itself before anything of it is believed.
-type Arriving struct {
-	Route Route
+type DeliveryQuery struct {
+	Route CallbackToken
 	// KeyID and Nonce are the signature's, both empty for a delivery without one.
 	KeyID, Nonce string
 	// Most is what ClaimNonce is given: how many nonces of the key may be claimed in one NonceWindow. 0 is NoncesPerWindow.
-	Most int
+	MaxNonces int
 }
 
 // Arrival is what the store knows of a delivery: everything that it is checked against, in one read.
-type Arrival struct {
+type DeliveryContext struct {
 	// Operation is the one that the route was made for; its ID is empty if there is none.
 	Operation operation.Operation
 	// Keyring is what is kept of the sender's keys; of version 0 if nothing is, and if no KeyID was asked for.
@@ -47,9 +47,9 @@ type Document struct {
 }
 
 // ArrivalStore is what receiving a delivery needs of the store before anything is applied.
-type ArrivalStore interface {
+type Store2 interface {
 	// Arrive reads all that a delivery is checked against, consistently. It is no error if nothing is known.
-	Arrive(ctx context.Context, a Arriving) (Arrival, error)
+	LoadDelivery(ctx context.Context, a DeliveryQuery) (DeliveryContext, error)
 	// ClaimNonce keeps a nonce until the time given, in one step with the check that it is not kept already and that the key has room: most is how many
 	// may be claimed in one NonceWindow of the clock, at least 1 (a store may refuse earlier, never later). It returns ErrNonceSeen or ErrFull.
 	ClaimNonce(ctx context.Context, n Nonce, until time.Time, most int) error
@@ -87,12 +87,12 @@ type Quarantined struct {
 }
 
 // MostQuarantined is how many authentic deliveries are kept for one operation and day. An honest sender does not come near it.
-const MostQuarantined = 100
+const MaxQuarantined = 100
 
 // QuarantineFor is how long quarantined deliveries are kept (contract L11).
 const QuarantineFor = 90 * 24 * time.Hour
 
-type quarantine interface {
+type Quarantine interface {
 	// Quarantine keeps a delivery that was not applied. The same again, by operation, day of At and digest (authentic) or code (not authentic), counts up
 	// the first. It returns ErrFull when MostQuarantined authentic ones are kept for the operation and day.
 	Quarantine(ctx context.Context, q Quarantined) error

@@ -15,9 +15,9 @@ type FieldError struct {
 }
 
 // InvalidError names every wrong field of an input.
-type InvalidError struct{ Fields []FieldError }
+type Error2 struct{ Fields []FieldError }
 
-func (e *InvalidError) Error() string {
+func (e *Error2) Error() string {
 	parts := make([]string, len(e.Fields))
 	for i, f := range e.Fields {
 		parts[i] = fmt.Sprintf("%s: %s; %s", f.Field, f.Rule, f.Remedy)
@@ -25,20 +25,20 @@ func (e *InvalidError) Error() string {
 	return strings.Join(parts, ". ")
 }
 
-type checks struct{ found []FieldError }
+type Checks struct{ found []FieldError }
 
-func (c *checks) add(field, rule, remedy string) {
+func (c *Checks) Add(field, rule, remedy string) {
 	c.found = append(c.found, FieldError{field, rule, remedy})
 }
 
-func (c *checks) err() error {
+func (c *Checks) Err() error {
 	if len(c.found) == 0 {
 		return nil
 	}
-	return &InvalidError{Fields: c.found}
+	return &Error2{Fields: c.found}
 }
 
 // pattern is a regular expression that is compiled when it is first needed: a function's start is not the time for it.
-func pattern(expr string) func() *regexp.Regexp {
+func Pattern(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }

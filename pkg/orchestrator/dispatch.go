@@ -16,11 +16,11 @@ import (
 type FollowStore interface {
 	operationReader
 	committer
-	profiles
+	Profiles
 	// Request returns an operation's frozen arguments, or ErrNotFound.
 	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
 	// Resume returns the frozen arguments of the resume of a pause, or ErrNotFound.
-	Resume(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
+	InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
 }
 
 // Dispatch calls the agent for an operation.
@@ -30,55 +30,55 @@ type Dispatch struct {
 	// Roots returns the root secrets that webhook credentials are derived from, the current one first.
 	Roots func(ctx context.Context) ([]string, error)
 	// Gate is what calls pass; nil lets all through.
-	Gate *Gate
-	Deps Deps
+	Breaker *Breaker
+	Deps    Deps
 }
 
 // Run sends the frozen bytes to the agent if the operation still waits for that, applies the answer, and says what comes next. It may be
 // repeated at any point: what was stored decides. An error is a fault of ours; the workflow tries again.
-func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, error) {
+func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
 	op, err := d.Store.Get(ctx, tenant, id)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
-	if !op.Calls() || d.Deps.Now().Before(op.NotBefore) {
+	if !op.NeedsCall() || d.Deps.Now().Before(op.NotBefore) {
 		return d.plan(ctx, op) // answered by another way, or the agent asked for time (contract D8): nobody is to be called, not even to discover
 	}
-	agent := agentOf(op)
-	known, err := recall(ctx, d.Store, agent)
+	agent := AgentOf(op)
+	known, err := Recall(ctx, d.Store, agent)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
-	agents, done, wait, reason, err := d.Gate.admit(ctx, agent, d.Agents)
+	agents, done, wait, reason, err := d.Breaker.admit(ctx, agent, d.Agents)
 	defer func() { done(ctx) }()
 	switch {
 	case err != nil:
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	case reason == circuit.Limited: // our own bound: nothing to tell of
-		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Redial, Delay: seconds(wait)}, nil
+		return operation.Decision{Tenant: tenant, OperationID: id, Version: op.Version, Next: operation.NextRetry, Delay: seconds(wait)}, nil
 	case wait > 0: // a missed attempt like any other, so that the delays grow and the timeline tells why nothing happens
 		ce := &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: wait, Cause: errors.New("circuit " + string(reason))}
-		return d.unreached(ctx, op, meansOf(known), ce, closed(reason))
+		return d.unreached(ctx, op, SupportOf(known), ce, describeCircuit(reason))
 	}
-	profile, err := discover(ctx, d.Store, agents, agent, known, d.Deps.Now())
-	means := meansOf(profile)
+	profile, err := Discover2(ctx, d.Store, agents, agent, known, d.Deps.Now())
+	means := SupportOf(profile)
 	agent.Signing = profile.Capabilities.Requests
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce): // not reached: nothing has been sent
-		return d.unreached(ctx, op, means, ce, sayOutcome(ce))
+		return d.unreached(ctx, op, means, ce, DescribeCallError(ce))
 	case err != nil:
-		return operation.Step{}, err
-	case !profile.offers(op.Type):
+		return operation.Decision{}, err
+	case !profile.Offers(op.Type):
 		return d.unreached(ctx, op, means, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("no such tool")}, "the agent does not offer "+string(op.Type))
 	}
 	frozen, err := d.frozen(ctx, op)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
 	credential, err := d.credential(ctx, op)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
 	// 1. Store that the agent is about to be called.
 	op, began, step, err := d.begin(ctx, op, means, profile.Capabilities.Versions)
@@ -87,13 +87,13 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 	}
 	request, err := seal(op, frozen, credential)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
 	// 2. Call it.
-	if op.Resuming() != 0 {
-		agent.Continues = op.Pause.Continuation
+	if op.PendingInput() != 0 {
+		agent.ContinueTask = op.InputRequest.Continuation
 	}
-	callCtx, cancel := context.WithTimeout(ctx, callBudget)
+	callCtx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	response, callErr := agents.Call(callCtx, agent, string(op.Type), request)
 	// 3. Store what came of it. A webhook may have been faster.
@@ -102,25 +102,25 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Step, e
 
 // frozen are the bytes of the call that is to be made: the request's, or the resume's.
 func (d Dispatch) frozen(ctx context.Context, op operation.Operation) (json.RawMessage, error) {
-	if generation := op.Resuming(); generation != 0 {
-		return d.Store.Resume(ctx, op.Tenant, op.ID, generation)
+	if generation := op.PendingInput(); generation != 0 {
+		return d.Store.InputArguments(ctx, op.Tenant, op.ID, generation)
 	}
 	return d.Store.Request(ctx, op.Tenant, op.ID)
 }
 
 // plan says what comes next for an operation that is not to be called for.
-func (d Dispatch) plan(ctx context.Context, op operation.Operation) (operation.Step, error) {
-	means, err := knownMeans(ctx, d.Store, op)
+func (d Dispatch) plan(ctx context.Context, op operation.Operation) (operation.Decision, error) {
+	means, err := knownSupport(ctx, d.Store, op)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
 	_, _, step, err := d.begin(ctx, op, means, nil)
 	return step, err
 }
 
 // closed is what a timeline tells of a call that the gate did not let through.
-func closed(r circuit.Reason) string {
-	if r == circuit.Held {
+func describeCircuit(r circuit.Reason) string {
+	if r == circuit.BackingOff {
 		return "not called: the agent asked for time"
 	}
 	return "not called: the agent does not answer at present"
@@ -130,44 +130,44 @@ func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Sec
 
 // callBudget bounds one call: contract A14's ceiling for an agent that works on an open connection is 300 s, which is the function's own time as well; what
 // discovery and our own writes need comes off it.
-const callBudget = 240 * time.Second
+const callTimeout = 240 * time.Second
 
 // begin stores that a call begins, if one is to be made now. Before the first it is settled which release the agent is spoken to in: from then on each attempt
 // sends the same bytes (contract C6).
-func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.Means, versions []string) (_ operation.Operation, began bool, step operation.Step, err error) {
-	resume := op.Resuming()
-	op, err = persistFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
+func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation.AgentSupport, versions []string) (_ operation.Operation, began bool, step operation.Decision, err error) {
+	resume := op.PendingInput()
+	op, err = updateFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		began = false
 		now := d.Deps.Now().UTC()
 		planned := op
-		if step = planned.Plan(now, d.Deps.Jitter(), m); step.Next != operation.Redial {
+		if step = planned.Plan(now, d.Deps.Jitter(), m); step.Next != operation.NextRetry {
 			// Ended, answered or not to be sent again: only the attention that is due is worth a write.
 			return attentionOnly(op, planned, now, &step), nil
 		}
-		if op.Resuming() != resume {
+		if op.PendingInput() != resume {
 			return nil, nil // another call is due than the one that was read
 		}
 		if now.Before(op.NotBefore) {
 			return nil, nil // contract D8: never earlier than the agent asked
 		}
-		first := resume == 0 && op.Dial.FirstAt.IsZero()
-		e, ok := op.BeginDial(now, m)
+		first := resume == 0 && op.Call.FirstAt.IsZero()
+		e, ok := op.StartAttempt(now, m)
 		if !ok {
 			return nil, nil // another dispatcher's lease: the step waits for its end
 		}
 		began = true
 		if v, shared := adcp.Negotiate(versions); shared && first && v != adcp.Version {
-			op.Dial.Version = v
+			op.Call.ADCPVersion = v
 		}
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
 	return op, began, step, err
 }
 
-func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, profile Profile, r adcp.Response, callErr error) (operation.Step, error) {
-	var step operation.Step
-	m, resume := meansOf(profile), dialled.Resuming()
-	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
+func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, profile Profile, r adcp.Response, callErr error) (operation.Decision, error) {
+	var step operation.Decision
+	m, resume := SupportOf(profile), dialled.PendingInput()
+	_, err := updateFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		c := operation.Change{}
 		var e operation.Event
@@ -183,26 +183,26 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 			}
 			slog.WarnContext(ctx, "no answer from the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
 			if resume != 0 && ce.Code == adcp.ContinuationLost {
-				e = op.RefuseResume(now, resume, nil, true, "the agent can't go on from where it asked")
+				e = op.RejectInput(now, resume, nil, true, "the agent can't go on from where it asked")
 				break
 			}
-			e = op.EndDial(now, resume, refusal(ce), ce.RetryAfter, sayOutcome(ce))
+			e = op.FailAttempt(now, resume, outcomeOfCall(ce), ce.RetryAfter, DescribeCallError(ce))
 		case !readable:
-			e = op.EndDial(now, resume, adcp.Ambiguous, 0, "the agent's answer could not be read")
-		case answer.Err != nil && resume != 0 && !endsResumed(op, resume, answer.Err, r.Over || r.Err == nil):
-			e = unresumed(&op, resume, answer.Err, now)
-		case answer.Err != nil && resume == 0 && respeak(&op, answer.Err):
-			e = op.EndDial(now, 0, adcp.Unsent, 0, "the agent wants AdCP "+op.Dial.Version)
-		case answer.Err != nil && resume == 0 && !settles(op, answer.Err):
-			e = op.EndDial(now, 0, outcomeOf(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
+			e = op.FailAttempt(now, resume, adcp.Ambiguous, 0, "the agent's answer could not be read")
+		case answer.Err != nil && resume != 0 && !inputEndsOperation(op, resume, answer.Err, r.WorkFailed || r.Err == nil):
+			e = recordInputError(&op, resume, answer.Err, now)
+		case answer.Err != nil && resume == 0 && renegotiate(&op, answer.Err):
+			e = op.FailAttempt(now, 0, adcp.Unsent, 0, "the agent wants AdCP "+op.Call.ADCPVersion)
+		case answer.Err != nil && resume == 0 && !endsOperation(op, answer.Err):
+			e = op.FailAttempt(now, 0, outcomeOfError(answer.Err), answer.Err.RetryAfter, "the agent answered "+answer.Err.Code)
 			if op.State == operation.CallingAdCP {
 				op.Error = answer.Err // for whoever has to decide; the end, when it comes, has its own
-				puzzle(&op, answer.Err, profile.Capabilities.Idempotency, now)
+				flagUnresolved(&op, answer.Err, profile.Capabilities.Idempotency, now)
 			}
 		default:
 			var verdict operation.Verdict
 			bound := op.TaskID
-			op, e, verdict = operation.Apply(op, operation.Observation{Channel: operation.Direct, Answer: answer, At: now, Resume: resume})
+			op, e, verdict = operation.Apply(op, operation.Observation{Channel: operation.ByAnswer, Answer: answer, At: now, InputGeneration: resume})
 			c.Result = resultOf(&op, answer, verdict, now)
 			c.BindTask = op.TaskID != bound
 		}
@@ -217,11 +217,11 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 }
 
 // clash records that the agent named a task that belongs to another operation (contract H3): its outcome for this one is not known.
-func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m operation.Means) (operation.Step, error) {
-	var step operation.Step
-	_, err := persistFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
+func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m operation.AgentSupport) (operation.Decision, error) {
+	var step operation.Decision
+	_, err := updateFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
-		e := op.EndDial(now, dialled.Resuming(), adcp.Ambiguous, 0, "the agent named a task of another operation")
+		e := op.FailAttempt(now, dialled.PendingInput(), adcp.Ambiguous, 0, "the agent named a task of another operation")
 		op.Flag(operation.ProtocolClash, now, "the agent named a task of another operation")
 		step = op.Plan(now, d.Deps.Jitter(), m)
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
@@ -230,12 +230,12 @@ func (d Dispatch) clash(ctx context.Context, dialled operation.Operation, m oper
 }
 
 // unreached records that the agent could not be asked, or does not offer what is asked for. Nothing has been sent.
-func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m operation.Means, ce *adcp.CallError, detail string) (operation.Step, error) {
+func (d Dispatch) unreached(ctx context.Context, op operation.Operation, m operation.AgentSupport, ce *adcp.CallError, detail string) (operation.Decision, error) {
 	slog.WarnContext(ctx, "agent not called", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
-	var step operation.Step
-	_, err := persistFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
+	var step operation.Decision
+	_, err := updateFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
-		e, ok := op.MissDial(now, refusal(ce), ce.RetryAfter, detail)
+		e, ok := op.SkipAttempt(now, outcomeOfCall(ce), ce.RetryAfter, detail)
 		planned := op
 		step = planned.Plan(now, d.Deps.Jitter(), m)
 		if !ok {
@@ -255,14 +255,14 @@ func (d Dispatch) credential(ctx context.Context, op operation.Operation) (strin
 	if err != nil {
 		return "", err
 	}
-	return Credential(roots[0], op.Tenant, op.ID), nil
+	return WebhookCredential(roots[0], op.Tenant, op.ID), nil
 }
 
 // seal makes what goes out of the frozen bytes: always the same for an operation (contract C6).
 func seal(op operation.Operation, request json.RawMessage, credential string) (json.RawMessage, error) {
-	if op.Dial.Version != "" {
+	if op.Call.ADCPVersion != "" {
 		var err error
-		if request, err = inVersion(request, op.Dial.Version); err != nil {
+		if request, err = withVersion(request, op.Call.ADCPVersion); err != nil {
 			return nil, err
 		}
 	}
@@ -273,7 +273,7 @@ func seal(op operation.Operation, request json.RawMessage, credential string) (j
 }
 
 // sayOutcome is what a timeline tells of a failed call: no address, no text of the counterparty's.
-func sayOutcome(e *adcp.CallError) string {
+func DescribeCallError(e *adcp.CallError) string {
 	switch {
 	case e.Signature == adcp.SigningFailed:
 		return "not called: the request has to be signed, and could not be"

@@ -14,20 +14,20 @@ import (
 
 // profileFor is how long what was discovered of an agent is believed; leastProfile is the shortest that an agent can make it: its tool list may be megabytes.
 const (
-	profileFor   = 24 * time.Hour
-	leastProfile = 5 * time.Minute
+	maxProfileAge = 24 * time.Hour
+	minProfileAge = 5 * time.Minute
 )
 
 // agentOf is the agent as the operation froze it.
-func agentOf(op operation.Operation) Agent {
+func AgentOf(op operation.Operation) Agent {
 	return Agent{Tenant: op.Tenant, ID: op.AgentID, URL: op.Target.URL, Transport: Transport(op.Target.Transport), CredentialRef: op.Target.CredentialRef,
 		Poll: op.Target.Poll, WebhookMode: op.Webhook.Mode}
 }
 
 // recall returns what an agent was last found to offer, the zero Profile if it was never asked as it is registered now.
-func recall(ctx context.Context, s profiles, a Agent) (Profile, error) {
+func Recall(ctx context.Context, s Profiles, a Agent) (Profile, error) {
 	p, err := s.Profile(ctx, a.Tenant, a.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && !p.of(a.URL, a.Transport) {
+	if errors.Is(err, ErrNotFound) || err == nil && !p.isOf(a.URL, a.Transport) {
 		return Profile{}, nil
 	}
 	return p, err
@@ -35,9 +35,9 @@ func recall(ctx context.Context, s profiles, a Agent) (Profile, error) {
 
 // discover returns what an agent offers: as recalled if that is recent, else asked, and then stored for everybody. An old profile serves while the agent
 // can't be asked.
-func discover(ctx context.Context, s profiles, agents Caller, a Agent, known Profile, now time.Time) (Profile, error) {
+func Discover2(ctx context.Context, s Profiles, agents Caller, a Agent, known Profile, now time.Time) (Profile, error) {
 	same := !known.DiscoveredAt.IsZero()
-	if known.recent(now) {
+	if known.Fresh(now) {
 		return known, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -55,25 +55,25 @@ func discover(ctx context.Context, s profiles, agents Caller, a Agent, known Pro
 }
 
 // recent reports whether a profile is still believed: for a day, or for less if the agent says so (contract B37).
-func (p Profile) recent(now time.Time) bool {
-	ttl := profileFor
+func (p Profile) Fresh(now time.Time) bool {
+	ttl := maxProfileAge
 	if said := p.Capabilities.Changes.TTL; said > 0 {
-		ttl = min(ttl, max(said, leastProfile))
+		ttl = min(ttl, max(said, minProfileAge))
 	}
 	return !p.DiscoveredAt.IsZero() && now.Sub(p.DiscoveredAt) < ttl
 }
 
 // knownMeans are an agent's means as it was last asked, without asking it.
-func knownMeans(ctx context.Context, s profiles, op operation.Operation) (operation.Means, error) {
-	p, err := recall(ctx, s, agentOf(op))
-	return meansOf(p), err
+func knownSupport(ctx context.Context, s Profiles, op operation.Operation) (operation.AgentSupport, error) {
+	p, err := Recall(ctx, s, AgentOf(op))
+	return SupportOf(p), err
 }
 
-func meansOf(p Profile) operation.Means {
-	m := operation.Means{Pollable: p.PollTool != ""}
+func SupportOf(p Profile) operation.AgentSupport {
+	m := operation.AgentSupport{Pollable: p.PollTool != ""}
 	if offer := p.Capabilities.Idempotency; offer.Support == adcp.Supported {
 		// The least window that the protocol allows, if the agent does not say (contract C17).
-		m.Replay = max(offer.ReplayTTL, time.Hour)
+		m.ReplayWindow = max(offer.ReplayTTL, time.Hour)
 	}
 	return m
 }
@@ -94,11 +94,11 @@ func resultOf(op *operation.Operation, a adcp.Answer, v operation.Verdict, now t
 }
 
 // attentionOnly is the change that stores newly due attention, and nil if there is none to store.
-func attentionOnly(op, planned operation.Operation, now time.Time, step *operation.Step) *operation.Change {
+func attentionOnly(op, planned operation.Operation, now time.Time, step *operation.Decision) *operation.Change {
 	if planned.Attention == op.Attention {
 		return nil
 	}
-	planned.Touch(now)
+	planned.BumpVersion(now)
 	step.Version = planned.Version
 	return &operation.Change{Op: planned}
 }

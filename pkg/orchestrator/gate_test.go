@@ -28,25 +28,25 @@ func TestOutcomeOf(t *testing.T) {
 	call := func(o adcp.Outcome, status int, after time.Duration, cause error) (adcp.Response, error) {
 		return adcp.Response{}, fmt.Errorf("wrapped: %w", &adcp.CallError{Outcome: o, Status: status, RetryAfter: after, Cause: cause})
 	}
-	outcome := func(r adcp.Response, err error) orchestrator.Outcome { return orchestrator.OutcomeOf(r, err) }
+	outcome := func(r adcp.Response, err error) orchestrator.Report { return orchestrator.ReportOf(r, err) }
 	broken := errors.New("broken")
-	for name, tc := range map[string]struct{ got, want orchestrator.Outcome }{
-		"an answer":             {outcome(adcp.Response{Payload: json.RawMessage(`{}`)}, nil), orchestrator.Outcome{Kind: orchestrator.Answered}},
-		"a business error":      {outcome(answer("BUDGET_TOO_LOW", 0)), orchestrator.Outcome{Kind: orchestrator.Answered}},
-		"busy, in AdCP's terms": {outcome(answer("SERVICE_UNAVAILABLE", time.Minute)), orchestrator.Outcome{Kind: orchestrator.Answered}},
-		"permission is one's":   {outcome(answer("PERMISSION_DENIED", 0)), orchestrator.Outcome{Kind: orchestrator.Answered}},
-		"limited":               {outcome(answer("RATE_LIMITED", time.Minute)), orchestrator.Outcome{Kind: orchestrator.Limited, After: time.Minute}},
-		"a bad credential":      {outcome(answer("AUTH_INVALID", 0)), orchestrator.Outcome{Kind: orchestrator.Denied}},
-		"no credential":         {outcome(answer("AUTH_REQUIRED", 0)), orchestrator.Outcome{Kind: orchestrator.Denied}},
-		"HTTP 401":              {outcome(call(adcp.Refused, http.StatusUnauthorized, 0, broken)), orchestrator.Outcome{Kind: orchestrator.Denied}},
-		"HTTP 429":              {outcome(call(adcp.Refused, http.StatusTooManyRequests, time.Second, broken)), orchestrator.Outcome{Kind: orchestrator.Limited, After: time.Second}},
-		"HTTP 403":              {outcome(call(adcp.Refused, http.StatusForbidden, 0, broken)), orchestrator.Outcome{Kind: orchestrator.Unheard}},
-		"HTTP 400":              {outcome(call(adcp.Ambiguous, http.StatusBadRequest, 0, broken)), orchestrator.Outcome{Kind: orchestrator.Answered}},
-		"HTTP 503":              {outcome(call(adcp.Ambiguous, http.StatusServiceUnavailable, time.Minute, broken)), orchestrator.Outcome{Kind: orchestrator.Unheard, After: time.Minute}},
-		"no connection":         {outcome(call(adcp.Unsent, 0, 0, broken)), orchestrator.Outcome{Kind: orchestrator.Unheard}},
-		"a time-out":            {outcome(call(adcp.Ambiguous, 200, 0, context.DeadlineExceeded)), orchestrator.Outcome{Kind: orchestrator.Unheard}},
-		"we gave up":            {outcome(call(adcp.Ambiguous, 0, 0, context.Canceled)), orchestrator.Outcome{Kind: orchestrator.Untold}},
-		"our own fault":         {outcome(adcp.Response{}, broken), orchestrator.Outcome{Kind: orchestrator.Untold}},
+	for name, tc := range map[string]struct{ got, want orchestrator.Report }{
+		"an answer":             {outcome(adcp.Response{Payload: json.RawMessage(`{}`)}, nil), orchestrator.Report{Result: orchestrator.ResultAnswered}},
+		"a business error":      {outcome(answer("BUDGET_TOO_LOW", 0)), orchestrator.Report{Result: orchestrator.ResultAnswered}},
+		"busy, in AdCP's terms": {outcome(answer("SERVICE_UNAVAILABLE", time.Minute)), orchestrator.Report{Result: orchestrator.ResultAnswered}},
+		"permission is one's":   {outcome(answer("PERMISSION_DENIED", 0)), orchestrator.Report{Result: orchestrator.ResultAnswered}},
+		"limited":               {outcome(answer("RATE_LIMITED", time.Minute)), orchestrator.Report{Result: orchestrator.ResultRateLimited, RetryAfter: time.Minute}},
+		"a bad credential":      {outcome(answer("AUTH_INVALID", 0)), orchestrator.Report{Result: orchestrator.ResultDenied}},
+		"no credential":         {outcome(answer("AUTH_REQUIRED", 0)), orchestrator.Report{Result: orchestrator.ResultDenied}},
+		"HTTP 401":              {outcome(call(adcp.Refused, http.StatusUnauthorized, 0, broken)), orchestrator.Report{Result: orchestrator.ResultDenied}},
+		"HTTP 429":              {outcome(call(adcp.Refused, http.StatusTooManyRequests, time.Second, broken)), orchestrator.Report{Result: orchestrator.ResultRateLimited, RetryAfter: time.Second}},
+		"HTTP 403":              {outcome(call(adcp.Refused, http.StatusForbidden, 0, broken)), orchestrator.Report{Result: orchestrator.ResultNoAnswer}},
+		"HTTP 400":              {outcome(call(adcp.Ambiguous, http.StatusBadRequest, 0, broken)), orchestrator.Report{Result: orchestrator.ResultAnswered}},
+		"HTTP 503":              {outcome(call(adcp.Ambiguous, http.StatusServiceUnavailable, time.Minute, broken)), orchestrator.Report{Result: orchestrator.ResultNoAnswer, RetryAfter: time.Minute}},
+		"no connection":         {outcome(call(adcp.Unsent, 0, 0, broken)), orchestrator.Report{Result: orchestrator.ResultNoAnswer}},
+		"a time-out":            {outcome(call(adcp.Ambiguous, 200, 0, context.DeadlineExceeded)), orchestrator.Report{Result: orchestrator.ResultNoAnswer}},
+		"we gave up":            {outcome(call(adcp.Ambiguous, 0, 0, context.Canceled)), orchestrator.Report{Result: orchestrator.ResultUnknown}},
+		"our own fault":         {outcome(adcp.Response{}, broken), orchestrator.Report{Result: orchestrator.ResultUnknown}},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: got %+v, want %+v", name, tc.got, tc.want)
@@ -98,11 +98,11 @@ type fleet struct {
 	r      *rand.Rand
 	now    time.Time
 	store  *counting
-	gates  []*orchestrator.Gate
+	gates  []*orchestrator.Breaker
 	events []event // by time
 	lease  time.Duration
 	// answer is what the agent does with a call now, and how long that takes. A call that dies tells nothing ever.
-	answer func() (o orchestrator.Outcome, takes time.Duration, dies bool)
+	answer func() (o orchestrator.Report, takes time.Duration, dies bool)
 
 	level     float64 // of a bucket that every call is taken from: never below 0
 	levelAt   time.Time
@@ -126,7 +126,7 @@ func newFleet(t *testing.T, seed uint64, processes int) *fleet {
 	clock := func() time.Time { return f.now }
 	f.store = &counting{Circuits: memory.New(clock)}
 	for range processes {
-		f.gates = append(f.gates, orchestrator.NewGate(f.store, circuit.Default, f.lease, orchestrator.Deps{Now: clock, Jitter: f.r.Float64}))
+		f.gates = append(f.gates, orchestrator.New(f.store, circuit.Default, f.lease, orchestrator.Deps{Now: clock, Jitter: f.r.Float64}))
 	}
 	return f
 }
@@ -159,7 +159,7 @@ func (f *fleet) state() (s circuit.State) {
 func (f *fleet) call(done func()) {
 	f.t.Helper()
 	before := f.state()
-	pass, wait, reason, err := f.gates[f.r.IntN(len(f.gates))].Enter(f.t.Context(), "acme", "seller")
+	pass, wait, reason, err := f.gates[f.r.IntN(len(f.gates))].Allow(f.t.Context(), "acme", "seller")
 	if err != nil {
 		f.t.Fatalf("Enter: %v", err)
 	}
@@ -187,12 +187,12 @@ func (f *fleet) call(done func()) {
 			f.probes[lease] = time.Time{}
 		}
 		closed := f.state().Closed()
-		pass.Done(f.t.Context(), o)
+		pass.Report(f.t.Context(), o)
 		if f.strict && !closed && f.state().Closed() {
 			f.lastClose = f.now
 		}
-		if o.Kind == orchestrator.Limited && f.now.Add(o.After).After(f.hold) {
-			f.hold = f.now.Add(o.After)
+		if o.Result == orchestrator.ResultRateLimited && f.now.Add(o.RetryAfter).After(f.hold) {
+			f.hold = f.now.Add(o.RetryAfter)
 		}
 		done()
 	})
@@ -208,7 +208,7 @@ func (f *fleet) probed() {
 }
 
 // admitted checks a pass against what must never happen.
-func (f *fleet) admitted(before circuit.State, pass orchestrator.Pass) {
+func (f *fleet) admitted(before circuit.State, pass orchestrator.Permit) {
 	f.t.Helper()
 	p := circuit.Default
 	switch {
@@ -243,19 +243,19 @@ func TestGateNeverLetsTooMuchThrough(t *testing.T) {
 	for seed := range uint64(12) {
 		f := newFleet(t, seed, 8)
 		mood := 0
-		f.answer = func() (orchestrator.Outcome, time.Duration, bool) {
+		f.answer = func() (orchestrator.Report, time.Duration, bool) {
 			takes := time.Duration(f.r.ExpFloat64() * float64(300*time.Millisecond))
 			switch dies := f.r.IntN(100) == 0; {
 			case mood == 1 && f.r.IntN(10) > 0, f.r.IntN(50) == 0:
-				return orchestrator.Outcome{Kind: orchestrator.Unheard}, min(takes*20, f.lease), dies
+				return orchestrator.Report{Result: orchestrator.ResultNoAnswer}, min(takes*20, f.lease), dies
 			case mood == 2:
-				return orchestrator.Outcome{Kind: orchestrator.Denied}, takes, dies
+				return orchestrator.Report{Result: orchestrator.ResultDenied}, takes, dies
 			case mood == 3 && f.r.IntN(5) == 0:
-				return orchestrator.Outcome{Kind: orchestrator.Limited, After: time.Duration(1+f.r.IntN(60)) * time.Second}, takes, dies
+				return orchestrator.Report{Result: orchestrator.ResultRateLimited, RetryAfter: time.Duration(1+f.r.IntN(60)) * time.Second}, takes, dies
 			case f.r.IntN(200) == 0:
-				return orchestrator.Outcome{Kind: orchestrator.Untold}, takes, dies
+				return orchestrator.Report{Result: orchestrator.ResultUnknown}, takes, dies
 			default:
-				return orchestrator.Outcome{Kind: orchestrator.Answered}, takes, dies
+				return orchestrator.Report{Result: orchestrator.ResultAnswered}, takes, dies
 			}
 		}
 		f.store.between = func() {
@@ -280,7 +280,7 @@ func TestGateNeverLetsTooMuchThrough(t *testing.T) {
 			closings++
 		}
 	}
-	if seen[circuit.Open] == 0 || seen[circuit.Held] == 0 || seen[circuit.Limited] == 0 || closings < 6 {
+	if seen[circuit.Open] == 0 || seen[circuit.BackingOff] == 0 || seen[circuit.Limited] == 0 || closings < 6 {
 		t.Errorf("not everything was tried: %v, %d closings", seen, closings)
 	}
 	t.Logf("%d passes, waits %v", passes, seen)
@@ -292,11 +292,11 @@ func TestGateClosesWithinOnePause(t *testing.T) {
 	for seed := range uint64(12) {
 		f := newFleet(t, seed, 8)
 		away := time.Duration(f.r.IntN(3600)) * time.Second
-		f.answer = func() (orchestrator.Outcome, time.Duration, bool) {
+		f.answer = func() (orchestrator.Report, time.Duration, bool) {
 			if f.now.Before(gateStart.Add(away)) {
-				return orchestrator.Outcome{Kind: orchestrator.Unheard}, time.Second, false
+				return orchestrator.Report{Result: orchestrator.ResultNoAnswer}, time.Second, false
 			}
-			return orchestrator.Outcome{Kind: orchestrator.Answered}, time.Second, false
+			return orchestrator.Report{Result: orchestrator.ResultAnswered}, time.Second, false
 		}
 		for range 1 + f.r.IntN(50) {
 			f.loop(time.Second)
@@ -304,7 +304,7 @@ func TestGateClosesWithinOnePause(t *testing.T) {
 		f.run(away)
 		last := f.state()
 		// The pause that runs when it returns, or the next if a probe is lost just then; who waits comes at most a quarter late; and a call takes a second.
-		pause := time.Duration(1.25 * 1.25 * float64(min(circuit.Default.First<<min(last.Pauses, 20), circuit.Default.Longest)))
+		pause := time.Duration(1.25 * 1.25 * float64(min(circuit.Default.First<<min(last.Opens, 20), circuit.Default.Longest)))
 		limit := away + pause + 15*time.Second
 		f.run(limit)
 		if !f.state().Closed() {
@@ -333,18 +333,18 @@ func TestGateWithoutStore(t *testing.T) {
 			}
 			return nil, nil
 		}
-		f.answer = func() (orchestrator.Outcome, time.Duration, bool) {
+		f.answer = func() (orchestrator.Report, time.Duration, bool) {
 			if f.r.IntN(4) > 0 {
-				return orchestrator.Outcome{Kind: orchestrator.Unheard}, time.Second, false
+				return orchestrator.Report{Result: orchestrator.ResultNoAnswer}, time.Second, false
 			}
-			return orchestrator.Outcome{Kind: orchestrator.Answered}, time.Second, false
+			return orchestrator.Report{Result: orchestrator.ResultAnswered}, time.Second, false
 		}
 		for range 20 {
 			f.loop(2 * time.Second)
 		}
 		f.run(10 * time.Minute)
-		f.answer = func() (orchestrator.Outcome, time.Duration, bool) {
-			return orchestrator.Outcome{Kind: orchestrator.Answered}, time.Second, false
+		f.answer = func() (orchestrator.Report, time.Duration, bool) {
+			return orchestrator.Report{Result: orchestrator.ResultAnswered}, time.Second, false
 		}
 		f.run(20 * time.Minute) // whatever was open is closed
 		gone = true
@@ -361,26 +361,26 @@ func TestGateKnowsWithoutStore(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, 1, 1)
 	g := f.gates[0]
-	pass, wait, _, err := g.Enter(t.Context(), "acme", "seller")
+	pass, wait, _, err := g.Allow(t.Context(), "acme", "seller")
 	if wait != 0 || err != nil {
 		t.Fatal(wait, err)
 	}
 	f.store.fault = func() (before, after error) { return errors.ErrUnsupported, nil }
-	pass.Done(t.Context(), orchestrator.Outcome{Kind: orchestrator.Limited, After: time.Minute})
-	if _, wait, reason, err := g.Enter(t.Context(), "acme", "seller"); wait < time.Minute || reason != circuit.Held || err != nil {
+	pass.Report(t.Context(), orchestrator.Report{Result: orchestrator.ResultRateLimited, RetryAfter: time.Minute})
+	if _, wait, reason, err := g.Allow(t.Context(), "acme", "seller"); wait < time.Minute || reason != circuit.BackingOff || err != nil {
 		t.Errorf("got %v, %v, %v", wait, reason, err)
 	}
-	if _, wait, _, err := g.Enter(t.Context(), "acme", "another"); wait != 0 || err != nil {
+	if _, wait, _, err := g.Allow(t.Context(), "acme", "another"); wait != 0 || err != nil {
 		t.Errorf("another agent waits %v, %v", wait, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, _, err := g.Enter(ctx, "acme", "third"); !errors.Is(err, context.Canceled) {
+	if _, _, _, err := g.Allow(ctx, "acme", "third"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	var none *orchestrator.Gate
-	pass, wait, _, err = none.Enter(t.Context(), "acme", "seller")
-	if pass.Done(t.Context(), orchestrator.Outcome{Kind: orchestrator.Denied}); wait != 0 || err != nil {
+	var none *orchestrator.Breaker
+	pass, wait, _, err = none.Allow(t.Context(), "acme", "seller")
+	if pass.Report(t.Context(), orchestrator.Report{Result: orchestrator.ResultDenied}); wait != 0 || err != nil {
 		t.Errorf("no gate: got %v, %v", wait, err)
 	}
 }
@@ -391,7 +391,7 @@ func TestGateForgetsAnUnreadableDocument(t *testing.T) {
 	if err := f.store.PutCircuit(t.Context(), "acme", "seller", orchestrator.Document{Version: 1, Body: []byte(`{"pauses":"x"`)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, wait, _, err := f.gates[0].Enter(t.Context(), "acme", "seller"); wait != 0 || err != nil || f.state().Tokens == 0 {
+	if _, wait, _, err := f.gates[0].Allow(t.Context(), "acme", "seller"); wait != 0 || err != nil || f.state().Tokens == 0 {
 		t.Errorf("got %v, %v, %+v", wait, err, f.state())
 	}
 }
@@ -401,18 +401,18 @@ func TestGateRaces(t *testing.T) {
 	t.Parallel()
 	now := gateStart
 	store := memory.New(func() time.Time { return now })
-	var gates []*orchestrator.Gate
+	var gates []*orchestrator.Breaker
 	for range 8 {
-		gates = append(gates, orchestrator.NewGate(store, circuit.Default, time.Minute, orchestrator.Deps{Now: func() time.Time { return now }, Jitter: rand.Float64}))
+		gates = append(gates, orchestrator.New(store, circuit.Default, time.Minute, orchestrator.Deps{Now: func() time.Time { return now }, Jitter: rand.Float64}))
 	}
-	rush := func() (passes []orchestrator.Pass) {
+	rush := func() (passes []orchestrator.Permit) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		for _, g := range gates {
 			for range 8 {
 				wg.Go(func() {
 					for range 20 {
-						pass, wait, _, err := g.Enter(context.Background(), "acme", "seller")
+						pass, wait, _, err := g.Allow(context.Background(), "acme", "seller")
 						if err != nil {
 							t.Error(err)
 						}
@@ -434,7 +434,7 @@ func TestGateRaces(t *testing.T) {
 	}
 	var wg sync.WaitGroup
 	for _, p := range passes {
-		wg.Go(func() { p.Done(context.Background(), orchestrator.Outcome{Kind: orchestrator.Unheard}) })
+		wg.Go(func() { p.Report(context.Background(), orchestrator.Report{Result: orchestrator.ResultNoAnswer}) })
 	}
 	wg.Wait()
 	if passes := rush(); len(passes) != 0 {
@@ -444,7 +444,7 @@ func TestGateRaces(t *testing.T) {
 	if passes = rush(); len(passes) != 1 || !passes[0].Probe() {
 		t.Fatalf("%d calls when the pause was over", len(passes))
 	}
-	passes[0].Done(context.Background(), orchestrator.Outcome{Kind: orchestrator.Answered})
+	passes[0].Report(context.Background(), orchestrator.Report{Result: orchestrator.ResultAnswered})
 	if passes := rush(); len(passes) < 20 {
 		t.Errorf("%d calls after closing", len(passes))
 	}
@@ -467,8 +467,8 @@ func TestGateCostsLittle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFleet(t, 1, tc.processes)
-			f.answer = func() (orchestrator.Outcome, time.Duration, bool) {
-				return orchestrator.Outcome{Kind: orchestrator.Answered}, 100 * time.Millisecond, false
+			f.answer = func() (orchestrator.Report, time.Duration, bool) {
+				return orchestrator.Report{Result: orchestrator.ResultAnswered}, 100 * time.Millisecond, false
 			}
 			for range tc.loops {
 				f.loop(tc.gap)

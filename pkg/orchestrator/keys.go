@@ -10,7 +10,7 @@ import (
 )
 
 // APIKey is what is stored of a client's key: never the key.
-type APIKey struct {
+type Key struct {
 	Tenant    string    `json:"tenant"`
 	Hash      string    `json:"hash"`
 	Name      string    `json:"name"`
@@ -53,26 +53,26 @@ func (p Principal) May(scope string) bool {
 }
 
 // KeyStore is what Authorize and IssueKey need of the store.
-type KeyStore interface {
+type Store3 interface {
 	// Key returns the key with that hash, or ErrNotFound.
-	Key(ctx context.Context, tenant, hash string) (APIKey, error)
+	Key(ctx context.Context, tenant, hash string) (Key, error)
 	// PutKey stores a key.
-	PutKey(ctx context.Context, k APIKey) error
+	PutKey(ctx context.Context, k Key) error
 }
 
 // The form of a tenant's name, and of a key: the key names its tenant, because every key of the table starts with one.
 var (
-	tenantForm = pattern(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
-	keyForm    = pattern(`^adcp_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_([A-Za-z0-9_-]{43})$`)
+	tenantForm = Pattern(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
+	keyForm    = Pattern(`^adcp_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_([A-Za-z0-9_-]{43})$`)
 )
 
 // Authorize takes an API key to its principal. It returns ErrUnauthorized, or a fault of ours.
-func Authorize(ctx context.Context, s KeyStore, key string, now time.Time) (Principal, error) {
+func Authorize(ctx context.Context, s Store3, key string, now time.Time) (Principal, error) {
 	m := keyForm().FindStringSubmatch(key)
 	if m == nil {
 		return Principal{}, ErrUnauthorized
 	}
-	hash := hashHex(key)
+	hash := Hex(key)
 	k, err := s.Key(ctx, m[1], hash)
 	if errors.Is(err, ErrNotFound) {
 		return Principal{}, ErrUnauthorized
@@ -87,20 +87,20 @@ func Authorize(ctx context.Context, s KeyStore, key string, now time.Time) (Prin
 }
 
 // IssueKey makes a key for a tenant and stores its hash. The key is returned this once and can't be had again. It returns an *InvalidError.
-func IssueKey(ctx context.Context, s KeyStore, random io.Reader, now time.Time, tenant, name string, scopes []string) (string, error) {
-	var c checks
+func Issue(ctx context.Context, s Store3, random io.Reader, now time.Time, tenant, name string, scopes []string) (string, error) {
+	var c Checks
 	if !tenantForm().MatchString(tenant) {
-		c.add("tenant", "has to match "+tenantForm().String(), "choose lower-case letters, digits and hyphens")
+		c.Add("tenant", "has to match "+tenantForm().String(), "choose lower-case letters, digits and hyphens")
 	}
 	for _, scope := range scopes {
 		if !(Principal{Scopes: Scopes()}).May(scope) {
-			c.add("scopes", scope+" is no scope", "choose of operations:read, operations:write, agents:read, agents:write")
+			c.Add("scopes", scope+" is no scope", "choose of operations:read, operations:write, agents:read, agents:write")
 		}
 	}
 	if len(scopes) == 0 {
-		c.add("scopes", "at least one", "choose of operations:read, operations:write, agents:read, agents:write")
+		c.Add("scopes", "at least one", "choose of operations:read, operations:write, agents:read, agents:write")
 	}
-	if err := c.err(); err != nil {
+	if err := c.Err(); err != nil {
 		return "", err
 	}
 	b := make([]byte, 32)
@@ -108,5 +108,5 @@ func IssueKey(ctx context.Context, s KeyStore, random io.Reader, now time.Time, 
 		return "", err
 	}
 	key := "adcp_" + tenant + "_" + base64.RawURLEncoding.EncodeToString(b)
-	return key, s.PutKey(ctx, APIKey{Tenant: tenant, Hash: hashHex(key), Name: name, Scopes: scopes, CreatedAt: now.UTC()})
+	return key, s.PutKey(ctx, Key{Tenant: tenant, Hash: Hex(key), Name: name, Scopes: scopes, CreatedAt: now.UTC()})
 }

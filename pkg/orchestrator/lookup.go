@@ -19,7 +19,7 @@ const contextMember = "adcp_operation_id"
 const lookupTool = "get_media_buys"
 
 // mostPages bounds a look-up: an account's buys, a hundred to the page.
-const mostPages = 20
+const maxPages = 20
 
 // snapshot is a media buy as the agent shows it.
 type snapshot struct {
@@ -33,8 +33,8 @@ type snapshot struct {
 // Its request is not sent again, and no task is known to poll: the buy and the task themselves are the only traces (contract C16, C19). So they are of a request
 // that waits for an approval, which may be given elsewhere (contract J10).
 func unresolved(op operation.Operation, p Profile) bool {
-	unheard := op.State == operation.CallingAdCP && (op.Dial.Unclear || op.Dial.InFlight)
-	return op.TaskID == "" && (unheard || op.Paused()) && (listsBuys(op, p) || listsTasks(p))
+	unheard := op.State == operation.CallingAdCP && (op.Call.Unclear || op.Call.InFlight)
+	return op.TaskID == "" && (unheard || op.NeedsInput()) && (listsBuys(op, p) || listsTasks(p))
 }
 
 // findable reports whether no tool tells of an operation's task, but what the task makes shows among the agent's buys. What is refused shows nowhere: that is for
@@ -50,35 +50,35 @@ func listsBuys(op operation.Operation, p Profile) bool {
 
 // lookUp looks for the buy and the task of an unresolved operation. A buy that is found ends the operation, a task that is found is its task from then on.
 // Nothing found proves nothing (contract G6, G10), and the operation waits on.
-func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op operation.Operation, m operation.Means) (operation.Step, error) {
+func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op operation.Operation, m operation.AgentSupport) (operation.Decision, error) {
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
 	var answer *adcp.Answer
 	if listsBuys(op, profile) {
 		var found *snapshot
-		if found, err = p.find(ctx, agent, op, request); found != nil && (op.State == operation.CallingAdCP || !found.waits()) {
+		if found, err = p.lookUpBuy(ctx, agent, op, request); found != nil && (op.State == operation.CallingAdCP || !found.waits()) {
 			a := found.answer()
 			answer = &a
 		}
 	}
 	if err == nil && answer == nil && op.TaskID == "" && listsTasks(profile) {
-		answer, err = p.findTask(ctx, agent, profile.ListTool, op, request)
+		answer, err = p.lookUpTask(ctx, agent, profile.ListTool, op, request)
 	}
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce):
-		return p.missed(ctx, op, m, err)
+		return p.pollFailed(ctx, op, m, err)
 	case err != nil:
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	case answer == nil:
-		return p.rest(ctx, op, m)
+		return p.skipPoll(ctx, op, m)
 	}
 	slog.InfoContext(ctx, "what came of a call that was not answered was found at the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID)
 	step, err := p.apply(ctx, op, m, *answer)
 	if errors.Is(err, ErrTaskTaken) { // the agent shows one task for two operations: it proves nothing for the second
-		return p.rest(ctx, op, m)
+		return p.skipPoll(ctx, op, m)
 	}
 	return step, err
 }
@@ -99,15 +99,15 @@ func (s snapshot) answer() adcp.Answer {
 func (s snapshot) waits() bool { return s.Status == "pending_approval" || s.Status == "draft" }
 
 // find looks through the account's buys. It returns nil if none is the operation's.
-func (p Poll) find(ctx context.Context, agent Agent, op operation.Operation, request json.RawMessage) (found *snapshot, err error) {
-	ctx, cancel := context.WithTimeout(ctx, pollBudget)
+func (p Poll) lookUpBuy(ctx context.Context, agent Agent, op operation.Operation, request json.RawMessage) (found *snapshot, err error) {
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	_, err = p.pages(ctx, agent, lookupTool, request, map[string]any{}, func(payload json.RawMessage) (enough bool, err error) {
 		var page struct {
 			Buys []json.RawMessage `json:"media_buys"`
 		}
 		err = json.Unmarshal(payload, &page)
-		found = match(page.Buys, op.ID)
+		found = findBuy(page.Buys, op.ID)
 		return found != nil, err
 	})
 	return found, err
@@ -128,7 +128,7 @@ func (p Poll) pages(ctx context.Context, agent Agent, tool string, request json.
 	asked["adcp_version"] = adcp.Version
 	pagination := map[string]any{"max_results": 100}
 	asked["pagination"] = pagination
-	for range mostPages {
+	for range maxPages {
 		asked["idempotency_key"] = p.NewKey()
 		arguments, err := json.Marshal(asked)
 		if err != nil {
@@ -164,10 +164,10 @@ func (p Poll) pages(ctx context.Context, agent Agent, tool string, request json.
 }
 
 // match finds the buy that carries an operation's id in its context.
-func match(buys []json.RawMessage, id string) *snapshot {
+func findBuy(buys []json.RawMessage, id string) *snapshot {
 	for _, raw := range buys {
 		s := snapshot{raw: raw}
-		if json.Unmarshal(raw, &s) == nil && s.ID != "" && carries(s.Context, id) {
+		if json.Unmarshal(raw, &s) == nil && s.ID != "" && carriesID(s.Context, id) {
 			return &s
 		}
 	}
@@ -175,7 +175,7 @@ func match(buys []json.RawMessage, id string) *snapshot {
 }
 
 // carries reports whether a context is the one that an operation was sent with.
-func carries(context json.RawMessage, id string) bool {
+func carriesID(context json.RawMessage, id string) bool {
 	var members map[string]json.RawMessage
 	var got string
 	return json.Unmarshal(context, &members) == nil && json.Unmarshal(members[contextMember], &got) == nil && got == id

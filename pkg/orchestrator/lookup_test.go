@@ -78,7 +78,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
-			order, err := orchestrator.ParseOrder([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+			order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 				"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}],"context":{"mine":1}}}`))
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +90,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 			}
 			agent, keys := tc.agent, 0
 			step, err := orchestrator.Dispatch{Store: s, Agents: &agent, Deps: deps}.Run(t.Context(), "acme", op.ID)
-			if err != nil || step.Next != operation.Await {
+			if err != nil || step.Next != operation.NextAwait {
 				t.Fatalf("after the lost answer: %+v, %v", step, err)
 			}
 			poll := orchestrator.Poll{Store: s, Agents: &agent, Deps: deps, NewKey: func() string { keys++; return fmt.Sprintf("key-%d", keys) }}
@@ -102,7 +102,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 			if err != nil || r.Op.State != tc.state || agent.calls != 1 || agent.looks != tc.looks || keys != tc.looks {
 				t.Errorf("%s after %d calls and %d looks with %d keys, %v", r.Op.State, agent.calls, agent.looks, keys, err)
 			}
-			if open := tc.state == operation.CallingAdCP; open != (r.Op.Attention != nil && r.Op.Attention.Reason == operation.OutcomeUnclear) || open != (step.Next == operation.Await) {
+			if open := tc.state == operation.CallingAdCP; open != (r.Op.Attention != nil && r.Op.Attention.Reason == operation.OutcomeUnclear) || open != (step.Next == operation.NextAwait) {
 				t.Errorf("attention %+v, next %s", r.Op.Attention, step.Next)
 			}
 			if tc.state == operation.Completed && !strings.Contains(string(r.Result), "mb_1") {
@@ -113,7 +113,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 			}
 			// The task's own webhook, later, is the known end and no contradiction: a snapshot is compared with nothing (contract H5).
 			if tc.state == operation.Completed {
-				_, _, verdict := operation.Apply(r.Op, operation.Observation{Channel: operation.Pushed, At: now, Answer: adcp.Answer{Status: adcp.StatusCompleted,
+				_, _, verdict := operation.Apply(r.Op, operation.Observation{Channel: operation.ByWebhook, At: now, Answer: adcp.Answer{Status: adcp.StatusCompleted,
 					Value: json.RawMessage(`{"media_buy_id":"mb_1"}`)}})
 				if verdict != operation.Duplicate {
 					t.Errorf("the webhook is %s", verdict)
@@ -159,7 +159,7 @@ func TestBuyOfATaskThatNothingTellsOfIsFound(t *testing.T) {
 		t.Errorf("%s of a buy that is not approved", op.State)
 	}
 	listed(`{"media_buy_id":"mb_1","status":"pending_creatives","context":{"adcp_operation_id":"` + x.id + `"}}`)
-	if step := x.poll(); step.Next != operation.Settle || x.op().State != operation.Completed {
+	if step := x.poll(); step.Next != operation.NextSettle || x.op().State != operation.Completed {
 		t.Errorf("%+v, %s", step, x.op().State)
 	}
 }

@@ -27,7 +27,7 @@ func TestSubmitRegistersTheMode(t *testing.T) {
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
-			order, err := orchestrator.ParseOrder([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+			order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 				"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}]}}`))
 			if err != nil {
 				t.Fatal(err)
@@ -59,8 +59,8 @@ func TestSubmitRegistersTheMode(t *testing.T) {
 			case scheme != "" && (auth == nil || len(auth.Schemes) != 1 || auth.Schemes[0] != scheme || len(auth.Credentials) < 32):
 				t.Errorf("authentication is %+v, want %s", auth, scheme)
 			}
-			route, ok := orchestrator.ParseRoute(sent.Push.URL[strings.LastIndex(sent.Push.URL, "/")+1:])
-			if !ok || !route.Opens(op) || route.URL("https://api.example/live") != sent.Push.URL || route.Sender != orchestrator.SenderOf(op.Target) {
+			route, ok := orchestrator.ParseCallbackToken(sent.Push.URL[strings.LastIndex(sent.Push.URL, "/")+1:])
+			if !ok || !route.Matches(op) || route.URL("https://api.example/live") != sent.Push.URL || route.Sender != orchestrator.SenderID(op.Target) {
 				t.Errorf("the URL is %s", sent.Push.URL)
 			}
 			if op.Webhook.Mode != mode || op.Webhook.Format != operation.FormatA2A || op.Target.BrandURL != a.BrandURL {
@@ -68,7 +68,7 @@ func TestSubmitRegistersTheMode(t *testing.T) {
 			}
 			other := op
 			other.Target.URL = "https://other.example/mcp"
-			if route.Opens(other) {
+			if route.Matches(other) {
 				t.Error("the route opens another sender's operation")
 			}
 		})

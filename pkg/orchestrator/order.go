@@ -9,8 +9,8 @@ import (
 )
 
 // Order is what a client asks for.
-type Order struct {
-	Agent   string          `json:"agent"`
+type SubmitRequest struct {
+	AgentID string          `json:"agent"`
 	Type    adcp.Task       `json:"type"`
 	Request json.RawMessage `json:"request"`
 
@@ -18,42 +18,42 @@ type Order struct {
 }
 
 // ours are the members of a request that the orchestrator sets: a client's own would break idempotency or redirect the webhook.
-var ours = []string{"idempotency_key", "push_notification_config", "adcp_version", "adcp_major_version"}
+var orchestratorMembers = []string{"idempotency_key", "push_notification_config", "adcp_version", "adcp_major_version"}
 
 // ParseOrder reads a submission and checks what can be checked without asking the agent. It returns an *InvalidError that names every wrong field.
-func ParseOrder(body []byte) (Order, error) {
-	var o Order
-	var c checks
+func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
+	var o SubmitRequest
+	var c Checks
 	if err := adcp.CheckObject(body); err != nil {
-		c.add("(body)", "one JSON object without duplicate keys: "+err.Error(), `send {"agent": "...", "type": "...", "request": {...}}`)
-		return o, c.err()
+		c.Add("(body)", "one JSON object without duplicate keys: "+err.Error(), `send {"agent": "...", "type": "...", "request": {...}}`)
+		return o, c.Err()
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(body, &members); err != nil {
-		c.add("(body)", "one JSON object", `send {"agent": "...", "type": "...", "request": {...}}`)
-		return o, c.err()
+		c.Add("(body)", "one JSON object", `send {"agent": "...", "type": "...", "request": {...}}`)
+		return o, c.Err()
 	}
 	for name := range members {
 		if name != "agent" && name != "type" && name != "request" {
-			c.add(name, "is not a member of a submission", "put AdCP arguments into request")
+			c.Add(name, "is not a member of a submission", "put AdCP arguments into request")
 		}
 	}
-	if json.Unmarshal(members["agent"], &o.Agent) != nil || !agentID().MatchString(o.Agent) {
-		c.add("agent", "the id of a registered agent, "+agentID().String(), "use the id that you gave PUT /v1/agents/{id}")
+	if json.Unmarshal(members["agent"], &o.AgentID) != nil || !agentIDForm().MatchString(o.AgentID) {
+		c.Add("agent", "the id of a registered agent, "+agentIDForm().String(), "use the id that you gave PUT /v1/agents/{id}")
 	}
 	if json.Unmarshal(members["type"], &o.Type) != nil {
 		o.Type = ""
 	}
 	if _, ok := adcp.TraitsOf(o.Type); !ok {
-		c.add("type", "one of "+taskNames(), "name the AdCP task that shall be run")
+		c.Add("type", "one of "+taskNames(), "name the AdCP task that shall be run")
 	}
 	o.Request = members["request"]
 	if json.Unmarshal(o.Request, &o.fields) != nil || o.fields == nil {
-		c.add("request", "an object: the AdCP task's arguments", "send the arguments as AdCP defines them, without "+strings.Join(ours, ", "))
-		return o, c.err()
+		c.Add("request", "an object: the AdCP task's arguments", "send the arguments as AdCP defines them, without "+strings.Join(orchestratorMembers, ", "))
+		return o, c.Err()
 	}
 	o.check(&c)
-	return o, c.err()
+	return o, c.Err()
 }
 
 func taskNames() string {
@@ -64,16 +64,16 @@ func taskNames() string {
 	return strings.Join(names, ", ")
 }
 
-func (o Order) check(c *checks) {
-	for _, name := range ours {
+func (o SubmitRequest) check(c *Checks) {
+	for _, name := range orchestratorMembers {
 		if _, set := o.fields[name]; set {
-			c.add("request."+name, "is set by the orchestrator", "leave it out")
+			c.Add("request."+name, "is set by the orchestrator", "leave it out")
 		}
 	}
 	if po, set := o.fields["po_number"]; set {
 		var s string
 		if json.Unmarshal(po, &s) != nil || s == "" {
-			c.add("request.po_number", "a string that is not empty", "send the purchase order's number, or leave it out")
+			c.Add("request.po_number", "a string that is not empty", "send the purchase order's number, or leave it out")
 		}
 	}
 	if a, set := o.fields["account"]; set {
@@ -82,9 +82,9 @@ func (o Order) check(c *checks) {
 	if raw, set := o.fields["context"]; set {
 		var members map[string]json.RawMessage
 		if json.Unmarshal(raw, &members) != nil || members == nil {
-			c.add("request.context", "an object", "send an object of your own, or leave it out")
+			c.Add("request.context", "an object", "send an object of your own, or leave it out")
 		} else if _, taken := members[contextMember]; taken {
-			c.add("request.context."+contextMember, "is set by the orchestrator", "choose another name")
+			c.Add("request.context."+contextMember, "is set by the orchestrator", "choose another name")
 		}
 	}
 	if o.Type == adcp.CreateMediaBuy {
@@ -96,52 +96,52 @@ func (o Order) check(c *checks) {
 }
 
 // checkBuy checks what create_media_buy's schema requires: a buy that can't be accepted is better refused here than by the agent.
-func (o Order) checkBuy(c *checks) {
+func (o SubmitRequest) checkBuy(c *Checks) {
 	o.require(c, "account", "brand", "start_time", "end_time")
 	_, packages := o.fields["packages"]
 	_, proposal := o.fields["proposal_id"]
 	if !packages && !proposal {
-		c.add("request.packages", "is required unless proposal_id is given", "say what is to be bought")
+		c.Add("request.packages", "is required unless proposal_id is given", "say what is to be bought")
 	}
 	if packages {
 		var list []json.RawMessage
 		if json.Unmarshal(o.fields["packages"], &list) != nil || len(list) == 0 {
-			c.add("request.packages", "a list of at least one package", "say what is to be bought")
+			c.Add("request.packages", "a list of at least one package", "say what is to be bought")
 		}
 	}
 	var begins, ends string
 	if raw, set := o.fields["start_time"]; set && (json.Unmarshal(raw, &begins) != nil || begins != "asap" && !instant(begins)) {
-		c.add("request.start_time", `"asap", or a date and time with an offset (RFC 3339)`, "send for example 2027-04-01T00:00:00Z")
+		c.Add("request.start_time", `"asap", or a date and time with an offset (RFC 3339)`, "send for example 2027-04-01T00:00:00Z")
 	}
 	if raw, set := o.fields["end_time"]; set && (json.Unmarshal(raw, &ends) != nil || !instant(ends)) {
-		c.add("request.end_time", "a date and time with an offset (RFC 3339)", "send for example 2027-06-30T23:59:59Z")
+		c.Add("request.end_time", "a date and time with an offset (RFC 3339)", "send for example 2027-06-30T23:59:59Z")
 	}
 	b, err1 := time.Parse(time.RFC3339, begins)
 	e, err2 := time.Parse(time.RFC3339, ends)
 	if err1 == nil && err2 == nil && !e.After(b) {
-		c.add("request.end_time", "after start_time", "correct one of the two")
+		c.Add("request.end_time", "after start_time", "correct one of the two")
 	}
 }
 
 // checkAccount is contract B42: one of account_id, or brand with operator.
-func (o Order) checkAccount(c *checks, raw json.RawMessage) {
+func (o SubmitRequest) checkAccount(c *Checks, raw json.RawMessage) {
 	var a map[string]json.RawMessage
 	if json.Unmarshal(raw, &a) != nil || a == nil {
-		c.add("request.account", "an object", `send {"account_id": "..."}`)
+		c.Add("request.account", "an object", `send {"account_id": "..."}`)
 		return
 	}
 	_, id := a["account_id"]
 	_, brand := a["brand"]
 	_, operator := a["operator"]
 	if id == (brand && operator) || id && (brand || operator) {
-		c.add("request.account", "either account_id, or brand and operator", "send one of the two forms")
+		c.Add("request.account", "either account_id, or brand and operator", "send one of the two forms")
 	}
 }
 
-func (o Order) require(c *checks, names ...string) {
+func (o SubmitRequest) require(c *Checks, names ...string) {
 	for _, n := range names {
 		if raw, set := o.fields[n]; !set || string(raw) == "null" {
-			c.add("request."+n, "is required for "+string(o.Type), "send it as AdCP defines it")
+			c.Add("request."+n, "is required for "+string(o.Type), "send it as AdCP defines it")
 		}
 	}
 }
@@ -152,34 +152,34 @@ func instant(s string) bool {
 }
 
 // PONumber returns the request's purchase order number, or "".
-func (o Order) PONumber() string {
+func (o SubmitRequest) PONumber() string {
 	var s string
 	_ = json.Unmarshal(o.fields["po_number"], &s)
 	return s
 }
 
 // naturalKey is what makes two open buys the same buy whatever their idempotency keys: the purchase order.
-func (o Order) naturalKey() string {
+func (o SubmitRequest) naturalKey() string {
 	if o.Type != adcp.CreateMediaBuy {
 		return ""
 	}
 	return o.PONumber()
 }
 
-func (o Order) fingerprint() (string, error) {
+func (o SubmitRequest) fingerprint() (string, error) {
 	raw, err := json.Marshal(struct {
 		Agent   string          `json:"agent"`
 		Type    adcp.Task       `json:"type"`
 		Request json.RawMessage `json:"request"`
-	}{o.Agent, o.Type, o.Request})
+	}{o.AgentID, o.Type, o.Request})
 	if err != nil {
 		return "", err
 	}
-	return canonicalHash(raw)
+	return JSON(raw)
 }
 
 // freeze returns the arguments that go out: the client's and ours, serialized once (contract C6).
-func (o Order) freeze(extra map[string]any) (json.RawMessage, error) {
+func (o SubmitRequest) freeze(extra map[string]any) (json.RawMessage, error) {
 	all := make(map[string]any, len(o.fields)+len(extra))
 	for k, v := range o.fields {
 		all[k] = v

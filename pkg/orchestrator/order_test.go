@@ -66,9 +66,9 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := ParseOrder([]byte(tc.body))
+			_, err := ParseSubmitRequest([]byte(tc.body))
 			var got []string
-			var invalid *InvalidError
+			var invalid *Error2
 			if errors.As(err, &invalid) {
 				for _, f := range invalid.Fields {
 					got = append(got, f.Field)
@@ -91,7 +91,7 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 func TestFingerprintIsOfTheMeaning(t *testing.T) {
 	t.Parallel()
 	sum := func(body string) string {
-		o, err := ParseOrder([]byte(body))
+		o, err := ParseSubmitRequest([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestFingerprintIsOfTheMeaning(t *testing.T) {
 func TestSealCredential(t *testing.T) {
 	t.Parallel()
 	const id = "op_aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	o, err := ParseOrder([]byte(order(strings.Replace(goodRequest, `"po-1"`, `"webhook-credential:op_x"`, 1))))
+	o, err := ParseSubmitRequest([]byte(order(strings.Replace(goodRequest, `"po-1"`, `"webhook-credential:op_x"`, 1))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,8 +132,8 @@ func FuzzParseOrder(f *testing.F) {
 	f.Add([]byte(order(goodRequest)))
 	f.Add([]byte(`{"agent":"a","type":"create_media_buy","request":{"account":null,"packages":[null]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		o, err := ParseOrder(body)
-		var invalid *InvalidError
+		o, err := ParseSubmitRequest(body)
+		var invalid *Error2
 		if err != nil && !errors.As(err, &invalid) {
 			t.Errorf("%v is no InvalidError", err)
 		}

@@ -41,11 +41,11 @@ func TestOutageOfOneAgent(t *testing.T) {
 	s := memory.New(clock)
 	deps := orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	agents := &patchy{down: "sick", calls: map[string]int{}}
-	dispatch := orchestrator.Dispatch{Store: s, Agents: agents, Deps: deps, Gate: orchestrator.NewGate(s, circuit.Default, time.Minute, deps)}
+	dispatch := orchestrator.Dispatch{Store: s, Agents: agents, Deps: deps, Breaker: orchestrator.New(s, circuit.Default, time.Minute, deps)}
 	submit := orchestrator.Submit{Store: s, Workflow: notStarted{}, Deps: deps, BaseURL: "https://api.example"}
 	buy := func(agent string, n int) string {
 		t.Helper()
-		order, err := orchestrator.ParseOrder([]byte(`{"agent":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+		order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 			"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}]}}`))
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +56,7 @@ func TestOutageOfOneAgent(t *testing.T) {
 		}
 		return op.ID
 	}
-	run := func(id string) (operation.Step, operation.Operation) {
+	run := func(id string) (operation.Decision, operation.Operation) {
 		t.Helper()
 		step, err := dispatch.Run(t.Context(), "acme", id)
 		if err != nil {
@@ -79,10 +79,10 @@ func TestOutageOfOneAgent(t *testing.T) {
 		id := buy("sick", n)
 		waiting = append(waiting, id)
 		step, op := run(id)
-		if step.Next != operation.Redial || op.State != operation.CallingAdCP || op.Error != nil || op.Dial.Unclear {
+		if step.Next != operation.NextRetry || op.State != operation.CallingAdCP || op.Error != nil || op.Call.Unclear {
 			t.Fatalf("operation %d: %+v, %s", n, step, op.State)
 		}
-		if step, op := run(buy("well", n)); op.State != operation.Submitted || step.Next != operation.Await {
+		if step, op := run(buy("well", n)); op.State != operation.Submitted || step.Next != operation.NextAwait {
 			t.Fatalf("an operation with the other agent: %+v, %s", step, op.State)
 		}
 	}
@@ -99,7 +99,7 @@ func TestOutageOfOneAgent(t *testing.T) {
 	agents.down = ""
 	at = at.Add(time.Hour)
 	for _, id := range waiting {
-		if step, op := run(id); op.State != operation.Submitted || op.Attention != nil || step.Next != operation.Await {
+		if step, op := run(id); op.State != operation.Submitted || op.Attention != nil || step.Next != operation.NextAwait {
 			t.Errorf("after the outage: %+v, %s, %+v", step, op.State, op.Attention)
 		}
 	}

@@ -21,67 +21,67 @@ type Poll struct {
 	// NewKey yields a fresh idempotency key: a poll that reused one would be answered from the agent's cache (contract C5).
 	NewKey func() string
 	// Gate is what calls pass; nil lets all through.
-	Gate *Gate
-	Deps Deps
+	Breaker *Breaker
+	Deps    Deps
 }
 
 // Run reads what is stored, asks the agent if the operation is still open, applies the answer, and says what comes next. A poll's failure is never
 // the operation's (contract A28). An error is a fault of ours; the workflow tries again.
-func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Step, error) {
+func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
 	op, err := p.Store.Get(ctx, tenant, id)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
-	agent := agentOf(op)
+	agent := AgentOf(op)
 	now := p.Deps.Now()
-	known, err := recall(ctx, p.Store, agent)
+	known, err := Recall(ctx, p.Store, agent)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
-	if op.State.Terminal() || now.Before(op.NotBefore) || op.MayResume(now, meansOf(known)) || known.recent(now) && !askable(op, known) {
-		return p.rest(ctx, op, meansOf(known))
+	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, SupportOf(known)) || known.Fresh(now) && !askable(op, known) {
+		return p.skipPoll(ctx, op, SupportOf(known))
 	}
-	agents, done, wait, reason, err := p.Gate.admit(ctx, agent, p.Agents)
+	agents, done, wait, reason, err := p.Breaker.admit(ctx, agent, p.Agents)
 	defer func() { done(ctx) }()
 	switch {
 	case err != nil:
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	case reason == circuit.Limited:
-		return operation.Step{Tenant: tenant, ID: id, Version: op.Version, Next: operation.Rest, Delay: seconds(wait)}, nil
+		return operation.Decision{Tenant: tenant, OperationID: id, Version: op.Version, Next: operation.NextWait, Delay: seconds(wait)}, nil
 	case wait > 0:
-		return p.miss(ctx, op, meansOf(known), wait, operation.AgentUnreached, closed(reason))
+		return p.failPoll(ctx, op, SupportOf(known), wait, operation.AgentUnreached, describeCircuit(reason))
 	}
 	p.Agents = agents
-	profile, err := discover(ctx, p.Store, agents, agent, known, now)
-	means := meansOf(profile)
+	profile, err := Discover2(ctx, p.Store, agents, agent, known, now)
+	means := SupportOf(profile)
 	agent.Signing = profile.Capabilities.Requests
 	if err != nil {
-		return p.missed(ctx, op, means, err)
+		return p.pollFailed(ctx, op, means, err)
 	}
 	if unresolved(op, profile) || findable(op, profile) {
 		return p.lookUp(ctx, agent, profile, op, means)
 	}
 	if !askable(op, profile) {
-		return p.rest(ctx, op, means)
+		return p.skipPoll(ctx, op, means)
 	}
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
-		return operation.Step{}, err
+		return operation.Decision{}, err
 	}
-	response, err := p.ask(ctx, agent, profile.PollTool, op, request, cmp.Or(op.Dial.Version, adcp.Version))
+	response, err := p.ask(ctx, agent, profile.PollTool, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
 	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
 		// contract B31: once more. There are agents that take our version for purchases and not for polls: this time they choose.
 		response, err = p.ask(ctx, agent, profile.PollTool, op, request, "")
 	}
 	if err != nil {
-		return p.missed(ctx, op, means, err)
+		return p.pollFailed(ctx, op, means, err)
 	}
 	answer, readable := adcp.ReadPoll(op.Type, response)
 	switch {
 	case !readable:
-		return p.refused(ctx, op, means, response)
-	case answer.Unproven && answer.TaskID == op.TaskID && slices.Contains(profile.Tasks, lookupTool) && op.Type == adcp.CreateMediaBuy:
-		if found, err := p.find(ctx, agent, op, request); err == nil && found != nil {
+		return p.pollRefused(ctx, op, means, response)
+	case answer.ResultMissing && answer.TaskID == op.TaskID && slices.Contains(profile.Tasks, lookupTool) && op.Type == adcp.CreateMediaBuy:
+		if found, err := p.lookUpBuy(ctx, agent, op, request); err == nil && found != nil {
 			answer = found.answer()
 		}
 	}
@@ -111,20 +111,20 @@ func (p Poll) ask(ctx context.Context, agent Agent, tool string, op operation.Op
 	if err != nil {
 		return adcp.Response{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, pollBudget)
+	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	return p.Agents.Call(ctx, agent, tool, arguments)
 }
 
 // pollBudget bounds one question (contract N: a synchronous call). The function has time for two, but not for two that time out.
-const pollBudget = 25 * time.Second
+const pollTimeout = 25 * time.Second
 
-func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation.Means, a adcp.Answer) (operation.Step, error) {
-	var step operation.Step
-	_, err := persistFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
+func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation.AgentSupport, a adcp.Answer) (operation.Decision, error) {
+	var step operation.Decision
+	_, err := updateFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
 		if op.State.Terminal() { // a webhook was faster: the same again is no news, another end is (race R2)
-			after, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.Polled, Answer: a, At: now})
+			after, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.ByPoll, Answer: a, At: now})
 			if verdict != operation.Conflict {
 				step = op.Plan(now, p.Deps.Jitter(), m)
 				return nil, nil
@@ -132,14 +132,14 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation
 			step = after.Plan(now, p.Deps.Jitter(), m)
 			return &operation.Change{Op: after, Events: []operation.Event{e}}, nil
 		}
-		if e, missing := op.MissResult(now, a); missing {
+		if e, missing := op.AwaitResult(now, a); missing {
 			step = op.Plan(now, p.Deps.Jitter(), m)
 			return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 		}
 		op.Attempts.Polls++
 		bound := op.TaskID
-		op, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.Polled, Answer: a, At: now})
-		if verdict != operation.Misbound {
+		op, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.ByPoll, Answer: a, At: now})
+		if verdict != operation.WrongTask {
 			op.Attempts.PollErrors = 0
 		}
 		result := resultOf(&op, a, verdict, now)
@@ -150,39 +150,39 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation
 }
 
 // refused records a poll that the agent answered with an error. Not found proves nothing (contract E7, G9): the agent may have forgotten.
-func (p Poll) refused(ctx context.Context, op operation.Operation, m operation.Means, r adcp.Response) (operation.Step, error) {
+func (p Poll) pollRefused(ctx context.Context, op operation.Operation, m operation.AgentSupport, r adcp.Response) (operation.Decision, error) {
 	if r.Err == nil {
-		return p.miss(ctx, op, m, 0, operation.AgentUnreached, "the agent's answer could not be read")
+		return p.failPoll(ctx, op, m, 0, operation.AgentUnreached, "the agent's answer could not be read")
 	}
 	reason := operation.AgentRefuses
 	if r.Err.Code == "REFERENCE_NOT_FOUND" {
 		reason = operation.TaskNotFound
 	}
-	return p.miss(ctx, op, m, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
+	return p.failPoll(ctx, op, m, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
 }
 
-func (p Poll) missed(ctx context.Context, op operation.Operation, m operation.Means, cause error) (operation.Step, error) {
+func (p Poll) pollFailed(ctx context.Context, op operation.Operation, m operation.AgentSupport, cause error) (operation.Decision, error) {
 	var ce *adcp.CallError
 	if !errors.As(cause, &ce) {
-		return operation.Step{}, cause
+		return operation.Decision{}, cause
 	}
 	slog.WarnContext(ctx, "poll without answer", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
 	reason := operation.AgentUnreached
-	if refusal(ce) == adcp.Refused {
+	if outcomeOfCall(ce) == adcp.Refused {
 		reason = operation.AgentRefuses
 	}
-	return p.miss(ctx, op, m, ce.RetryAfter, reason, sayOutcome(ce))
+	return p.failPoll(ctx, op, m, ce.RetryAfter, reason, DescribeCallError(ce))
 }
 
-func (p Poll) miss(ctx context.Context, polled operation.Operation, m operation.Means, retryAfter time.Duration, reason operation.Reason, detail string) (operation.Step, error) {
-	var step operation.Step
-	_, err := persistFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
+func (p Poll) failPoll(ctx context.Context, polled operation.Operation, m operation.AgentSupport, retryAfter time.Duration, reason operation.Reason, detail string) (operation.Decision, error) {
+	var step operation.Decision
+	_, err := updateFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
 		if op.State.Terminal() {
 			step = op.Plan(now, p.Deps.Jitter(), m)
 			return nil, nil
 		}
-		e := op.MissPoll(now, retryAfter, reason, detail)
+		e := op.FailPoll(now, retryAfter, reason, detail)
 		step = op.Plan(now, p.Deps.Jitter(), m)
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
@@ -191,16 +191,16 @@ func (p Poll) miss(ctx context.Context, polled operation.Operation, m operation.
 
 // rest plans on without having asked: there is nothing to ask about, nobody to ask, or it is too early. It counts as a poll, so that the delays
 // grow and the workflow's history stays bounded; it is stored without an event unless a human has to be told.
-func (p Poll) rest(ctx context.Context, seen operation.Operation, m operation.Means) (operation.Step, error) {
-	var step operation.Step
-	_, err := persistFrom(ctx, p.Store, seen, func(op operation.Operation) (*operation.Change, error) {
+func (p Poll) skipPoll(ctx context.Context, seen operation.Operation, m operation.AgentSupport) (operation.Decision, error) {
+	var step operation.Decision
+	_, err := updateFrom(ctx, p.Store, seen, func(op operation.Operation) (*operation.Change, error) {
 		now := p.Deps.Now().UTC()
 		if op.State.Terminal() {
 			step = op.Plan(now, p.Deps.Jitter(), m)
 			return nil, nil
 		}
 		op.Attempts.Polls++
-		op.Touch(now)
+		op.BumpVersion(now)
 		step = op.Plan(now, p.Deps.Jitter(), m)
 		return &operation.Change{Op: op}, nil
 	})

@@ -36,8 +36,8 @@ func TestPollLetsTheAgentChooseTheVersion(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
 	op := operation.Operation{Tenant: "acme", ID: "op_1", Type: adcp.CreateMediaBuy, AgentID: "seller", State: operation.Submitted, Version: 1, TaskID: "task_1",
-		Target: operation.Target{URL: "https://s.example/mcp", Transport: "mcp"}, Deadline: now, GiveUpAt: now.Add(operation.GiveUpAfter), CreatedAt: now}
-	if err := s.Create(t.Context(), orchestrator.Creation{Op: op, Request: json.RawMessage(`{"account":{"account_id":"a"}}`), KeyHash: "k"}); err != nil {
+		Target: operation.Target{URL: "https://s.example/mcp", Transport: "mcp"}, Deadline: now, FollowUntil: now.Add(operation.FollowFor), CreatedAt: now}
+	if err := s.Create(t.Context(), orchestrator.NewOperation{Op: op, Request: json.RawMessage(`{"account":{"account_id":"a"}}`), KeyHash: "k"}); err != nil {
 		t.Fatal(err)
 	}
 	agent, keys := &choosy{}, 0

@@ -29,9 +29,9 @@ var (
 )
 
 // NaturalTakenError says that another operation holds the natural key.
-type NaturalTakenError struct{ OperationID string }
+type NaturalKeyTakenError struct{ OperationID string }
 
-func (e *NaturalTakenError) Error() string { return "the natural key is held by " + e.OperationID }
+func (e *NaturalKeyTakenError) Error() string { return "the natural key is held by " + e.OperationID }
 
 // DeliveryTakenError says that a delivery with this key was accepted before.
 type DeliveryTakenError struct{ First operation.Delivery }
@@ -41,14 +41,14 @@ func (e *DeliveryTakenError) Error() string {
 }
 
 // Submission binds a client's idempotency key to an operation.
-type Submission struct {
+type IdempotencyRecord struct {
 	OperationID string
 	// Fingerprint is SHA-256 of the JCS of what was submitted.
 	Fingerprint string
 }
 
 // Creation is everything that is stored when an operation begins: all of it or nothing.
-type Creation struct {
+type NewOperation struct {
 	Op          operation.Operation // version 1
 	Event       operation.Event
 	Request     json.RawMessage // the frozen arguments
@@ -61,8 +61,8 @@ type Creation struct {
 
 // Ref names an operation.
 type Ref struct {
-	Tenant string `json:"tenant"`
-	ID     string `json:"id"`
+	Tenant      string `json:"tenant"`
+	OperationID string `json:"id"`
 }
 
 // Reads of single operations. Every read is consistent: what a write of anybody's has stored before is seen.
@@ -77,12 +77,12 @@ type committer interface {
 	Commit(ctx context.Context, c operation.Change) error
 }
 
-type agentReader interface {
+type AgentReader interface {
 	// Agent returns a registry entry, or ErrNotFound.
 	Agent(ctx context.Context, tenant, id string) (Agent, error)
 }
 
-type profiles interface {
+type Profiles interface {
 	// Profile returns what was discovered of an agent, or ErrNotFound.
 	Profile(ctx context.Context, tenant, agentID string) (Profile, error)
 	// PutProfile stores it.
@@ -108,17 +108,17 @@ type operations interface {
 }
 
 // persist reads an operation and goes on as persistFrom.
-func persist(ctx context.Context, s operations, tenant, id string, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
+func update(ctx context.Context, s operations, tenant, id string, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
 	op, err := s.Get(ctx, tenant, id)
 	if err != nil {
 		return operation.Operation{}, err
 	}
-	return persistFrom(ctx, s, op, change)
+	return updateFrom(ctx, s, op, change)
 }
 
 // persistFrom lets change decide about an operation that was read, and stores what it decided; again from what is stored then whenever somebody else was
 // faster. change returns nil to store nothing. The operation is returned as stored.
-func persistFrom(ctx context.Context, s operations, op operation.Operation, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
+func updateFrom(ctx context.Context, s operations, op operation.Operation, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
 	for {
 		c, err := change(op)
 		if err != nil || c == nil {
@@ -126,7 +126,7 @@ func persistFrom(ctx context.Context, s operations, op operation.Operation, chan
 		}
 		raised := c.Op.Attention != nil && c.Op.Attention != op.Attention
 		if a := c.Op.Attention; raised { // whoever raised it, the timeline tells
-			c.Events = append(c.Events, operation.Event{Seq: c.Op.Version, At: c.Op.UpdatedAt, Kind: operation.Flagged, Channel: operation.Inner,
+			c.Events = append(c.Events, operation.Event{Seq: c.Op.Version, At: c.Op.UpdatedAt, Kind: operation.EventAttention, Channel: operation.ByOrchestrator,
 				From: c.Op.State, To: c.Op.State, Detail: string(a.Reason)})
 		}
 		switch err := s.Commit(ctx, *c); {

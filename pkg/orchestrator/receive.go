@@ -32,7 +32,7 @@ var (
 type ReceiveStore interface {
 	operationReader
 	committer
-	quarantine
+	Quarantine
 }
 
 // Waker ends an execution's wait.
@@ -49,10 +49,10 @@ type Receive struct {
 }
 
 // deliveryFor is how long a delivery's key is remembered: over the longest horizon that a sender may retry for (contract F74, F85).
-const deliveryFor = 8 * 24 * time.Hour
+const deliveryTTL = 8 * 24 * time.Hour
 
 // Received tells what a delivery did.
-type Received struct {
+type ReceiveResult struct {
 	Operation operation.Operation
 	Verdict   operation.Verdict
 	// First is false for a delivery that was accepted before.
@@ -62,52 +62,52 @@ type Received struct {
 // Run applies a webhook that came by registered's route and was authenticated against its registration; fingerprint is its PayloadFingerprint. The payload's
 // operation_id alone says which operation it is for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the
 // same write that applies it; only then is the waiting execution woken.
-func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (Received, error) {
+func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (ReceiveResult, error) {
 	target := registered
 	if w.OperationID != registered.ID {
 		var err error
 		target, err = r.Store.Get(ctx, registered.Tenant, w.OperationID)
 		if errors.Is(err, ErrNotFound) || err == nil && target.AgentID != registered.AgentID {
-			return Received{Operation: registered}, ErrUnknownOperation
+			return ReceiveResult{Operation: registered}, ErrUnknownOperation
 		}
 		if err != nil {
-			return Received{Operation: registered}, err
+			return ReceiveResult{Operation: registered}, err
 		}
 	}
-	got := Received{Operation: target}
-	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(hashHex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
+	got := ReceiveResult{Operation: target}
+	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(Hex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
 		return got, ErrToken
 	}
 	if w.Report() {
 		return got, ErrReport
 	}
 	answer := adcp.ReadWebhook(w)
-	if target.Overrun(answer) {
+	if target.TooManyDeliveries(answer) {
 		return got, ErrTooMany
 	}
-	return r.apply(ctx, target, answer, hashHex(w.IdempotencyKey), fingerprint)
+	return r.apply(ctx, target, answer, Hex(w.IdempotencyKey), fingerprint)
 }
 
 // PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may order its members differently.
-func PayloadFingerprint(body []byte) (string, error) { return canonicalHash(body) }
+func PayloadFingerprint(body []byte) (string, error) { return JSON(body) }
 
-func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer, keyHash, fingerprint string) (Received, error) {
-	got := Received{First: true}
+func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer, keyHash, fingerprint string) (ReceiveResult, error) {
+	got := ReceiveResult{First: true}
 	var ring bool
 	var err error
-	got.Operation, err = persistFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
+	got.Operation, err = updateFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
 		var e operation.Event
 		bound := op.TaskID
-		op, e, got.Verdict = operation.Apply(op, operation.Observation{Channel: operation.Pushed, Answer: answer, At: now})
+		op, e, got.Verdict = operation.Apply(op, operation.Observation{Channel: operation.ByWebhook, Answer: answer, At: now})
 		if ring = got.Verdict == operation.Repeated && answer.Status == adcp.StatusCompleted && !op.State.Terminal(); ring {
-			ring = op.Ring(now)
+			ring = op.PollSoon(now)
 		}
-		op.Hasten(now)
+		op.ReconcileSoon(now)
 		result := resultOf(&op, answer, got.Verdict, now)
 		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound,
 			Delivery: &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: keyHash, Fingerprint: fingerprint,
-				OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryFor).Unix()}}, nil
+				OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}}, nil
 	})
 	var taken *DeliveryTakenError
 	switch {
@@ -120,32 +120,32 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 	case err != nil:
 		return got, err
 	}
-	if got.Verdict == operation.Conflict || got.Verdict == operation.Misbound {
+	if got.Verdict == operation.Conflict || got.Verdict == operation.WrongTask {
 		return got, ErrConflict
 	}
 	switch {
-	case got.Operation.State.Terminal() && got.Operation.SettledAt.IsZero():
-		r.wake(ctx, got.Operation, operation.Settle) // a repeated delivery wakes again: the first may have died before it did
+	case got.Operation.State.Terminal() && got.Operation.PublishedAt.IsZero():
+		r.wake(ctx, got.Operation, operation.NextSettle) // a repeated delivery wakes again: the first may have died before it did
 	case ring:
-		r.wake(ctx, got.Operation, operation.PollIt)
+		r.wake(ctx, got.Operation, operation.NextPoll)
 	}
 	return got, nil
 }
 
 // Ring brings the next poll forward for an authentic delivery that names no operation: older agents leave operation_id out (contract F21 demands
 // it). Nothing of the delivery is applied; the agent is asked instead.
-func (r Receive) Ring(ctx context.Context, registered operation.Operation) error {
+func (r Receive) PollSoon(ctx context.Context, registered operation.Operation) error {
 	rung := false
-	op, err := persistFrom(ctx, r.Store, registered, func(op operation.Operation) (*operation.Change, error) {
+	op, err := updateFrom(ctx, r.Store, registered, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
-		if rung = op.Ring(now); !rung {
+		if rung = op.PollSoon(now); !rung {
 			return nil, nil
 		}
-		e := op.Note(now, operation.Pushed, "a delivery without operation_id: not applied, the agent is asked")
+		e := op.Note(now, operation.ByWebhook, "a delivery without operation_id: not applied, the agent is asked")
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
 	if err == nil && rung {
-		r.wake(ctx, op, operation.PollIt)
+		r.wake(ctx, op, operation.NextPoll)
 	}
 	return err
 }
@@ -161,4 +161,6 @@ func (r Receive) wake(ctx context.Context, op operation.Operation, next operatio
 }
 
 // Keep quarantines a delivery that was not applied. It returns ErrFull for more than any honest sender has.
-func (r Receive) Keep(ctx context.Context, q Quarantined) error { return r.Store.Quarantine(ctx, q) }
+func (r Receive) Quarantine(ctx context.Context, q Quarantined) error {
+	return r.Store.Quarantine(ctx, q)
+}

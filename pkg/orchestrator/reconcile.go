@@ -10,7 +10,7 @@ import (
 )
 
 // sweepAfter is how long after its creation an operation has to have shown a sign of life.
-const sweepAfter = time.Minute
+const reconcileAfter = time.Minute
 
 // ReconcileStore is what Reconcile needs of the store.
 type ReconcileStore interface {
@@ -46,7 +46,7 @@ type Reconcile struct {
 }
 
 // Swept counts what a sweep did.
-type Swept struct {
+type ReconcileSummary struct {
 	Looked    int `json:"looked"`
 	Started   int `json:"started"`
 	Restarted int `json:"restarted"`
@@ -55,27 +55,27 @@ type Swept struct {
 }
 
 // sweepBatch bounds one sweep; what is left is still due at the next.
-const sweepBatch = 200
+const reconcileBatch = 200
 
 // Run sweeps once. One operation's trouble does not keep the others from being looked at.
-func (r Reconcile) Run(ctx context.Context) (Swept, error) {
-	var s Swept
-	due, err := r.Store.Due(ctx, r.Deps.Now(), sweepBatch)
+func (r Reconcile) Run(ctx context.Context) (ReconcileSummary, error) {
+	var s ReconcileSummary
+	due, err := r.Store.Due(ctx, r.Deps.Now(), reconcileBatch)
 	if err != nil {
 		return s, err
 	}
 	for _, ref := range due {
 		s.Looked++
-		if err := r.look(ctx, ref, &s); err != nil {
+		if err := r.reconcileOne(ctx, ref, &s); err != nil {
 			s.Failed++
-			slog.ErrorContext(ctx, "sweep", "operation", ref.ID, "tenant", ref.Tenant, "error", err)
+			slog.ErrorContext(ctx, "sweep", "operation", ref.OperationID, "tenant", ref.Tenant, "error", err)
 		}
 	}
 	return s, nil
 }
 
-func (r Reconcile) look(ctx context.Context, ref Ref, s *Swept) error {
-	op, err := r.Store.Get(ctx, ref.Tenant, ref.ID)
+func (r Reconcile) reconcileOne(ctx context.Context, ref Ref, s *ReconcileSummary) error {
+	op, err := r.Store.Get(ctx, ref.Tenant, ref.OperationID)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -83,33 +83,33 @@ func (r Reconcile) look(ctx context.Context, ref Ref, s *Swept) error {
 	if err != nil || op.DueAt.IsZero() || now.Before(op.DueAt) { // the index lags
 		return err
 	}
-	switch done, err := revive(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Restart(now) }); {
+	switch done, err := ensureExecution(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Restart(now) }); {
 	case err != nil:
 		return ignoreStale(err)
-	case done == Restarted:
+	case done == ExecutionRestarted:
 		s.Restarted++
 		return nil
-	case done == Started:
+	case done == ExecutionStarted:
 		s.Started++
-	case done == Alive:
+	case done == ExecutionAlive:
 		s.Alive++
-		if next := due(op); next != "" && op.TaskToken != "" { // the signal was lost
+		if next := nextIfDue(op); next != "" && op.TaskToken != "" { // the signal was lost
 			if err := r.Workflow.Wake(ctx, op.TaskToken, next); err != nil {
 				return err
 			}
 		}
 	}
-	op.Defer(now)
+	op.ReconcileLater(now)
 	return ignoreStale(r.Store.Commit(ctx, operation.Change{Op: op}))
 }
 
 // due is what an execution that waits is to do at once, nothing if it may wait on.
-func due(op operation.Operation) operation.Next {
+func nextIfDue(op operation.Operation) operation.Next {
 	switch {
 	case op.State.Terminal():
-		return operation.Settle
-	case op.Resuming() != 0:
-		return operation.PollIt
+		return operation.NextSettle
+	case op.PendingInput() != 0:
+		return operation.NextPoll
 	}
 	return ""
 }

@@ -9,35 +9,35 @@ import (
 )
 
 // Revival is what was done about an operation's execution.
-type Revival string
+type RedriveResult string
 
 // What can be done about an execution.
 const (
-	Alive     Revival = "alive"     // it runs: nothing
-	Started   Revival = "started"   // it had never started
-	Restarted Revival = "restarted" // it was over; the next generation runs
-	AtRest    Revival = "at_rest"   // nothing is left to do for the operation
+	ExecutionAlive     RedriveResult = "alive"     // it runs: nothing
+	ExecutionStarted   RedriveResult = "started"   // it had never started
+	ExecutionRestarted RedriveResult = "restarted" // it was over; the next generation runs
+	ExecutionSettled   RedriveResult = "at_rest"   // nothing is left to do for the operation
 )
 
 // revive sees to it that an operation has an execution. begin begins its next generation: that is stored first and started then. Dying in between leaves
 // a generation that is missing, and starting one twice is no error. It returns ErrStale if the operation changed meanwhile: then it is alive, or to be looked
 // at again.
-func revive(ctx context.Context, s committer, w Executions, op operation.Operation, begin func(*operation.Operation) operation.Event) (Revival, error) {
+func ensureExecution(ctx context.Context, s committer, w Executions, op operation.Operation, begin func(*operation.Operation) operation.Event) (RedriveResult, error) {
 	status, err := w.Status(ctx, op.Tenant, op.ID, op.Generation)
 	if err != nil {
 		return "", err
 	}
 	switch status {
 	case ExecutionRunning:
-		return Alive, nil
+		return ExecutionAlive, nil
 	case ExecutionMissing:
-		return Started, w.Start(ctx, op.Tenant, op.ID, op.Generation)
+		return ExecutionStarted, w.Start(ctx, op.Tenant, op.ID, op.Generation)
 	}
 	e := begin(&op)
 	if err := s.Commit(ctx, operation.Change{Op: op, Events: []operation.Event{e}}); err != nil {
 		return "", err
 	}
-	return Restarted, w.Start(ctx, op.Tenant, op.ID, op.Generation)
+	return ExecutionRestarted, w.Start(ctx, op.Tenant, op.ID, op.Generation)
 }
 
 // Redrive is what a human does about an operation that stands still or that nobody follows any more.
@@ -49,27 +49,27 @@ type Redrive struct {
 
 // Run sees to it that the operation is followed from now on: an execution that waits is made to ask the agent at once, one that never started is started,
 // one that is over is followed by the next generation's. However often it is repeated, one execution runs. It returns ErrNotFound.
-func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operation, Revival, error) {
+func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operation, RedriveResult, error) {
 	for {
 		op, err := r.Store.Get(ctx, tenant, id)
 		if err != nil {
 			return operation.Operation{}, "", err
 		}
-		if !op.SettledAt.IsZero() {
-			return op, AtRest, nil
+		if !op.PublishedAt.IsZero() {
+			return op, ExecutionSettled, nil
 		}
 		now := r.Deps.Now().UTC()
-		done, err := revive(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Redrive(now) })
+		done, err := ensureExecution(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Redrive(now) })
 		if errors.Is(err, ErrStale) && ctx.Err() == nil {
 			continue
 		}
 		if err != nil {
 			return op, "", err
 		}
-		if done == Alive && op.TaskToken != "" {
-			err = r.Workflow.Wake(ctx, op.TaskToken, cmp.Or(due(op), operation.PollIt))
+		if done == ExecutionAlive && op.TaskToken != "" {
+			err = r.Workflow.Wake(ctx, op.TaskToken, cmp.Or(nextIfDue(op), operation.NextPoll))
 		}
-		if done == Restarted && err == nil {
+		if done == ExecutionRestarted && err == nil {
 			op, err = r.Store.Get(ctx, tenant, id)
 		}
 		return op, done, err

@@ -66,7 +66,7 @@ func waits(t *testing.T) (*trial, *machine, orchestrator.Redrive) {
 func TestRedriveMakesAWaitingExecutionPoll(t *testing.T) {
 	t.Parallel()
 	x, m, redrive := waits(t)
-	if _, done, err := redrive.Run(t.Context(), "acme", x.id); err != nil || done != orchestrator.Alive || !slices.Equal(m.asked, []string{"wake token-1 poll"}) {
+	if _, done, err := redrive.Run(t.Context(), "acme", x.id); err != nil || done != orchestrator.ExecutionAlive || !slices.Equal(m.asked, []string{"wake token-1 poll"}) {
 		t.Errorf("%s, %v, asked %v", done, err, m.asked)
 	}
 }
@@ -75,7 +75,7 @@ func TestRedriveStartsWhatNeverStarted(t *testing.T) {
 	t.Parallel()
 	x, m, redrive := waits(t)
 	clear(m.status)
-	if _, done, err := redrive.Run(t.Context(), "acme", x.id); err != nil || done != orchestrator.Started || !slices.Equal(m.asked, []string{"start 1"}) {
+	if _, done, err := redrive.Run(t.Context(), "acme", x.id); err != nil || done != orchestrator.ExecutionStarted || !slices.Equal(m.asked, []string{"start 1"}) {
 		t.Errorf("%s, %v, asked %v", done, err, m.asked)
 	}
 }
@@ -104,8 +104,8 @@ func TestRedriveRestartsOnce(t *testing.T) {
 func TestRedriveTakesUpWhatWasGivenUp(t *testing.T) {
 	t.Parallel()
 	x, m, redrive := waits(t)
-	x.at = x.op().GiveUpAt
-	if step := x.poll(); step.Next != operation.Stop {
+	x.at = x.op().FollowUntil
+	if step := x.poll(); step.Next != operation.NextGiveUp {
 		t.Fatalf("%+v", step)
 	}
 	if a := x.op().Attention; a == nil || a.Reason != operation.GaveUp {
@@ -113,10 +113,10 @@ func TestRedriveTakesUpWhatWasGivenUp(t *testing.T) {
 	}
 	m.status[executionOf(x.id, 1)] = orchestrator.ExecutionOver
 	op, done, err := redrive.Run(t.Context(), "acme", x.id)
-	if err != nil || done != orchestrator.Restarted || op.Attention != nil || op.Attempts.Polls != 0 || op.GiveUpAt.Sub(x.at) != operation.GiveUpAfter {
+	if err != nil || done != orchestrator.ExecutionRestarted || op.Attention != nil || op.Attempts.Polls != 0 || op.FollowUntil.Sub(x.at) != operation.FollowFor {
 		t.Errorf("%s, %v, %+v", done, err, op)
 	}
-	if step := x.dispatch(); step.Next != operation.Await || time.Duration(step.Delay)*time.Second > time.Minute*10 {
+	if step := x.dispatch(); step.Next != operation.NextAwait || time.Duration(step.Delay)*time.Second > time.Minute*10 {
 		t.Errorf("then %+v", step)
 	}
 }
@@ -129,7 +129,7 @@ func TestRedriveLeavesTheSettledAlone(t *testing.T) {
 	}
 	m := &machine{status: map[string]orchestrator.Execution{executionOf(x.id, 1): orchestrator.ExecutionOver}}
 	redrive := orchestrator.Redrive{Store: x.store, Workflow: m, Deps: x.deps}
-	if _, done, err := redrive.Run(t.Context(), "acme", x.id); err != nil || done != orchestrator.AtRest || len(m.asked) > 0 {
+	if _, done, err := redrive.Run(t.Context(), "acme", x.id); err != nil || done != orchestrator.ExecutionSettled || len(m.asked) > 0 {
 		t.Errorf("%s, %v, asked %v", done, err, m.asked)
 	}
 	for _, id := range []string{"op_none", x.id} {

@@ -14,47 +14,47 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-var agentID = pattern(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+var agentIDForm = Pattern(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
 // AgentStore is what Register needs of the store.
-type AgentStore interface {
-	agentReader
-	profiles
+type Store4 interface {
+	AgentReader
+	Profiles
 	// PutAgent stores a registry entry if Version-1 is stored (0: none), or returns ErrStale.
 	PutAgent(ctx context.Context, a Agent) error
 }
 
 // onboardBudget is how long an agent is asked for while its owner waits: API Gateway ends everything after 29 s, and the stores need their share.
-const onboardBudget = 15 * time.Second
+const discoveryBudget = 15 * time.Second
 
 // Register writes the registry of agents.
 type Register struct {
-	Store  AgentStore
-	Agents Caller
-	Now    func() time.Time
-	Terms  Terms
+	Store   Store4
+	Agents  Caller
+	Now     func() time.Time
+	Checker Checker
 }
 
 // Run checks an entry, asks the agent, and stores both: the first with that id, or in place of the one that is there. Operations that run keep the entry
 // that they began with. An agent that can't be asked is stored all the same, with a finding: operations ask it later.
 //
 // It returns an *InvalidError that names every wrong field, or a *RefusedError with what speaks against the agent (contract B39). Then nothing was stored.
-func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, Found, error) {
+func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, Discovery, error) {
 	a, err := r.parse(tenant, id, body)
 	if err != nil {
-		return a, Found{}, err
+		return a, Discovery{}, err
 	}
 	found, asked, err := r.ask(ctx, a)
 	if err != nil {
-		return a, Found{}, err
+		return a, Discovery{}, err
 	}
-	if grave := refusing(found.Findings); grave != nil {
-		return a, Found{}, &RefusedError{Findings: grave}
+	if grave := refusedBy(found.Findings); grave != nil {
+		return a, Discovery{}, &AgentRefusedError{Findings: grave}
 	}
 	// The profile first: who dies in between leaves one that belongs to no entry, and is asked for again.
 	if asked {
 		if err := r.Store.PutProfile(ctx, tenant, id, found.Profile); err != nil {
-			return a, Found{}, err
+			return a, Discovery{}, err
 		}
 	}
 	a, err = r.put(ctx, a)
@@ -62,40 +62,40 @@ func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agen
 }
 
 // Show returns an entry with what was last found of the agent, and judges that anew. The agent is not asked. It returns ErrNotFound.
-func (r Register) Show(ctx context.Context, tenant, id string) (Agent, Found, error) {
+func (r Register) Show(ctx context.Context, tenant, id string) (Agent, Discovery, error) {
 	a, err := r.Store.Agent(ctx, tenant, id)
 	if err != nil {
-		return a, Found{}, err
+		return a, Discovery{}, err
 	}
 	p, err := r.known(ctx, a)
-	return a, Found{p, r.Terms.Judge(a, p, nil)}, err
+	return a, Discovery{p, r.Checker.Check(a, p, nil)}, err
 }
 
 // known returns what is stored of an agent at its address, zero if nothing is.
 func (r Register) known(ctx context.Context, a Agent) (Profile, error) {
 	p, err := r.Store.Profile(ctx, a.Tenant, a.ID)
-	if errors.Is(err, ErrNotFound) || err == nil && !p.known(a) {
+	if errors.Is(err, ErrNotFound) || err == nil && !p.KnownFor(a) {
 		return Profile{}, nil
 	}
 	return p, err
 }
 
 // ask asks an agent what it offers and judges it. For one that can't be asked what was known before counts.
-func (r Register) ask(ctx context.Context, a Agent) (found Found, asked bool, err error) {
-	budget, cancel := context.WithTimeout(ctx, onboardBudget)
+func (r Register) ask(ctx context.Context, a Agent) (found Discovery, asked bool, err error) {
+	budget, cancel := context.WithTimeout(ctx, discoveryBudget)
 	defer cancel()
 	p, err := r.Agents.Discover(budget, a)
 	if err == nil {
 		p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, r.Now().UTC()
-		return Found{p, r.Terms.Judge(a, p, nil)}, true, nil
+		return Discovery{p, r.Checker.Check(a, p, nil)}, true, nil
 	}
 	var ce *adcp.CallError
 	if !errors.As(err, &ce) {
-		return Found{}, false, err
+		return Discovery{}, false, err
 	}
 	slog.WarnContext(ctx, "agent not asked", "tenant", a.Tenant, "agent", a.ID, "error", ce)
 	p, err = r.known(ctx, a)
-	return Found{p, r.Terms.Judge(a, p, ce)}, false, err
+	return Discovery{p, r.Checker.Check(a, p, ce)}, false, err
 }
 
 func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
@@ -118,11 +118,11 @@ func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
 }
 
 func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
-	var c checks
+	var c Checks
 	a := Agent{Tenant: tenant, ID: id}
 	if err := adcp.CheckObject(body); err != nil {
-		c.add("(body)", "one JSON object without duplicate keys: "+err.Error(), `send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
-		return a, c.err()
+		c.Add("(body)", "one JSON object without duplicate keys: "+err.Error(), `send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
+		return a, c.Err()
 	}
 	var in struct {
 		URL           string                  `json:"url"`
@@ -138,14 +138,14 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if err := d.Decode(&in); err != nil {
 		var t *json.UnmarshalTypeError
 		if errors.As(err, &t) {
-			c.add(t.Field, "has to be "+kindName(t.Type.Kind().String())+", not a "+t.Value, "correct it")
+			c.Add(t.Field, "has to be "+kindName(t.Type.Kind().String())+", not a "+t.Value, "correct it")
 		} else {
-			c.add("(body)", strings.TrimPrefix(err.Error(), "json: "), "the members are url, transport, credential_ref, webhook_mode, webhook_format, brand_json_url and poll")
+			c.Add("(body)", strings.TrimPrefix(err.Error(), "json: "), "the members are url, transport, credential_ref, webhook_mode, webhook_format, brand_json_url and poll")
 		}
-		return a, c.err()
+		return a, c.Err()
 	}
-	if !agentID().MatchString(id) {
-		c.add("id", "has to match "+agentID().String(), "choose another id in the path")
+	if !agentIDForm().MatchString(id) {
+		c.Add("id", "has to match "+agentIDForm().String(), "choose another id in the path")
 	}
 	if in.Transport == "" {
 		in.Transport = MCP
@@ -153,32 +153,32 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if in.WebhookMode == "" {
 		in.WebhookMode = operation.WebhookRFC9421
 	}
-	if err := r.Terms.CheckURL(in.URL); err != nil {
-		c.add("url", err.Error(), "send the agent's public endpoint, for example https://sales.example.com/mcp")
+	if err := r.Checker.CheckURL(in.URL); err != nil {
+		c.Add("url", err.Error(), "send the agent's public endpoint, for example https://sales.example.com/mcp")
 	}
 	if in.Transport != MCP && in.Transport != A2A {
-		c.add("transport", `has to be "mcp" or "a2a"`, "leave it out for mcp")
+		c.Add("transport", `has to be "mcp" or "a2a"`, "leave it out for mcp")
 	}
 	if in.CredentialRef != "" && !credentialRef(tenant).MatchString(in.CredentialRef) {
-		c.add("credential_ref", "names a secret of yours in Secrets Manager: adcp/"+tenant+"/<name>", "store the agent's token there and give its name")
+		c.Add("credential_ref", "names a secret of yours in Secrets Manager: adcp/"+tenant+"/<name>", "store the agent's token there and give its name")
 	}
 	switch in.WebhookMode {
 	case operation.WebhookRFC9421, operation.WebhookHMAC, operation.WebhookBearer, operation.WebhookNone:
 	default:
-		c.add("webhook_mode", `has to be "rfc9421", "hmac-sha256", "bearer" or "none"`, "leave it out for rfc9421: the agent then signs with its published key")
+		c.Add("webhook_mode", `has to be "rfc9421", "hmac-sha256", "bearer" or "none"`, "leave it out for rfc9421: the agent then signs with its published key")
 	}
 	if in.WebhookFormat != "" && in.WebhookFormat != operation.FormatMCP && in.WebhookFormat != operation.FormatA2A {
-		c.add("webhook_format", `has to be "mcp" or "a2a"`, "leave it out for mcp, the form of AdCP's own webhooks")
+		c.Add("webhook_format", `has to be "mcp" or "a2a"`, "leave it out for mcp, the form of AdCP's own webhooks")
 	}
 	if in.BrandURL != "" {
-		if err := r.Terms.CheckURL(in.BrandURL); err != nil {
-			c.add("brand_json_url", err.Error(), "send the address of the agent's brand.json, or leave it out to have it discovered")
+		if err := r.Checker.CheckURL(in.BrandURL); err != nil {
+			c.Add("brand_json_url", err.Error(), "send the address of the agent's brand.json, or leave it out to have it discovered")
 		}
 	}
 	checkPoll(&c, in.Poll)
 	a.URL, a.Transport, a.CredentialRef, a.WebhookMode, a.Poll = in.URL, in.Transport, in.CredentialRef, in.WebhookMode, in.Poll.WithDefaults()
 	a.WebhookFormat, a.BrandURL = in.WebhookFormat, in.BrandURL
-	return a, c.err()
+	return a, c.Err()
 }
 
 // credentialRef keeps a tenant to its own secrets (contract L6).
@@ -186,15 +186,15 @@ func credentialRef(tenant string) *regexp.Regexp {
 	return regexp.MustCompile(`^adcp/` + regexp.QuoteMeta(tenant) + `/[A-Za-z0-9_+=.@-]{1,128}$`)
 }
 
-func checkPoll(c *checks, p operation.PollPolicy) {
+func checkPoll(c *Checks, p operation.PollPolicy) {
 	bound := func(name string, v, low, high float64) {
 		if v != 0 && (v < low || v > high) {
-			c.add("poll."+name, fmt.Sprintf("from %g to %g", low, high), "choose a value in between, or leave it out")
+			c.Add("poll."+name, fmt.Sprintf("from %g to %g", low, high), "choose a value in between, or leave it out")
 		}
 	}
-	bound("first_seconds", float64(p.FirstSeconds), operation.MinFirst, operation.MaxFirst)
-	bound("factor", p.Factor, operation.MinFactor, operation.MaxFactor)
-	bound("cap_seconds", float64(p.CapSeconds), operation.MinCap, operation.MaxCap)
+	bound("first_seconds", float64(p.IntervalSeconds), operation.MinInterval, operation.MaxInterval)
+	bound("factor", p.BackoffRate, operation.MinBackoffRate, operation.MaxBackoffRate)
+	bound("cap_seconds", float64(p.MaxDelaySeconds), operation.MinMaxDelay, operation.MaxMaxDelay)
 }
 
 func kindName(k string) string {

@@ -21,7 +21,7 @@ func clock() time.Time { return now }
 
 func fields(t *testing.T, err error) []string {
 	t.Helper()
-	var invalid *orchestrator.InvalidError
+	var invalid *orchestrator.Error2
 	if err != nil && !errors.As(err, &invalid) {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestRegister(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := memory.New(clock)
-			r := orchestrator.Register{Store: s, Agents: &offering{Profile: sound()}, Now: clock, Terms: orchestrator.Terms{CheckURL: check}}
+			r := orchestrator.Register{Store: s, Agents: &offering{Profile: sound()}, Now: clock, Checker: orchestrator.Checker{CheckURL: check}}
 			a, _, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
 			if got := fields(t, err); !slices.Equal(got, tc.want) {
 				t.Fatalf("got %v: %v", got, err)
@@ -73,7 +73,7 @@ func TestRegister(t *testing.T) {
 			if err != nil || again.Version != a.Version+1 || again.CreatedAt != a.CreatedAt {
 				t.Errorf("the second time: %+v, %v", again, err)
 			}
-			if want := map[string]orchestrator.Transport{"a2a-seller": orchestrator.A2A, "seller": orchestrator.MCP}[tc.id]; a.Transport != want || a.Poll.CapSeconds < operation.MinCap || a.WebhookMode == "" {
+			if want := map[string]orchestrator.Transport{"a2a-seller": orchestrator.A2A, "seller": orchestrator.MCP}[tc.id]; a.Transport != want || a.Poll.MaxDelaySeconds < operation.MinMaxDelay || a.WebhookMode == "" {
 				t.Errorf("defaults: %+v", a)
 			}
 		})
@@ -84,7 +84,7 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
 	random := bytes.NewReader(bytes.Repeat([]byte("x"), 64))
-	key, err := orchestrator.IssueKey(t.Context(), s, random, now, "acme", "test", []string{orchestrator.ScopeOperationsRead})
+	key, err := orchestrator.Issue(t.Context(), s, random, now, "acme", "test", []string{orchestrator.ScopeOperationsRead})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
-	_, err = orchestrator.IssueKey(t.Context(), s, random, now, "Acme Inc", "test", []string{"everything"})
+	_, err = orchestrator.Issue(t.Context(), s, random, now, "Acme Inc", "test", []string{"everything"})
 	if got := fields(t, err); !slices.Equal(got, []string{"scopes", "tenant"}) {
 		t.Errorf("got %v", got)
 	}
@@ -114,21 +114,21 @@ func TestKeys(t *testing.T) {
 
 func TestRoute(t *testing.T) {
 	t.Parallel()
-	r := orchestrator.Route{Tenant: "acme", Sender: strings.Repeat("b", 16), OperationID: "op_" + strings.Repeat("a", 26), Secret: strings.Repeat("S", 43)}
-	got, ok := orchestrator.ParseRoute(r.String())
+	r := orchestrator.CallbackToken{Tenant: "acme", Sender: strings.Repeat("b", 16), OperationID: "op_" + strings.Repeat("a", 26), Secret: strings.Repeat("S", 43)}
+	got, ok := orchestrator.ParseCallbackToken(r.String())
 	if !ok || got != r {
 		t.Errorf("got %+v, %v", got, ok)
 	}
 	for _, bad := range []string{"", "a.b.c", r.String() + "x", "Acme" + r.String()[4:], "acme." + r.String(), strings.Replace(r.String(), ".", "/", 1)} {
-		if _, ok := orchestrator.ParseRoute(bad); ok {
+		if _, ok := orchestrator.ParseCallbackToken(bad); ok {
 			t.Errorf("%q is a route", bad)
 		}
 	}
-	if r.Opens(operation.Operation{}) {
+	if r.Matches(operation.Operation{}) {
 		t.Error("a route opens a registration that has none")
 	}
-	a := orchestrator.Credential("root", "acme", "op_1")
-	if len(a) != 43 || a == orchestrator.Credential("root", "acme", "op_2") || a == orchestrator.Credential("root", "acm", "eop_1") || a == orchestrator.Credential("toor", "acme", "op_1") {
+	a := orchestrator.WebhookCredential("root", "acme", "op_1")
+	if len(a) != 43 || a == orchestrator.WebhookCredential("root", "acme", "op_2") || a == orchestrator.WebhookCredential("root", "acm", "eop_1") || a == orchestrator.WebhookCredential("toor", "acme", "op_1") {
 		t.Error("credentials repeat")
 	}
 }

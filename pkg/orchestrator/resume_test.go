@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	placeA = adcp.Continuation{Task: "a2a-1", Context: "ctx-1"}
-	placeB = adcp.Continuation{Task: "a2a-2", Context: "ctx-1"}
+	placeA = adcp.Continuation{TaskID: "a2a-1", ContextID: "ctx-1"}
+	placeB = adcp.Continuation{TaskID: "a2a-2", ContextID: "ctx-1"}
 )
 
 func asks(at adcp.Continuation) adcp.Response {
@@ -29,7 +29,7 @@ func paused(t *testing.T, answers ...adcp.Response) (*trial, *machine) {
 	profile := orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"},
 		Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: 24 * time.Hour}}}
 	x := try(t, &scripted{profile: profile, answers: append([]adcp.Response{asks(placeA)}, answers...)})
-	if step := x.dispatch(); step.Next != operation.Await {
+	if step := x.dispatch(); step.Next != operation.NextAwait {
 		t.Fatalf("%+v", step)
 	}
 	if err := x.store.Arm("acme", x.id, x.op().Version, "token-1"); err != nil {
@@ -42,36 +42,36 @@ const yes = `{"generation":1,"input":{"end_time":"2027-07-31T23:59:59Z","ext":{"
 
 func (x *trial) resume(m *machine, body string) (operation.Operation, error) {
 	x.t.Helper()
-	reply, err := orchestrator.ParseReply([]byte(body))
+	reply, err := orchestrator.ParseInput([]byte(body))
 	if err != nil {
 		return operation.Operation{}, err
 	}
-	return orchestrator.Resume{Store: x.store, Workflow: m, Deps: x.deps}.Run(x.t.Context(), "acme", x.id, reply)
+	return orchestrator.SendInput{Store: x.store, Workflow: m, Deps: x.deps}.Run(x.t.Context(), "acme", x.id, reply)
 }
 
 // contract J3, J4: the whole request goes out again with what was added, under a key of its own, to where the agent asked; whoever waits is woken for it.
 func TestResumeGoesOnWhereTheAgentAsked(t *testing.T) {
 	t.Parallel()
 	x, m := paused(t, submitted)
-	if p := x.op().Pause; p.Generation != 1 || p.Continuation != placeA || !strings.Contains(string(p.Asks), "Which flight?") || !strings.Contains(string(p.Asks), "APPROVAL_REQUIRED") {
+	if p := x.op().InputRequest; p.Generation != 1 || p.Continuation != placeA || !strings.Contains(string(p.Prompt), "Which flight?") || !strings.Contains(string(p.Prompt), "APPROVAL_REQUIRED") {
 		t.Errorf("%+v", p)
 	}
 	if a := x.op().Attention; a == nil || a.Reason != operation.InputNeeded {
 		t.Errorf("attention %+v", a)
 	}
 	op, err := x.resume(m, yes)
-	if err != nil || op.Pause.Resume.State != operation.ResumeAccepted || op.Pause.Resume.By != "jane@acme.example" || op.Attention != nil || !slices.Equal(m.asked, []string{"wake token-1 poll"}) {
-		t.Fatalf("%+v, %v, asked %v", op.Pause, err, m.asked)
+	if err != nil || op.InputRequest.Input.State != operation.InputAccepted || op.InputRequest.Input.OnBehalfOf != "jane@acme.example" || op.Attention != nil || !slices.Equal(m.asked, []string{"wake token-1 poll"}) {
+		t.Fatalf("%+v, %v, asked %v", op.InputRequest, err, m.asked)
 	}
-	if step := x.poll(); step.Next != operation.Redial || step.Delay != 1 || len(x.agent.tools) != 1 {
+	if step := x.poll(); step.Next != operation.NextRetry || step.Delay != 1 || len(x.agent.tools) != 1 {
 		t.Errorf("woken: %+v, called %v", step, x.agent.tools)
 	}
-	if step := x.dispatch(); step.Next != operation.Await {
+	if step := x.dispatch(); step.Next != operation.NextAwait {
 		t.Errorf("sent: %+v", step)
 	}
 	op = x.op()
-	if op.State != operation.Submitted || op.Pause.Resume.State != operation.ResumeAnswered || x.agent.went[1] != placeA || x.agent.tools[1] != "create_media_buy" {
-		t.Errorf("%s, %+v, went on from %v with %v", op.State, op.Pause.Resume, x.agent.went, x.agent.tools)
+	if op.State != operation.Submitted || op.InputRequest.Input.State != operation.InputAnswered || x.agent.went[1] != placeA || x.agent.tools[1] != "create_media_buy" {
+		t.Errorf("%s, %+v, went on from %v with %v", op.State, op.InputRequest.Input, x.agent.went, x.agent.tools)
 	}
 	var first, second map[string]json.RawMessage
 	if json.Unmarshal([]byte(x.agent.sent[0]), &first) != nil || json.Unmarshal([]byte(x.agent.sent[1]), &second) != nil {
@@ -86,7 +86,7 @@ func TestResumeGoesOnWhereTheAgentAsked(t *testing.T) {
 		}
 	}
 	record, err := x.store.Load(t.Context(), "acme", x.id)
-	if i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.Resumed }); err != nil || i < 0 || !strings.HasPrefix(record.Events[i].Detail, "by jane@acme.example, content ") {
+	if i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.EventInputTaken }); err != nil || i < 0 || !strings.HasPrefix(record.Events[i].Detail, "by jane@acme.example, content ") {
 		t.Errorf("%v: %+v", err, record.Events)
 	}
 }
@@ -101,16 +101,16 @@ func TestResumeIsSentWithTheSameBytes(t *testing.T) {
 		}
 	}
 	x.dispatch()
-	if op := x.op(); !op.Pause.Resume.Dial.Unclear || op.State != operation.InputRequired {
-		t.Fatalf("%+v", op.Pause)
+	if op := x.op(); !op.InputRequest.Input.Call.Unclear || op.State != operation.InputRequired {
+		t.Fatalf("%+v", op.InputRequest)
 	}
 	x.at = x.at.Add(time.Minute)
 	x.dispatch()
-	if op := x.op(); op.Pause.Generation != 2 || op.Pause.Continuation != placeB || x.agent.sent[1] != x.agent.sent[2] || len(x.agent.sent) != 3 {
-		t.Errorf("%+v, sent %d times", op.Pause, len(x.agent.sent))
+	if op := x.op(); op.InputRequest.Generation != 2 || op.InputRequest.Continuation != placeB || x.agent.sent[1] != x.agent.sent[2] || len(x.agent.sent) != 3 {
+		t.Errorf("%+v, sent %d times", op.InputRequest, len(x.agent.sent))
 	}
-	if op, err := x.resume(m, yes); err != nil || op.Pause.Generation != 2 || op.Pause.Resume.State != "" { // race R11
-		t.Errorf("again: %+v, %v", op.Pause, err)
+	if op, err := x.resume(m, yes); err != nil || op.InputRequest.Generation != 2 || op.InputRequest.Input.State != "" { // race R11
+		t.Errorf("again: %+v, %v", op.InputRequest, err)
 	}
 	if _, err := x.resume(m, strings.Replace(yes, `"generation":1`, `"generation":2`, 1)); err != nil {
 		t.Error(err)
@@ -148,7 +148,7 @@ func TestResumeRefused(t *testing.T) {
 		return adcp.Response{Err: &adcp.Error{Code: code, Recovery: r, RetryAfter: after}}
 	}
 	over := func(r adcp.Response) adcp.Response {
-		r.Over = true
+		r.WorkFailed = true
 		return r
 	}
 	for name, tc := range map[string]struct {
@@ -158,17 +158,17 @@ func TestResumeRefused(t *testing.T) {
 		reason     operation.Reason
 		next       operation.Next
 	}{
-		"what can be corrected is asked anew":       {refuses("INVALID_REQUEST", adcp.Correctable, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
-		"a code that nobody knows proves nothing":   {refuses("X_ODD", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
-		"about who asks is not about the buy":       {refuses("ACCOUNT_SUSPENDED", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
-		"an error alone is no end":                  {refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
-		"the task itself has failed":                {over(refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0)), operation.Failed, 1, "", operation.Settle},
-		"it has failed, and who asks is to blame":   {over(refuses("ACCOUNT_SUSPENDED", adcp.Terminal, 0)), operation.InputRequired, 2, operation.InputNeeded, operation.Await},
-		"it has failed, by AdCP's own status":       {adcp.Response{Payload: []byte(`{"status":"rejected","errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`)}, operation.Rejected, 1, "", operation.Settle},
-		"what passes is sent again":                 {refuses("RATE_LIMITED", adcp.Transient, time.Minute), operation.InputRequired, 1, "", operation.Redial},
-		"our credential is no answer to it":         {refuses("AUTH_INVALID", adcp.Terminal, 0), operation.InputRequired, 1, operation.AgentRefuses, operation.Redial},
-		"a key that is known may have done it":      {refuses("IDEMPOTENCY_CONFLICT", adcp.Correctable, 0), operation.InputRequired, 1, operation.OutcomeUnclear, operation.Redial},
-		"it goes on elsewhere, and has ended there": {adcp.Response{Payload: []byte(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`)}, operation.Completed, 1, "", operation.Settle},
+		"what can be corrected is asked anew":       {refuses("INVALID_REQUEST", adcp.Correctable, 0), operation.InputRequired, 2, operation.InputNeeded, operation.NextAwait},
+		"a code that nobody knows proves nothing":   {refuses("X_ODD", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.NextAwait},
+		"about who asks is not about the buy":       {refuses("ACCOUNT_SUSPENDED", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.NextAwait},
+		"an error alone is no end":                  {refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0), operation.InputRequired, 2, operation.InputNeeded, operation.NextAwait},
+		"the task itself has failed":                {over(refuses("BUDGET_EXHAUSTED", adcp.Terminal, 0)), operation.Failed, 1, "", operation.NextSettle},
+		"it has failed, and who asks is to blame":   {over(refuses("ACCOUNT_SUSPENDED", adcp.Terminal, 0)), operation.InputRequired, 2, operation.InputNeeded, operation.NextAwait},
+		"it has failed, by AdCP's own status":       {adcp.Response{Payload: []byte(`{"status":"rejected","errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`)}, operation.Rejected, 1, "", operation.NextSettle},
+		"what passes is sent again":                 {refuses("RATE_LIMITED", adcp.Transient, time.Minute), operation.InputRequired, 1, "", operation.NextRetry},
+		"our credential is no answer to it":         {refuses("AUTH_INVALID", adcp.Terminal, 0), operation.InputRequired, 1, operation.AgentRefuses, operation.NextRetry},
+		"a key that is known may have done it":      {refuses("IDEMPOTENCY_CONFLICT", adcp.Correctable, 0), operation.InputRequired, 1, operation.OutcomeUnclear, operation.NextRetry},
+		"it goes on elsewhere, and has ended there": {adcp.Response{Payload: []byte(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`)}, operation.Completed, 1, "", operation.NextSettle},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,8 +182,8 @@ func TestResumeRefused(t *testing.T) {
 			if op.Attention != nil {
 				reason = op.Attention.Reason
 			}
-			if op.State != tc.state || op.Pause.Generation != tc.generation || reason != tc.reason || step.Next != tc.next {
-				t.Errorf("%s, pause %+v, attention %q, next %+v", op.State, op.Pause, reason, step)
+			if op.State != tc.state || op.InputRequest.Generation != tc.generation || reason != tc.reason || step.Next != tc.next {
+				t.Errorf("%s, pause %+v, attention %q, next %+v", op.State, op.InputRequest, reason, step)
 			}
 			if tc.answer.Err != nil && tc.answer.Err.RetryAfter > 0 && step.Delay != 60 {
 				t.Errorf("again after %d s", step.Delay)
@@ -204,7 +204,7 @@ func TestResumeAnsweredAboutAnotherTask(t *testing.T) {
 	x.dispatch()
 	x.poll()
 	op := x.op()
-	op.Pause.Continuation, op.Version = placeA, op.Version+1 // as its call would have told
+	op.InputRequest.Continuation, op.Version = placeA, op.Version+1 // as its call would have told
 	if err := x.store.Commit(t.Context(), operation.Change{Op: op}); err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +216,8 @@ func TestResumeAnsweredAboutAnotherTask(t *testing.T) {
 		x.at = x.at.Add(time.Hour)
 	}
 	op = x.op()
-	if op.State != operation.InputRequired || op.TaskID != "tk_1" || op.Attention == nil || op.Attention.Reason != operation.ProtocolClash || op.Pause.Resume.State != operation.ResumeUnclear || len(x.agent.sent) != 3 {
-		t.Errorf("%s, task %s, attention %+v, resume %+v, %d calls", op.State, op.TaskID, op.Attention, op.Pause.Resume, len(x.agent.sent))
+	if op.State != operation.InputRequired || op.TaskID != "tk_1" || op.Attention == nil || op.Attention.Reason != operation.ProtocolClash || op.InputRequest.Input.State != operation.InputUnclear || len(x.agent.sent) != 3 {
+		t.Errorf("%s, task %s, attention %+v, resume %+v, %d calls", op.State, op.TaskID, op.Attention, op.InputRequest.Input, len(x.agent.sent))
 	}
 }
 
@@ -231,14 +231,14 @@ func TestResumeNotTaken(t *testing.T) {
 	for name, tc := range map[string]struct {
 		before func(*trial, *machine)
 		body   string
-		code   orchestrator.Refusal
+		code   orchestrator.InputRefusal
 	}{
-		"another answer is under way (R12)": {func(x *trial, m *machine) { _, _ = x.resume(m, yes) }, another, orchestrator.ResumeInProgress},
-		"a pause that never was":            {func(*trial, *machine) {}, of("2"), orchestrator.ResumeStale},
+		"another answer is under way (R12)": {func(x *trial, m *machine) { _, _ = x.resume(m, yes) }, another, orchestrator.InputTaken},
+		"a pause that never was":            {func(*trial, *machine) {}, of("2"), orchestrator.InputSuperseded},
 		"a pause that is over (R12)": {func(x *trial, m *machine) {
 			_, _ = x.resume(m, yes)
 			x.dispatch()
-		}, another, orchestrator.ResumeStale},
+		}, another, orchestrator.InputSuperseded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +246,7 @@ func TestResumeNotTaken(t *testing.T) {
 			tc.before(x, m)
 			before := x.op()
 			_, err := x.resume(m, tc.body)
-			var refused *orchestrator.RefusedResumeError
+			var refused *orchestrator.InputRefusedError
 			if !errors.As(err, &refused) || refused.Code != tc.code {
 				t.Errorf("got %v", err)
 			}
@@ -259,15 +259,15 @@ func TestResumeNotTaken(t *testing.T) {
 		t.Parallel()
 		x := try(t, &scripted{profile: orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{asks(adcp.Continuation{})}})
 		m := &machine{}
-		var refused *orchestrator.RefusedResumeError
-		if _, err := x.resume(m, yes); !errors.As(err, &refused) || refused.Code != orchestrator.ResumeNotPaused {
+		var refused *orchestrator.InputRefusedError
+		if _, err := x.resume(m, yes); !errors.As(err, &refused) || refused.Code != orchestrator.InputNotRequested {
 			t.Errorf("before it asked: %v", err)
 		}
 		x.dispatch()
-		if _, err := x.resume(m, yes); !errors.As(err, &refused) || refused.Code != orchestrator.ResumeNotPossible {
+		if _, err := x.resume(m, yes); !errors.As(err, &refused) || refused.Code != orchestrator.InputNotPossible {
 			t.Errorf("got %v", err)
 		}
-		if _, err := (orchestrator.Resume{Store: x.store, Workflow: m, Deps: x.deps}).Run(t.Context(), "others", x.id, orchestrator.Reply{Generation: 1}); !errors.Is(err, orchestrator.ErrNotFound) {
+		if _, err := (orchestrator.SendInput{Store: x.store, Workflow: m, Deps: x.deps}).Run(t.Context(), "others", x.id, orchestrator.Input{Generation: 1}); !errors.Is(err, orchestrator.ErrNotFound) {
 			t.Errorf("another tenant: %v", err)
 		}
 	})
@@ -290,8 +290,8 @@ func TestReplyIsChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := orchestrator.ParseReply([]byte(tc.body))
-			var invalid *orchestrator.InvalidError
+			_, err := orchestrator.ParseInput([]byte(tc.body))
+			var invalid *orchestrator.Error2
 			if !errors.As(err, &invalid) {
 				t.Fatalf("got %v", err)
 			}
@@ -314,13 +314,13 @@ func TestReplyIsChecked(t *testing.T) {
 		strings.Replace(yes, "2027-07-31T23:59:59Z", "soon", 1):         "request.end_time",
 		strings.Replace(yes, `"a"`, `"webhook-credential:`+x.id+`"`, 1): "input.ext",
 	} {
-		var invalid *orchestrator.InvalidError
+		var invalid *orchestrator.Error2
 		if _, err := x.resume(m, body); !errors.As(err, &invalid) || invalid.Fields[0].Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if op := x.op(); op.Pause.Resume.State != "" {
-		t.Errorf("stored %+v", op.Pause.Resume)
+	if op := x.op(); op.InputRequest.Input.State != "" {
+		t.Errorf("stored %+v", op.InputRequest.Input)
 	}
 }
 
@@ -328,8 +328,8 @@ func TestReplyIsChecked(t *testing.T) {
 func TestResumeIsFoundByTheSweeper(t *testing.T) {
 	t.Parallel()
 	x, m := paused(t, submitted)
-	x.at = x.op().GiveUpAt
-	if step := x.poll(); step.Next != operation.Stop {
+	x.at = x.op().FollowUntil
+	if step := x.poll(); step.Next != operation.NextGiveUp {
 		t.Fatalf("%+v", step)
 	}
 	m.status[executionOf(x.id, 1)] = orchestrator.ExecutionOver

@@ -21,11 +21,11 @@ type SettleStore interface {
 // Publisher tells the world.
 type Publisher interface {
 	// Publish tells of an end. After an error it is not known whether the world has heard of it: it is told again, under the same ID.
-	Publish(ctx context.Context, n Notice) error
+	Publish(ctx context.Context, n EndedEvent) error
 }
 
 // Notice is what the world is told of an end: ids and how it went, never payloads.
-type Notice struct {
+type EndedEvent struct {
 	// ID is the same each time that the same end is told: whoever hears it twice knows by it.
 	ID          string            `json:"id"`
 	Tenant      string            `json:"tenant"`
@@ -41,8 +41,8 @@ type Notice struct {
 	Attention operation.Reason `json:"attention,omitempty"`
 }
 
-func noticeOf(op operation.Operation) Notice {
-	n := Notice{ID: op.Tenant + "/" + op.ID + "/ended", Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type, State: op.State,
+func endedEventOf(op operation.Operation) EndedEvent {
+	n := EndedEvent{ID: op.Tenant + "/" + op.ID + "/ended", Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type, State: op.State,
 		TaskID: op.TaskID, EndedBy: op.Terminal.Channel, EndedAt: op.Terminal.At}
 	if op.Error != nil {
 		n.ErrorCode = op.Error.Code
@@ -63,38 +63,38 @@ type Settle struct {
 }
 
 // Settled is Settle's answer to the workflow.
-type Settled struct {
-	Tenant string          `json:"tenant"`
-	ID     string          `json:"id"`
-	State  operation.State `json:"state"`
+type SettleResult struct {
+	Tenant      string          `json:"tenant"`
+	OperationID string          `json:"id"`
+	State       operation.State `json:"state"`
 }
 
 // Run settles an ended operation: it claims the publication, publishes, and records that it has (contract H7, races R8 and R13). Dying in between leaves a
 // lease; the run after its end publishes the same notice again. Settling what is settled changes nothing. It returns ErrPublishing while another run may be
 // at it: the workflow tries again.
-func (s Settle) Run(ctx context.Context, tenant, id string) (Settled, error) {
+func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error) {
 	owner, ours := s.NewOwner(), false
-	op, err := persist(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
+	op, err := update(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
 		if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner); !ours {
 			return nil, nil
 		}
 		return &operation.Change{Op: op}, nil
 	})
-	settled := Settled{Tenant: tenant, ID: id, State: op.State}
+	settled := SettleResult{Tenant: tenant, OperationID: id, State: op.State}
 	switch {
 	case err != nil:
-		return Settled{}, err
+		return SettleResult{}, err
 	case !ours && op.Unpublished():
-		return Settled{}, ErrPublishing
+		return SettleResult{}, ErrPublishing
 	case !ours:
 		return settled, nil
 	}
-	if err := s.Publisher.Publish(ctx, noticeOf(op)); err != nil {
-		return Settled{}, err
+	if err := s.Publisher.Publish(ctx, endedEventOf(op)); err != nil {
+		return SettleResult{}, err
 	}
 	fence := op.Publication.Fence
-	_, err = persistFrom(ctx, s.Store, op, func(op operation.Operation) (*operation.Change, error) {
-		e, ok := op.Finish(s.Deps.Now().UTC(), fence)
+	_, err = updateFrom(ctx, s.Store, op, func(op operation.Operation) (*operation.Change, error) {
+		e, ok := op.FinishPublication(s.Deps.Now().UTC(), fence)
 		if !ok {
 			return nil, nil
 		}

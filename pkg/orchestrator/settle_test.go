@@ -14,12 +14,12 @@ import (
 
 // crier notes what it is told, after doing something else first.
 type crier struct {
-	told   []orchestrator.Notice
+	told   []orchestrator.EndedEvent
 	before func()
 	fails  error
 }
 
-func (c *crier) Publish(_ context.Context, n orchestrator.Notice) error {
+func (c *crier) Publish(_ context.Context, n orchestrator.EndedEvent) error {
 	if c.before != nil {
 		c.before()
 	}
@@ -51,10 +51,10 @@ func TestTheEndIsPublishedOnce(t *testing.T) {
 		}
 	}
 	op := x.op()
-	if len(c.told) != 1 || c.told[0].ID != "acme/"+x.id+"/ended" || c.told[0].EndedBy != operation.Direct || c.told[0].State != operation.Completed {
+	if len(c.told) != 1 || c.told[0].ID != "acme/"+x.id+"/ended" || c.told[0].EndedBy != operation.ByAnswer || c.told[0].State != operation.Completed {
 		t.Errorf("told %+v", c.told)
 	}
-	if op.SettledAt.IsZero() || !op.DueAt.IsZero() {
+	if op.PublishedAt.IsZero() || !op.DueAt.IsZero() {
 		t.Errorf("not settled: %+v", op)
 	}
 }
@@ -75,7 +75,7 @@ func TestAHeldPublicationIsNotTakenOver(t *testing.T) {
 	if _, err := settle.Run(t.Context(), "acme", x.id); err != nil || len(c.told) != 2 || c.told[0] != c.told[1] {
 		t.Fatalf("%v, told %+v", err, c.told)
 	}
-	if op := x.op(); op.SettledAt.IsZero() || op.Publication.Fence != 2 {
+	if op := x.op(); op.PublishedAt.IsZero() || op.Publication.Fence != 2 {
 		t.Errorf("%+v", op.Publication)
 	}
 }
@@ -86,7 +86,7 @@ func TestAnOvertakenOwnerAcknowledgesNothing(t *testing.T) {
 	x, c, settle := over(t)
 	c.before = func() {
 		c.before = func() {
-			if !x.op().SettledAt.IsZero() {
+			if !x.op().PublishedAt.IsZero() {
 				t.Error("settled before the present owner was heard")
 			}
 		}
@@ -98,8 +98,8 @@ func TestAnOvertakenOwnerAcknowledgesNothing(t *testing.T) {
 	if _, err := settle.Run(t.Context(), "acme", x.id); err != nil {
 		t.Fatal(err)
 	}
-	if op := x.op(); op.Publication.Fence != 2 || op.SettledAt.IsZero() {
-		t.Errorf("%+v settled %s", op.Publication, op.SettledAt)
+	if op := x.op(); op.Publication.Fence != 2 || op.PublishedAt.IsZero() {
+		t.Errorf("%+v settled %s", op.Publication, op.PublishedAt)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestNothingOpenIsSettled(t *testing.T) {
 	x.dispatch()
 	c := &crier{}
 	got, err := orchestrator.Settle{Store: x.store, Publisher: c, Deps: x.deps, NewOwner: func() string { return "run" }}.Run(t.Context(), "acme", x.id)
-	if err != nil || got.State != operation.Submitted || len(c.told) > 0 || !x.op().SettledAt.IsZero() {
+	if err != nil || got.State != operation.Submitted || len(c.told) > 0 || !x.op().PublishedAt.IsZero() {
 		t.Errorf("%+v, %v, told %v", got, err, c.told)
 	}
 }

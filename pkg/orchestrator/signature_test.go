@@ -18,7 +18,7 @@ func TestTimelineTellsOfSignatures(t *testing.T) {
 		{adcp.CallError{Outcome: adcp.Unsent, Signature: adcp.SigningFailed}, "not called: the request has to be signed, and could not be"},
 		{adcp.CallError{Outcome: adcp.Refused, Status: 401}, "the agent answered HTTP 401 Unauthorized"},
 	} {
-		if got := sayOutcome(&c.ce); got != c.want {
+		if got := DescribeCallError(&c.ce); got != c.want {
 			t.Errorf("%+v is told as %q, want %q", c.ce, got, c.want)
 		}
 	}
@@ -28,7 +28,7 @@ func TestTimelineTellsOfSignatures(t *testing.T) {
 func TestAFailedSignatureIsNoNewsOfTheAgent(t *testing.T) {
 	t.Parallel()
 	for _, e := range []adcp.CallError{{Outcome: adcp.Unsent, Signature: adcp.SigningFailed}, {Outcome: adcp.Refused, Status: 401, Signature: adcp.SigningFailed}} {
-		if got := OutcomeOf(adcp.Response{}, &e); got.Kind != Untold {
+		if got := ReportOf(adcp.Response{}, &e); got.Result != ResultUnknown {
 			t.Errorf("%+v: %+v", e, got)
 		}
 	}
@@ -37,9 +37,9 @@ func TestAFailedSignatureIsNoNewsOfTheAgent(t *testing.T) {
 // An AdCP error counts the same whether a call returned it or a discovery, which has no place for it (contract D8, D12).
 func TestACodeOfADiscoveryCounts(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]Kind{"RATE_LIMITED": Limited, "AUTH_REQUIRED": Denied, "X_ODD": Answered} {
+	for code, want := range map[string]CallResult{"RATE_LIMITED": ResultRateLimited, "AUTH_REQUIRED": ResultDenied, "X_ODD": ResultAnswered} {
 		e := &adcp.CallError{Outcome: adcp.Refused, Code: code, RetryAfter: time.Minute}
-		if got := OutcomeOf(adcp.Response{}, e); got.Kind != want {
+		if got := ReportOf(adcp.Response{}, e); got.Result != want {
 			t.Errorf("%s: %+v", code, got)
 		}
 	}

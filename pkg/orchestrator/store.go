@@ -12,10 +12,10 @@ type Store interface {
 	FollowStore
 	ReceiveStore
 	ReconcileStore
-	AgentStore
-	KeyStore
+	Store4
+	Store3
 	RecordReader
-	ArrivalStore
+	Store2
 	Keyrings
 	Circuits
 	QuarantineReader

@@ -27,14 +27,14 @@ var ErrPayloadDiffers = errors.New("the idempotency key was used with another pa
 // SubmitStore is what Submit needs of the store.
 type SubmitStore interface {
 	operationReader
-	agentReader
+	AgentReader
 	// Submission returns what an idempotency key is bound to, or ErrNotFound.
-	Submission(ctx context.Context, tenant, keyHash string) (Submission, error)
+	IdempotencyRecord(ctx context.Context, tenant, keyHash string) (IdempotencyRecord, error)
 	// Create stores a new operation with its key and natural key. It returns ErrKeyTaken or a *NaturalTakenError; then nothing was stored.
-	Create(ctx context.Context, c Creation) error
+	Create(ctx context.Context, c NewOperation) error
 	// Bind binds another idempotency key to the operation that holds a natural key. It returns ErrKeyTaken, or ErrStale if the natural
 	// key is not that operation's any more.
-	Bind(ctx context.Context, tenant, keyHash, naturalHash string, s Submission) error
+	Bind(ctx context.Context, tenant, keyHash, naturalHash string, s IdempotencyRecord) error
 }
 
 // Submit takes operations in.
@@ -49,19 +49,19 @@ type Submit struct {
 }
 
 // Match tells how a submission found its operation.
-type Match string
+type DedupMatch string
 
 // How a submission found its operation.
 const (
-	MatchNew     Match = ""
-	MatchKey     Match = "idempotency_key"
-	MatchNatural Match = "po_number"
+	MatchNew     DedupMatch = ""
+	MatchKey     DedupMatch = "idempotency_key"
+	MatchNatural DedupMatch = "po_number"
 )
 
 // Run stores the operation of a valid order, or finds the one that was stored for it before, and starts its workflow. It returns
 // ErrPayloadDiffers, an *InvalidError, or a fault of ours after which the same call may be made again.
-func (s Submit) Run(ctx context.Context, tenant, key string, o Order) (operation.Operation, Match, error) {
-	keyHash := hashHex(key)
+func (s Submit) Run(ctx context.Context, tenant, key string, o SubmitRequest) (operation.Operation, DedupMatch, error) {
+	keyHash := Hex(key)
 	fingerprint, err := o.fingerprint()
 	if err != nil {
 		return operation.Operation{}, "", err
@@ -90,8 +90,8 @@ func (s Submit) Run(ctx context.Context, tenant, key string, o Order) (operation
 	}
 }
 
-func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (operation.Operation, Match, error) {
-	sub, err := s.Store.Submission(ctx, tenant, keyHash)
+func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (operation.Operation, DedupMatch, error) {
+	sub, err := s.Store.IdempotencyRecord(ctx, tenant, keyHash)
 	if err != nil {
 		return operation.Operation{}, "", err
 	}
@@ -105,10 +105,10 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 	return op, MatchKey, err
 }
 
-func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, o Order) (operation.Operation, Match, error) {
-	agent, err := s.Store.Agent(ctx, tenant, o.Agent)
+func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, o SubmitRequest) (operation.Operation, DedupMatch, error) {
+	agent, err := s.Store.Agent(ctx, tenant, o.AgentID)
 	if errors.Is(err, ErrNotFound) {
-		return operation.Operation{}, "", &InvalidError{Fields: []FieldError{{Field: "agent", Rule: "names an agent of yours", Remedy: "register it with PUT /v1/agents/{id}"}}}
+		return operation.Operation{}, "", &Error2{Fields: []FieldError{{Field: "agent", Rule: "names an agent of yours", Remedy: "register it with PUT /v1/agents/{id}"}}}
 	}
 	if err != nil {
 		return operation.Operation{}, "", err
@@ -119,7 +119,7 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 	}
 	c.KeyHash, c.Fingerprint = keyHash, fingerprint
 	err = s.Store.Create(ctx, c)
-	var taken *NaturalTakenError
+	var taken *NaturalKeyTakenError
 	if errors.As(err, &taken) {
 		first, err := s.Store.Get(ctx, tenant, taken.OperationID)
 		if err != nil {
@@ -127,7 +127,7 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 		}
 		if !first.State.Terminal() {
 			// The first is open: this key is its second name from now on, so that a late retry can't buy again after its end.
-			return first, MatchNatural, s.Store.Bind(ctx, tenant, keyHash, c.NaturalHash, Submission{OperationID: first.ID, Fingerprint: fingerprint})
+			return first, MatchNatural, s.Store.Bind(ctx, tenant, keyHash, c.NaturalHash, IdempotencyRecord{OperationID: first.ID, Fingerprint: fingerprint})
 		}
 		c.Replaces = first.ID
 		if err = s.Store.Create(ctx, c); errors.As(err, &taken) {
@@ -139,12 +139,12 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 }
 
 // prepare makes ids, keys and tokens once for the life of the operation and freezes the bytes that go out (contract C6, C10, C27).
-func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
+func (s Submit) prepare(tenant string, o SubmitRequest, agent Agent) (NewOperation, error) {
 	now := s.Deps.Now().UTC()
 	traits, _ := adcp.TraitsOf(o.Type)
 	id, err := s.random(16)
 	if err != nil {
-		return Creation{}, err
+		return NewOperation{}, err
 	}
 	op := operation.Operation{
 		Tenant: tenant, ID: "op_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id)),
@@ -154,29 +154,29 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 		State:    operation.Requested,
 		Version:  1,
 		PONumber: o.PONumber(),
-		Deadline: now.Add(traits.Deadline), GiveUpAt: now.Add(operation.GiveUpAfter), DueAt: now.Add(sweepAfter),
+		Deadline: now.Add(traits.Deadline), FollowUntil: now.Add(operation.FollowFor), DueAt: now.Add(reconcileAfter),
 		Generation: 1,
 		CreatedAt:  now, UpdatedAt: now,
-		Webhook: operation.Registration{Mode: operation.WebhookNone},
+		Webhook: operation.WebhookConfig{Mode: operation.WebhookNone},
 	}
 	key, err := uuid.NewRandomFromReader(source(s.Random))
 	if err != nil {
-		return Creation{}, err
+		return NewOperation{}, err
 	}
-	op.KeyPrefix = key.String()[:8]
+	op.IdempotencyKeyPrefix = key.String()[:8]
 	extra := map[string]any{"idempotency_key": key.String(), "adcp_version": adcp.Version, "adcp_major_version": adcp.MajorVersion}
 	if traits.Webhook && agent.WebhookMode != operation.WebhookNone {
 		route, err := s.random(32)
 		if err != nil {
-			return Creation{}, err
+			return NewOperation{}, err
 		}
 		token, err := s.random(32)
 		if err != nil {
-			return Creation{}, err
+			return NewOperation{}, err
 		}
 		secret, push := base64.RawURLEncoding.EncodeToString(route), base64.RawURLEncoding.EncodeToString(token)
-		op.Webhook = operation.Registration{Mode: agent.WebhookMode, Format: agent.WebhookFormat, RouteHash: hashHex(secret), TokenHash: hashHex(push)}
-		config := map[string]any{"url": Route{Tenant: tenant, Sender: SenderOf(op.Target), OperationID: op.ID, Secret: secret}.URL(s.BaseURL),
+		op.Webhook = operation.WebhookConfig{Mode: agent.WebhookMode, Format: agent.WebhookFormat, CallbackHash: Hex(secret), TokenHash: Hex(push)}
+		config := map[string]any{"url": CallbackToken{Tenant: tenant, Sender: SenderID(op.Target), OperationID: op.ID, Secret: secret}.URL(s.BaseURL),
 			"operation_id": op.ID, "token": push}
 		if scheme, ok := schemes[agent.WebhookMode]; ok { // without it the agent signs by RFC 9421 (contract F4)
 			config["authentication"] = map[string]any{"schemes": []string{scheme}, "credentials": credentialPlaceholder(op.ID)}
@@ -184,16 +184,16 @@ func (s Submit) prepare(tenant string, o Order, agent Agent) (Creation, error) {
 		extra["push_notification_config"] = config
 	}
 	if extra["context"], err = withContext(o.fields["context"], op.ID); err != nil {
-		return Creation{}, err
+		return NewOperation{}, err
 	}
 	request, err := o.freeze(extra)
 	if err != nil {
-		return Creation{}, err
+		return NewOperation{}, err
 	}
-	c := Creation{Op: op, Request: request,
-		Event: operation.Event{Seq: 1, At: now, Kind: operation.Created, Channel: operation.Console, From: operation.Requested, To: operation.Requested}}
+	c := NewOperation{Op: op, Request: request,
+		Event: operation.Event{Seq: 1, At: now, Kind: operation.EventCreated, Channel: operation.ByAPI, From: operation.Requested, To: operation.Requested}}
 	if natural := o.naturalKey(); natural != "" {
-		c.NaturalHash = hashHex(agent.ID + "\x00" + natural)
+		c.NaturalHash = Hex(agent.ID + "\x00" + natural)
 	}
 	return c, nil
 }
@@ -224,13 +224,13 @@ func sealCredential(frozen json.RawMessage, id, credential string) json.RawMessa
 	return json.RawMessage(strings.Replace(string(frozen), `"`+credentialPlaceholder(id)+`"`, `"`+credential+`"`, 1))
 }
 
-func hashHex(s string) string {
+func Hex(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
 // canonicalHash is the hexadecimal SHA-256 of a JSON value's JCS (contract C28).
-func canonicalHash(raw []byte) (string, error) {
+func JSON(raw []byte) (string, error) {
 	canonical, err := jcs.Transform(raw)
 	if err != nil {
 		return "", err

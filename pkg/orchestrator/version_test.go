@@ -30,7 +30,7 @@ func (s *scripted) Discover(context.Context, orchestrator.Agent) (orchestrator.P
 }
 
 func (s *scripted) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
-	s.tools, s.sent, s.went = append(s.tools, tool), append(s.sent, string(arguments)), append(s.went, a.Continues)
+	s.tools, s.sent, s.went = append(s.tools, tool), append(s.sent, string(arguments)), append(s.went, a.ContinueTask)
 	return s.answers[min(len(s.sent), len(s.answers))-1], nil
 }
 
@@ -40,7 +40,7 @@ type trial struct {
 	at    time.Time
 	store *memory.Store
 	agent *scripted
-	gate  *orchestrator.Gate
+	gate  *orchestrator.Breaker
 	deps  orchestrator.Deps
 	id    string
 }
@@ -51,12 +51,12 @@ func try(t *testing.T, agent *scripted) *trial {
 	clock := func() time.Time { return x.at }
 	x.deps = orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	x.store = memory.New(clock)
-	x.gate = orchestrator.NewGate(x.store, circuit.Default, time.Minute, x.deps)
+	x.gate = orchestrator.New(x.store, circuit.Default, time.Minute, x.deps)
 	a := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
 	if err := x.store.PutAgent(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	order, err := orchestrator.ParseOrder([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+	order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"ext":{"adcp_version":"3.1"}}]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -78,9 +78,9 @@ func (x *trial) op() operation.Operation {
 	return op
 }
 
-func (x *trial) dispatch() operation.Step {
+func (x *trial) dispatch() operation.Decision {
 	x.t.Helper()
-	step, err := orchestrator.Dispatch{Store: x.store, Agents: x.agent, Deps: x.deps, Gate: x.gate}.Run(x.t.Context(), "acme", x.id)
+	step, err := orchestrator.Dispatch{Store: x.store, Agents: x.agent, Deps: x.deps, Breaker: x.gate}.Run(x.t.Context(), "acme", x.id)
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -88,10 +88,10 @@ func (x *trial) dispatch() operation.Step {
 	return step
 }
 
-func (x *trial) poll() operation.Step {
+func (x *trial) poll() operation.Decision {
 	x.t.Helper()
 	keys := 0
-	step, err := orchestrator.Poll{Store: x.store, Agents: x.agent, Deps: x.deps, Gate: x.gate, NewKey: func() string { keys++; return fmt.Sprint("key-", keys) }}.Run(x.t.Context(), "acme", x.id)
+	step, err := orchestrator.Poll{Store: x.store, Agents: x.agent, Deps: x.deps, Breaker: x.gate, NewKey: func() string { keys++; return fmt.Sprint("key-", keys) }}.Run(x.t.Context(), "acme", x.id)
 	if err != nil {
 		x.t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestVersionIsNegotiated(t *testing.T) {
 			agent.profile.Capabilities.Versions = c.offers
 			x := try(t, agent)
 			for range len(c.want) + 2 {
-				if x.dispatch().Next != operation.Redial {
+				if x.dispatch().Next != operation.NextRetry {
 					break
 				}
 			}
@@ -179,8 +179,8 @@ func TestRefusedCredentialWaits(t *testing.T) {
 	agent := &scripted{answers: []adcp.Response{refuses("AUTH_INVALID", ``), submitted}}
 	x := try(t, agent)
 	step := x.dispatch()
-	if op := x.op(); step.Next != operation.Redial || op.State != operation.CallingAdCP || op.Attention == nil || op.Attention.Reason != operation.AgentRefuses ||
-		op.Error == nil || op.Error.Code != "AUTH_INVALID" || op.Dial.Unclear {
+	if op := x.op(); step.Next != operation.NextRetry || op.State != operation.CallingAdCP || op.Attention == nil || op.Attention.Reason != operation.AgentRefuses ||
+		op.Error == nil || op.Error.Code != "AUTH_INVALID" || op.Call.Unclear {
 		t.Fatalf("%+v, %s, %+v", step, op.State, op.Attention)
 	}
 	x.at = x.at.Add(time.Hour) // renewed
@@ -220,8 +220,8 @@ func TestFailedDiscoveryLeavesNothingUnclear(t *testing.T) {
 	t.Parallel()
 	agent := &scripted{answers: []adcp.Response{submitted}, err: &adcp.CallError{Outcome: adcp.Ambiguous, Status: 503}}
 	x := try(t, agent)
-	if step := x.dispatch(); step.Next != operation.Redial || x.op().Dial.Unclear {
-		t.Fatalf("%+v, %+v", step, x.op().Dial)
+	if step := x.dispatch(); step.Next != operation.NextRetry || x.op().Call.Unclear {
+		t.Fatalf("%+v, %+v", step, x.op().Call)
 	}
 	agent.err = nil
 	if x.dispatch(); x.op().State != operation.Submitted || len(agent.sent) != 1 {
@@ -275,8 +275,8 @@ func TestNothingToAskBy(t *testing.T) {
 	agent := &scripted{answers: []adcp.Response{submitted}}
 	x := try(t, agent)
 	x.dispatch()
-	x.gate = orchestrator.NewGate(unasked{t}, circuit.Default, time.Minute, x.deps)
-	if step := x.poll(); step.Next != operation.Await || len(agent.sent) != 1 || x.op().Attempts.Polls != 1 {
+	x.gate = orchestrator.New(unasked{t}, circuit.Default, time.Minute, x.deps)
+	if step := x.poll(); step.Next != operation.NextAwait || len(agent.sent) != 1 || x.op().Attempts.Polls != 1 {
 		t.Errorf("%+v after %d calls", step, len(agent.sent))
 	}
 }

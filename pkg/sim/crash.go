@@ -106,11 +106,11 @@ type store struct {
 	watch func(operation.Operation)
 }
 
-func (s store) Create(ctx context.Context, x orchestrator.Creation) error {
+func (s store) Create(ctx context.Context, x orchestrator.NewOperation) error {
 	return s.c.effect("Create", func() error { return s.Store.Create(ctx, x) })
 }
 
-func (s store) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.Submission) error {
+func (s store) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.IdempotencyRecord) error {
 	return s.c.effect("Bind", func() error { return s.Store.Bind(ctx, tenant, key, natural, x) })
 }
 
@@ -149,7 +149,7 @@ func (s store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrato
 	if f != NoFault { // an index may show a thing twice while it is moved
 		refs = append(refs, refs...)
 	}
-	slices.SortFunc(refs, func(a, b orchestrator.Ref) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(refs, func(a, b orchestrator.Ref) int { return strings.Compare(a.OperationID, b.OperationID) })
 	return refs, err
 }
 
@@ -167,7 +167,7 @@ func (a caller) Call(ctx context.Context, ag orchestrator.Agent, tool string, ar
 // public is the world that is told of ends.
 type public struct{ w *World }
 
-func (p public) Publish(_ context.Context, n orchestrator.Notice) error {
+func (p public) Publish(_ context.Context, n orchestrator.EndedEvent) error {
 	return p.w.crash.effect("Publish", func() error { p.w.Notices[n.ID]++; return nil })
 }
 

@@ -20,8 +20,8 @@ type answer struct {
 
 // Two places where a seller may wait.
 var (
-	pauseA = adcp.Continuation{Task: "a2a-1", Context: "ctx"}
-	pauseB = adcp.Continuation{Task: "a2a-2", Context: "ctx"}
+	pauseA = adcp.Continuation{TaskID: "a2a-1", ContextID: "ctx"}
+	pauseB = adcp.Continuation{TaskID: "a2a-2", ContextID: "ctx"}
 )
 
 // approved is the key of the one purchase that a pausing seller makes, whoever approves it.
@@ -55,7 +55,7 @@ func (c *scene) goesOn(on adcp.Continuation, arguments json.RawMessage) adcp.Res
 	}
 	c.resumes[on][key]++
 	if len(c.resumes[on]) > 1 {
-		c.broken("%s was gone on with under %d keys", on.Task, len(c.resumes[on]))
+		c.broken("%s was gone on with under %d keys", on.TaskID, len(c.resumes[on]))
 	}
 	a := c.answers[on]
 	if a.asks == (adcp.Continuation{}) {
@@ -72,10 +72,10 @@ func (c *scene) goesOn(on adcp.Continuation, arguments json.RawMessage) adcp.Res
 func (c *scene) resume(name string, generation int, said string) *player {
 	return &player{name: name, ready: func() bool { return true }, run: func(p *player) {
 		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"approved_by":"somebody"}`, generation, said)
-		reply, err := orchestrator.ParseReply([]byte(body))
+		reply, err := orchestrator.ParseInput([]byte(body))
 		c.fault(name, err)
-		_, err = orchestrator.Resume{Store: watched{c.store, c, p}, Workflow: c.flow(p), Deps: c.deps()}.Run(c.t.Context(), Tenant, c.id, reply)
-		var refused *orchestrator.RefusedResumeError
+		_, err = orchestrator.SendInput{Store: watched{c.store, c, p}, Workflow: c.flow(p), Deps: c.deps()}.Run(c.t.Context(), Tenant, c.id, reply)
+		var refused *orchestrator.InputRefusedError
 		result := "taken"
 		if errors.As(err, &refused) {
 			result, err = string(refused.Code), nil
@@ -93,7 +93,7 @@ func byResume(c *scene, r operation.Record) string {
 	if r.Op.Attention != nil {
 		attention = ", " + string(r.Op.Attention.Reason)
 	}
-	return fmt.Sprintf("%s; pause %d %s, %d sent%s", byState(c, r), r.Op.Pause.Generation, r.Op.Pause.Resume.State, len(c.resumes), attention)
+	return fmt.Sprintf("%s; pause %d %s, %d sent%s", byState(c, r), r.Op.InputRequest.Generation, r.Op.InputRequest.Input.State, len(c.resumes), attention)
 }
 
 var resumeContests = []contest{

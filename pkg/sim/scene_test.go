@@ -59,11 +59,11 @@ func newScene(t *testing.T) *scene {
 	c := &scene{t: t, now: epoch, bought: map[string]bool{}, told: map[string]int{}, results: map[string][]string{}, direct: pending, resumes: map[adcp.Continuation]map[string]int{}, polled: polledAs("completed", `"result":`+success)}
 	c.store = memory.New(func() time.Time { return c.now })
 	agent := orchestrator.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421,
-		Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1}
+		Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1}
 	if err := c.store.PutAgent(t.Context(), agent); err != nil {
 		t.Fatal(err)
 	}
-	order, err := orchestrator.ParseOrder([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"a"},"brand":{"domain":"acme.example"},
+	order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"a"},"brand":{"domain":"acme.example"},
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -117,8 +117,8 @@ func (c *scene) check(x operation.Change) {
 	if x.Op.State != c.state && !c.state.CanBecome(x.Op.State) {
 		c.broken("%s became %s", c.state, x.Op.State)
 	}
-	if x.Op.Paused() && x.Op.Pause.Continuation == (adcp.Continuation{}) && c.asks != (adcp.Continuation{}) {
-		c.broken("nobody could resume pause %d", x.Op.Pause.Generation) // races R9, R10
+	if x.Op.NeedsInput() && x.Op.InputRequest.Continuation == (adcp.Continuation{}) && c.asks != (adcp.Continuation{}) {
+		c.broken("nobody could resume pause %d", x.Op.InputRequest.Generation) // races R9, R10
 	}
 	c.state = x.Op.State
 	if x.Result != nil {
@@ -171,11 +171,11 @@ func (s sellerOf) Discover(context.Context, orchestrator.Agent) (orchestrator.Pr
 func (s sellerOf) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
 	err = s.p.at(func() error {
 		s.c.calls++
-		if said := bytes.Contains(arguments, []byte(`"said"`)); said != (a.Continues != adcp.Continuation{}) {
-			s.c.broken("%s was sent to %q", arguments, a.Continues.Task)
+		if said := bytes.Contains(arguments, []byte(`"said"`)); said != (a.ContinueTask != adcp.Continuation{}) {
+			s.c.broken("%s was sent to %q", arguments, a.ContinueTask.TaskID)
 		}
-		if a.Continues != (adcp.Continuation{}) {
-			r = s.c.goesOn(a.Continues, arguments)
+		if a.ContinueTask != (adcp.Continuation{}) {
+			r = s.c.goesOn(a.ContinueTask, arguments)
 			return nil
 		}
 		if tool != "create_media_buy" && s.c.asked && !s.c.bought[approved] {
@@ -202,7 +202,7 @@ type crierOf struct {
 	p *player
 }
 
-func (x crierOf) Publish(_ context.Context, n orchestrator.Notice) error {
+func (x crierOf) Publish(_ context.Context, n orchestrator.EndedEvent) error {
 	return x.p.at(func() error {
 		if x.c.terminal == nil {
 			x.c.broken("told of an end that is not stored")
@@ -305,15 +305,15 @@ func (c *scene) recover() {
 	for range 12 {
 		op, err := c.store.Get(c.t.Context(), Tenant, c.id)
 		c.fault("the end", err)
-		if !op.SettledAt.IsZero() {
+		if !op.PublishedAt.IsZero() {
 			return
 		}
 		c.now = c.now.Add(20 * time.Minute) // longer than any lease
 		switch {
-		case op.Calls():
+		case op.NeedsCall():
 			c.alone(c.dispatch("dispatch again"))
-		case op.Resumable():
-			c.alone(c.resume("resume again", op.Pause.Generation, "again"))
+		case op.Answerable():
+			c.alone(c.resume("resume again", op.InputRequest.Generation, "again"))
 		case op.State.Terminal():
 			c.alone(c.settle("settle again"))
 		default:

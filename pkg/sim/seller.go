@@ -143,8 +143,8 @@ func (s *Seller) Call(_ context.Context, a orchestrator.Agent, tool string, argu
 		s.Keys = append(s.Keys, in.Key)
 		return s.status(in.TaskID), after
 	}
-	if a.Continues != (adcp.Continuation{}) {
-		r, err := s.answered(a.Continues, in.Key)
+	if a.ContinueTask != (adcp.Continuation{}) {
+		r, err := s.answered(a.ContinueTask, in.Key)
 		if err == nil && after != nil {
 			return adcp.Response{}, after
 		}
@@ -197,20 +197,20 @@ func (t *task) question(n int, replayed bool) adcp.Response {
 		named = fmt.Sprintf(`"task_id":%q,`, t.id)
 	}
 	r := payload(fmt.Sprintf(`{"status":"input-required",%s"message":"question %d","replayed":%v}`, named, n+1, replayed))
-	r.Continuation = adcp.Continuation{Task: fmt.Sprintf("a2a-%s-%d", t.id, n), Context: "ctx-" + t.id}
+	r.Continuation = adcp.Continuation{TaskID: fmt.Sprintf("a2a-%s-%d", t.id, n), ContextID: "ctx-" + t.id}
 	return r
 }
 
 // answered takes an answer to a question. By the same key it says the same again; any other finds the question answered.
 func (s *Seller) answered(on adcp.Continuation, key string) (adcp.Response, error) {
-	t := s.tasks[strings.TrimPrefix(on.Context, "ctx-")]
+	t := s.tasks[strings.TrimPrefix(on.ContextID, "ctx-")]
 	if t == nil {
 		return adcp.Response{}, lostWay
 	}
 	if r, ok := t.replies[key]; ok && !s.Forgetful {
 		return r, nil
 	}
-	if t.dead || t.approved || on.Task != fmt.Sprintf("a2a-%s-%d", t.id, t.asked) {
+	if t.dead || t.approved || on.TaskID != fmt.Sprintf("a2a-%s-%d", t.id, t.asked) {
 		return adcp.Response{}, lostWay
 	}
 	var r adcp.Response

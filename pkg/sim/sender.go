@@ -50,7 +50,7 @@ func (w *World) header(ctx context.Context, url string, body []byte) (http.Heade
 }
 
 // signers are the seller's published keys, known and unrevoked.
-func (w *World) signers(operation.Operation, orchestrator.Document) webhook.Signers {
+func (w *World) signers(operation.Operation, orchestrator.Document) webhook.SenderKeys {
 	return unrevoked{httpsig.JWKS{keyID: w.signing.published()}}
 }
 

@@ -153,7 +153,7 @@ func brew(t *testing.T, def Definition, seed uint64) *storm {
 		x.kinds["worlds with clocks apart"]++
 	}
 	if rng.IntN(2) == 0 {
-		w.Gate = orchestrator.NewGate(w.Store, circuit.Default, 330*time.Second, orchestrator.Deps{Now: w.Now, Jitter: rng.Float64})
+		w.Gate = orchestrator.New(w.Store, circuit.Default, 330*time.Second, orchestrator.Deps{Now: w.Now, Jitter: rng.Float64})
 		x.kinds["worlds with a circuit breaker"]++
 	}
 	if rng.IntN(3) == 0 {
@@ -243,7 +243,7 @@ func (b *storm) judgeOne(r operation.Record) {
 	if told := b.w.Notices[op.Tenant+"/"+op.ID+"/ended"]; (told > 0) != op.State.Terminal() || told > 1 && b.deaths+b.writes == 0 {
 		b.broken("%s: %s, told %d times", op.ID, op.State, told)
 	}
-	if op.State.Terminal() && op.SettledAt.IsZero() {
+	if op.State.Terminal() && op.PublishedAt.IsZero() {
 		b.broken("%s: %s and not settled", op.ID, op.State)
 	}
 	bought := s.byKey[keyOf(r.Request)]
@@ -262,7 +262,7 @@ func (b *storm) judgeOne(r operation.Record) {
 	}
 	refusal := func(s operation.State) bool { return s == operation.Failed || s == operation.Rejected }
 	switch {
-	case op.State.Terminal() && (op.SettledAt.IsZero() || !op.DueAt.IsZero()):
+	case op.State.Terminal() && (op.PublishedAt.IsZero() || !op.DueAt.IsZero()):
 		b.broken("%s: %s, and not settled", op.ID, op.State)
 	case op.State == operation.Completed:
 		var result struct {
@@ -284,17 +284,17 @@ func (b *storm) judgeOne(r operation.Record) {
 
 // mayStayOpen: what a human has to see to is an attempt of unknown outcome that can't be repeated safely, and a task that nobody tells of.
 func (b *storm) mayStayOpen(op operation.Operation) bool {
-	s, r := b.w.seller(op.Tenant), op.Pause.Resume
+	s, r := b.w.seller(op.Tenant), op.InputRequest.Input
 	switch {
-	case op.Paused() && r.State == operation.ResumeUnclear: // it was sent, and the way back is gone
+	case op.NeedsInput() && r.State == operation.InputUnclear: // it was sent, and the way back is gone
 		return true
-	case op.Resuming() != 0:
-		return (r.Dial.Unclear || r.Dial.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
-	case op.Paused() && op.Pause.Continuation == (adcp.Continuation{}):
+	case op.PendingInput() != 0:
+		return (r.Call.Unclear || r.Call.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
+	case op.NeedsInput() && op.InputRequest.Continuation == (adcp.Continuation{}):
 		return true
 	}
 	if op.State == operation.CallingAdCP {
-		return (op.Dial.Unclear || op.Dial.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
+		return (op.Call.Unclear || op.Call.InFlight) && (s.Forgetful || s.TTL < b.until.Sub(epoch)+12*time.Hour)
 	}
 	return s.NoPolling || b.remembers.Sub(b.forgets) > 1000*time.Hour
 }

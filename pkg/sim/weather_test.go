@@ -141,7 +141,7 @@ func (x *weather) stored(op operation.Operation) {
 	if x.w.tenant != "" && x.w.tenant != op.Tenant {
 		x.broken("%s of %s was changed by a run for %s", op.ID, op.Tenant, x.w.tenant)
 	}
-	if x.last[op.ID] = op.State; op.SettledAt.IsZero() && op.DueAt.IsZero() && op.Attention == nil {
+	if x.last[op.ID] = op.State; op.PublishedAt.IsZero() && op.DueAt.IsZero() && op.Attention == nil {
 		x.broken("%s: %s, and nothing will look at it", op.ID, op.State)
 	}
 	if state, ended := x.ended[op.ID]; ended && state != op.State {
@@ -150,7 +150,7 @@ func (x *weather) stored(op operation.Operation) {
 	if op.State.Terminal() {
 		x.ended[op.ID] = op.State
 	}
-	if resumable := op.Resumable(); resumable != x.shown[op.ID] { // also when it seemed to have gone on meanwhile
+	if resumable := op.Answerable(); resumable != x.shown[op.ID] { // also when it seemed to have gone on meanwhile
 		if x.shown[op.ID] = resumable; resumable {
 			x.answer(op)
 		}
@@ -160,7 +160,7 @@ func (x *weather) stored(op operation.Operation) {
 // answer is what people do about a pause: they answer after a while, some twice, some two at once, some late.
 func (x *weather) answer(op operation.Operation) {
 	say := func(at time.Time, words string) {
-		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"approved_by":"somebody"}`, op.Pause.Generation, words)
+		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"approved_by":"somebody"}`, op.InputRequest.Generation, words)
 		x.resume(at, op, body)
 	}
 	at := x.w.now.Add(time.Second + x.upTo(pick(x.rng, time.Minute, time.Hour, 24*time.Hour)))
@@ -174,7 +174,7 @@ func (x *weather) answer(op operation.Operation) {
 func (x *weather) resume(at time.Time, op operation.Operation, body string) {
 	x.w.Plan(at, func() {
 		err := x.w.Resume(context.Background(), op.Tenant, op.ID, body)
-		var refused *orchestrator.RefusedResumeError
+		var refused *orchestrator.InputRefusedError
 		if errors.As(err, &refused) {
 			x.kinds["worlds' answers refused: "+string(refused.Code)]++
 		} else if err != nil {
@@ -259,7 +259,7 @@ func (x *weather) carry(ctx context.Context, a orchestrator.Agent, tool string, 
 	ambiguous := &adcp.CallError{Outcome: adcp.Ambiguous, Cause: errors.New(kind)}
 	if kind == "error" {
 		e, over := x.refusal(a, tool, key)
-		return adcp.Response{Err: e, Over: over}, nil
+		return adcp.Response{Err: e, WorkFailed: over}, nil
 	}
 	if kind == "late" { // the request arrives after the caller has gone
 		x.w.Plan(x.w.now.Add(budget+x.upTo(20*time.Minute)), func() {
@@ -342,11 +342,11 @@ func (x *weather) refusal(a orchestrator.Agent, tool, key string) (_ *adcp.Error
 	x.note(tool, string(e.Recovery)+" "+e.Code)
 	if e.Code == "INVALID_REQUEST" || e.Code == "BUDGET_EXHAUSTED" || e.Recovery == adcp.Terminal && !strangeErrorsBeforeTheKey && !isDoor(e.Code) {
 		x.final[key] = true
-		if t := s.tasks[strings.TrimPrefix(a.Continues.Context, "ctx-")]; t != nil && !t.approved && e.Code == "BUDGET_EXHAUSTED" {
+		if t := s.tasks[strings.TrimPrefix(a.ContinueTask.ContextID, "ctx-")]; t != nil && !t.approved && e.Code == "BUDGET_EXHAUSTED" {
 			t.dead, over = true, true
 		}
 	}
-	x.asksAnew[key] = x.asksAnew[key] || a.Continues != (adcp.Continuation{}) && e.Recovery != adcp.Transient // which may be asked again, under another key
+	x.asksAnew[key] = x.asksAnew[key] || a.ContinueTask != (adcp.Continuation{}) && e.Recovery != adcp.Transient // which may be asked again, under another key
 	copied := *e
 	return &copied, over
 }
@@ -379,10 +379,10 @@ func (x *weather) calling(a orchestrator.Agent, tool string, arguments json.RawM
 		}
 		x.polled[key] = true
 	case "create_media_buy":
-		place := x.w.running + a.Continues.Task
+		place := x.w.running + a.ContinueTask.TaskID
 		first, sent := x.sent[place]
 		if refused := x.asksAnew[keyOf(first)]; sent && !refused && !bytes.Equal(first, arguments) {
-			x.broken("%s: other bytes than before at %q", id, a.Continues.Task)
+			x.broken("%s: other bytes than before at %q", id, a.ContinueTask.TaskID)
 		}
 		x.sent[place] = bytes.Clone(arguments)
 	}

@@ -43,7 +43,7 @@ type World struct {
 	// Notices counts how often the world was told of an end, by the notice's id.
 	Notices map[string]int
 	// Gate is what calls pass, nothing by default.
-	Gate *orchestrator.Gate
+	Gate *orchestrator.Breaker
 	// Twice, if set, says whether a function is invoked twice for one call, as Lambda may. Skew, if set, is by how much a process's clock is wrong.
 	Twice func(function string) bool
 	Skew  func() time.Duration
@@ -98,7 +98,7 @@ func (w *World) admit(s *Seller, tenant string) {
 	s.init(w.Now)
 	s.send = func(i int) { w.send(context.Background(), s, i) }
 	agent := orchestrator.Agent{Tenant: tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP,
-		WebhookMode: operation.WebhookRFC9421, Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1}
+		WebhookMode: operation.WebhookRFC9421, Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1}
 	_ = w.Store.PutAgent(context.Background(), agent) // an empty store takes a first version
 }
 
@@ -135,7 +135,7 @@ func (w *World) Plan(at time.Time, do func()) { w.agenda = append(w.agenda, plan
 
 // Submit submits as a client that repeats its request until it is answered.
 func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
-	order, err := orchestrator.ParseOrder([]byte(fmt.Sprintf(`{"agent":%q,"type":"create_media_buy","request":{"account":{"account_id":"a"},
+	order, err := orchestrator.ParseSubmitRequest([]byte(fmt.Sprintf(`{"agent":%q,"type":"create_media_buy","request":{"account":{"account_id":"a"},
 		"brand":{"domain":"acme.example"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}],"po_number":%q}}`, Agent, po)))
 	if err != nil {
 		return operation.Operation{}, err
@@ -153,11 +153,11 @@ func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.O
 
 // Resume has a human's answer taken, as by a client that repeats its request until it is answered.
 func (w *World) Resume(ctx context.Context, tenant, id, body string) error {
-	reply, err := orchestrator.ParseReply([]byte(body))
+	reply, err := orchestrator.ParseInput([]byte(body))
 	if err != nil {
 		return err
 	}
-	resume := orchestrator.Resume{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), Random: w.Random}
+	resume := orchestrator.SendInput{Store: w.store(), Workflow: flow{w}, Deps: w.deps(), Random: w.Random}
 	for {
 		if dead := process(func() { _, err = resume.Run(ctx, tenant, id, reply) }); !dead {
 			return err
@@ -171,7 +171,7 @@ func executionName(id string, generation int) string { return id + "-" + strconv
 func (w *World) start(tenant, id string, generation int) {
 	name := executionName(id, generation)
 	if w.executions[name] == nil {
-		w.executions[name] = Start(w.def, Ports{Invoke: w.invoke, Arm: w.arm, Now: w.Now}, name, orchestrator.Ref{Tenant: tenant, ID: id})
+		w.executions[name] = Start(w.def, Ports{Invoke: w.invoke, Arm: w.arm, Now: w.Now}, name, orchestrator.Ref{Tenant: tenant, OperationID: id})
 	}
 }
 
@@ -190,18 +190,18 @@ func (w *World) run(ctx context.Context, function string, payload json.RawMessag
 		return nil, err
 	}
 	agents := caller{w.Line, w.crash}
-	w.running, w.tenant, w.runs = ref.ID, ref.Tenant, w.runs+1
+	w.running, w.tenant, w.runs = ref.OperationID, ref.Tenant, w.runs+1
 	defer func() { w.running, w.tenant = "", "" }()
 	var result any
 	dead := process(func() {
 		switch function {
 		case "Dispatch":
-			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(), Gate: w.Gate,
-				Roots: w.Roots}.Run(ctx, ref.Tenant, ref.ID)
+			result, err = orchestrator.Dispatch{Store: w.store(), Agents: agents, Deps: w.deps(), Breaker: w.Gate,
+				Roots: w.Roots}.Run(ctx, ref.Tenant, ref.OperationID)
 		case "Poll":
-			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), Gate: w.Gate, NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.ID)
+			result, err = orchestrator.Poll{Store: w.store(), Agents: agents, Deps: w.deps(), Breaker: w.Gate, NewKey: w.newKey}.Run(ctx, ref.Tenant, ref.OperationID)
 		case "Settle":
-			result, err = orchestrator.Settle{Store: w.store(), Publisher: public{w}, NewOwner: w.newKey, Deps: w.deps()}.Run(ctx, ref.Tenant, ref.ID)
+			result, err = orchestrator.Settle{Store: w.store(), Publisher: public{w}, NewOwner: w.newKey, Deps: w.deps()}.Run(ctx, ref.Tenant, ref.OperationID)
 		default:
 			err = fmt.Errorf("no function %q", function)
 		}
@@ -252,7 +252,7 @@ func (w *World) Deliver(ctx context.Context, url string, body []byte) (reply web
 	if err != nil {
 		return webhook.Reply{Code: err.Error()}, false
 	}
-	receiver := webhook.Receiver{Arrivals: w.store(), Signers: w.signers, BaseURL: base, Now: w.Now, Count: func(string) {},
+	receiver := webhook.Receiver{Store: w.store(), SenderKeys: w.signers, BaseURL: base, Now: w.Now, Count: func(string) {},
 		Apply: orchestrator.Receive{Store: w.store(), Workflow: flow{w}, Deps: w.deps()}}
 	path := strings.TrimPrefix(url, base)
 	dead = process(func() {
@@ -340,7 +340,7 @@ func (w *World) outside(ctx context.Context) (at time.Time, act func() error) {
 	}
 	if refs, _ := w.Store.Due(ctx, w.now.Add(1000*time.Hour), 1); len(refs) > 0 {
 		t := w.sweepAt
-		if op, err := w.Store.Get(ctx, refs[0].Tenant, refs[0].ID); err == nil && !op.DueAt.Before(t) {
+		if op, err := w.Store.Get(ctx, refs[0].Tenant, refs[0].OperationID); err == nil && !op.DueAt.Before(t) {
 			t = t.Add(op.DueAt.Sub(t).Truncate(time.Minute) + time.Minute) // the first that finds it: those before find nothing
 		}
 		consider(t, func() error { return w.sweep(ctx) })

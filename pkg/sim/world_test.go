@@ -56,8 +56,8 @@ func purchases(s *Seller) int {
 // checkEnd holds what must be true of every ended operation.
 func checkEnd(t *testing.T, w *World, r operation.Record, state operation.State) {
 	t.Helper()
-	if r.Op.State != state || r.Op.SettledAt.IsZero() || !r.Op.DueAt.IsZero() {
-		t.Errorf("state %s, settled %v, due %v; want a settled %s", r.Op.State, r.Op.SettledAt, r.Op.DueAt, state)
+	if r.Op.State != state || r.Op.PublishedAt.IsZero() || !r.Op.DueAt.IsZero() {
+		t.Errorf("state %s, settled %v, due %v; want a settled %s", r.Op.State, r.Op.PublishedAt, r.Op.DueAt, state)
 	}
 	if state == operation.Completed && len(r.Result) == 0 {
 		t.Error("the result is missing")
@@ -264,7 +264,7 @@ func TestSilentAgentIsNeverFailed(t *testing.T) {
 	}
 	flagged := map[string]bool{}
 	for _, e := range r.Events {
-		if e.Kind == operation.Flagged {
+		if e.Kind == operation.EventAttention {
 			flagged[e.Detail] = true
 		}
 	}
@@ -286,7 +286,7 @@ func TestSilentAgentIsNeverFailed(t *testing.T) {
 	if err := w.Run(t.Context(), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ = w.Store.Get(t.Context(), Tenant, r.Op.ID); got.SettledAt.IsZero() {
+	if got, _ = w.Store.Get(t.Context(), Tenant, r.Op.ID); got.PublishedAt.IsZero() {
 		t.Error("ended after its execution was over, and never settled")
 	}
 }
@@ -391,10 +391,10 @@ func TestAYearStaysBelowTheHistoryLimit(t *testing.T) {
 	worst := 0
 	for _, task := range adcp.Tasks() {
 		traits, _ := adcp.TraitsOf(task)
-		for _, first := range []int{operation.MinFirst, operation.MaxFirst} {
-			for _, factor := range []float64{operation.MinFactor, operation.MaxFactor} {
-				for _, limit := range []int{operation.MinCap, operation.MaxCap} {
-					p := operation.PollPolicy{FirstSeconds: first, Factor: factor, CapSeconds: limit}
+		for _, first := range []int{operation.MinInterval, operation.MaxInterval} {
+			for _, factor := range []float64{operation.MinBackoffRate, operation.MaxBackoffRate} {
+				for _, limit := range []int{operation.MinMaxDelay, operation.MaxMaxDelay} {
+					p := operation.PollPolicy{IntervalSeconds: first, BackoffRate: factor, MaxDelaySeconds: limit}
 					polls := 0
 					for age := time.Duration(0); age < year; polls++ {
 						age += p.Delay(polls, age, traits.Deadline, 0)
@@ -405,12 +405,12 @@ func TestAYearStaysBelowTheHistoryLimit(t *testing.T) {
 		}
 	}
 	// A delivery that comes just before the token is armed makes the arming fail, and a poll follows. Doorbells wake, and a poll follows.
-	const forward = operation.MostDeliveries + operation.MostDoorbells
+	const forward = operation.MaxDeliveries + operation.MaxEarlyPolls
 	// Before it is polled an operation may have been called again and again. Later than two days a redial is no more frequent than a poll, and
 	// costs less: what is counted as polls covers it.
 	redials := 0
 	for age := time.Duration(0); age < 48*time.Hour; redials++ {
-		age += operation.Retry(redials+1, 0)
+		age += operation.RetryDelay(redials+1, 0)
 	}
 	perRedial := worstEvents(t, def, "Redial") + worstEvents(t, def, "Dispatch") + worstEvents(t, def, "Route")
 	if perRedial > perPoll {

@@ -17,10 +17,10 @@ func (s *suite) nonce(value string) orchestrator.Nonce {
 }
 
 // arrive reads what is known of a delivery for an operation with the nonce's signature, with room for most.
-func (s *suite) arrive(t *testing.T, opID string, n orchestrator.Nonce, most int) orchestrator.Arrival {
+func (s *suite) arrive(t *testing.T, opID string, n orchestrator.Nonce, most int) orchestrator.DeliveryContext {
 	t.Helper()
-	got, err := s.Arrive(t.Context(), orchestrator.Arriving{Route: orchestrator.Route{Tenant: n.Tenant, Sender: n.Sender, OperationID: opID},
-		KeyID: n.KeyID, Nonce: n.Value, Most: most})
+	got, err := s.LoadDelivery(t.Context(), orchestrator.DeliveryQuery{Route: orchestrator.CallbackToken{Tenant: n.Tenant, Sender: n.Sender, OperationID: opID},
+		KeyID: n.KeyID, Nonce: n.Value, MaxNonces: most})
 	must(t, err)
 	return got
 }

@@ -86,7 +86,7 @@ func (h *history) read(ctx context.Context, client int) (operation.Operation, er
 func (h *history) write(ctx context.Context, client int, op operation.Operation, mark, delivery int) error {
 	op.Version++
 	op.Attempts.Polls = mark
-	c := operation.Change{Op: op, Events: []operation.Event{{Seq: op.Version, At: Start, Kind: operation.Seen, Channel: operation.Inner, From: op.State, To: op.State}}}
+	c := operation.Change{Op: op, Events: []operation.Event{{Seq: op.Version, At: Start, Kind: operation.EventSeen, Channel: operation.ByOrchestrator, From: op.State, To: op.State}}}
 	if delivery > 0 {
 		c.Delivery = &operation.Delivery{Tenant: h.tenant, AgentID: op.AgentID, KeyHash: fmt.Sprint(h.id, "-delivery-", delivery), Fingerprint: fmt.Sprint(mark), OperationID: h.id,
 			Verdict: operation.Repeated, ExpiresAt: Start.Add(time.Hour).Unix()}

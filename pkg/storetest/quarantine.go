@@ -93,7 +93,7 @@ func quarantineIsFull(t *testing.T, s *suite) {
 	must(t, s.Quarantine(t.Context(), s.refused("takes no room")))
 	kept := make([]int, writers)
 	race(t, writers, func(w int) error {
-		for i := w; i < orchestrator.MostQuarantined+20; i += writers {
+		for i := w; i < orchestrator.MaxQuarantined+20; i += writers {
 			if err := s.Quarantine(background, s.authentic(digest(i))); err == nil {
 				kept[w]++
 			} else if !isFull(err) {
@@ -107,7 +107,7 @@ func quarantineIsFull(t *testing.T, s *suite) {
 		total += n
 	}
 	found := s.quarantined(t, s.tenant, today, 1000)
-	if total != orchestrator.MostQuarantined || len(found) != total+1 {
+	if total != orchestrator.MaxQuarantined || len(found) != total+1 {
 		t.Fatalf("%d taken, %d kept", total, len(found))
 	}
 	want(t, s.Quarantine(t.Context(), s.authentic("one more")), orchestrator.ErrFull)

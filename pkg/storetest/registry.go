@@ -13,7 +13,7 @@ import (
 
 func agentsAreVersioned(t *testing.T, s *suite) {
 	a := orchestrator.Agent{Tenant: s.tenant, ID: "seller", URL: "https://a.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookHMAC,
-		CredentialRef: "adcp/x/y", Poll: operation.PollPolicy{FirstSeconds: 3}, Version: 1, CreatedAt: Start, UpdatedAt: Start}
+		CredentialRef: "adcp/x/y", Poll: operation.PollPolicy{IntervalSeconds: 3}, Version: 1, CreatedAt: Start, UpdatedAt: Start}
 	if won := race(t, 8, func(int) error { return s.PutAgent(background, a) }, func(err error) bool { return errors.Is(err, orchestrator.ErrStale) }); won != 1 {
 		t.Fatalf("%d first versions", won)
 	}
@@ -33,7 +33,7 @@ func agentsAreVersioned(t *testing.T, s *suite) {
 }
 
 func keysAndProfiles(t *testing.T, s *suite) {
-	k := orchestrator.APIKey{Tenant: s.tenant, Hash: "h", Name: "ci", Scopes: []string{"a", "b"}, CreatedAt: Start, ExpiresAt: Start.Add(time.Hour)}
+	k := orchestrator.Key{Tenant: s.tenant, Hash: "h", Name: "ci", Scopes: []string{"a", "b"}, CreatedAt: Start, ExpiresAt: Start.Add(time.Hour)}
 	must(t, s.PutKey(t.Context(), k))
 	got, err := s.Key(t.Context(), s.tenant, "h")
 	must(t, err)

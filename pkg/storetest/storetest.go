@@ -79,11 +79,11 @@ type suite struct {
 	at     atomic.Int64
 }
 
-func (s *suite) creation(id, key, natural string) orchestrator.Creation {
+func (s *suite) creation(id, key, natural string) orchestrator.NewOperation {
 	op := operation.Operation{Tenant: s.tenant, ID: id, Type: adcp.CreateMediaBuy, AgentID: "seller", State: operation.Requested, Version: 1, Generation: 1,
-		Webhook: operation.Registration{Mode: operation.WebhookNone}, Deadline: Start.Add(time.Hour), GiveUpAt: Start.Add(2 * time.Hour),
+		Webhook: operation.WebhookConfig{Mode: operation.WebhookNone}, Deadline: Start.Add(time.Hour), FollowUntil: Start.Add(2 * time.Hour),
 		DueAt: Start.Add(time.Minute), CreatedAt: Start, UpdatedAt: Start}
-	return orchestrator.Creation{Op: op, Event: operation.Event{Seq: 1, At: Start, Kind: operation.Created, Channel: operation.Console},
+	return orchestrator.NewOperation{Op: op, Event: operation.Event{Seq: 1, At: Start, Kind: operation.EventCreated, Channel: operation.ByAPI},
 		Request: json.RawMessage(`{"id":"` + id + `"}`), KeyHash: key, Fingerprint: "f-" + key, NaturalHash: natural}
 }
 
@@ -99,7 +99,7 @@ func next(op operation.Operation) operation.Change {
 	from := op.State
 	op.Version++
 	op.State = operation.Working
-	return operation.Change{Op: op, Events: []operation.Event{{Seq: op.Version, At: Start, Kind: operation.Changed, From: from, To: op.State}}}
+	return operation.Change{Op: op, Events: []operation.Event{{Seq: op.Version, At: Start, Kind: operation.EventChanged, From: from, To: op.State}}}
 }
 
 func must(t *testing.T, err error) {
@@ -150,12 +150,12 @@ func readsWhatWasCreated(t *testing.T, s *suite) {
 	}
 	record, err := s.Load(t.Context(), s.tenant, "op_1")
 	must(t, err)
-	if len(record.Events) != 1 || record.Events[0].Kind != operation.Created || string(record.Request) != string(request) || record.Result != nil {
+	if len(record.Events) != 1 || record.Events[0].Kind != operation.EventCreated || string(record.Request) != string(request) || record.Result != nil {
 		t.Errorf("got %+v", record)
 	}
-	sub, err := s.Submission(t.Context(), s.tenant, "k1")
+	sub, err := s.IdempotencyRecord(t.Context(), s.tenant, "k1")
 	must(t, err)
-	if sub != (orchestrator.Submission{OperationID: "op_1", Fingerprint: "f-k1"}) {
+	if sub != (orchestrator.IdempotencyRecord{OperationID: "op_1", Fingerprint: "f-k1"}) {
 		t.Errorf("got %+v", sub)
 	}
 }
@@ -168,7 +168,7 @@ func unknownIsNotFound(t *testing.T, s *suite) {
 	want(t, err, orchestrator.ErrNotFound)
 	_, err = s.Request(ctx, s.tenant, "op_x")
 	want(t, err, orchestrator.ErrNotFound)
-	_, err = s.Submission(ctx, s.tenant, "x")
+	_, err = s.IdempotencyRecord(ctx, s.tenant, "x")
 	want(t, err, orchestrator.ErrNotFound)
 	_, err = s.Agent(ctx, s.tenant, "x")
 	want(t, err, orchestrator.ErrNotFound)
@@ -222,28 +222,28 @@ func resumesAreKept(t *testing.T, s *suite) {
 	op := s.create(t, "op_1")
 	for generation := 1; generation <= 12; generation++ { // the second has two digits: 1 is no start of 12
 		c := next(op)
-		c.Op.Pause = operation.Pause{Generation: generation, Resume: operation.Resume{State: operation.ResumeAccepted, Fingerprint: "f"}}
-		c.Resume = json.RawMessage(fmt.Sprintf(`{"n":%d}`, generation))
+		c.Op.InputRequest = operation.InputRequest{Generation: generation, Input: operation.Input{State: operation.InputAccepted, Fingerprint: "f"}}
+		c.Input = json.RawMessage(fmt.Sprintf(`{"n":%d}`, generation))
 		must(t, s.Commit(t.Context(), c))
 		late := c
-		late.Resume = json.RawMessage(`{"n":"late"}`)
+		late.Input = json.RawMessage(`{"n":"late"}`)
 		want(t, s.Commit(t.Context(), late), orchestrator.ErrStale)
 		op = c.Op
 	}
 	for generation := 1; generation <= 12; generation++ {
-		got, err := s.Resume(t.Context(), s.tenant, op.ID, generation)
+		got, err := s.InputArguments(t.Context(), s.tenant, op.ID, generation)
 		must(t, err)
 		if string(got) != fmt.Sprintf(`{"n":%d}`, generation) {
 			t.Errorf("resume %d came back as %s", generation, got)
 		}
 	}
-	_, err := s.Resume(t.Context(), s.tenant, op.ID, 13)
+	_, err := s.InputArguments(t.Context(), s.tenant, op.ID, 13)
 	want(t, err, orchestrator.ErrNotFound)
-	_, err = s.Resume(t.Context(), s.tenant+"x", op.ID, 1)
+	_, err = s.InputArguments(t.Context(), s.tenant+"x", op.ID, 1)
 	want(t, err, orchestrator.ErrNotFound)
 	record, err := s.Load(t.Context(), s.tenant, op.ID)
 	must(t, err)
-	if string(record.Request) != `{"id":"op_1"}` || record.Op.Pause.Generation != 12 {
+	if string(record.Request) != `{"id":"op_1"}` || record.Op.InputRequest.Generation != 12 {
 		t.Errorf("the record came back as %+v", record)
 	}
 }
@@ -259,10 +259,10 @@ func dueIsSparse(t *testing.T, s *suite) {
 		for _, r := range refs {
 			found[r] = true
 		}
-		if found[orchestrator.Ref{Tenant: s.tenant, ID: a.ID}] != due {
+		if found[orchestrator.Ref{Tenant: s.tenant, OperationID: a.ID}] != due {
 			t.Errorf("at %v: due is %v", at, !due)
 		}
-		if found[orchestrator.Ref{Tenant: s.tenant, ID: b.ID}] {
+		if found[orchestrator.Ref{Tenant: s.tenant, OperationID: b.ID}] {
 			t.Error("an operation that is not due was found")
 		}
 	}

@@ -17,7 +17,7 @@ func oneKeyOneOperation(t *testing.T, s *suite) {
 	if won != 1 {
 		t.Fatalf("%d operations for one key", won)
 	}
-	sub, err := s.Submission(t.Context(), s.tenant, "same")
+	sub, err := s.IdempotencyRecord(t.Context(), s.tenant, "same")
 	must(t, err)
 	found := 0
 	for i := range 20 {
@@ -31,21 +31,21 @@ func oneKeyOneOperation(t *testing.T, s *suite) {
 }
 
 func naturalKeyFindsItsHolder(t *testing.T, s *suite) {
-	isTaken := func(err error) bool { return errors.As(err, new(*orchestrator.NaturalTakenError)) }
+	isTaken := func(err error) bool { return errors.As(err, new(*orchestrator.NaturalKeyTakenError)) }
 	won := race(t, 10, func(i int) error {
 		return s.Create(background, s.creation(fmt.Sprintf("op_%d", i), fmt.Sprintf("k%d", i), "po"))
 	}, isTaken)
 	if won != 1 {
 		t.Fatalf("%d operations for one natural key", won)
 	}
-	var taken *orchestrator.NaturalTakenError
+	var taken *orchestrator.NaturalKeyTakenError
 	if err := s.Create(t.Context(), s.creation("op_late", "late", "po")); !errors.As(err, &taken) {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := s.Get(t.Context(), s.tenant, taken.OperationID); err != nil {
 		t.Errorf("the holder %s: %v", taken.OperationID, err)
 	}
-	_, err := s.Submission(t.Context(), s.tenant, "late")
+	_, err := s.IdempotencyRecord(t.Context(), s.tenant, "late")
 	want(t, err, orchestrator.ErrNotFound)
 }
 
@@ -55,7 +55,7 @@ func naturalKeyIsTakenOver(t *testing.T, s *suite) {
 		c := s.creation(fmt.Sprintf("op_n%d", i), fmt.Sprintf("n%d", i), "po")
 		c.Replaces = "op_1"
 		return s.Create(background, c)
-	}, func(err error) bool { return errors.As(err, new(*orchestrator.NaturalTakenError)) })
+	}, func(err error) bool { return errors.As(err, new(*orchestrator.NaturalKeyTakenError)) })
 	if won != 1 {
 		t.Errorf("%d took the natural key over", won)
 	}
@@ -63,16 +63,16 @@ func naturalKeyIsTakenOver(t *testing.T, s *suite) {
 
 func bindChecksTheHolder(t *testing.T, s *suite) {
 	must(t, s.Create(t.Context(), s.creation("op_1", "k1", "po")))
-	sub := orchestrator.Submission{OperationID: "op_1", Fingerprint: "f"}
+	sub := orchestrator.IdempotencyRecord{OperationID: "op_1", Fingerprint: "f"}
 	must(t, s.Bind(t.Context(), s.tenant, "k2", "po", sub))
-	got, err := s.Submission(t.Context(), s.tenant, "k2")
+	got, err := s.IdempotencyRecord(t.Context(), s.tenant, "k2")
 	must(t, err)
 	if got != sub {
 		t.Errorf("got %+v", got)
 	}
 	want(t, s.Bind(t.Context(), s.tenant, "k1", "po", sub), orchestrator.ErrKeyTaken)
-	want(t, s.Bind(t.Context(), s.tenant, "k3", "po", orchestrator.Submission{OperationID: "op_2"}), orchestrator.ErrStale)
-	_, err = s.Submission(t.Context(), s.tenant, "k3")
+	want(t, s.Bind(t.Context(), s.tenant, "k3", "po", orchestrator.IdempotencyRecord{OperationID: "op_2"}), orchestrator.ErrStale)
+	_, err = s.IdempotencyRecord(t.Context(), s.tenant, "k3")
 	want(t, err, orchestrator.ErrNotFound)
 }
 

@@ -33,7 +33,7 @@ func (c call) authenticate(ctx context.Context) (Reply, bool) {
 	}
 	credentials := make([]string, len(roots))
 	for i, root := range roots {
-		credentials[i] = orchestrator.Credential(root, c.op.Tenant, c.op.ID)
+		credentials[i] = orchestrator.WebhookCredential(root, c.op.Tenant, c.op.ID)
 	}
 	switch mode {
 	case operation.WebhookHMAC:
@@ -81,7 +81,7 @@ func (c call) signed(ctx context.Context) (Reply, bool) {
 	if c.d.Query != "" {
 		target += "?" + c.d.Query
 	}
-	signers := c.r.Signers(c.op, c.arrival.Keyring)
+	signers := c.r.SenderKeys(c.op, c.arrival.Keyring)
 	v := httpsig.Verifier{Profile: httpsig.WebhookProfile(), Keys: signers, Revocation: signers, Replay: nonces{c}, AllowTestKeys: c.r.AllowTestKeys}
 	seen, err := v.Verify(ctx, httpsig.Message{Method: c.d.Method, URL: target, Host: c.d.Header.Get("Host"), Header: c.d.Header, Body: c.d.Body}, c.r.Now())
 	var bad *httpsig.Error
@@ -109,7 +109,7 @@ func (n nonces) Seen(context.Context, string, string) (seen, full bool, err erro
 }
 
 func (n nonces) Claim(ctx context.Context, keyID, nonce string, until time.Time) error {
-	err := n.c.r.Arrivals.ClaimNonce(ctx, orchestrator.Nonce{Tenant: n.c.op.Tenant, Sender: n.c.route.Sender, KeyID: keyID, Value: nonce}, until,
+	err := n.c.r.Store.ClaimNonce(ctx, orchestrator.Nonce{Tenant: n.c.op.Tenant, Sender: n.c.route.Sender, KeyID: keyID, Value: nonce}, until,
 		orchestrator.NoncesPerWindow)
 	switch {
 	case errors.Is(err, orchestrator.ErrNonceSeen):

@@ -36,7 +36,7 @@ type desk struct {
 	route   map[string]string
 	mode    operation.WebhookMode
 	key     ed25519.PrivateKey
-	signers webhook.Signers
+	signers webhook.SenderKeys
 	nonces  int
 	counted map[string]int
 	fail    error // what the store answers, if not nil
@@ -69,12 +69,12 @@ type counting struct {
 	d *desk
 }
 
-func (c counting) Arrive(ctx context.Context, a orchestrator.Arriving) (orchestrator.Arrival, error) {
+func (c counting) LoadDelivery(ctx context.Context, a orchestrator.DeliveryQuery) (orchestrator.DeliveryContext, error) {
 	c.d.called("Arrive")
 	if c.d.fail != nil {
-		return orchestrator.Arrival{}, c.d.fail
+		return orchestrator.DeliveryContext{}, c.d.fail
 	}
-	return c.Store.Arrive(ctx, a)
+	return c.Store.LoadDelivery(ctx, a)
 }
 
 func (c counting) ClaimNonce(ctx context.Context, n orchestrator.Nonce, until time.Time, most int) error {
@@ -115,10 +115,10 @@ func newDesk(t *testing.T, mode operation.WebhookMode) *desk {
 	d.signers = known{httpsig.JWKS{keyID: d.published()}}
 	store := counting{d.store, d}
 	deps := orchestrator.Deps{Now: func() time.Time { return now }, Jitter: func() float64 { return 0 }}
-	d.Receiver = webhook.Receiver{Arrivals: store, Now: deps.Now, Count: d.count, BaseURL: base,
-		Signers: func(operation.Operation, orchestrator.Document) webhook.Signers { return d.signers },
-		Roots:   func(context.Context) ([]string, error) { return []string{root}, nil },
-		Apply:   orchestrator.Receive{Store: store, Workflow: d, Deps: deps}}
+	d.Receiver = webhook.Receiver{Store: store, Now: deps.Now, Count: d.count, BaseURL: base,
+		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys { return d.signers },
+		Roots:      func(context.Context) ([]string, error) { return []string{root}, nil },
+		Apply:      orchestrator.Receive{Store: store, Workflow: d, Deps: deps}}
 	for _, agent := range []string{"seller", "other"} {
 		d.agent(t, agent, mode, "")
 	}
@@ -139,7 +139,7 @@ func (d *desk) agent(t *testing.T, id string, mode operation.WebhookMode, format
 // submit makes an operation and brings it to submitted with the task task_<name>.
 func (d *desk) submit(t *testing.T, agent, name string) {
 	t.Helper()
-	o, err := orchestrator.ParseOrder([]byte(`{"agent":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+	o, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func (d *desk) signed(name string, body []byte) webhook.Delivery { return d.in(d
 func (d *desk) in(mode operation.WebhookMode, name string, body []byte) webhook.Delivery {
 	x := webhook.Delivery{Method: http.MethodPost, Path: "/v1/webhooks/" + d.route[name], Route: d.route[name], Body: body,
 		Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}, "Host": {"api.example"}, "User-Agent": {"seller/1"}}}
-	credential := orchestrator.Credential(root, "acme", d.id(name))
+	credential := orchestrator.WebhookCredential(root, "acme", d.id(name))
 	switch mode {
 	case operation.WebhookHMAC:
 		stamp := strconv.FormatInt(now.Unix(), 10)

@@ -52,7 +52,7 @@ func (c call) malformed(ctx context.Context, w adcp.Webhook, err error) Reply {
 		return c.keep(ctx, Reply{Status: http.StatusBadRequest, Code: "webhook_body_malformed", Detail: "an object key stands twice"}, "an object key stands twice", w)
 	}
 	if w.OperationID == "" && w.Status.Valid() || adcp.DetectFormat(c.d.Body) == adcp.FormatA2A {
-		if err := c.r.Apply.Ring(ctx, c.op); err != nil {
+		if err := c.r.Apply.PollSoon(ctx, c.op); err != nil {
 			return ourFault(ctx, err)
 		}
 	}

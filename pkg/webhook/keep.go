@@ -43,7 +43,7 @@ func (c call) record(reply Reply, reason string) orchestrator.Quarantined {
 func (c call) quarantine(ctx context.Context, reply Reply, q orchestrator.Quarantined) Reply {
 	slog.WarnContext(ctx, "webhook quarantined", "operation", q.OperationID, "tenant", q.Tenant, "agent", q.AgentID, "code", q.Code, "reason", q.Reason,
 		"authentic", q.Authentic)
-	switch err := c.r.Apply.Keep(ctx, q); {
+	switch err := c.r.Apply.Quarantine(ctx, q); {
 	case errors.Is(err, orchestrator.ErrFull):
 		return Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries", Detail: "too many deliveries for this operation that can't be applied"}
 	case err != nil:

@@ -190,7 +190,7 @@ func TestReceiverOrderOfSteps(t *testing.T) {
 	}
 	full := d.signed("a", d.payload("a", nil))
 	full.Body[5] ^= 1
-	d.Arrivals = crowded{d.Arrivals}
+	d.Store = crowded{d.Store}
 	if got := d.Handle(t.Context(), full); got.Code != "webhook_signature_rate_abuse" { // 9a before 10
 		t.Errorf("over the cap, with a bad signature: %+v", got)
 	}
@@ -198,10 +198,10 @@ func TestReceiverOrderOfSteps(t *testing.T) {
 }
 
 // crowded has no room for another nonce.
-type crowded struct{ orchestrator.ArrivalStore }
+type crowded struct{ orchestrator.Store2 }
 
-func (c crowded) Arrive(ctx context.Context, a orchestrator.Arriving) (orchestrator.Arrival, error) {
-	found, err := c.ArrivalStore.Arrive(ctx, a)
+func (c crowded) LoadDelivery(ctx context.Context, a orchestrator.DeliveryQuery) (orchestrator.DeliveryContext, error) {
+	found, err := c.Store2.LoadDelivery(ctx, a)
 	found.NonceFull = true
 	return found, err
 }

@@ -21,13 +21,13 @@ const maxBody = 1 << 20
 
 // applier applies what is authentic, and keeps what is not applied.
 type applier interface {
-	Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (orchestrator.Received, error)
-	Ring(ctx context.Context, registered operation.Operation) error
-	Keep(ctx context.Context, q orchestrator.Quarantined) error
+	Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (orchestrator.ReceiveResult, error)
+	PollSoon(ctx context.Context, registered operation.Operation) error
+	Quarantine(ctx context.Context, q orchestrator.Quarantined) error
 }
 
 // Signers is what is known of one sender's keys.
-type Signers interface {
+type SenderKeys interface {
 	httpsig.Keys
 	httpsig.Revocation
 }
@@ -35,10 +35,10 @@ type Signers interface {
 // Receiver takes deliveries in, in the order of contract F31. What it answers tells the sender whether to come again (contract F84): 2xx once the
 // delivery is durable, 503 for any fault of ours, never a 401 that would make an honest sender drop the event (contract F86).
 type Receiver struct {
-	Arrivals orchestrator.ArrivalStore
-	Apply    applier
+	Store orchestrator.Store2
+	Apply applier
 	// Signers returns the keys of the agent that an operation is with; d is what the arrival holds of them.
-	Signers func(op operation.Operation, d orchestrator.Document) Signers
+	SenderKeys func(op operation.Operation, d orchestrator.Document) SenderKeys
 	// Roots returns the root secrets that webhook credentials are derived from: the current one, and the previous during a rotation.
 	Roots func(ctx context.Context) ([]string, error)
 	// BaseURL is the public address that agents were given: what they sign as target is put together from it and never from what a proxy rewrote
@@ -113,18 +113,18 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 	if d.Method != http.MethodPost {
 		return Reply{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed"}
 	}
-	route, ok := orchestrator.ParseRoute(d.Route)
+	route, ok := orchestrator.ParseCallbackToken(d.Route)
 	if !ok || !strings.HasSuffix(d.Path, "/"+d.Route) {
 		return notFound
 	}
 	c := call{r: r, d: d, route: route}
 	keyID, nonce := httpsig.Claimed(d.Header)
 	var err error
-	c.arrival, err = r.Arrivals.Arrive(ctx, orchestrator.Arriving{Route: route, KeyID: keyID, Nonce: nonce})
+	c.arrival, err = r.Store.LoadDelivery(ctx, orchestrator.DeliveryQuery{Route: route, KeyID: keyID, Nonce: nonce})
 	if err != nil {
 		return ourFault(ctx, err)
 	}
-	if c.op = c.arrival.Operation; c.op.ID == "" || !route.Opens(c.op) {
+	if c.op = c.arrival.Operation; c.op.ID == "" || !route.Matches(c.op) {
 		return notFound
 	}
 	// 2. Content type and size, before any cryptography.
@@ -159,8 +159,8 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 type call struct {
 	r       Receiver
 	d       Delivery
-	route   orchestrator.Route
-	arrival orchestrator.Arrival
+	route   orchestrator.CallbackToken
+	arrival orchestrator.DeliveryContext
 	op      operation.Operation // that the route was made for
 }
 
@@ -180,7 +180,7 @@ var outcomes = []struct {
 	{orchestrator.ErrTooMany, Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries"}, nil},
 }
 
-func (c call) outcome(ctx context.Context, w adcp.Webhook, got orchestrator.Received, err error) Reply {
+func (c call) outcome(ctx context.Context, w adcp.Webhook, got orchestrator.ReceiveResult, err error) Reply {
 	if err == nil {
 		code := string(got.Verdict)
 		if !got.First {

@@ -255,7 +255,7 @@ func TestReceiverBoundsDeliveries(t *testing.T) {
 		t.Fatal(err)
 	}
 	op.Version++
-	op.Attempts.Webhooks = operation.MostDeliveries
+	op.Attempts.Webhooks = operation.MaxDeliveries
 	if err := d.store.Commit(t.Context(), operation.Change{Op: op}); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ func TestWake(t *testing.T) {
 		ok  bool
 	}{{nil, true}, {&types.TaskTimedOut{}, true}, {&types.TaskDoesNotExist{}, true}, {&types.InvalidToken{Message: aws.String("x")}, false}} {
 		m := &machine{err: tc.err}
-		if err := (workflow.Workflow{API: m}).Wake(t.Context(), "token", operation.Settle); (err == nil) != tc.ok {
+		if err := (workflow.Workflow{API: m}).Wake(t.Context(), "token", operation.NextSettle); (err == nil) != tc.ok {
 			t.Errorf("%v became %v", tc.err, err)
 		}
 		if m.seen != `token {"next":"settle"}` {

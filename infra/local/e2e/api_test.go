@@ -172,7 +172,7 @@ func TestStoredButNeverStarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	order, err := orchestrator.ParseOrder(body)
+	order, err := orchestrator.ParseSubmitRequest(body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,8 +211,8 @@ func TestStoppedBehindOurBack(t *testing.T) {
 		}
 	}
 	op = w.settled(t, op.ID)
-	ended(t, op, operation.Completed, operation.Polled)
-	if !slices.ContainsFunc(op.Timeline, func(e operation.Event) bool { return e.Kind == operation.Restarted }) {
+	ended(t, op, operation.Completed, operation.ByPoll)
+	if !slices.ContainsFunc(op.Timeline, func(e operation.Event) bool { return e.Kind == operation.EventRestarted }) {
 		t.Errorf("nothing restarted it\n%s", timeline(op))
 	}
 	if _, buys := readLedger(t).of(op.PONumber); buys != 1 {

@@ -21,7 +21,7 @@ func TestBulkheads(t *testing.T) {
 	w := enter(t, 120)
 	dead, calls := silent(t)
 	err := w.store.PutAgent(t.Context(), orchestrator.Agent{Tenant: w.tenant, ID: "dead", URL: dead, Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421,
-		Poll: operation.PollPolicy{FirstSeconds: 30}.WithDefaults(), Version: 1})
+		Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

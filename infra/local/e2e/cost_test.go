@@ -76,8 +76,8 @@ func TestAcceptedDeliveryCostsThreeRequests(t *testing.T) {
 	cfg := config.AWS("DYNAMODB")
 	cfg.HTTPClient = counted
 	store := dynamo.New(dynamodb.NewFromConfig(cfg), env(t, "TABLE_NAME"), time.Now)
-	receiver := webhook.Receiver{Arrivals: store, BaseURL: env(t, "API_URL"), Now: time.Now, Count: func(string) {},
-		Signers: func(operation.Operation, orchestrator.Document) webhook.Signers {
+	receiver := webhook.Receiver{Store: store, BaseURL: env(t, "API_URL"), Now: time.Now, Count: func(string) {},
+		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys {
 			return oneKey{httpsig.JWKS{"k": key}}
 		},
 		Apply: orchestrator.Receive{Store: store, Workflow: nobody{}, Deps: orchestrator.Deps{Now: time.Now, Jitter: func() float64 { return 0 }}}}

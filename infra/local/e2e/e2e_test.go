@@ -61,7 +61,7 @@ func enter(t *testing.T, first int) *world {
 
 func (w *world) key(t *testing.T, scopes ...string) string {
 	t.Helper()
-	key, err := orchestrator.IssueKey(t.Context(), w.store, rand.Reader, time.Now(), w.tenant, t.Name(), scopes)
+	key, err := orchestrator.Issue(t.Context(), w.store, rand.Reader, time.Now(), w.tenant, t.Name(), scopes)
 	if err != nil {
 		t.Fatal(err)
 	}

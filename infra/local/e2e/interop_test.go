@@ -162,10 +162,10 @@ func everyWay() (cells []cell) {
 		for _, mode := range []operation.WebhookMode{operation.WebhookRFC9421, operation.WebhookHMAC, operation.WebhookBearer, operation.WebhookNone} {
 			for outcome, states := range map[string][]operation.State{"completed": {operation.Completed}, "failed": {operation.Failed}, "rejected": {operation.Rejected}} {
 				demo := map[string]any{"outcome": outcome, "delay_ms": 1000}
-				c := cell{transport: transport, mode: mode, outcome: outcome, states: states, by: operation.Pushed, order: client.Buy("PO-"+uuid.NewString(), demo)}
+				c := cell{transport: transport, mode: mode, outcome: outcome, states: states, by: operation.ByWebhook, order: client.Buy("PO-"+uuid.NewString(), demo)}
 				if mode == operation.WebhookNone {
 					demo["delay_ms"] = 4000 // a first poll finds the task unfinished
-					c.by = operation.Polled
+					c.by = operation.ByPoll
 					if outcome == "rejected" {
 						c.states = append(c.states, operation.Failed) // sellers say failed by poll of what they say rejected by webhook
 					}
@@ -245,10 +245,10 @@ func helloSeller(t *testing.T) foreign {
 	add := func(outcome string, state operation.State, by operation.Channel, change func(account, pkg map[string]any)) {
 		f.cells = append(f.cells, cell{"mcp", operation.WebhookNone, outcome, order(change), []operation.State{state}, by})
 	}
-	add("completed", operation.Completed, operation.Polled, func(_, _ map[string]any) {})
-	add("failed", operation.Failed, operation.Polled, func(_, pkg map[string]any) { pkg["product_id"] = "" })
-	add("rejected", operation.Failed, operation.Direct, func(_, pkg map[string]any) { pkg["measurement_terms"] = map[string]any{"viewability_threshold": 0.99} })
-	add("sync", operation.Completed, operation.Direct, func(account, _ map[string]any) { account["sandbox"] = true })
+	add("completed", operation.Completed, operation.ByPoll, func(_, _ map[string]any) {})
+	add("failed", operation.Failed, operation.ByPoll, func(_, pkg map[string]any) { pkg["product_id"] = "" })
+	add("rejected", operation.Failed, operation.ByAnswer, func(_, pkg map[string]any) { pkg["measurement_terms"] = map[string]any{"viewability_threshold": 0.99} })
+	add("sync", operation.Completed, operation.ByAnswer, func(account, _ map[string]any) { account["sandbox"] = true })
 
 	f.sold = func(t *testing.T, order map[string]any) (ids []string) {
 		t.Helper()

@@ -34,8 +34,8 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 		by        operation.Channel
 		writes    int // at least
 	}{
-		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.Pushed, 7},
-		"poll":    {2, map[string]any{"delay_ms": 1500, "webhook": "none"}, operation.Polled, 5},
+		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.ByWebhook, 7},
+		"poll":    {2, map[string]any{"delay_ms": 1500, "webhook": "none"}, operation.ByPoll, 5},
 	} {
 		for n := 1; n <= path.writes; n++ {
 			t.Run(fmt.Sprintf("%s, write %d", name, n), func(t *testing.T) {

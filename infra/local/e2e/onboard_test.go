@@ -41,7 +41,7 @@ func (w *world) shown(t *testing.T, id string) string {
 }
 
 func severity(a httpapi.Agent, code string) orchestrator.Severity {
-	for _, f := range a.Found.Findings {
+	for _, f := range a.Discovery.Findings {
 		if f.Code == code {
 			return f.Severity
 		}
@@ -74,20 +74,20 @@ func TestOnboardingOfRealSellers(t *testing.T) {
 				if status != http.StatusCreated || strings.Contains(text, f.token) {
 					t.Fatalf("HTTP %d", status)
 				}
-				if a.Found.PollTool != tc.poll || a.Found.ListTool != tc.list || !slices.Contains(a.Found.Tasks, "create_media_buy") {
-					t.Errorf("%s: polling tool %q, list tool %q, tasks %v", transport, a.Found.PollTool, a.Found.ListTool, a.Found.Tasks)
+				if a.Discovery.PollTool != tc.poll || a.Discovery.ListTool != tc.list || !slices.Contains(a.Discovery.Tasks, "create_media_buy") {
+					t.Errorf("%s: polling tool %q, list tool %q, tasks %v", transport, a.Discovery.PollTool, a.Discovery.ListTool, a.Discovery.Tasks)
 				}
-				c := a.Found.Capabilities
+				c := a.Discovery.Capabilities
 				if c == nil || c.Idempotency.Supported == nil || *c.Idempotency.Supported != tc.idempotent || (severity(a, "idempotency_unsupported") == "") != tc.idempotent {
-					t.Errorf("%s: capabilities %+v, findings %+v", transport, c, a.Found.Findings)
+					t.Errorf("%s: capabilities %+v, findings %+v", transport, c, a.Discovery.Findings)
 				}
 				if got := w.shown(t, a.ID); got != text {
 					t.Errorf("shown as %s", got)
 				}
 				// contract D12: a credential that the agent refuses is told from an agent that is down.
 				secret(t, ref+"-wrong", "nobody's")
-				if _, a, _ = w.onboard(t, "wrong-"+transport, map[string]any{"url": url, "transport": transport, "credential_ref": ref + "-wrong"}); severity(a, tc.denies[transport]) != orchestrator.Unsafe {
-					t.Errorf("%s with a wrong credential: %+v", transport, a.Found.Findings)
+				if _, a, _ = w.onboard(t, "wrong-"+transport, map[string]any{"url": url, "transport": transport, "credential_ref": ref + "-wrong"}); severity(a, tc.denies[transport]) != orchestrator.SeverityUnsafe {
+					t.Errorf("%s with a wrong credential: %+v", transport, a.Discovery.Findings)
 				}
 			}
 		})
@@ -101,7 +101,7 @@ func TestOnboardingOfAnAgentThatIsDown(t *testing.T) {
 	entry := map[string]any{"url": "http://127.0.0.1:" + freePort(t) + "/mcp", "webhook_mode": "none"}
 	for _, want := range []int{http.StatusCreated, http.StatusOK} {
 		status, a, text := w.onboard(t, "down", entry)
-		if status != want || severity(a, "agent_unreached") != orchestrator.Unsafe || !a.Found.AskedAt.IsZero() {
+		if status != want || severity(a, "agent_unreached") != orchestrator.SeverityUnsafe || !a.Discovery.DiscoveredAt.IsZero() {
 			t.Fatalf("HTTP %d: %s", status, text)
 		}
 	}
@@ -150,7 +150,7 @@ func TestOnboardingRefuses(t *testing.T) {
 	}
 	// A mode that doesn't rely on signatures is the owner's choice.
 	unsigned := scripted(t, `{"media_buy":{"reporting_delivery_methods":["webhook"]}}`)
-	if status, a, text := w.onboard(t, "chosen", map[string]any{"url": unsigned, "webhook_mode": "none"}); status != http.StatusCreated || severity(a, "webhooks_not_signed") != orchestrator.Unsafe {
+	if status, a, text := w.onboard(t, "chosen", map[string]any{"url": unsigned, "webhook_mode": "none"}); status != http.StatusCreated || severity(a, "webhooks_not_signed") != orchestrator.SeverityUnsafe {
 		t.Errorf("HTTP %d: %s", status, text)
 	}
 }

@@ -10,7 +10,7 @@ func TestEndedByWebhook(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 1500}).ID)
-	ended(t, op, operation.Completed, operation.Pushed)
+	ended(t, op, operation.Completed, operation.ByWebhook)
 	sold(t, op)
 	if op.Attempts.Polls != 0 || op.Attempts.Webhooks != 1 {
 		t.Errorf("%d polls, %d webhooks", op.Attempts.Polls, op.Attempts.Webhooks)
@@ -31,7 +31,7 @@ func TestEndedByWebhookInEachLegacyMode(t *testing.T) {
 			w := enter(t, 120)
 			w.agent(t, "seller", 120, mode)
 			op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 700}).ID)
-			ended(t, op, operation.Completed, operation.Pushed)
+			ended(t, op, operation.Completed, operation.ByWebhook)
 			sold(t, op)
 			if op.Webhook != mode || op.Attempts.Polls != 0 {
 				t.Errorf("mode %s, %d polls", op.Webhook, op.Attempts.Polls)
@@ -44,7 +44,7 @@ func TestEndedByPollWithTheWebhookWithheld(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 1)
 	op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 8000, "webhook": "none"}).ID)
-	ended(t, op, operation.Completed, operation.Polled)
+	ended(t, op, operation.Completed, operation.ByPoll)
 	sold(t, op)
 	states, events := w.history(t, op.ID)
 	t.Logf("%d polls, %d transitions, %d events: %v", op.Attempts.Polls, len(states), events, states)
@@ -58,9 +58,9 @@ func TestWebhookBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	op := w.settled(t, w.buy(t, map[string]any{"webhook": "early"}).ID)
-	ended(t, op, operation.Completed, operation.Pushed)
+	ended(t, op, operation.Completed, operation.ByWebhook)
 	sold(t, op)
-	if op.Timeline[2].Channel != operation.Pushed || op.Timeline[2].From != operation.CallingAdCP {
+	if op.Timeline[2].Channel != operation.ByWebhook || op.Timeline[2].From != operation.CallingAdCP {
 		t.Errorf("the webhook was not first:\n%s", timeline(op))
 	}
 }
@@ -70,7 +70,7 @@ func TestDuplicateWebhook(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	op := w.settled(t, w.buy(t, map[string]any{"webhook": "duplicate", "delay_ms": 500}).ID)
-	ended(t, op, operation.Completed, operation.Pushed)
+	ended(t, op, operation.Completed, operation.ByWebhook)
 	sold(t, op)
 }
 
@@ -78,15 +78,15 @@ func TestLateWebhook(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 1)
 	op := w.settled(t, w.buy(t, map[string]any{"webhook": "late", "delay_ms": 500, "webhook_delay_ms": 12000}).ID)
-	ended(t, op, operation.Completed, operation.Polled)
+	ended(t, op, operation.Completed, operation.ByPoll)
 	sold(t, op)
 	late, err := w.Follow(t.Context(), op.ID, webhooks(1), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended(t, late, operation.Completed, operation.Polled)
+	ended(t, late, operation.Completed, operation.ByPoll)
 	last := late.Timeline[len(late.Timeline)-1]
-	if last.Kind != operation.Ignored || last.Channel != operation.Pushed {
+	if last.Kind != operation.EventIgnored || last.Channel != operation.ByWebhook {
 		t.Errorf("the late webhook was not told apart:\n%s", timeline(late))
 	}
 }
@@ -117,7 +117,7 @@ func TestAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	op := w.settled(t, w.buy(t, map[string]any{"outcome": "sync"}).ID)
-	ended(t, op, operation.Completed, operation.Direct)
+	ended(t, op, operation.Completed, operation.ByAnswer)
 	sold(t, op)
 	if states, _ := w.history(t, op.ID); len(states) > 6 {
 		t.Errorf("%v", states)
@@ -129,9 +129,9 @@ func TestWebhookWithoutOperationID(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 100)
 	op := w.settled(t, w.buy(t, map[string]any{"operation_id": "omit", "delay_ms": 1500}).ID)
-	ended(t, op, operation.Completed, operation.Polled)
+	ended(t, op, operation.Completed, operation.ByPoll)
 	sold(t, op)
-	if op.Attempts.Doorbells < 1 {
-		t.Errorf("%d doorbells\n%s", op.Attempts.Doorbells, timeline(op))
+	if op.Attempts.EarlyPolls < 1 {
+		t.Errorf("%d doorbells\n%s", op.Attempts.EarlyPolls, timeline(op))
 	}
 }

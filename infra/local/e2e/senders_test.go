@@ -156,7 +156,7 @@ func (w *world) waiting(t *testing.T, s sender, mode operation.WebhookMode) (htt
 		if err != nil {
 			t.Fatal(err)
 		}
-		in.Secret = orchestrator.Credential(roots[0], w.tenant, op.ID)
+		in.Secret = orchestrator.WebhookCredential(roots[0], w.tenant, op.ID)
 	}
 	return op, in
 }
@@ -191,7 +191,7 @@ func TestRealSenders(t *testing.T) {
 						t.Errorf("the real one: %+v", sent)
 					}
 					op = w.settled(t, op.ID)
-					ended(t, op, operation.Completed, operation.Pushed)
+					ended(t, op, operation.Completed, operation.ByWebhook)
 					if !strings.Contains(string(op.Result), "mb_of_the_sender") || op.Attempts.Webhooks != 1 {
 						t.Errorf("result %s after %d webhooks", op.Result, op.Attempts.Webhooks)
 					}
@@ -302,7 +302,7 @@ func TestQuarantineIsListed(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 2)
 	op := w.settled(t, w.buy(t, map[string]any{"webhook": "wrong_key", "delay_ms": 700}).ID)
-	ended(t, op, operation.Completed, operation.Polled) // the forged webhook was not believed
+	ended(t, op, operation.Completed, operation.ByPoll) // the forged webhook was not believed
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
@@ -326,7 +326,7 @@ func TestKeysAreShown(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 700}).ID)
-	ended(t, op, operation.Completed, operation.Pushed)
+	ended(t, op, operation.Completed, operation.ByWebhook)
 	var keys map[string]any
 	if err := w.Read(t.Context(), "/v1/agents/seller/keys", &keys); err != nil {
 		t.Fatal(err)

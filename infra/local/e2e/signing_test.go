@@ -25,8 +25,8 @@ func TestSignedRequests(t *testing.T) {
 		order    map[string]any
 		by       operation.Channel
 	}{
-		"required for the tool":   {"create_media_buy", operation.WebhookNone, map[string]any{"outcome": "sync"}, operation.Direct},
-		"required for credential": {"update_media_buy", operation.WebhookHMAC, map[string]any{"delay_ms": 500}, operation.Pushed},
+		"required for the tool":   {"create_media_buy", operation.WebhookNone, map[string]any{"outcome": "sync"}, operation.ByAnswer},
+		"required for credential": {"update_media_buy", operation.WebhookHMAC, map[string]any{"delay_ms": 500}, operation.ByWebhook},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -185,7 +185,7 @@ func (s *soak) follow(ctx context.Context, t *testing.T, n int, began time.Time)
 			if err != nil {
 				break
 			}
-			open := slices.ContainsFunc(due, func(r orchestrator.Ref) bool { return r.ID == id })
+			open := slices.ContainsFunc(due, func(r orchestrator.Ref) bool { return r.OperationID == id })
 			s.mu.Lock()
 			o := s.all[id]
 			o.settled = !open
@@ -243,7 +243,7 @@ func (s *soak) agree(t *testing.T, n int) {
 			t.Error(err)
 			continue
 		}
-		if ours[r.Op.PONumber] = true; r.Op.SettledAt.IsZero() {
+		if ours[r.Op.PONumber] = true; r.Op.PublishedAt.IsZero() {
 			t.Errorf("%s is not settled", id)
 		}
 		var result struct {
