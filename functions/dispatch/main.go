@@ -42,7 +42,7 @@ func main() {
 		Store:   store,
 		Agents:  agent.New(agent.Options{Secrets: secret, Signer: signer, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		Roots:   func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
-		Breaker: orchestrator.New(store, circuit.Default, 330*time.Second, deps),
+		Breaker: orchestrator.New(store, circuit.Default, 330*time.Second, deps.Now, deps.Jitter),
 		Deps:    deps,
 	}
 	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Decision, error) {

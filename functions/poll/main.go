@@ -43,7 +43,7 @@ func main() {
 		Agents: agent.New(agent.Options{Secrets: secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now),
 			Signer: signer, HTTP: safehttp.Options{AllowLoopback: config.Loopback()}}),
 		NewKey:  uuid.NewString,
-		Breaker: orchestrator.New(store, circuit.Default, 90*time.Second, deps),
+		Breaker: orchestrator.New(store, circuit.Default, 90*time.Second, deps.Now, deps.Jitter),
 		Deps:    deps,
 	}
 	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (operation.Decision, error) {

@@ -66,8 +66,8 @@ type Response struct {
 
 // Continuation is A2A's own task and context, which a further message goes on with (contract J4). They are the call's: an AdCP task's id is never one of them.
 type Continuation struct {
-	TaskID    string `json:"task"`
-	ContextID string `json:"context"`
+	TaskID    string `json:"task_id"`
+	ContextID string `json:"context_id"`
 }
 
 // ContinuationLost is a CallError's Code: the agent does not know the A2A task any more that a call went on with, or can't go on with it.

@@ -31,15 +31,15 @@ type State struct {
 	// Failures counts the calls that failed since one was answered, while the circuit is closed.
 	Failures int `json:"failures,omitempty"`
 	// Pauses counts how often it opened since it was closed; 0: it is closed. OpenUntil is when the last pause ends: then one probe is let through.
-	Opens     int       `json:"pauses,omitempty"`
+	Opens     int       `json:"opens,omitempty"`
 	OpenUntil time.Time `json:"open_until,omitzero"`
 	// Probes counts all probes ever. Until ProbeUntil the last one may be under way: a process that dies with one does not block for longer.
 	Probes     int64     `json:"probes,omitempty"`
 	ProbeUntil time.Time `json:"probe_until,omitzero"`
 	// HoldUntil is when the agent may be called again after it asked for time. Nothing makes it earlier (contract D8).
-	HoldUntil time.Time `json:"hold_until,omitzero"`
+	HoldUntil time.Time `json:"back_off_until,omitzero"`
 	// Holds counts the times in a row that the agent limited us without saying for how long.
-	RateLimits int `json:"holds,omitempty"`
+	RateLimits int `json:"rate_limits,omitempty"`
 	// Tokens were in the bucket at At; a zero At means a full one.
 	Tokens float64   `json:"tokens,omitempty"`
 	At     time.Time `json:"at,omitzero"`

@@ -31,12 +31,12 @@ type Verdict string
 
 // The verdicts.
 const (
-	Advanced  Verdict = "advanced"  // the state changed
-	Repeated  Verdict = "repeated"  // same state, or unknown: seen, nothing changed
-	Stale     Verdict = "stale"     // non-terminal after the end, or an older answer
-	Duplicate Verdict = "duplicate" // the terminal that is already known
-	Conflict  Verdict = "conflict"  // another terminal than the one that is known: the first wins
-	WrongTask Verdict = "misbound"  // of another task than the operation's (contract A29, E6)
+	Advanced  Verdict = "advanced"   // the state changed
+	Repeated  Verdict = "repeated"   // same state, or unknown: seen, nothing changed
+	Stale     Verdict = "stale"      // non-terminal after the end, or an older answer
+	Duplicate Verdict = "duplicate"  // the terminal that is already known
+	Conflict  Verdict = "conflict"   // another terminal than the one that is known: the first wins
+	WrongTask Verdict = "wrong_task" // of another task than the operation's (contract A29, E6)
 )
 
 // Apply is the convergence function: direct answers, polls and webhooks all go through it. It returns the operation as it then is, with the

@@ -20,7 +20,7 @@ type Operation struct {
 	Version int64 `json:"version"`
 
 	// KeyPrefix is the start of the request's idempotency key: the key itself is in the frozen request only (contract C20).
-	IdempotencyKeyPrefix string        `json:"key_prefix"`
+	IdempotencyKeyPrefix string        `json:"idempotency_key_prefix"`
 	PONumber             string        `json:"po_number,omitempty"`
 	Webhook              WebhookConfig `json:"webhook"`
 
@@ -30,21 +30,21 @@ type Operation struct {
 	Error    *adcp.Error `json:"error,omitempty"`
 	Terminal *Terminal   `json:"terminal,omitempty"`
 	// Pause is where the agent last waited for us, the zero Pause if it never has.
-	InputRequest InputRequest `json:"pause,omitzero"`
+	InputRequest InputRequest `json:"input_request,omitzero"`
 	// Publication is who tells the world of Terminal.
 	Publication Publication `json:"publication,omitzero"`
 
-	Call     Call     `json:"dial"`
+	Call     Call     `json:"call"`
 	Attempts Attempts `json:"attempts"`
 	// LastObserved is the last wire status seen, unknown included (contract A20).
-	ADCPStatus adcp.Status `json:"last_observed,omitempty"`
+	ADCPStatus adcp.Status `json:"adcp_status,omitempty"`
 	Attention  *Attention  `json:"attention,omitempty"`
 
 	// NotBefore is the earliest the agent may be called again: a retry_after is never cut short (contract D8).
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// Deadline is when a human is told (contract N); GiveUpAt is when polling ends. Neither ends the operation (contract A28).
 	Deadline    time.Time `json:"deadline"`
-	FollowUntil time.Time `json:"give_up_at"`
+	FollowUntil time.Time `json:"follow_until"`
 	// DueAt is when the sweeper looks at the operation unless something has happened to it; zero when nothing is left to do.
 	DueAt time.Time `json:"due_at,omitzero"`
 
@@ -56,7 +56,7 @@ type Operation struct {
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
 	SubmittedAt time.Time `json:"submitted_at,omitzero"`
-	PublishedAt time.Time `json:"settled_at,omitzero"`
+	PublishedAt time.Time `json:"published_at,omitzero"`
 	// RedrivenAt is when a human last had it followed anew: the delays between polls count from then.
 	RedrivenAt time.Time `json:"redriven_at,omitzero"`
 }
@@ -76,7 +76,7 @@ type WebhookConfig struct {
 	Mode   WebhookMode   `json:"mode"`
 	Format WebhookFormat `json:"format,omitempty"`
 	// RouteHash is SHA-256 of the unguessable part of the URL (contract L9), TokenHash of the push token (contract F29).
-	CallbackHash string `json:"route_hash,omitempty"`
+	CallbackHash string `json:"callback_hash,omitempty"`
 	TokenHash    string `json:"token_hash,omitempty"`
 }
 
@@ -91,7 +91,7 @@ type Call struct {
 	// Unclear: some attempt may have been carried out without our hearing of it (contract C19).
 	Unclear bool `json:"unclear,omitempty"`
 	// Version is the release of AdCP that the agent is spoken to in, empty for the one that the request was frozen in (contract B31).
-	ADCPVersion string `json:"version,omitempty"`
+	ADCPVersion string `json:"adcp_version,omitempty"`
 }
 
 // Attempts counts what has been tried.
@@ -99,7 +99,7 @@ type Attempts struct {
 	Polls      int `json:"polls"`
 	PollErrors int `json:"poll_errors"` // in a row
 	Webhooks   int `json:"webhooks"`    // authentic deliveries for this operation
-	EarlyPolls int `json:"doorbells"`   // polls brought forward by a delivery that could not be applied
+	EarlyPolls int `json:"early_polls"` // polls brought forward by a delivery that could not be applied
 }
 
 // Terminal identifies the observation that ended the operation (contract H3).
@@ -132,7 +132,7 @@ const (
 	ProtocolClash   Reason = "protocol_clash"   // the agent contradicts itself (contract A29, H3)
 	InputNeeded     Reason = "input_needed"     // the agent waits for us
 	AuthNeeded      Reason = "auth_needed"      // the agent wants an authorization
-	InputCrossed    Reason = "resume_crossed"   // the operation ended while a resume was under way: look at the agent for what it did
+	InputCrossed    Reason = "input_crossed"    // the operation ended while a resume was under way: look at the agent for what it did
 	ResultTooLarge  Reason = "result_too_large" // the result is over what is stored: read it at the agent
 	ResultMissing   Reason = "result_missing"   // the agent says completed and shows no result: look at the agent for it
 	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
@@ -146,7 +146,7 @@ const (
 	ByAnswer       Channel = "direct"  // the answer to the call itself
 	ByPoll         Channel = "poll"    // the answer of a polling tool
 	ByWebhook      Channel = "webhook" // an authentic webhook
-	ByAPI          Channel = "client"  // the tenant
+	ByAPI          Channel = "api"     // the tenant
 	ByOrchestrator Channel = "orchestrator"
 )
 
@@ -167,15 +167,15 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventCreated    EventKind = "created"
-	EventCalling    EventKind = "calling"   // the agent is about to be called
-	EventNoAnswer   EventKind = "no_answer" // a call ended without an answer
-	EventChanged    EventKind = "changed"   // the state changed
-	EventSeen       EventKind = "seen"      // observed, nothing changed
-	EventIgnored    EventKind = "ignored"   // stale or duplicate
-	EventConflict   EventKind = "conflict"  // contradicts what is known: kept, not applied
-	EventAttention  EventKind = "attention"
-	EventRestarted  EventKind = "restarted" // a new workflow execution
-	EventInputTaken EventKind = "resumed"   // a human has answered a pause
-	EventPublished  EventKind = "settled"
+	EventCreated       EventKind = "created"
+	EventCalling       EventKind = "calling"   // the agent is about to be called
+	EventNoAnswer      EventKind = "no_answer" // a call ended without an answer
+	EventChanged       EventKind = "changed"   // the state changed
+	EventSeen          EventKind = "seen"      // observed, nothing changed
+	EventIgnored       EventKind = "ignored"   // stale or duplicate
+	EventConflict      EventKind = "conflict"  // contradicts what is known: kept, not applied
+	EventAttention     EventKind = "attention"
+	EventRestarted     EventKind = "restarted"      // a new workflow execution
+	EventInputAnswered EventKind = "input_answered" // a human has answered a pause
+	EventPublished     EventKind = "published"
 )

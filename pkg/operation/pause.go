@@ -14,12 +14,12 @@ type InputRequest struct {
 	Generation int       `json:"generation"`
 	Since      time.Time `json:"since"`
 	// Asks is what the agent says that it waits for: a counterparty's words (contract J13).
-	Prompt json.RawMessage `json:"asks,omitempty"`
+	Prompt json.RawMessage `json:"prompt,omitempty"`
 	// Continuation leads back to the agent's work. Without one the pause can't be resumed from here (contract J4).
 	Continuation adcp.Continuation `json:"continuation,omitzero"`
 	// Answered is the fingerprint of the resume that the agent answered with this pause (race R11).
-	PreviousInput string `json:"answered,omitempty"`
-	Input         Input  `json:"resume,omitzero"`
+	PreviousInput string `json:"previous_input,omitempty"`
+	Input         Input  `json:"input,omitzero"`
 }
 
 // Resume is what a human has approved to be sent in answer to a pause: one for each (contract J6). Its frozen request is kept beside the operation.
@@ -27,9 +27,9 @@ type Input struct {
 	State InputState `json:"state"`
 	// Fingerprint is SHA-256 of the JCS of what was approved, By who did (contract J8).
 	Fingerprint string    `json:"fingerprint"`
-	OnBehalfOf  string    `json:"by"`
+	OnBehalfOf  string    `json:"on_behalf_of"`
 	At          time.Time `json:"at"`
-	Call        Call      `json:"dial"`
+	Call        Call      `json:"call"`
 }
 
 // ResumeState is how far a resume has come.
@@ -77,7 +77,7 @@ func (op *Operation) AcceptInput(now time.Time, fingerprint, by string) Event {
 	}
 	op.dueSoon(now)
 	op.BumpVersion(now)
-	return op.event(EventInputTaken, ByAPI, op.State, now, "by "+by+", content "+fingerprint[:12])
+	return op.event(EventInputAnswered, ByAPI, op.State, now, "by "+by+", content "+fingerprint[:12])
 }
 
 // RefuseResume records that the agent took a resume for nothing: it still waits, and may be answered anew. lost: it does not know the work any more that

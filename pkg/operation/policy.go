@@ -31,9 +31,9 @@ const (
 // PollPolicy is how an agent is polled. Zero values take the defaults. The bounds keep any operation below the 25,000 events of a Step
 // Functions execution for a year; a test computes it from the state machine's definition.
 type PollPolicy struct {
-	IntervalSeconds int     `json:"first_seconds"` // the first backup poll after the answer
-	BackoffRate     float64 `json:"factor"`        // growth of the delay from poll to poll
-	MaxDelaySeconds int     `json:"cap_seconds"`   // longest delay before the deadline
+	IntervalSeconds int     `json:"interval_seconds"`  // the first backup poll after the answer
+	BackoffRate     float64 `json:"backoff_rate"`      // growth of the delay from poll to poll
+	MaxDelaySeconds int     `json:"max_delay_seconds"` // longest delay before the deadline
 }
 
 // The bounds and defaults of a PollPolicy. The default first poll is the backup start of contract E9 and N.

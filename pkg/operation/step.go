@@ -7,18 +7,18 @@ type Next string
 
 // What the workflow can do.
 const (
-	NextAwait  Next = "await"  // arm the task token; poll when the delay is over
-	NextWait   Next = "pause"  // wait the delay, then poll
-	NextRetry  Next = "redial" // wait the delay, then send the same bytes again
-	NextPoll   Next = "poll"   // poll at once
-	NextSettle Next = "settle" // the end has come
-	NextGiveUp Next = "stop"   // the give-up horizon has passed
+	NextAwait  Next = "await"   // arm the task token; poll when the delay is over
+	NextWait   Next = "wait"    // wait the delay, then poll
+	NextRetry  Next = "retry"   // wait the delay, then send the same bytes again
+	NextPoll   Next = "poll"    // poll at once
+	NextSettle Next = "settle"  // the end has come
+	NextGiveUp Next = "give_up" // the give-up horizon has passed
 )
 
 // Step is a function's answer to the workflow: ids and numbers, never payloads.
 type Decision struct {
 	Tenant      string `json:"tenant"`
-	OperationID string `json:"id"`
+	OperationID string `json:"operation_id"`
 	Version     int64  `json:"version"`
 	Next        Next   `json:"next"`
 	// Delay is in whole seconds, at least 1: AwaitUpdate's timeout, or a wait.

@@ -1,14 +1,13 @@
 package orchestrator
 
 import (
-	"cmp"
-	"context"
-	"encoding/json"
-	"slices"
-	"time"
-
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
 )
 
 // Agent is a registry entry: a sales agent as one tenant uses it. Credentials are never in it, only their name in Secrets Manager.
@@ -43,38 +42,22 @@ const (
 	A2A Transport = "a2a" // A2A over JSON-RPC, 1.0 or 0.3 as the agent's card says
 )
 
-// Profile is what an agent was found to offer: discovered, not assumed (contract B38).
-type Profile struct {
-	// URL is the address that was asked: another one is discovered again.
-	URL string `json:"url"`
-	// Transport is what it was asked over, empty for MCP.
-	Transport Transport `json:"transport,omitempty"`
-	// PollTool is the tool that tells a task's status (contract E2), empty if the agent has none: then its webhook is the only way.
-	PollTool string `json:"poll_tool"`
-	// ListTool is the tool that lists tasks (contract G1), empty if the agent has none.
-	ListTool string `json:"list_tool"`
-	// Tasks are the AdCP tasks among the agent's tools that we know.
-	Tasks []string `json:"tasks"`
-	// Capabilities are what get_adcp_capabilities said.
-	Capabilities adcp.Capabilities `json:"capabilities"`
-	// DiscoveredAt is when it was asked.
-	DiscoveredAt time.Time `json:"discovered_at"`
-}
-
-// of reports whether the profile is of an agent as it is registered now: another address, or another transport, is another agent.
-func (p Profile) isOf(url string, t Transport) bool {
-	return p.URL == url && cmp.Or(p.Transport, MCP) == cmp.Or(t, MCP)
-}
-
-// offers reports whether the agent has a task's tool. One whose tools are not known is given the benefit of the doubt.
-func (p Profile) Offers(t adcp.Task) bool {
-	return len(p.Tasks) == 0 || slices.Contains(p.Tasks, string(t))
-}
-
 // Caller calls agents. Implementations keep every address that an agent supplies from turning inward (contract L1).
 type Caller interface {
 	// Discover reads an agent's tools and capabilities. It returns a *adcp.CallError when the agent can't be asked.
 	Discover(ctx context.Context, a Agent) (Profile, error)
 	// Call sends one tool call whose arguments go out byte for byte (contract C6). It returns a *adcp.CallError when there is no AdCP answer.
 	Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error)
+}
+
+type AgentReader interface {
+	// Agent returns a registry entry, or ErrNotFound.
+	Agent(ctx context.Context, tenant, id string) (Agent, error)
+}
+
+// line names what a circuit is of: an agent as it is called. Operations keep the address and the credential that they began with; when an entry is given
+// others, what becomes of the old ones is no reason to leave the new ones alone.
+func (a Agent) CircuitKey() string {
+	sum := sha256.Sum256([]byte(string(a.Transport) + "\x00" + a.URL + "\x00" + a.CredentialRef))
+	return a.ID + "." + hex.EncodeToString(sum[:8])
 }

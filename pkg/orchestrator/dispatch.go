@@ -12,17 +12,6 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// FollowStore is what calling an agent needs of the store.
-type FollowStore interface {
-	operationReader
-	committer
-	Profiles
-	// Request returns an operation's frozen arguments, or ErrNotFound.
-	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
-	// Resume returns the frozen arguments of the resume of a pause, or ErrNotFound.
-	InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
-}
-
 // Dispatch calls the agent for an operation.
 type Dispatch struct {
 	Store  FollowStore
@@ -49,7 +38,7 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	agents, done, wait, reason, err := d.Breaker.admit(ctx, agent, d.Agents)
+	agents, done, wait, reason, err := guard(ctx, d.Breaker, agent, d.Agents)
 	defer func() { done(ctx) }()
 	switch {
 	case err != nil:
@@ -117,16 +106,6 @@ func (d Dispatch) plan(ctx context.Context, op operation.Operation) (operation.D
 	_, _, step, err := d.begin(ctx, op, means, nil)
 	return step, err
 }
-
-// closed is what a timeline tells of a call that the gate did not let through.
-func describeCircuit(r circuit.Reason) string {
-	if r == circuit.BackingOff {
-		return "not called: the agent asked for time"
-	}
-	return "not called: the agent does not answer at present"
-}
-
-func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }
 
 // callBudget bounds one call: contract A14's ceiling for an agent that works on an open connection is 300 s, which is the function's own time as well; what
 // discovery and our own writes need comes off it.
@@ -270,21 +249,4 @@ func seal(op operation.Operation, request json.RawMessage, credential string) (j
 		return request, nil
 	}
 	return sealCredential(request, op.ID, credential), nil
-}
-
-// sayOutcome is what a timeline tells of a failed call: no address, no text of the counterparty's.
-func DescribeCallError(e *adcp.CallError) string {
-	switch {
-	case e.Signature == adcp.SigningFailed:
-		return "not called: the request has to be signed, and could not be"
-	case e.Signature != "":
-		return "the agent refused our signature: " + e.Signature
-	case e.Status != 0:
-		return "the agent answered HTTP " + statusText(e.Status)
-	case e.Outcome == adcp.Unsent:
-		return "the agent could not be reached"
-	case e.Outcome == adcp.Refused:
-		return "the agent refused the call"
-	}
-	return "the connection broke, or the answer did not come in time"
 }

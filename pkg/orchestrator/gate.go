@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
-	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/circuit"
 )
 
@@ -30,7 +28,8 @@ type Breaker struct {
 	store  Circuits
 	policy circuit.Policy
 	lease  time.Duration
-	deps   Deps
+	now    func() time.Time
+	jitter func() float64 // in [0,1)
 
 	mu     sync.Mutex
 	locals map[circuitKey]*localState
@@ -38,32 +37,15 @@ type Breaker struct {
 
 type circuitKey struct{ tenant, agentID string }
 
-// purse is what a process has and knows of one agent.
-type localState struct {
-	tokens int
-	until  time.Time     // when the tokens are worth nothing
-	known  circuit.State // as last read
-	alone  time.Time     // when it last called without the store
-}
-
 // trickle is how seldom a process calls an agent while the store fails; tries how often it decides again when others were faster.
 const (
 	fallbackInterval = time.Second
 	maxTries         = 8
 )
 
-// NewGate returns a gate for calls that take at most lease, all requests of one pass together. Deps are asked by many at once.
-func New(s Circuits, p circuit.Policy, lease time.Duration, deps Deps) *Breaker {
-	return &Breaker{store: s, policy: p, lease: lease, deps: deps, locals: map[circuitKey]*localState{}}
-}
-
-// Pass is the permission for one call. Its outcome has to be told with Done, once.
-type Permit struct {
-	gate   *Breaker
-	at     circuitKey
-	ticket circuit.Ticket
-	doc    Document // as it stood when the pass was given, with its state
-	state  circuit.State
+// New returns a breaker for calls that take at most lease, all requests of one permit together. Many goroutines call now and jitter, which is in [0,1).
+func New(s Circuits, p circuit.Policy, lease time.Duration, now func() time.Time, jitter func() float64) *Breaker {
+	return &Breaker{store: s, policy: p, lease: lease, now: now, jitter: jitter, locals: map[circuitKey]*localState{}}
 }
 
 // Enter asks to call an agent now. If wait is not 0, the call has to wait that long and then to ask again, for that reason: nothing has failed
@@ -78,9 +60,9 @@ func (g *Breaker) Allow(ctx context.Context, tenant, agentID string) (pass Permi
 		if err != nil {
 			return g.withoutStore(ctx, at, err)
 		}
-		now := g.deps.Now().UTC()
+		now := g.now().UTC()
 		g.remember(at, s)
-		d, next := g.policy.Decide(s, now, g.deps.Jitter(), g.tokens(at, now), g.lease)
+		d, next := g.policy.Decide(s, now, g.jitter(), g.tokens(at, now), g.lease)
 		switch {
 		case d.Wait > 0:
 			return Permit{}, d.Wait, d.Reason, nil
@@ -103,7 +85,7 @@ func (g *Breaker) Allow(ctx context.Context, tenant, agentID string) (pass Permi
 		return Permit{gate: g, at: at, ticket: d.Ticket, doc: doc, state: next}, 0, "", nil
 	}
 	// So many others were faster that there is no hurry: they have what the bucket held.
-	return Permit{}, fallbackInterval + time.Duration(g.deps.Jitter()*float64(fallbackInterval)), circuit.Limited, ctx.Err()
+	return Permit{}, fallbackInterval + time.Duration(g.jitter()*float64(fallbackInterval)), circuit.Limited, ctx.Err()
 }
 
 // withoutStore decides by what the process knows.
@@ -112,7 +94,7 @@ func (g *Breaker) withoutStore(ctx context.Context, at circuitKey, cause error) 
 		return Permit{}, 0, "", err
 	}
 	slog.WarnContext(ctx, "the circuit is not known", "tenant", at.tenant, "agent", at.agentID, "error", cause)
-	now, jitter := g.deps.Now().UTC(), g.deps.Jitter()
+	now, jitter := g.now().UTC(), g.jitter()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := g.local(at)
@@ -124,127 +106,6 @@ func (g *Breaker) withoutStore(ctx context.Context, at circuitKey, cause error) 
 	}
 	p.alone = now
 	return Permit{gate: g, at: at, ticket: circuit.Ticket{Number: p.known.Probes}, state: p.known}, 0, "", nil
-}
-
-// Probe reports whether the call decides about an open circuit.
-func (p Permit) Probe() bool { return p.ticket.Probe }
-
-// Done tells what came of the call. It costs nothing if that changes nothing. What can't be stored is lost: the next call tells again, and a probe's lease
-// ends.
-func (p Permit) Report(ctx context.Context, o Report) {
-	if p.gate == nil || o.Result == ResultAnswered && p.state.Clean() || o.Result == ResultUnknown && !p.ticket.Probe {
-		return
-	}
-	// The call may have taken all of its context's time.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	if err := p.store(ctx, o); err != nil {
-		slog.WarnContext(ctx, "the outcome of a call is not stored", "tenant", p.at.tenant, "agent", p.at.agentID, "outcome", o.Result, "error", err)
-	}
-}
-
-func (p Permit) store(ctx context.Context, o Report) (err error) {
-	g, doc, s := p.gate, p.doc, p.state
-	now, jitter := g.deps.Now().UTC(), g.deps.Jitter()
-	fresh := doc.Version > 0 // as seen at the start: if it is stale, the store says so
-	for range maxTries {
-		if !fresh {
-			if doc, s, err = g.read(ctx, p.at); err != nil {
-				break
-			}
-		}
-		fresh = false
-		next := o.apply(g.policy, s, p.ticket, now, jitter)
-		if next == s {
-			g.remember(p.at, s)
-			return nil
-		}
-		if _, err = g.write(ctx, p.at, doc, next); err == nil {
-			if next.Closed() != s.Closed() || next.Opens != s.Opens {
-				slog.WarnContext(ctx, "circuit", "tenant", p.at.tenant, "agent", p.at.agentID, "closed", next.Closed(), "pauses", next.Opens, "open_until", next.OpenUntil)
-			}
-			return nil
-		}
-		if !errors.Is(err, ErrStale) {
-			break
-		}
-	}
-	g.mu.Lock() // this process at least shall know
-	defer g.mu.Unlock()
-	known := g.local(p.at)
-	known.known = o.apply(g.policy, known.known, p.ticket, now, jitter)
-	return err
-}
-
-// Kind is what a call told of the agent.
-type CallResult string
-
-// The kinds of outcomes.
-const (
-	ResultAnswered    CallResult = "answered" // in AdCP's terms, or that this very request is at fault
-	ResultRateLimited CallResult = "limited"  // we call too often
-	ResultDenied      CallResult = "denied"   // our credential is refused
-	ResultNoAnswer    CallResult = "unheard"  // no answer
-	ResultUnknown     CallResult = "untold"   // nothing of the agent: the fault is ours
-)
-
-// Outcome is what a call told of the agent, and for how long it asked to be left alone.
-type Report struct {
-	Result     CallResult
-	RetryAfter time.Duration
-}
-
-// OutcomeOf reads an outcome out of what Caller returned. Any answer in AdCP's terms is one, an error included, but for errors that are about the agent
-// as a whole: RATE_LIMITED (contract D8) and a refused credential (contract D12, E12).
-func ReportOf(r adcp.Response, err error) Report {
-	var ce *adcp.CallError
-	switch {
-	case err == nil && r.Err == nil:
-		return Report{Result: ResultAnswered}
-	case err == nil:
-		return reportOfCode(r.Err.Code, r.Err.RetryAfter)
-	case errors.Is(err, context.Canceled) || !errors.As(err, &ce) || ce.Signature == adcp.SigningFailed: // a key of ours that can't sign is no agent that is down
-		return Report{Result: ResultUnknown}
-	case ce.Code != "":
-		return reportOfCode(ce.Code, ce.RetryAfter)
-	}
-	switch s := ce.Status; s {
-	case http.StatusTooManyRequests:
-		return Report{Result: ResultRateLimited, RetryAfter: ce.RetryAfter}
-	case http.StatusUnauthorized:
-		return Report{Result: ResultDenied, RetryAfter: ce.RetryAfter}
-	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusRequestTimeout:
-		// Not the request: whoever is there does not speak AdCP with us.
-		return Report{Result: ResultNoAnswer, RetryAfter: ce.RetryAfter}
-	default:
-		if s >= 400 && s < 500 {
-			return Report{Result: ResultAnswered}
-		}
-		return Report{Result: ResultNoAnswer, RetryAfter: ce.RetryAfter}
-	}
-}
-
-// outcomeOfCode reads an outcome out of an AdCP error.
-func reportOfCode(code string, after time.Duration) Report {
-	switch code {
-	case "RATE_LIMITED":
-		return Report{Result: ResultRateLimited, RetryAfter: after}
-	case "AUTH_MISSING", "AUTH_REQUIRED", "AUTH_INVALID":
-		return Report{Result: ResultDenied}
-	}
-	return Report{Result: ResultAnswered}
-}
-
-func (o Report) apply(p circuit.Policy, s circuit.State, t circuit.Ticket, now time.Time, jitter float64) circuit.State {
-	switch o.Result {
-	case ResultAnswered:
-		return p.Succeeded(s, t)
-	case ResultRateLimited:
-		return p.Limited(s, t, now, jitter, o.RetryAfter)
-	case ResultDenied, ResultNoAnswer:
-		return p.Failed(s, t, now, jitter, o.RetryAfter, o.Result == ResultDenied)
-	}
-	return p.Released(s, t)
 }
 
 // read reads an agent's document. One that can't be read is like none, and is overwritten.
@@ -272,49 +133,4 @@ func (g *Breaker) write(ctx context.Context, at circuitKey, doc Document, s circ
 		g.remember(at, s)
 	}
 	return doc, err
-}
-
-// purse returns what the process has of an agent. The lock is held.
-func (g *Breaker) local(at circuitKey) *localState {
-	p := g.locals[at]
-	if p == nil {
-		p = &localState{}
-		g.locals[at] = p
-	}
-	return p
-}
-
-func (g *Breaker) remember(at circuitKey, s circuit.State) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.local(at).known = s
-}
-
-// tokens is how many tokens are left to spend.
-func (g *Breaker) tokens(at circuitKey, now time.Time) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if p := g.local(at); now.Before(p.until) {
-		return p.tokens
-	}
-	return 0
-}
-
-func (g *Breaker) takeToken(at circuitKey, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	p := g.local(at)
-	if p.tokens < 1 || !now.Before(p.until) {
-		return false
-	}
-	p.tokens--
-	return true
-}
-
-// earn puts tokens in: they are worth something from when they were asked for. What was left of older ones is forgotten.
-func (g *Breaker) addTokens(at circuitKey, n int, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	p := g.local(at)
-	p.tokens, p.until = n, now.Add(g.policy.Life)
 }

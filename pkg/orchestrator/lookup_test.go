@@ -78,7 +78,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
-			order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+			order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 				"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}],"context":{"mine":1}}}`))
 			if err != nil {
 				t.Fatal(err)

@@ -79,11 +79,6 @@ func (t Checker) Check(a Agent, p Profile, miss *adcp.CallError) []Finding {
 	return j.findings
 }
 
-// known reports whether the profile is of the agent as it is registered.
-func (p Profile) KnownFor(a Agent) bool {
-	return !p.DiscoveredAt.IsZero() && p.isOf(a.URL, a.Transport)
-}
-
 // judgement collects findings.
 type report struct{ findings []Finding }
 

@@ -12,7 +12,7 @@ import (
 const goodRequest = `{"account":{"account_id":"a"},"brand":{"domain":"d"},"start_time":"2027-04-01T00:00:00Z","end_time":"2027-06-30T23:59:59Z","packages":[{}],"po_number":"po-1"}`
 
 func order(request string) string {
-	return fmt.Sprintf(`{"agent":"seller","type":"create_media_buy","request":%s}`, request)
+	return fmt.Sprintf(`{"agent_id":"seller","type":"create_media_buy","request":%s}`, request)
 }
 
 func TestParseOrderNamesEveryWrongField(t *testing.T) {
@@ -38,9 +38,9 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 		"good":                       {order(goodRequest), nil},
 		"no JSON":                    {`{`, []string{"(body)"}},
 		"a list":                     {`[]`, []string{"(body)"}},
-		"a key twice":                {`{"agent":"a","agent":"b"}`, []string{"(body)"}},
-		"nothing":                    {`{}`, []string{"agent", "type", "request"}},
-		"wrong kinds":                {`{"agent":1,"type":2,"request":3}`, []string{"agent", "type", "request"}},
+		"a key twice":                {`{"agent_id":"a","agent_id":"b"}`, []string{"(body)"}},
+		"nothing":                    {`{}`, []string{"agent_id", "type", "request"}},
+		"wrong kinds":                {`{"agent_id":1,"type":2,"request":3}`, []string{"agent_id", "type", "request"}},
 		"a member too many":          {strings.Replace(order(goodRequest), `{"agent"`, `{"extra":1,"agent"`, 1), []string{"extra"}},
 		"an unknown task":            {strings.Replace(order(goodRequest), "create_media_buy", "buy_all", 1), []string{"type"}},
 		"a read":                     {strings.Replace(order(goodRequest), "create_media_buy", "list_tasks", 1), []string{"type"}},
@@ -61,8 +61,8 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 		"asap is no end":             {change("end_time", `"asap"`), []string{"request.end_time"}},
 		"the end before the start":   {change("end_time", `"2027-03-01T00:00:00Z"`), []string{"request.end_time"}},
 		"an empty purchase order":    {change("po_number", `""`), []string{"request.po_number"}},
-		"an update without its buy":  {`{"agent":"s","type":"update_media_buy","request":{"account":{"account_id":"a"}}}`, []string{"request.media_buy_id"}},
-		"many at once":               {`{"agent":"","type":"create_media_buy","request":{"idempotency_key":"x","start_time":"soon","end_time":"2027-06-30T23:59:59Z","account":1,"brand":{},"packages":7}}`, []string{"agent", "request.idempotency_key", "request.account", "request.packages", "request.start_time"}},
+		"an update without its buy":  {`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"}}}`, []string{"request.media_buy_id"}},
+		"many at once":               {`{"agent_id":"","type":"create_media_buy","request":{"idempotency_key":"x","start_time":"soon","end_time":"2027-06-30T23:59:59Z","account":1,"brand":{},"packages":7}}`, []string{"agent", "request.idempotency_key", "request.account", "request.packages", "request.start_time"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,7 +102,7 @@ func TestFingerprintIsOfTheMeaning(t *testing.T) {
 		return f
 	}
 	a := sum(order(goodRequest))
-	if b := sum(`{ "request": ` + goodRequest + `, "type":"create_media_buy",  "agent":"seller"}`); a != b {
+	if b := sum(`{ "request": ` + goodRequest + `, "type":"create_media_buy",  "agent_id":"seller"}`); a != b {
 		t.Error("order and space made another payload")
 	}
 	if b := sum(strings.Replace(order(goodRequest), "po-1", "po-2", 1)); a == b {
@@ -130,7 +130,7 @@ func TestSealCredential(t *testing.T) {
 
 func FuzzParseOrder(f *testing.F) {
 	f.Add([]byte(order(goodRequest)))
-	f.Add([]byte(`{"agent":"a","type":"create_media_buy","request":{"account":null,"packages":[null]}}`))
+	f.Add([]byte(`{"agent_id":"a","type":"create_media_buy","request":{"account":null,"packages":[null]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, err := ParseSubmitRequest(body)
 		var invalid *Error2

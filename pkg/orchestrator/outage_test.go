@@ -41,11 +41,11 @@ func TestOutageOfOneAgent(t *testing.T) {
 	s := memory.New(clock)
 	deps := orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	agents := &patchy{down: "sick", calls: map[string]int{}}
-	dispatch := orchestrator.Dispatch{Store: s, Agents: agents, Deps: deps, Breaker: orchestrator.New(s, circuit.Default, time.Minute, deps)}
+	dispatch := orchestrator.Dispatch{Store: s, Agents: agents, Deps: deps, Breaker: orchestrator.New(s, circuit.Default, time.Minute, deps.Now, deps.Jitter)}
 	submit := orchestrator.Submit{Store: s, Workflow: notStarted{}, Deps: deps, BaseURL: "https://api.example"}
 	buy := func(agent string, n int) string {
 		t.Helper()
-		order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+		order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 			"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}]}}`))
 		if err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, SupportOf(known)) || known.Fresh(now) && !askable(op, known) {
 		return p.skipPoll(ctx, op, SupportOf(known))
 	}
-	agents, done, wait, reason, err := p.Breaker.admit(ctx, agent, p.Agents)
+	agents, done, wait, reason, err := guard(ctx, p.Breaker, agent, p.Agents)
 	defer func() { done(ctx) }()
 	switch {
 	case err != nil:

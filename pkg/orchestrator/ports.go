@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"time"
 
 	"adcp-orchestrator/pkg/operation"
@@ -28,18 +26,6 @@ var (
 	ErrFull = errors.New("no room for another")
 )
 
-// NaturalTakenError says that another operation holds the natural key.
-type NaturalKeyTakenError struct{ OperationID string }
-
-func (e *NaturalKeyTakenError) Error() string { return "the natural key is held by " + e.OperationID }
-
-// DeliveryTakenError says that a delivery with this key was accepted before.
-type DeliveryTakenError struct{ First operation.Delivery }
-
-func (e *DeliveryTakenError) Error() string {
-	return fmt.Sprintf("the delivery was accepted before (%s)", e.First.Verdict)
-}
-
 // Submission binds a client's idempotency key to an operation.
 type IdempotencyRecord struct {
 	OperationID string
@@ -59,12 +45,6 @@ type NewOperation struct {
 	Replaces    string
 }
 
-// Ref names an operation.
-type Ref struct {
-	Tenant      string `json:"tenant"`
-	OperationID string `json:"id"`
-}
-
 // Reads of single operations. Every read is consistent: what a write of anybody's has stored before is seen.
 type operationReader interface {
 	// Get returns an operation as stored, or ErrNotFound.
@@ -77,72 +57,8 @@ type committer interface {
 	Commit(ctx context.Context, c operation.Change) error
 }
 
-type AgentReader interface {
-	// Agent returns a registry entry, or ErrNotFound.
-	Agent(ctx context.Context, tenant, id string) (Agent, error)
-}
-
-type Profiles interface {
-	// Profile returns what was discovered of an agent, or ErrNotFound.
-	Profile(ctx context.Context, tenant, agentID string) (Profile, error)
-	// PutProfile stores it.
-	PutProfile(ctx context.Context, tenant, agentID string, p Profile) error
-}
-
-// starter starts workflow executions.
-type starter interface {
-	// Start starts the execution of an operation's generation. Starting one that was started before is no error.
-	Start(ctx context.Context, tenant, id string, generation int) error
-}
-
 // Deps are what use cases take from outside instead of asking the machine.
 type Deps struct {
 	Now    func() time.Time
 	Jitter func() float64 // in [0,1)
-}
-
-// operations is what persist needs of the store.
-type operations interface {
-	operationReader
-	committer
-}
-
-// persist reads an operation and goes on as persistFrom.
-func update(ctx context.Context, s operations, tenant, id string, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
-	op, err := s.Get(ctx, tenant, id)
-	if err != nil {
-		return operation.Operation{}, err
-	}
-	return updateFrom(ctx, s, op, change)
-}
-
-// persistFrom lets change decide about an operation that was read, and stores what it decided; again from what is stored then whenever somebody else was
-// faster. change returns nil to store nothing. The operation is returned as stored.
-func updateFrom(ctx context.Context, s operations, op operation.Operation, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
-	for {
-		c, err := change(op)
-		if err != nil || c == nil {
-			return op, err
-		}
-		raised := c.Op.Attention != nil && c.Op.Attention != op.Attention
-		if a := c.Op.Attention; raised { // whoever raised it, the timeline tells
-			c.Events = append(c.Events, operation.Event{Seq: c.Op.Version, At: c.Op.UpdatedAt, Kind: operation.EventAttention, Channel: operation.ByOrchestrator,
-				From: c.Op.State, To: c.Op.State, Detail: string(a.Reason)})
-		}
-		switch err := s.Commit(ctx, *c); {
-		case err == nil:
-			if raised {
-				slog.WarnContext(ctx, "attention", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "reason", c.Op.Attention.Reason)
-			}
-			return c.Op, nil
-		case !errors.Is(err, ErrStale):
-			return op, err
-		}
-		if err := ctx.Err(); err != nil {
-			return op, err
-		}
-		if op, err = s.Get(ctx, op.Tenant, op.ID); err != nil {
-			return operation.Operation{}, err
-		}
-	}
 }

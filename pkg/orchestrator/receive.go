@@ -35,12 +35,6 @@ type ReceiveStore interface {
 	Quarantine
 }
 
-// Waker ends an execution's wait.
-type Waker interface {
-	// Wake tells the execution that armed the token where to go next. An execution that waits no more is no error.
-	Wake(ctx context.Context, token string, next operation.Next) error
-}
-
 // Receive applies authentic webhooks.
 type Receive struct {
 	Store    ReceiveStore

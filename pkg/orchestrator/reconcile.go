@@ -20,24 +20,6 @@ type ReconcileStore interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]Ref, error)
 }
 
-// Execution is how a workflow execution stands.
-type Execution string
-
-// How an execution can stand.
-const (
-	ExecutionMissing Execution = "missing"
-	ExecutionRunning Execution = "running"
-	ExecutionOver    Execution = "over" // ended, whatever way
-)
-
-// Executions is what Reconcile needs of the workflow.
-type Executions interface {
-	starter
-	Waker
-	// Status tells how the execution of an operation's generation stands.
-	Status(ctx context.Context, tenant, id string, generation int) (Execution, error)
-}
-
 // Reconcile finds operations that nothing moves any more, and sets them going: what was stored but never started, and what lost its execution.
 type Reconcile struct {
 	Store    ReconcileStore

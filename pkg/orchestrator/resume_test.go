@@ -86,7 +86,7 @@ func TestResumeGoesOnWhereTheAgentAsked(t *testing.T) {
 		}
 	}
 	record, err := x.store.Load(t.Context(), "acme", x.id)
-	if i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.EventInputTaken }); err != nil || i < 0 || !strings.HasPrefix(record.Events[i].Detail, "by jane@acme.example, content ") {
+	if i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.EventInputAnswered }); err != nil || i < 0 || !strings.HasPrefix(record.Events[i].Detail, "by jane@acme.example, content ") {
 		t.Errorf("%v: %+v", err, record.Events)
 	}
 }

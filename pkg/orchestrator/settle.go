@@ -65,7 +65,7 @@ type Settle struct {
 // Settled is Settle's answer to the workflow.
 type SettleResult struct {
 	Tenant      string          `json:"tenant"`
-	OperationID string          `json:"id"`
+	OperationID string          `json:"operation_id"`
 	State       operation.State `json:"state"`
 }
 

@@ -3,10 +3,8 @@ package orchestrator
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/gowebpki/jcs"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
@@ -222,19 +219,4 @@ func credentialPlaceholder(id string) string { return "webhook-credential:" + id
 // sealCredential puts the credential into frozen bytes: the same bytes each time (contract C6).
 func sealCredential(frozen json.RawMessage, id, credential string) json.RawMessage {
 	return json.RawMessage(strings.Replace(string(frozen), `"`+credentialPlaceholder(id)+`"`, `"`+credential+`"`, 1))
-}
-
-func Hex(s string) string {
-	sum := sha256.Sum256([]byte(s))
-	return hex.EncodeToString(sum[:])
-}
-
-// canonicalHash is the hexadecimal SHA-256 of a JSON value's JCS (contract C28).
-func JSON(raw []byte) (string, error) {
-	canonical, err := jcs.Transform(raw)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:]), nil
 }

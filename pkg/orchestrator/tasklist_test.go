@@ -114,7 +114,7 @@ func TestLostTaskIsFound(t *testing.T) {
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
-			order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"update_media_buy","request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","paused":true}}`))
+			order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"seller","type":"update_media_buy","request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","paused":true}}`))
 			if err != nil {
 				t.Fatal(err)
 			}

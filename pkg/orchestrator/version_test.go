@@ -51,12 +51,12 @@ func try(t *testing.T, agent *scripted) *trial {
 	clock := func() time.Time { return x.at }
 	x.deps = orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	x.store = memory.New(clock)
-	x.gate = orchestrator.New(x.store, circuit.Default, time.Minute, x.deps)
+	x.gate = orchestrator.New(x.store, circuit.Default, time.Minute, x.deps.Now, x.deps.Jitter)
 	a := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
 	if err := x.store.PutAgent(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+	order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"seller","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"ext":{"adcp_version":"3.1"}}]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +275,7 @@ func TestNothingToAskBy(t *testing.T) {
 	agent := &scripted{answers: []adcp.Response{submitted}}
 	x := try(t, agent)
 	x.dispatch()
-	x.gate = orchestrator.New(unasked{t}, circuit.Default, time.Minute, x.deps)
+	x.gate = orchestrator.New(unasked{t}, circuit.Default, time.Minute, x.deps.Now, x.deps.Jitter)
 	if step := x.poll(); step.Next != operation.NextAwait || len(agent.sent) != 1 || x.op().Attempts.Polls != 1 {
 		t.Errorf("%+v after %d calls", step, len(agent.sent))
 	}

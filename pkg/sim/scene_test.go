@@ -63,7 +63,7 @@ func newScene(t *testing.T) *scene {
 	if err := c.store.PutAgent(t.Context(), agent); err != nil {
 		t.Fatal(err)
 	}
-	order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"seller","type":"create_media_buy","request":{"account":{"account_id":"a"},"brand":{"domain":"acme.example"},
+	order, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"seller","type":"create_media_buy","request":{"account":{"account_id":"a"},"brand":{"domain":"acme.example"},
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}]}}`))
 	if err != nil {
 		t.Fatal(err)

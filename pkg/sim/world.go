@@ -135,7 +135,7 @@ func (w *World) Plan(at time.Time, do func()) { w.agenda = append(w.agenda, plan
 
 // Submit submits as a client that repeats its request until it is answered.
 func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
-	order, err := orchestrator.ParseSubmitRequest([]byte(fmt.Sprintf(`{"agent":%q,"type":"create_media_buy","request":{"account":{"account_id":"a"},
+	order, err := orchestrator.ParseSubmitRequest([]byte(fmt.Sprintf(`{"agent_id":%q,"type":"create_media_buy","request":{"account":{"account_id":"a"},
 		"brand":{"domain":"acme.example"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}],"po_number":%q}}`, Agent, po)))
 	if err != nil {
 		return operation.Operation{}, err

@@ -139,7 +139,7 @@ func (d *desk) agent(t *testing.T, id string, mode operation.WebhookMode, format
 // submit makes an operation and brings it to submitted with the task task_<name>.
 func (d *desk) submit(t *testing.T, agent, name string) {
 	t.Helper()
-	o, err := orchestrator.ParseSubmitRequest([]byte(`{"agent":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
+	o, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"` + agent + `","type":"create_media_buy","request":{"account":{"account_id":"x"},"brand":{"domain":"d"},
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}]}}`))
 	if err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func (c *Client) PutAgent(ctx context.Context, id string, entry map[string]any) 
 func (c *Client) Submit(ctx context.Context, key, agent, task string, request map[string]any) (httpapi.Operation, *http.Response, error) {
 	var op httpapi.Operation
 	resp, out, err := c.Do(ctx, http.MethodPost, "/v1/operations", map[string]string{"Idempotency-Key": key},
-		map[string]any{"agent": agent, "type": task, "request": request})
+		map[string]any{"agent_id": agent, "type": task, "request": request})
 	if err != nil {
 		return op, nil, err
 	}

@@ -146,7 +146,7 @@ func TestNobodyComesInWithoutAKey(t *testing.T) {
 func TestBadInputNamesEveryField(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
-	resp, body, err := w.Do(t.Context(), http.MethodPost, "/v1/operations", nil, `{"agent":"seller","type":"create_media_buy","request":{"idempotency_key":"x","packages":[]}}`)
+	resp, body, err := w.Do(t.Context(), http.MethodPost, "/v1/operations", nil, `{"agent_id":"seller","type":"create_media_buy","request":{"idempotency_key":"x","packages":[]}}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestStoredButNeverStarted(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	past := func() time.Time { return time.Now().Add(-2 * time.Minute) }
-	body, err := json.Marshal(map[string]any{"agent": "seller", "type": "create_media_buy", "request": client.Buy("PO-"+uuid.NewString(), map[string]any{"delay_ms": 200})})
+	body, err := json.Marshal(map[string]any{"agent_id": "seller", "type": "create_media_buy", "request": client.Buy("PO-"+uuid.NewString(), map[string]any{"delay_ms": 200})})
 	if err != nil {
 		t.Fatal(err)
 	}
