@@ -1,6 +1,13 @@
 package main
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/webhook"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -10,11 +17,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // exampleRoot is the root secret that the webhook event is signed under.
@@ -63,7 +65,7 @@ func TestHTTPEventsAreRequestsOfTheirRoutes(t *testing.T) {
 		if open := request.Principal.Tenant == ""; open != routes[i].open {
 			t.Errorf("%s comes from tenant %q", function, request.Principal.Tenant)
 		}
-		if !routes[i].open && !(request.Principal.May(orchestrator.ScopeOperationsWrite) && request.Principal.May(orchestrator.ScopeAgentsWrite)) {
+		if !routes[i].open && !(request.Principal.May(apikey.ScopeOperationsWrite) && request.Principal.May(apikey.ScopeAgentsWrite)) {
 			t.Errorf("%s may %v", function, request.Principal.Scopes)
 		}
 		for name, values := range e.MultiValueHeaders {
@@ -102,11 +104,11 @@ func TestWebhookEventIsSigned(t *testing.T) {
 	if !e.IsBase64Encoded {
 		t.Error("the body is text: API Gateway hands every body over in base64 here")
 	}
-	r, ok := orchestrator.ParseCallbackToken(request.Path["route"])
+	r, ok := inbox.ParseCallbackToken(request.Path["route"])
 	if !ok {
 		t.Fatalf("route %q", request.Path["route"])
 	}
-	credential := orchestrator.WebhookCredential(exampleRoot, r.Tenant, r.OperationID)
+	credential := inbox.WebhookCredential(exampleRoot, r.Tenant, r.OperationID)
 	received := time.UnixMilli(e.RequestContext.RequestTimeEpoch)
 	if err := webhook.VerifyHMAC(request.Header, request.Body, []string{credential}, received); err != nil {
 		t.Errorf("%v; sign it with sha256=%s", err, webhook.SignHMAC(credential, request.Header.Get(webhook.HeaderTimestamp), request.Body))
@@ -137,7 +139,7 @@ func TestWorkflowEventsNameOneOperation(t *testing.T) {
 	t.Parallel()
 	want := decode[events.APIGatewayProxyRequest](t, "operations").PathParameters["id"]
 	for _, function := range []string{"dispatch", "poll", "settle"} {
-		if ref := decode[orchestrator.Ref](t, function); ref.Tenant != "acme" || ref.OperationID != want {
+		if ref := decode[operation.Ref](t, function); ref.Tenant != "acme" || ref.OperationID != want {
 			t.Errorf("%s is for %+v, want %s", function, ref, want)
 		}
 	}

@@ -1,4 +1,4 @@
-// Command authorizer is the Lambda authorizer of the API: it takes an API key to its tenant and scopes.
+// Command authorizer is the Lambda authorizer of the API. It maps an API key to a tenant and scopes.
 package main
 
 import (
@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -20,5 +19,6 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	lambda.Start(httpapi.Authorize(dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now), time.Now))
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	lambda.Start(httpapi.Authorize(store, time.Now))
 }

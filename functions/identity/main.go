@@ -1,4 +1,5 @@
-// Command identity is the Lambda function behind GET of /.well-known/brand.json and /.well-known/jwks.json: who we are and which keys sign our requests.
+// Command identity is the Lambda function that serves GET /.well-known/brand.json and GET /.well-known/jwks.json:
+// who we are and which keys sign our requests.
 package main
 
 import (
@@ -6,7 +7,7 @@ import (
 	"log"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
@@ -20,7 +21,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	keys := signing.New(func() signing.API { return kms.NewFromConfig(config.AWS("KMS")) }, signing.IDs(env["SIGNING_KEY_IDS"]))
+	keys := signing.FromConfig(func() aws.Config { return config.AWS("KMS") }, signing.IDs(env["SIGNING_KEY_IDS"]))
 	brand := signing.BrandAt(env["PUBLIC_BASE_URL"])
 	lambda.Start(httpapi.Route(map[string]httpapi.Function{
 		"GET " + signing.PathBrand: httpapi.Published(func(context.Context) (signing.Brand, error) { return brand, nil }),

@@ -1,4 +1,4 @@
-// Command operations is the Lambda function behind GET /v1/operations/{id} and GET /v1/quarantine.
+// Command operations is the Lambda function that serves GET /v1/operations/{id} and GET /v1/quarantine.
 package main
 
 import (
@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -21,9 +20,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	base := env["PUBLIC_BASE_URL"]
 	lambda.Start(httpapi.Route(map[string]httpapi.Function{
-		"GET /v1/operations/{id}": httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.Show(store, env["PUBLIC_BASE_URL"])),
-		"GET /v1/quarantine":      httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.ListQuarantine(store, time.Now)),
+		"GET /v1/operations/{id}": httpapi.Serve(apikey.ScopeOperationsRead, httpapi.ShowOperation(store, base)),
+		"GET /v1/quarantine":      httpapi.Serve(apikey.ScopeOperationsRead, httpapi.ListQuarantine(store, time.Now)),
 	}))
 }

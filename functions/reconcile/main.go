@@ -1,4 +1,4 @@
-// Command reconcile is the Lambda function that looks, each minute, for operations that nothing moves any more.
+// Command reconcile is the Lambda function that looks, each minute, for operations whose execution is missing or over.
 package main
 
 import (
@@ -7,14 +7,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/stepfunctions"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
-	"adcp-orchestrator/pkg/workflow"
 )
 
 func main() {
@@ -23,9 +21,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
 	reconcile := orchestrator.Reconcile{
-		Store:    dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
-		Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]},
+		Store:    store,
+		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),
 		Deps:     orchestrator.Deps{Now: time.Now},
 	}
 	lambda.Start(func(ctx context.Context) (orchestrator.ReconcileSummary, error) { return reconcile.Run(ctx) })

@@ -1,4 +1,4 @@
-// Command settle is the Lambda function that the state machine ends an operation with.
+// Command settle is the Lambda function by which the state machine publishes the end of an operation.
 package main
 
 import (
@@ -8,13 +8,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
-	"adcp-orchestrator/pkg/bus"
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
+	"adcp-orchestrator/pkg/eventbridge"
+	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -24,13 +23,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
 	settle := orchestrator.Settle{
-		Store:     dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now),
-		Publisher: bus.Bus{API: eventbridge.NewFromConfig(config.AWS("EVENTBRIDGE")), Name: env["EVENT_BUS_NAME"]},
+		Store:     store,
+		Publisher: eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),
 		NewOwner:  rand.Text,
 		Deps:      orchestrator.Deps{Now: time.Now},
 	}
-	lambda.Start(func(ctx context.Context, r orchestrator.Ref) (orchestrator.SettleResult, error) {
+	lambda.Start(func(ctx context.Context, r operation.Ref) (orchestrator.SettleResult, error) {
 		return settle.Run(ctx, r.Tenant, r.OperationID)
 	})
 }

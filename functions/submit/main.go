@@ -1,4 +1,5 @@
-// Command submit is the Lambda function behind POST /v1/operations and POST /v1/operations/{id}/redrive and resume.
+// Command submit is the Lambda function that serves POST of /v1/operations, /v1/operations/{id}/input and
+// /v1/operations/{id}/redrive.
 package main
 
 import (
@@ -7,15 +8,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
+	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/stepfunctions"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
-	"adcp-orchestrator/pkg/workflow"
 )
 
 func main() {
@@ -24,16 +24,16 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
 	base := env["PUBLIC_BASE_URL"]
-	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
-	machine := workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN")), Machine: env["STATE_MACHINE_ARN"]}
+	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
-	submit := orchestrator.Submit{Store: store, Workflow: machine, Deps: deps, BaseURL: base}
-	redrive := orchestrator.Redrive{Store: store, Workflow: machine, Deps: deps}
-	resume := orchestrator.SendInput{Store: store, Workflow: machine, Deps: deps}
+	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: base}
+	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
+	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}
 	lambda.Start(httpapi.Route(map[string]httpapi.Function{
-		"POST /v1/operations":              httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Submit(submit.Run, base)),
-		"POST /v1/operations/{id}/redrive": httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Redrive(redrive.Run, base)),
-		"POST /v1/operations/{id}/resume":  httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.SendInput(resume.Run, base)),
+		"POST /v1/operations":              httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.Submit(submit.Run, base)),
+		"POST /v1/operations/{id}/input":   httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.SendInput(input.Run, base)),
+		"POST /v1/operations/{id}/redrive": httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.Redrive(redrive.Run, base)),
 	}))
 }

@@ -1,28 +1,25 @@
-// Command webhook is the Lambda function behind POST /v1/webhooks/{route}: the one route that is open to strangers.
+// Command webhook is the Lambda function that serves POST /v1/webhooks/{callback_token}, the one route that strangers can write to.
 package main
 
 import (
-	"context"
 	"log"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/aws-sdk-go-v2/service/sfn"
 
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/secrets"
+	"adcp-orchestrator/pkg/secretsmanager"
+	"adcp-orchestrator/pkg/stepfunctions"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/webhook"
-	"adcp-orchestrator/pkg/workflow"
+	"adcp-orchestrator/pkg/wire"
 )
 
 func main() {
@@ -31,21 +28,19 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env["TABLE_NAME"], time.Now)
-	secret := secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now)
-	keys := &keyring.Source{Store: store, Client: keyring.NewClient(config.Loopback()), Profile: keyring.ProfileFrom(store), Now: time.Now, Loopback: config.Loopback(),
-		Count: telemetry.Counter{Out: os.Stdout, Now: time.Now, Metric: "WebhookKeys", Dimension: "Event"}.Add}
+	table := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	secrets := secretsmanager.FromConfig(config.AWS("SECRETS_MANAGER"), time.Now)
+	keys := keyring.FromStore(table, config.Loopback(), telemetry.Counting("WebhookKeys", "Event"))
 	lambda.Start(httpapi.Webhook(webhook.Receiver{
-		Store: store,
-		Apply: orchestrator.Receive{Store: store, Workflow: workflow.Workflow{API: sfn.NewFromConfig(config.AWS("SFN"))},
-			Deps: orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}},
-		SenderKeys: func(op operation.Operation, d orchestrator.Document) webhook.SenderKeys {
+		Store: table,
+		Apply: orchestrator.Receive{Store: table, Workflow: stepfunctions.FromConfig(config.AWS("SFN"), ""), Deps: orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}},
+		SenderKeys: func(op operation.Operation, d store.Document) webhook.SenderKeys {
 			return keys.Open(keyring.SenderOf(op.Tenant, op.AgentID, op.Target), d)
 		},
 		BaseURL:       env["PUBLIC_BASE_URL"],
 		AllowTestKeys: config.Loopback(),
-		Roots:         func(ctx context.Context) ([]string, error) { return secret.Roots(ctx, env["WEBHOOK_SECRET_ID"]) },
+		Roots:         wire.Roots(secrets, env["WEBHOOK_SECRET_ID"]),
 		Now:           time.Now,
-		Count:         telemetry.Counter{Out: os.Stdout, Now: time.Now, Metric: "WebhookDeliveries", Dimension: "Outcome"}.Add,
+		Count:         telemetry.Counting("WebhookDeliveries", "Outcome"),
 	}))
 }

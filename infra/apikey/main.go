@@ -2,6 +2,8 @@
 package main
 
 import (
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"context"
 	"crypto/rand"
 	"flag"
@@ -12,9 +14,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"adcp-orchestrator/pkg/dynamo"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 func main() {
@@ -22,7 +21,7 @@ func main() {
 	table := flag.String("table", "", "the orchestrator's table: the stack's output TableName")
 	tenant := flag.String("tenant", "", "whose key it is: lower-case letters, digits and hyphens")
 	name := flag.String("name", "", "what the key is for, to tell it from others")
-	scopes := flag.String("scopes", strings.Join(orchestrator.Scopes(), ","), "what the key may do, with commas in between")
+	scopes := flag.String("scopes", strings.Join(apikey.Scopes(), ","), "what the key may do, with commas in between")
 	flag.Parse()
 	if *table == "" || *tenant == "" {
 		log.Fatal("apikey: -table and -tenant are required")
@@ -33,7 +32,7 @@ func main() {
 		log.Fatal("apikey: ", err)
 	}
 	store := dynamo.New(dynamodb.NewFromConfig(cfg), *table, time.Now)
-	key, err := orchestrator.Issue(ctx, store, rand.Reader, time.Now(), *tenant, *name, strings.Split(*scopes, ","))
+	key, err := apikey.Issue(ctx, store, rand.Reader, time.Now(), *tenant, *name, strings.Split(*scopes, ","))
 	if err != nil {
 		log.Fatal("apikey: ", err)
 	}

@@ -1,6 +1,12 @@
 package main
 
 import (
+	"adcp-orchestrator/infra/local/client"
+	"adcp-orchestrator/infra/local/stack"
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -11,13 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/infra/local/client"
-	"adcp-orchestrator/infra/local/stack"
-	"adcp-orchestrator/pkg/dynamo"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // demo shows the main job on a running instance: two buys, one ended by the agent's webhook, one by polling.
@@ -97,5 +96,5 @@ func issueKey(ctx context.Context, in *stack.Instance, tenant string) (string, e
 	db := dynamodb.New(dynamodb.Options{Region: in.Getenv("AWS_REGION"), BaseEndpoint: aws.String(in.Endpoint()),
 		Credentials: credentials.NewStaticCredentialsProvider(in.Getenv("AWS_ACCESS_KEY_ID"), in.Getenv("AWS_SECRET_ACCESS_KEY"), "")})
 	store := dynamo.New(db, in.Getenv("TABLE_NAME"), time.Now)
-	return orchestrator.Issue(ctx, store, rand.Reader, time.Now(), tenant, "local", orchestrator.Scopes())
+	return apikey.Issue(ctx, store, rand.Reader, time.Now(), tenant, "local", apikey.Scopes())
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -16,10 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/pkg/dynamo"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // tenant is the local stack's: the demo seller's credential is stored for it.
@@ -107,7 +106,7 @@ func apiKey(ctx context.Context, env map[string]string) (string, error) {
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 		HTTPClient:   client,
 	}), env["TABLE_NAME"], time.Now)
-	return orchestrator.Issue(ctx, table, rand.Reader, time.Now(), tenant, "sam", orchestrator.Scopes())
+	return apikey.Issue(ctx, table, rand.Reader, time.Now(), tenant, "sam", apikey.Scopes())
 }
 
 type caller struct{ base, key string }

@@ -1,10 +1,9 @@
 package adcp
 
 import (
+	"adcp-orchestrator/pkg/adcp/adcptest"
 	"encoding/json"
 	"testing"
-
-	"adcp-orchestrator/pkg/adcptest"
 )
 
 // TestVectorMCPResponseExtraction runs the vectors of contract B4.

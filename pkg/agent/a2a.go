@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -11,9 +13,6 @@ import (
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // A2A's codes for a request that is refused for the version or the extensions in its headers, before anybody looks at its message.
@@ -37,7 +36,7 @@ type peer struct {
 }
 
 // meet reads an agent's card, if it isn't known. A failure comes before the call: nothing was asked for.
-func (c *Client) meet(ctx context.Context, a orchestrator.Agent, w *wire) (line, error) {
+func (c *Client) meet(ctx context.Context, a registry.Agent, w *wire) (line, error) {
 	known, ok := c.cards.recall(a, c.now())
 	if !ok {
 		var err error

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/registry"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Cards as sellers have them. ORIGIN is the seller's own.
@@ -106,9 +105,9 @@ func (s *a2aSeller) reply(r *http.Request, m message) string {
 	return `"result":` + s.answer(skill)
 }
 
-func (s *a2aSeller) agent() orchestrator.Agent {
+func (s *a2aSeller) agent() registry.Agent {
 	a := s.seller.agent()
-	a.Transport = orchestrator.A2A
+	a.Transport = registry.A2A
 	return a
 }
 

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,9 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 const submittedTask = `{"task":{"id":"a2a-1","contextId":"c","status":{"state":"TASK_STATE_COMPLETED"},"artifacts":[{"artifactId":"a","parts":[{"text":"t"},{"data":{"status":"submitted","task_id":"task_1"}}]}]}}`
@@ -236,7 +235,7 @@ func TestA2AFaults(t *testing.T) {
 // What keeps the card from being read keeps the call from being sent.
 func TestA2ANothingLeaves(t *testing.T) {
 	t.Parallel()
-	a := orchestrator.Agent{Tenant: "acme", ID: "seller", Transport: orchestrator.A2A, CredentialRef: credential}
+	a := registry.Agent{Tenant: "acme", ID: "seller", Transport: registry.A2A, CredentialRef: credential}
 	for name, u := range map[string]string{"no URL": "", "no host": "https://", "unreachable": "http://127.0.0.1:1/a2a", "not public": "https://169.254.169.254/a2a", "no address": "http://[::1"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,6 +6,9 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/safehttp"
 	"bytes"
 	"cmp"
 	"context"
@@ -17,10 +20,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/safehttp"
 )
 
 // The most that is read of an answer: of a tool's, and of a page of the tool list, which is megabytes long with some agents.
@@ -58,7 +57,7 @@ type Client struct {
 	cards     cards
 }
 
-var _ orchestrator.Caller = (*Client)(nil)
+var _ registry.Caller = (*Client)(nil)
 
 // New returns a Client.
 func New(o Options) *Client {
@@ -75,7 +74,7 @@ func New(o Options) *Client {
 // What the agent wants signed is signed; a call that can't be, though it has to be, is Unsent.
 //
 // The context bounds the whole call. When it ends, the agent isn't told to cancel: what it has begun, it shall finish and report.
-func (c *Client) Call(ctx context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (c *Client) Call(ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	if !json.Valid(arguments) || !bytes.HasPrefix(bytes.TrimSpace(arguments), []byte("{")) {
 		return adcp.Response{}, unsent(errors.New("the arguments are not a JSON object"))
 	}
@@ -112,9 +111,9 @@ type reply struct {
 }
 
 // open opens a line to an agent. What fails here comes before the call: nothing was asked for.
-func (c *Client) open(ctx context.Context, a orchestrator.Agent) (line, error) {
-	if a.Transport != orchestrator.MCP && a.Transport != orchestrator.A2A {
-		return nil, unsent(fmt.Errorf("transport %q is not spoken, use %q or %q", a.Transport, orchestrator.MCP, orchestrator.A2A))
+func (c *Client) open(ctx context.Context, a registry.Agent) (line, error) {
+	if a.Transport != registry.MCP && a.Transport != registry.A2A {
+		return nil, unsent(fmt.Errorf("transport %q is not spoken, use %q or %q", a.Transport, registry.MCP, registry.A2A))
 	}
 	w := &wire{base: c.transport, call: ctx, now: c.now, pen: pen{signer: c.signer, wanted: a.Signing, random: c.random, now: c.now}}
 	if a.CredentialRef != "" {
@@ -126,7 +125,7 @@ func (c *Client) open(ctx context.Context, a orchestrator.Agent) (line, error) {
 			return nil, unsent(fmt.Errorf("credential %q is empty", a.CredentialRef))
 		}
 	}
-	if a.Transport == orchestrator.A2A {
+	if a.Transport == registry.A2A {
 		return c.meet(ctx, a, w)
 	}
 	return connect(ctx, a.URL, w)

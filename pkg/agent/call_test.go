@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,9 +17,6 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 func TestCall(t *testing.T) {
@@ -158,7 +157,7 @@ func TestOfficialServer(t *testing.T) {
 				})
 			server := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return srv }, &o))
 			t.Cleanup(server.Close)
-			a := orchestrator.Agent{URL: server.URL, Transport: orchestrator.MCP}
+			a := registry.Agent{URL: server.URL, Transport: registry.MCP}
 			c := client(t)
 			resp, err := c.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{"n":12345678901234567890}`))
 			if want := `{"status":"completed","echo":{"n":12345678901234567890}}`; err != nil || string(resp.Payload) != want {

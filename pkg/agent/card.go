@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/registry"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // profileV3 is the extension by which a card says that its agent keeps to AdCP's profile of A2A (contract B19).
@@ -207,18 +206,18 @@ type knownCard struct {
 }
 
 // cardKey tells apart what may be told different things: an agent may know us by the credential.
-func cardKey(a orchestrator.Agent) string {
+func cardKey(a registry.Agent) string {
 	return a.Tenant + "\x00" + a.URL + "\x00" + a.CredentialRef
 }
 
-func (c *cards) recall(a orchestrator.Agent, now time.Time) (card, bool) {
+func (c *cards) recall(a registry.Agent, now time.Time) (card, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, ok := c.known[cardKey(a)]
 	return k.card, ok && now.Before(k.until)
 }
 
-func (c *cards) keep(a orchestrator.Agent, found card, now time.Time) {
+func (c *cards) keep(a registry.Agent, found card, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil || len(c.known) >= maxCards {
@@ -227,7 +226,7 @@ func (c *cards) keep(a orchestrator.Agent, found card, now time.Time) {
 	c.known[cardKey(a)] = knownCard{card: found, until: now.Add(cardFor)}
 }
 
-func (c *cards) forget(a orchestrator.Agent) {
+func (c *cards) forget(a registry.Agent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.known, cardKey(a))

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -9,9 +11,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // contextUntil ends a context when the channel is closed.
@@ -68,7 +67,7 @@ func TestCardIsKept(t *testing.T) {
 	s := (&a2aSeller{card: npmCard, answer: always(submittedTask)}).start(t)
 	c, clock := client(t), noon
 	c.now = func() time.Time { return clock }
-	call := func(a orchestrator.Agent, asked int) {
+	call := func(a registry.Agent, asked int) {
 		t.Helper()
 		if _, err := c.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`)); err != nil || len(s.asked) != asked {
 			t.Fatalf("asked %d times, want %d: %v", len(s.asked), asked, err)
@@ -181,7 +180,7 @@ func TestCardFaults(t *testing.T) {
 			t.Parallel()
 			s := (&seller{fault: func(w http.ResponseWriter, r *http.Request, m message) bool { c.fault(w, r, m); return true }}).start(t)
 			a := s.agent()
-			a.Transport = orchestrator.A2A
+			a.Transport = registry.A2A
 			_, err := client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
 			if ce := wantCallError(t, err, adcp.Unsent, c.status); ce.RetryAfter != c.after {
 				t.Errorf("retry after %v", ce.RetryAfter)
@@ -207,16 +206,16 @@ func TestA2ADiscover(t *testing.T) {
 		card   string
 		answer string
 		skills []string
-		want   orchestrator.Profile
+		want   registry.Profile
 	}{
 		// The npm seller's card is silent about get_adcp_capabilities.
-		"npm": {npmCard, yes, []string{"create_media_buy", "get_products", "tasks/get", "tasks_get"}, orchestrator.Profile{PollTool: "tasks_get", Tasks: []string{"create_media_buy", "get_products"},
+		"npm": {npmCard, yes, []string{"create_media_buy", "get_products", "tasks/get", "tasks_get"}, registry.Profile{PollTool: "tasks_get", Tasks: []string{"create_media_buy", "get_products"},
 			Capabilities: npm}},
 		"Python": {pythonCard, capabilities(`{"status":"completed","adcp":{"idempotency":{"supported":false}}}`), []string{"create_media_buy", "get_adcp_capabilities", "get_task_status", "list_tasks"},
-			orchestrator.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"},
+			registry.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"},
 				Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
 		"no such skill": {v3Card, `{"task":{"id":"a","status":{"state":"TASK_STATE_FAILED"},"artifacts":[{"parts":[{"text":"Unknown skill"}]}]}}`, nil,
-			orchestrator.Profile{Tasks: []string{}}},
+			registry.Profile{Tasks: []string{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,15 +1,14 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/adcp/adcptest"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
 	"testing"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/adcptest"
 )
 
 const waitingTask = `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_%s","message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"data":{"message":"Which?"}}]}}}}`

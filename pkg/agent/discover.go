@@ -1,14 +1,13 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // The tools that tell a task's status and that list tasks, the present names first (contract B38).
@@ -36,7 +35,7 @@ const (
 
 // Discover reads an agent's tools and, if it offers them, its capabilities. It returns a *adcp.CallError when the agent can't be asked. An agent that
 // does not answer get_adcp_capabilities has none: a peer of 2.x (contract B32).
-func (c *Client) Discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
+func (c *Client) Discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p, err := c.discover(ctx, a)
@@ -47,30 +46,30 @@ func (c *Client) Discover(ctx context.Context, a orchestrator.Agent) (orchestrat
 	if resp.Err != nil { // refused in AdCP's terms: AUTH_MISSING, RATE_LIMITED
 		err = &adcp.CallError{Outcome: adcp.Refused, RetryAfter: resp.Err.RetryAfter, Code: clean(resp.Err.Code), Cause: fmt.Errorf("%s: %s", clean(resp.Err.Code), clean(resp.Err.Message))}
 	}
-	return orchestrator.Profile{}, err
+	return registry.Profile{}, err
 }
 
-func (c *Client) discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
+func (c *Client) discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
 	c.cards.forget(a) // asked for news
 	l, err := c.open(ctx, a)
 	if err != nil {
-		return orchestrator.Profile{}, err
+		return registry.Profile{}, err
 	}
 	defer l.close()
 	tools, err := l.tools(ctx)
 	if err != nil {
-		return orchestrator.Profile{}, err
+		return registry.Profile{}, err
 	}
-	p := orchestrator.Profile{URL: a.URL, PollTool: prefer(pollTools, tools), ListTool: prefer(listTools, tools), Tasks: []string{}}
+	p := registry.Profile{URL: a.URL, PollTool: prefer(pollTools, tools), ListTool: prefer(listTools, tools), Tasks: []string{}}
 	for _, t := range knownTasks {
 		if slices.Contains(tools, t) {
 			p.Tasks = append(p.Tasks, t)
 		}
 	}
 	// Contract B19 has every A2A card name it; the npm seller's doesn't, and answers it all the same.
-	if a.Transport == orchestrator.A2A || slices.Contains(tools, capabilitiesTool) {
+	if a.Transport == registry.A2A || slices.Contains(tools, capabilitiesTool) {
 		if err := capabilities(ctx, l, &p); err != nil {
-			return orchestrator.Profile{}, err
+			return registry.Profile{}, err
 		}
 	}
 	p.DiscoveredAt = c.now().UTC()
@@ -117,7 +116,7 @@ func (s *session) tools(ctx context.Context) ([]string, error) {
 }
 
 // capabilities asks for the agent's capabilities. One that answers without saying any is no failure.
-func capabilities(ctx context.Context, l line, p *orchestrator.Profile) error {
+func capabilities(ctx context.Context, l line, p *registry.Profile) error {
 	r, err := l.call(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil && f.status < 300 && !f.door {

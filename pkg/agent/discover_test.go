@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,9 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // offers makes a seller's results out of its tool list and of what get_adcp_capabilities returns.
@@ -44,26 +43,26 @@ func TestDiscover(t *testing.T) {
 	for name, c := range map[string]struct {
 		capabilities string
 		tools        []string
-		want         orchestrator.Profile
+		want         registry.Profile
 	}{
-		"present names": {yes, []string{"create_media_buy", "tasks_get", "get_task_status", "list_tasks", "get_adcp_capabilities"}, orchestrator.Profile{
+		"present names": {yes, []string{"create_media_buy", "tasks_get", "get_task_status", "list_tasks", "get_adcp_capabilities"}, registry.Profile{
 			PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"}, Capabilities: deduplicates(24 * time.Hour)}},
-		"the npm seller's": {yes, []string{"tasks/get", "tasks_get", "get_products", "vendor_thing"}, orchestrator.Profile{
+		"the npm seller's": {yes, []string{"tasks/get", "tasks_get", "get_products", "vendor_thing"}, registry.Profile{
 			PollTool: "tasks_get", Tasks: []string{"get_products"}}},
-		"the oldest names": {yes, []string{"tasks/get", "tasks/list"}, orchestrator.Profile{
+		"the oldest names": {yes, []string{"tasks/get", "tasks/list"}, registry.Profile{
 			PollTool: "tasks/get", ListTool: "tasks/list", Tasks: []string{}}},
-		"webhook only": {yes, []string{"create_media_buy"}, orchestrator.Profile{Tasks: []string{"create_media_buy"}}},
-		"no tools":     {yes, nil, orchestrator.Profile{Tasks: []string{}}},
+		"webhook only": {yes, []string{"create_media_buy"}, registry.Profile{Tasks: []string{"create_media_buy"}}},
+		"no tools":     {yes, nil, registry.Profile{Tasks: []string{}}},
 		"not supported": {`{"content":[{"type":"text","text":"{\"adcp\":{\"idempotency\":{\"supported\":false}}}"}]}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
+			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
 		"says nothing": {`{"structuredContent":{"adcp":{"major_versions":[3]}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, MajorVersions: []int{3}}}},
+			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, MajorVersions: []int{3}}}},
 		"fails": {`{"isError":true,"structuredContent":{"adcp_error":{"code":"AUTH_MISSING"}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}}},
+			registry.Profile{Tasks: []string{"get_adcp_capabilities"}}},
 		"a TTL beyond all bounds": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":1e300}}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(7 * 24 * time.Hour)}},
+			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(7 * 24 * time.Hour)}},
 		"a TTL below zero": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":-1}}}}`, []string{"get_adcp_capabilities"},
-			orchestrator.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(0)}},
+			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(0)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

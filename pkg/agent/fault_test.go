@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/safehttp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,10 +16,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/safehttp"
 )
 
 // on makes a fault of one JSON-RPC method.
@@ -222,13 +221,13 @@ func TestNothingLeaves(t *testing.T) {
 	unknown := lookup(func(host string) ([]netip.Addr, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	})
-	mcpAgent := func(u, ref string) orchestrator.Agent {
-		return orchestrator.Agent{URL: u, Transport: orchestrator.MCP, CredentialRef: ref}
+	mcpAgent := func(u, ref string) registry.Agent {
+		return registry.Agent{URL: u, Transport: registry.MCP, CredentialRef: ref}
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
-		agent    orchestrator.Agent
+		agent    registry.Agent
 		resolver safehttp.Resolver
 		ctx      context.Context
 		args     string
@@ -240,7 +239,7 @@ func TestNothingLeaves(t *testing.T) {
 		"metadata address":    {agent: mcpAgent("http://169.254.169.254/mcp", ""), is: as[*safehttp.BlockedError]},
 		"no such secret":      {agent: mcpAgent(closed.URL, "adcp/acme/none")},
 		"empty secret":        {agent: mcpAgent(closed.URL, "adcp/acme/empty")},
-		"another transport":   {agent: orchestrator.Agent{URL: closed.URL, Transport: "smtp"}},
+		"another transport":   {agent: registry.Agent{URL: closed.URL, Transport: "smtp"}},
 		"no URL":              {agent: mcpAgent("", "")},
 		"context over":        {agent: mcpAgent(closed.URL, ""), ctx: cancelled, is: func(err error) bool { return errors.Is(err, context.Canceled) }},
 		"arguments no JSON":   {agent: mcpAgent(closed.URL, ""), args: `{`},

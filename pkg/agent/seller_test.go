@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/safehttp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,9 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/safehttp"
 )
 
 // seller is an MCP server with the manners of the sellers that exist: streamed or plain answers, with or without sessions, strict about headers.
@@ -158,6 +157,6 @@ func client(t *testing.T) *Client {
 	return c
 }
 
-func (s *seller) agent() orchestrator.Agent {
-	return orchestrator.Agent{Tenant: "acme", ID: "seller", URL: s.url, Transport: orchestrator.MCP, CredentialRef: credential, Version: 3}
+func (s *seller) agent() registry.Agent {
+	return registry.Agent{Tenant: "acme", ID: "seller", URL: s.url, Transport: registry.MCP, CredentialRef: credential, Version: 3}
 }

@@ -1,31 +1,31 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"errors"
 	"net/http"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Agent is a registry entry as clients see it: as it is stored, and what was found of the agent. Credentials are in neither.
 type Agent struct {
-	orchestrator.Agent
-	Discovery Discovery `json:"found"`
+	registry.Agent
+	Discovery Discovery `json:"discovery"`
 }
 
 // Found is what an agent was found to offer when it was last asked, and what its owner should know. Without AskedAt it has not been asked with success at
 // its address, and the findings are all there is.
 type Discovery struct {
-	DiscoveredAt time.Time `json:"asked_at,omitzero"`
-	PollTool     string    `json:"polling_tool,omitempty"`
+	DiscoveredAt time.Time `json:"discovered_at,omitzero"`
+	PollTool     string    `json:"poll_tool,omitempty"`
 	ListTool     string    `json:"list_tool,omitempty"`
 	Tasks        []string  `json:"tasks,omitempty"`
 	// Capabilities is missing if the agent tells none.
-	Capabilities *Capabilities          `json:"capabilities,omitempty"`
-	Findings     []orchestrator.Finding `json:"findings"`
+	Capabilities *Capabilities      `json:"capabilities,omitempty"`
+	Findings     []registry.Finding `json:"findings"`
 }
 
 // Capabilities are an agent's, under the names that AdCP has for them. What it does not state is left out.
@@ -87,7 +87,7 @@ type Changes struct {
 }
 
 // ViewAgent shows a registry entry with what was found.
-func ViewAgent(a orchestrator.Agent, f orchestrator.Discovery) Agent {
+func ViewAgent(a registry.Agent, f registry.Discovery) Agent {
 	p := f.Profile
 	v := Agent{a, Discovery{DiscoveredAt: p.DiscoveredAt, PollTool: p.PollTool, ListTool: p.ListTool, Tasks: p.Tasks, Findings: f.Findings}}
 	if p.Capabilities.Asked {
@@ -123,10 +123,10 @@ func stated(s adcp.Support) *bool {
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
 // PutAgent handles PUT /v1/agents/{id}: 201 or 200 with the entry and what was found, or 422 with all that speaks against the agent (contract B39).
-func PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (orchestrator.Agent, orchestrator.Discovery, error)) Handler {
+func PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		a, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
-		var refused *orchestrator.AgentRefusedError
+		var refused *registry.AgentRefusedError
 		if errors.As(err, &refused) {
 			return Response{}, refusal(refused)
 		}
@@ -141,16 +141,16 @@ func PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (orc
 	}
 }
 
-func refusal(e *orchestrator.AgentRefusedError) Problem {
-	fields := make([]orchestrator.FieldError, len(e.Findings))
+func refusal(e *registry.AgentRefusedError) Problem {
+	fields := make([]validation.FieldError, len(e.Findings))
 	for i, f := range e.Findings {
-		fields[i] = orchestrator.FieldError{Field: f.Field, Rule: f.Detail, Remedy: f.Remedy}
+		fields[i] = validation.FieldError{Field: f.Field, Rule: f.Detail, Remedy: f.Remedy}
 	}
 	return NewProblem(http.StatusUnprocessableEntity, "the agent can't be registered as it is, see errors; nothing was stored", fields...)
 }
 
 // ShowAgent handles GET /v1/agents/{id}: the entry and what was last found. The agent is not asked.
-func ShowAgent(show func(ctx context.Context, tenant, id string) (orchestrator.Agent, orchestrator.Discovery, error)) Handler {
+func ShowAgent(show func(ctx context.Context, tenant, id string) (registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		a, found, err := show(ctx, r.Principal.Tenant, r.Path["id"])
 		if err != nil {

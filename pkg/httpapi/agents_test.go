@@ -1,6 +1,11 @@
 package httpapi_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"strings"
@@ -8,24 +13,19 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // said is an agent with those capabilities; without any it is down.
 type said string
 
-func (s said) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
+func (s said) Discover(context.Context, registry.Agent) (registry.Profile, error) {
 	if s == "" {
-		return orchestrator.Profile{}, &adcp.CallError{Outcome: adcp.Unsent}
+		return registry.Profile{}, &adcp.CallError{Outcome: adcp.Unsent}
 	}
-	return orchestrator.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy"}, Capabilities: adcp.ReadCapabilities(json.RawMessage(s))}, nil
+	return registry.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy"}, Capabilities: adcp.ReadCapabilities(json.RawMessage(s))}, nil
 }
 
-func (said) Call(context.Context, orchestrator.Agent, string, json.RawMessage) (adcp.Response, error) {
+func (said) Call(context.Context, registry.Agent, string, json.RawMessage) (adcp.Response, error) {
 	panic("nobody calls at a registration")
 }
 
@@ -56,9 +56,9 @@ func TestAgents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := orchestrator.Register{Store: memory.New(clock), Agents: tc.said, Now: clock, Checker: orchestrator.Checker{CheckURL: func(string) error { return nil }}}
-			put := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(r.Run))
-			show := httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowAgent(r.Show))
+			r := registry.Register{Store: memory.New(clock), Agents: tc.said, Now: clock, Checker: registry.Checker{CheckURL: func(string) error { return nil }}}
+			put := httpapi.Serve(apikey.ScopeAgentsWrite, httpapi.PutAgent(r.Run))
+			show := httpapi.Serve(apikey.ScopeAgentsRead, httpapi.ShowAgent(r.Show))
 			got, err := put(t.Context(), e)
 			if tc.found == "" { // refused
 				var p httpapi.Problem
@@ -89,9 +89,9 @@ func TestAgents(t *testing.T) {
 // An agent that is down is registered, and nothing is shown of it but that.
 func TestAgentIsDown(t *testing.T) {
 	t.Parallel()
-	r := orchestrator.Register{Store: memory.New(time.Now), Agents: said(""), Now: time.Now, Checker: orchestrator.Checker{CheckURL: func(string) error { return nil }}}
+	r := registry.Register{Store: memory.New(time.Now), Agents: said(""), Now: time.Now, Checker: registry.Checker{CheckURL: func(string) error { return nil }}}
 	e := as(event[events.APIGatewayProxyRequest](t, "agents"), "acme")
-	got, err := httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PutAgent(r.Run))(t.Context(), e)
+	got, err := httpapi.Serve(apikey.ScopeAgentsWrite, httpapi.PutAgent(r.Run))(t.Context(), e)
 	if err != nil || got.StatusCode != 201 || !strings.Contains(got.Body, `"found":{"findings":[{"code":"agent_unreached"`) {
 		t.Errorf("got %+v, %v", got, err)
 	}

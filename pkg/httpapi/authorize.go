@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/apikey"
 	"context"
 	"errors"
 	"log/slog"
@@ -8,8 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // errUnauthorized is the one text that API Gateway turns into a 401.
@@ -17,11 +16,11 @@ var errUnauthorized = errors.New("Unauthorized") //nolint:staticcheck // the gat
 
 // Authorize is the Lambda authorizer: the key of Authorization: Bearer to a policy for the whole stage, with tenant and scopes for the functions. The
 // policy covers the stage because the gateway caches it for the key; scopes are checked by the functions.
-func Authorize(keys orchestrator.Store3, now func() time.Time) func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+func Authorize(keys apikey.Store, now func() time.Time) func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
 	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
 		var none events.APIGatewayCustomAuthorizerResponse
-		p, err := orchestrator.Authorize(ctx, keys, bearer(e), now())
-		if errors.Is(err, orchestrator.ErrUnauthorized) {
+		p, err := apikey.Authorize(ctx, keys, bearer(e), now())
+		if errors.Is(err, apikey.ErrUnauthorized) {
 			return none, errUnauthorized
 		}
 		if err != nil {

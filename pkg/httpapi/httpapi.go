@@ -3,6 +3,10 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -13,8 +17,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Request is one HTTP request.
@@ -24,7 +26,7 @@ type Request struct {
 	Query     url.Values
 	Header    http.Header
 	Body      []byte // as received: base64 undone
-	Principal orchestrator.Principal
+	Principal apikey.Principal
 }
 
 // Read takes an event of API Gateway apart.
@@ -55,7 +57,7 @@ func Read(e events.APIGatewayProxyRequest) (Request, error) {
 			r.Query.Set(name, v)
 		}
 	}
-	r.Principal = orchestrator.Principal{Tenant: claim(e, "tenant"), KeyID: claim(e, "key_id"), Scopes: strings.Fields(claim(e, "scopes"))}
+	r.Principal = apikey.Principal{Tenant: claim(e, "tenant"), KeyID: claim(e, "key_id"), Scopes: strings.Fields(claim(e, "scopes"))}
 	return r, nil
 }
 
@@ -73,18 +75,18 @@ type Response struct {
 
 // Problem is an error as clients see it (RFC 9457).
 type Problem struct {
-	Type   string                    `json:"type"`
-	Title  string                    `json:"title"`
-	Status int                       `json:"status"`
-	Detail string                    `json:"detail,omitempty"`
-	Errors []orchestrator.FieldError `json:"errors,omitempty"`
+	Type   string                  `json:"type"`
+	Title  string                  `json:"title"`
+	Status int                     `json:"status"`
+	Detail string                  `json:"detail,omitempty"`
+	Errors []validation.FieldError `json:"errors,omitempty"`
 }
 
 // Error makes a Problem an error, so that handlers can return it.
 func (p Problem) Error() string { return p.Detail }
 
 // NewProblem returns a problem with the status's own title.
-func NewProblem(status int, detail string, fields ...orchestrator.FieldError) Problem {
+func NewProblem(status int, detail string, fields ...validation.FieldError) Problem {
 	return Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: detail, Errors: fields}
 }
 
@@ -127,16 +129,16 @@ func Serve(scope string, h Handler) Function {
 
 func failure(ctx context.Context, err error) Response {
 	var p Problem
-	var invalid *orchestrator.Error2
+	var invalid *validation.Error
 	switch {
 	case errors.As(err, &p):
 	case errors.As(err, &invalid):
 		p = NewProblem(http.StatusBadRequest, "the request breaks a rule; see errors", invalid.Fields...)
-	case errors.Is(err, orchestrator.ErrNotFound):
+	case errors.Is(err, store.ErrNotFound):
 		p = NewProblem(http.StatusNotFound, "there is no such thing, or it is not yours")
 	case errors.Is(err, orchestrator.ErrPayloadDiffers):
 		p = NewProblem(http.StatusConflict, "this Idempotency-Key was used with another payload: send the first payload again, or take a new key",
-			orchestrator.FieldError{Field: "Idempotency-Key", Rule: "belongs to one payload", Remedy: "take a new key for a new operation"})
+			validation.FieldError{Field: "Idempotency-Key", Rule: "belongs to one payload", Remedy: "take a new key for a new operation"})
 	default:
 		slog.ErrorContext(ctx, "request failed", "error", err)
 		p = NewProblem(http.StatusServiceUnavailable, "something failed on our side; nothing is lost, send the same request again")

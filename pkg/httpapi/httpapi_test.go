@@ -1,6 +1,14 @@
 package httpapi_test
 
 import (
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -12,12 +20,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -42,7 +44,7 @@ func event[T any](t *testing.T, name string) T {
 
 // as makes the event one of a tenant with all scopes.
 func as(e events.APIGatewayProxyRequest, tenant string) events.APIGatewayProxyRequest {
-	e.RequestContext.Authorizer = map[string]any{"tenant": tenant, "key_id": "k", "scopes": strings.Join(orchestrator.Scopes(), " ")}
+	e.RequestContext.Authorizer = map[string]any{"tenant": tenant, "key_id": "k", "scopes": strings.Join(apikey.Scopes(), " ")}
 	return e
 }
 
@@ -58,12 +60,12 @@ func api(t *testing.T) (*memory.Store, func(context.Context, events.APIGatewayPr
 	if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
 		t.Fatal(err)
 	}
-	agent := orchestrator.Agent{Tenant: "acme", ID: body.Agent, URL: "https://s.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookHMAC, Version: 1}
+	agent := registry.Agent{Tenant: "acme", ID: body.Agent, URL: "https://s.example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookHMAC, Version: 1}
 	if err := s.PutAgent(t.Context(), agent); err != nil {
 		t.Fatal(err)
 	}
 	submit := orchestrator.Submit{Store: s, Workflow: noStart{}, Deps: orchestrator.Deps{Now: clock}, BaseURL: base}
-	return s, httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.Submit(submit.Run, base))
+	return s, httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.Submit(submit.Run, base))
 }
 
 func TestSubmitAndShow(t *testing.T) {
@@ -96,7 +98,7 @@ func TestSubmitAndShow(t *testing.T) {
 		t.Errorf("another payload: %+v", clash)
 	}
 
-	show := httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.Show(store, base))
+	show := httpapi.Serve(apikey.ScopeOperationsRead, httpapi.ShowOperation(store, base))
 	get := as(event[events.APIGatewayProxyRequest](t, "operations"), "acme")
 	get.PathParameters = map[string]string{"id": op.ID}
 	shown, err := show(t.Context(), get)
@@ -131,8 +133,8 @@ func TestProblems(t *testing.T) {
 	}{
 		"no authorizer": {func(e *events.APIGatewayProxyRequest) { e.RequestContext.Authorizer = nil }, 401, "Bearer"},
 		"no scope": {func(e *events.APIGatewayProxyRequest) {
-			e.RequestContext.Authorizer = map[string]any{"tenant": "acme", "scopes": orchestrator.ScopeOperationsRead}
-		}, 403, orchestrator.ScopeOperationsWrite},
+			e.RequestContext.Authorizer = map[string]any{"tenant": "acme", "scopes": apikey.ScopeOperationsRead}
+		}, 403, apikey.ScopeOperationsWrite},
 		"no key, and a wrong body": {func(e *events.APIGatewayProxyRequest) {
 			e.Headers, e.MultiValueHeaders, e.Body = nil, nil, `{"type":"x"}`
 		}, 400, "Idempotency-Key"},
@@ -157,7 +159,7 @@ func TestProblems(t *testing.T) {
 // What fails inside stays inside.
 func TestInternalErrorsAreNotShown(t *testing.T) {
 	t.Parallel()
-	h := httpapi.Serve(orchestrator.ScopeOperationsRead, func(context.Context, httpapi.Request) (httpapi.Response, error) {
+	h := httpapi.Serve(apikey.ScopeOperationsRead, func(context.Context, httpapi.Request) (httpapi.Response, error) {
 		return httpapi.Response{}, errors.New("dynamodb: arn:aws:secret")
 	})
 	got, err := h(t.Context(), as(events.APIGatewayProxyRequest{}, "acme"))
@@ -169,7 +171,7 @@ func TestInternalErrorsAreNotShown(t *testing.T) {
 func TestAuthorizer(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
-	key, err := orchestrator.Issue(t.Context(), s, strings.NewReader(strings.Repeat("r", 32)), now, "acme", "test", []string{orchestrator.ScopeAgentsRead, orchestrator.ScopeOperationsRead})
+	key, err := apikey.Issue(t.Context(), s, strings.NewReader(strings.Repeat("r", 32)), now, "acme", "test", []string{apikey.ScopeAgentsRead, apikey.ScopeOperationsRead})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +199,7 @@ func TestWebhookEvent(t *testing.T) {
 	s := memory.New(clock)
 	h := httpapi.Webhook(webhook.Receiver{Store: s, Now: clock, Count: func(string) {}, Roots: func(context.Context) ([]string, error) { return nil, nil }})
 	e := event[events.APIGatewayProxyRequest](t, "webhook")
-	if _, ok := orchestrator.ParseCallbackToken(e.PathParameters["route"]); !ok {
+	if _, ok := inbox.ParseCallbackToken(e.PathParameters["route"]); !ok {
 		t.Errorf("the event's route is none: %q", e.PathParameters["route"])
 	}
 	got, err := h(t.Context(), e)
@@ -210,7 +212,7 @@ func TestWebhookEvent(t *testing.T) {
 func TestWorkflowEvents(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"dispatch", "poll", "settle"} {
-		if ref := event[orchestrator.Ref](t, name); ref.Tenant == "" || !strings.HasPrefix(ref.OperationID, "op_") {
+		if ref := event[operation.Ref](t, name); ref.Tenant == "" || !strings.HasPrefix(ref.OperationID, "op_") {
 			t.Errorf("events/%s.json: %+v", name, ref)
 		}
 	}

@@ -1,20 +1,20 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/keyring"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // agents reads the registry.
 type agents interface {
-	Agent(ctx context.Context, tenant, id string) (orchestrator.Agent, error)
+	Agent(ctx context.Context, tenant, id string) (registry.Agent, error)
 }
 
 func senderOf(ctx context.Context, s agents, r Request) (keyring.Sender, error) {
@@ -39,7 +39,7 @@ func PinKeys(s agents, anchor func(ctx context.Context, sender keyring.Sender, j
 	return func(ctx context.Context, r Request) (Response, error) {
 		var in map[string]string
 		if err := adcp.CheckObject(r.Body); err != nil || json.Unmarshal(r.Body, &in) != nil || len(in) != 1 || in["jwks_uri"] == "" {
-			return Response{}, &orchestrator.Error2{Fields: []orchestrator.FieldError{{Field: "jwks_uri", Rule: "the one member, an address",
+			return Response{}, &validation.Error{Fields: []validation.FieldError{{Field: "jwks_uri", Rule: "the one member, an address",
 				Remedy: `send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`}}}
 		}
 		sender, err := senderOf(ctx, s, r)

@@ -1,13 +1,13 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // maxSubmission is the largest body that is taken in: what can be stored and sent on.
@@ -29,18 +29,18 @@ func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Sub
 		if len(r.Body) > maxSubmission {
 			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, "a submission holds at most 1 MiB")
 		}
-		var wrong []orchestrator.FieldError
+		var wrong []validation.FieldError
 		key := r.Header.Get("Idempotency-Key")
 		if !idempotencyKey(key) {
-			wrong = append(wrong, orchestrator.FieldError{Field: "Idempotency-Key", Rule: "a header of 1 to 255 visible ASCII characters",
+			wrong = append(wrong, validation.FieldError{Field: "Idempotency-Key", Rule: "a header of 1 to 255 visible ASCII characters",
 				Remedy: "send a UUID of your own, and the same again when you repeat the request"})
 		}
 		order, err := orchestrator.ParseSubmitRequest(r.Body)
-		if invalid, ok := err.(*orchestrator.Error2); ok {
-			return Response{}, &orchestrator.Error2{Fields: append(wrong, invalid.Fields...)}
+		if invalid, ok := err.(*validation.Error); ok {
+			return Response{}, &validation.Error{Fields: append(wrong, invalid.Fields...)}
 		}
 		if len(wrong) > 0 {
-			return Response{}, &orchestrator.Error2{Fields: wrong}
+			return Response{}, &validation.Error{Fields: wrong}
 		}
 		op, match, err := run(ctx, r.Principal.Tenant, key, order)
 		if err != nil {
@@ -56,7 +56,7 @@ func Submit(run func(ctx context.Context, tenant, key string, o orchestrator.Sub
 }
 
 // Show handles GET /v1/operations/{id}.
-func Show(s orchestrator.RecordReader, base string) Handler {
+func ShowOperation(s orchestrator.RecordReader, base string) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		record, err := s.Load(ctx, r.Principal.Tenant, r.Path["id"])
 		if err != nil {

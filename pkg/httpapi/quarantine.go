@@ -1,13 +1,13 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"encoding/base64"
 	"net/http"
 	"strconv"
 	"time"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Quarantined is a delivery that was not applied, as clients see it.
@@ -44,27 +44,27 @@ const (
 )
 
 // ListQuarantine handles GET /v1/quarantine: what came to the webhook route on a day and was not applied, and why.
-func ListQuarantine(s orchestrator.QuarantineReader, now func() time.Time) Handler {
+func ListQuarantine(s inbox.QuarantineReader, now func() time.Time) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		var wrong []orchestrator.FieldError
+		var wrong []validation.FieldError
 		day, limit := r.Query.Get("day"), defaultPage
 		if day == "" {
 			day = now().UTC().Format(time.DateOnly)
 		} else if _, err := time.Parse(time.DateOnly, day); err != nil {
-			wrong = append(wrong, orchestrator.FieldError{Field: "day", Rule: "a day in UTC, as 2026-11-23", Remedy: "correct it, or leave it out for today"})
+			wrong = append(wrong, validation.FieldError{Field: "day", Rule: "a day in UTC, as 2026-11-23", Remedy: "correct it, or leave it out for today"})
 		}
 		if text := r.Query.Get("limit"); text != "" {
 			n, err := strconv.Atoi(text)
 			if limit = n; err != nil || n < 1 || n > largestPage {
-				wrong = append(wrong, orchestrator.FieldError{Field: "limit", Rule: "from 1 to " + strconv.Itoa(largestPage), Remedy: "choose a number in between, or leave it out"})
+				wrong = append(wrong, validation.FieldError{Field: "limit", Rule: "from 1 to " + strconv.Itoa(largestPage), Remedy: "choose a number in between, or leave it out"})
 			}
 		}
 		after, err := base64.RawURLEncoding.DecodeString(r.Query.Get("cursor"))
 		if err != nil || len(after) > longestPlace {
-			wrong = append(wrong, orchestrator.FieldError{Field: "cursor", Rule: "the next of an earlier page", Remedy: "send it as it was, or leave it out for the first page"})
+			wrong = append(wrong, validation.FieldError{Field: "cursor", Rule: "the next of an earlier page", Remedy: "send it as it was, or leave it out for the first page"})
 		}
 		if len(wrong) > 0 {
-			return Response{}, &orchestrator.Error2{Fields: wrong}
+			return Response{}, &validation.Error{Fields: wrong}
 		}
 		found, next, err := s.Quarantined(ctx, r.Principal.Tenant, day, string(after), limit)
 		if err != nil {

@@ -1,17 +1,17 @@
 package httpapi_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 type noWake struct{}
@@ -39,7 +39,7 @@ func TestResumeRoute(t *testing.T) {
 	if err := store.Commit(t.Context(), operation.Change{Op: stored}); err != nil {
 		t.Fatal(err)
 	}
-	resume := httpapi.Serve(orchestrator.ScopeOperationsWrite, httpapi.SendInput(orchestrator.SendInput{Store: store, Workflow: noWake{}, Deps: orchestrator.Deps{Now: clock}}.Run, base))
+	resume := httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.SendInput(orchestrator.SendInput{Store: store, Workflow: noWake{}, Deps: orchestrator.Deps{Now: clock}}.Run, base))
 	post := func(tenant, body string) events.APIGatewayProxyResponse {
 		t.Helper()
 		e := as(events.APIGatewayProxyRequest{HTTPMethod: "POST", PathParameters: map[string]string{"id": op.ID}, Body: body}, tenant)

@@ -1,6 +1,17 @@
 package httpapi_test
 
 import (
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/memory"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,14 +21,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/keyring"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // ask calls a function as a tenant and reads its answer.
@@ -37,13 +40,13 @@ func TestQuarantineIsPaged(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
 	for i := range 7 {
-		q := orchestrator.Quarantined{Tenant: "acme", AgentID: "seller", OperationID: fmt.Sprintf("op_%d", i), At: now, Authentic: true, Code: "conflict",
+		q := inbox.Quarantined{Tenant: "acme", AgentID: "seller", OperationID: fmt.Sprintf("op_%d", i), At: now, Authentic: true, Code: "conflict",
 			Reason: "why", Digest: "d", Size: 3, Header: map[string]string{"User-Agent": "x"}, TaskID: "t", Status: "completed"}
 		if err := s.Quarantine(t.Context(), q); err != nil {
 			t.Fatal(err)
 		}
 	}
-	list := httpapi.Serve(orchestrator.ScopeOperationsRead, httpapi.ListQuarantine(s, clock))
+	list := httpapi.Serve(apikey.ScopeOperationsRead, httpapi.ListQuarantine(s, clock))
 	type page struct {
 		Day        string
 		Deliveries []httpapi.Quarantined
@@ -91,12 +94,12 @@ func TestQuarantineIsPaged(t *testing.T) {
 func TestAgentKeys(t *testing.T) {
 	t.Parallel()
 	s := memory.New(clock)
-	agent := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", BrandURL: "https://s.example/brand.json", Transport: orchestrator.MCP, Version: 1}
+	agent := registry.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", BrandURL: "https://s.example/brand.json", Transport: registry.MCP, Version: 1}
 	if err := s.PutAgent(t.Context(), agent); err != nil {
 		t.Fatal(err)
 	}
 	want := keyring.Sender{Tenant: "acme", AgentID: "seller", AgentURL: agent.URL, BrandURL: agent.BrandURL,
-		ID: orchestrator.SenderID(operation.Target{URL: agent.URL, BrandURL: agent.BrandURL})}
+		ID: inbox.SenderID(operation.Target{URL: agent.URL, BrandURL: agent.BrandURL})}
 	var fail error
 	show := func(_ context.Context, sender keyring.Sender) (keyring.View, error) {
 		if sender != want {
@@ -111,8 +114,8 @@ func TestAgentKeys(t *testing.T) {
 		return show(ctx, sender)
 	}
 	f := httpapi.Route(map[string]httpapi.Function{
-		"GET /v1/agents/{id}/keys": httpapi.Serve(orchestrator.ScopeAgentsRead, httpapi.ShowKeys(s, show)),
-		"PUT /v1/agents/{id}/keys": httpapi.Serve(orchestrator.ScopeAgentsWrite, httpapi.PinKeys(s, anchor)),
+		"GET /v1/agents/{id}/keys": httpapi.Serve(apikey.ScopeAgentsRead, httpapi.ShowKeys(s, show)),
+		"PUT /v1/agents/{id}/keys": httpapi.Serve(apikey.ScopeAgentsWrite, httpapi.PinKeys(s, anchor)),
 	})
 	request := func(method, id, body string) events.APIGatewayProxyRequest {
 		return events.APIGatewayProxyRequest{HTTPMethod: method, Resource: "/v1/agents/{id}/keys", PathParameters: map[string]string{"id": id}, Body: body}
@@ -170,7 +173,7 @@ func TestWebhookHeaders(t *testing.T) {
 	}
 	path := strings.TrimPrefix(sent.Push.URL, base)
 	receiver := webhook.Receiver{Store: s, BaseURL: base, Now: clock, Count: func(string) {}, Apply: orchestrator.Receive{Store: s},
-		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys { return away{} }}
+		SenderKeys: func(operation.Operation, store.Document) webhook.SenderKeys { return away{} }}
 	for name, tc := range map[string]struct {
 		change func(*webhook.Receiver, *events.APIGatewayProxyRequest)
 		status int
@@ -213,6 +216,6 @@ func (away) Check(context.Context, string) error { return nil }
 // busy keeps nothing.
 type busy struct{ orchestrator.Receive }
 
-func (busy) Quarantine(context.Context, orchestrator.Quarantined) error {
+func (busy) Quarantine(context.Context, inbox.Quarantined) error {
 	return errors.New("throttled")
 }

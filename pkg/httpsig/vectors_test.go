@@ -1,6 +1,7 @@
 package httpsig
 
 import (
+	"adcp-orchestrator/pkg/adcp/adcptest"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -11,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcptest"
 )
 
 // vector is one file of webhook-signing or request-signing (contract P1, P4).

@@ -1,20 +1,19 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/store"
 	"net/http"
 	"testing"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // kept is a ring that is fresh and in memory: what all deliveries but one in five minutes find.
-func kept(tb testing.TB, kids int) (*Source, Sender, orchestrator.Document) {
+func kept(tb testing.TB, kids int) (*Source, Sender, store.Document) {
 	names := make([]string, kids)
 	for i := range names {
 		names[i] = "key-2026-" + string(rune('a'+i))
 	}
 	p := newPages()
-	w := &world{pages: p, store: &shelf{docs: map[string]orchestrator.Document{}}, at: start, events: map[string]int{}}
+	w := &world{pages: p, store: &shelf{docs: map[string]store.Document{}}, at: start, events: map[string]int{}}
 	w.sender = Sender{Tenant: "acme", ID: "abcdefghijklmnop", AgentURL: "https://sales.example.co.uk/mcp"}
 	w.Source = w.source(hosts{p}.client())
 	p.set(operatorBrand, w.brand(""))
@@ -43,7 +42,7 @@ func BenchmarkDelivery(b *testing.B) {
 	})
 }
 
-func deliver(tb testing.TB, s *Source, sender Sender, doc orchestrator.Document) {
+func deliver(tb testing.TB, s *Source, sender Sender, doc store.Document) {
 	k := s.Open(sender, doc)
 	if _, err := k.Key(tb.Context(), "key-2026-a"); err != nil {
 		tb.Fatal(err)

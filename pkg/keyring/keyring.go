@@ -6,15 +6,14 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/safehttp"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"net/http"
 	"sync"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/safehttp"
 )
 
 // Sender is whose keys are wanted.
@@ -31,7 +30,7 @@ type Sender struct {
 
 // Source has the keys of all senders. All fields but Profile, Count and Pressure are needed.
 type Source struct {
-	Store orchestrator.Keyrings
+	Store Store
 	// Client is NewClient's: it follows no redirect and dials no address that is ours.
 	Client *http.Client
 	// Profile returns identity.brand_json_url and identity.key_origins.webhook_signing of the agent's capabilities, "" for what they don't say. It is
@@ -104,7 +103,7 @@ var (
 )
 
 // Open takes a sender's document as it was read with the delivery.
-func (s *Source) Open(sender Sender, d orchestrator.Document) *Keys {
+func (s *Source) Open(sender Sender, d store.Document) *Keys {
 	k := &Keys{source: s, sender: sender}
 	k.ring, k.fault = s.ring(sender, d)
 	return k

@@ -1,6 +1,12 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,11 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // The first delivery finds everything in one go; the next ones ask nobody, neither the sender nor the store, in any function.
@@ -280,7 +281,7 @@ func TestAnchorMeetsRefresh(t *testing.T) {
 		t.Errorf("version %d", d.Version)
 	}
 	w.Store = crowded{w.store}
-	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); !errors.Is(err, orchestrator.ErrStale) {
+	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); !errors.Is(err, store.ErrStale) {
 		t.Error(err)
 	}
 }
@@ -288,8 +289,8 @@ func TestAnchorMeetsRefresh(t *testing.T) {
 // crowded is a store where somebody else is always faster.
 type crowded struct{ *shelf }
 
-func (crowded) PutKeyring(context.Context, string, string, orchestrator.Document) error {
-	return orchestrator.ErrStale
+func (crowded) PutKeyring(context.Context, string, string, store.Document) error {
+	return store.ErrStale
 }
 
 // What was discovered of an agent when it was called, if it was called at this address.
@@ -297,11 +298,11 @@ func TestProfileFrom(t *testing.T) {
 	t.Parallel()
 	target := operation.Target{URL: "https://sales.example.co.uk/mcp", BrandURL: "https://example.co.uk/b.json"}
 	sender := SenderOf("acme", "sales", target)
-	if sender != (Sender{"acme", orchestrator.SenderID(target), "sales", target.URL, target.BrandURL}) {
+	if sender != (Sender{"acme", inbox.SenderID(target), "sales", target.URL, target.BrandURL}) {
 		t.Errorf("sender %+v", sender)
 	}
 	broken := errors.New("throttled")
-	known := orchestrator.Profile{URL: target.URL, Capabilities: adcp.Capabilities{
+	known := registry.Profile{URL: target.URL, Capabilities: adcp.Capabilities{
 		Identity: adcp.Identity{BrandURL: "b", Origins: map[string]string{"webhook_signing": "o", "request_signing": "p"}}}}
 	for name, tc := range map[string]struct {
 		profiles profiles
@@ -309,8 +310,8 @@ func TestProfileFrom(t *testing.T) {
 		err      error
 	}{
 		"known":        {profiles{p: known}, "b", nil},
-		"of before":    {profiles{p: orchestrator.Profile{URL: "https://old.example/mcp", Capabilities: known.Capabilities}}, "", nil},
-		"never called": {profiles{err: orchestrator.ErrNotFound}, "", nil},
+		"of before":    {profiles{p: registry.Profile{URL: "https://old.example/mcp", Capabilities: known.Capabilities}}, "", nil},
+		"never called": {profiles{err: store.ErrNotFound}, "", nil},
 		"a fault":      {profiles{err: broken}, "", broken},
 	} {
 		brand, origin, err := ProfileFrom(tc.profiles)(t.Context(), sender)
@@ -321,13 +322,13 @@ func TestProfileFrom(t *testing.T) {
 }
 
 type profiles struct {
-	p   orchestrator.Profile
+	p   registry.Profile
 	err error
 }
 
-func (p profiles) Profile(_ context.Context, tenant, agentID string) (orchestrator.Profile, error) {
+func (p profiles) Profile(_ context.Context, tenant, agentID string) (registry.Profile, error) {
 	if tenant != "acme" || agentID != "sales" {
-		return orchestrator.Profile{}, errors.New("another agent")
+		return registry.Profile{}, errors.New("another agent")
 	}
 	return p.p, p.err
 }
@@ -349,7 +350,7 @@ func TestStoreFails(t *testing.T) {
 	}
 	w.wantCount("refreshed", 0) // what is not stored has not been
 	w.store.fail = nil
-	d := w.Open(w.sender, orchestrator.Document{Version: 3, Body: []byte(`{"keys":`)})
+	d := w.Open(w.sender, store.Document{Version: 3, Body: []byte(`{"keys":`)})
 	if _, err := d.Key(t.Context(), "k1"); err == nil || verdict("", err) != err.Error() {
 		t.Errorf("got %v", err)
 	}
@@ -397,7 +398,7 @@ func TestOneRefreshAtATime(t *testing.T) {
 		other := w.sender
 		other.ID, other.BrandURL = "other", w.origin()+"/brand.json"
 		w.set("/brand.json", w.brand(""))
-		if k, err := w.Open(other, orchestrator.Document{}).Key(t.Context(), "k1"); err != nil || k.KID != "k1" {
+		if k, err := w.Open(other, store.Document{}).Key(t.Context(), "k1"); err != nil || k.KID != "k1" {
 			t.Error(k, err)
 		}
 	})

@@ -1,15 +1,14 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/validation"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Contract F55: the address that was found first stays in use until a human confirms another.
@@ -39,7 +38,7 @@ func TestChangedAddressIsHeld(t *testing.T) {
 		t.Fatalf("view %+v, %v", v, err)
 	}
 	// Not the address that brand.json names.
-	var invalid *orchestrator.Error2
+	var invalid *validation.Error
 	if _, err := w.Pin(t.Context(), w.sender, w.origin()+jwksPath); !errors.As(err, &invalid) || invalid.Fields[0].Field != "jwks_uri" ||
 		!strings.Contains(invalid.Fields[0].Rule, "/new.json") || invalid.Fields[0].Remedy == "" {
 		t.Fatalf("another address: %v", err)
@@ -108,7 +107,7 @@ func TestAnchorAlone(t *testing.T) {
 	w.want("k1", "503 brand_json_unreachable")
 	for _, bad := range []string{"http://sales.example.com/jwks.json", "https://10.0.0.1/jwks.json", "https://u:p@a.example/", "nonsense",
 		"https://a.example/\u202e"} {
-		var invalid *orchestrator.Error2
+		var invalid *validation.Error
 		if _, err := w.Pin(t.Context(), w.sender, bad); !errors.As(err, &invalid) {
 			t.Errorf("%s: %v", bad, err)
 		}

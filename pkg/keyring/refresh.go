@@ -1,6 +1,8 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"fmt"
@@ -8,9 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // maxKept bounds the rings that a process keeps parsed.
@@ -26,7 +25,7 @@ type entry struct {
 }
 
 // ring returns what a document holds. The newest one of a sender is not parsed again.
-func (s *Source) ring(sender Sender, d orchestrator.Document) (*ring, error) {
+func (s *Source) ring(sender Sender, d store.Document) (*ring, error) {
 	id := ident{sender.Tenant, sender.ID}
 	s.mu.Lock()
 	var kept *ring
@@ -117,7 +116,7 @@ func (k *Keys) renew(ctx context.Context, due func(*ring, time.Time) bool, misse
 	var err error
 	k.cause = w.cause
 	k.ring, err = s.store(ctx, k.sender, k.ring.version, w)
-	if errors.Is(err, orchestrator.ErrStale) { // another function was faster: what it found is what counts
+	if errors.Is(err, store.ErrStale) { // another function was faster: what it found is what counts
 		k.ring, err = s.load(ctx, k.sender)
 	}
 	return err
@@ -134,7 +133,7 @@ func budget(ctx context.Context, most time.Duration) time.Duration {
 // load reads the sender's document from the store.
 func (s *Source) load(ctx context.Context, sender Sender) (*ring, error) {
 	d, err := s.Store.Keyring(ctx, sender.Tenant, sender.ID)
-	if err != nil && !errors.Is(err, orchestrator.ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return &ring{}, fmt.Errorf("read a sender's keys: %w", err)
 	}
 	r, err := readRing(d)
@@ -150,7 +149,7 @@ func (s *Source) store(ctx context.Context, sender Sender, version int64, w *wor
 	if err != nil {
 		return &ring{}, err
 	}
-	if err := s.Store.PutKeyring(ctx, sender.Tenant, sender.ID, orchestrator.Document{Version: version + 1, Body: body}); err != nil {
+	if err := s.Store.PutKeyring(ctx, sender.Tenant, sender.ID, store.Document{Version: version + 1, Body: body}); err != nil {
 		return &ring{}, fmt.Errorf("store a sender's keys: %w", err)
 	}
 	r := newRing(version+1, w.st)

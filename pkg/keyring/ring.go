@@ -1,15 +1,14 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/store"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // The times of contract F54 and F.5 step 7.
@@ -90,7 +89,7 @@ func newRing(version int64, st state) *ring {
 }
 
 // readRing reads a document. One that can't be read is a fault of ours: to begin anew would forget what was pinned and what was revoked.
-func readRing(d orchestrator.Document) (*ring, error) {
+func readRing(d store.Document) (*ring, error) {
 	var st state
 	if d.Version > 0 {
 		if err := json.Unmarshal(d.Body, &st); err != nil {

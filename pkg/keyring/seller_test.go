@@ -1,6 +1,8 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -15,9 +17,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -165,13 +164,13 @@ func (h hosts) client() *http.Client {
 // shelf is a store of documents.
 type shelf struct {
 	mu           sync.Mutex
-	docs         map[string]orchestrator.Document
+	docs         map[string]store.Document
 	reads, puts  int
 	fail         error
 	beforeCommit func() // once
 }
 
-func (s *shelf) Keyring(_ context.Context, tenant, sender string) (orchestrator.Document, error) {
+func (s *shelf) Keyring(_ context.Context, tenant, sender string) (store.Document, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
@@ -180,12 +179,12 @@ func (s *shelf) Keyring(_ context.Context, tenant, sender string) (orchestrator.
 	case s.fail != nil:
 		return d, s.fail
 	case !ok:
-		return d, orchestrator.ErrNotFound
+		return d, store.ErrNotFound
 	}
 	return d, nil
 }
 
-func (s *shelf) PutKeyring(_ context.Context, tenant, sender string, d orchestrator.Document) error {
+func (s *shelf) PutKeyring(_ context.Context, tenant, sender string, d store.Document) error {
 	s.mu.Lock()
 	hook := s.beforeCommit
 	s.beforeCommit = nil
@@ -199,10 +198,10 @@ func (s *shelf) PutKeyring(_ context.Context, tenant, sender string, d orchestra
 		return s.fail
 	}
 	if s.docs[tenant+"/"+sender].Version != d.Version-1 {
-		return orchestrator.ErrStale
+		return store.ErrStale
 	}
 	s.puts++
-	s.docs[tenant+"/"+sender] = orchestrator.Document{Version: d.Version, Body: slices.Clone(d.Body)}
+	s.docs[tenant+"/"+sender] = store.Document{Version: d.Version, Body: slices.Clone(d.Body)}
 	return nil
 }
 
@@ -222,7 +221,7 @@ type world struct {
 // newWorld has a seller on a server of this machine whose brand.json and key set are in order, with the key "k1", and no revocation list.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, pages: newPages(), store: &shelf{docs: map[string]orchestrator.Document{}}, at: start, events: map[string]int{}}
+	w := &world{t: t, pages: newPages(), store: &shelf{docs: map[string]store.Document{}}, at: start, events: map[string]int{}}
 	server := httptest.NewServer(w.pages)
 	t.Cleanup(server.Close)
 	client := NewClient(true)
@@ -238,7 +237,7 @@ func newWorld(t *testing.T) *world {
 // newNetWorld has a seller at https://sales.example.co.uk/mcp, on a network of names where there is nothing yet.
 func newNetWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, pages: newPages(), store: &shelf{docs: map[string]orchestrator.Document{}}, at: start, events: map[string]int{}}
+	w := &world{t: t, pages: newPages(), store: &shelf{docs: map[string]store.Document{}}, at: start, events: map[string]int{}}
 	w.sender = Sender{Tenant: "acme", ID: "sender", AgentURL: "https://sales.example.co.uk/mcp"}
 	w.Source = w.source(hosts{w.pages}.client())
 	return w
@@ -292,7 +291,7 @@ func (w *world) brand(jwks string) string {
 }
 
 // doc is the document as a delivery would bring it.
-func (w *world) doc() orchestrator.Document {
+func (w *world) doc() store.Document {
 	w.store.mu.Lock()
 	defer w.store.mu.Unlock()
 	return w.store.docs[w.sender.Tenant+"/"+w.sender.ID]

@@ -1,12 +1,12 @@
 package keyring
 
 import (
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"errors"
 	"log/slog"
 	"time"
-
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // View is what a tenant is shown of a sender's keys.
@@ -64,7 +64,7 @@ func (s *Source) Pin(ctx context.Context, sender Sender, jwksURI string) (View, 
 	}
 	asking, cancel := context.WithTimeout(ctx, budget(ctx, refreshTimeout))
 	defer cancel()
-	err := orchestrator.ErrStale
+	err := store.ErrStale
 	for range anchorTries {
 		var r *ring
 		if r, err = s.load(ctx, sender); err != nil {
@@ -77,7 +77,7 @@ func (s *Source) Pin(ctx context.Context, sender Sender, jwksURI string) (View, 
 		if r, err = s.store(ctx, sender, r.version, w); err == nil {
 			return r.view(s.Now()), nil
 		}
-		if !errors.Is(err, orchestrator.ErrStale) {
+		if !errors.Is(err, store.ErrStale) {
 			return View{}, err
 		}
 	}
@@ -125,7 +125,7 @@ func (w *work) refused(ctx context.Context, err error) error {
 }
 
 func invalid(rule, remedy string) error {
-	return &orchestrator.Error2{Fields: []orchestrator.FieldError{{Field: "jwks_uri", Rule: rule, Remedy: remedy}}}
+	return &validation.Error{Fields: []validation.FieldError{{Field: "jwks_uri", Rule: rule, Remedy: remedy}}}
 }
 
 func (r *ring) view(now time.Time) View {

@@ -1,25 +1,28 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/operation"
 )
 
 // Dispatch calls the agent for an operation.
 type Dispatch struct {
 	Store  FollowStore
-	Agents Caller
+	Agents registry.Caller
 	// Roots returns the root secrets that webhook credentials are derived from, the current one first.
 	Roots func(ctx context.Context) ([]string, error)
 	// Gate is what calls pass; nil lets all through.
-	Breaker *Breaker
+	Breaker *breaker.Breaker
 	Deps    Deps
 }
 
@@ -33,8 +36,8 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 	if !op.NeedsCall() || d.Deps.Now().Before(op.NotBefore) {
 		return d.plan(ctx, op) // answered by another way, or the agent asked for time (contract D8): nobody is to be called, not even to discover
 	}
-	agent := AgentOf(op)
-	known, err := Recall(ctx, d.Store, agent)
+	agent := agentOf(op)
+	known, err := registry.Recall(ctx, d.Store, agent)
 	if err != nil {
 		return operation.Decision{}, err
 	}
@@ -47,15 +50,15 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 		return operation.Decision{Tenant: tenant, OperationID: id, Version: op.Version, Next: operation.NextRetry, Delay: seconds(wait)}, nil
 	case wait > 0: // a missed attempt like any other, so that the delays grow and the timeline tells why nothing happens
 		ce := &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: wait, Cause: errors.New("circuit " + string(reason))}
-		return d.unreached(ctx, op, SupportOf(known), ce, describeCircuit(reason))
+		return d.unreached(ctx, op, registry.SupportOf(known), ce, describeCircuit(reason))
 	}
-	profile, err := Discover2(ctx, d.Store, agents, agent, known, d.Deps.Now())
-	means := SupportOf(profile)
+	profile, err := registry.Discover2(ctx, d.Store, agents, agent, known, d.Deps.Now())
+	means := registry.SupportOf(profile)
 	agent.Signing = profile.Capabilities.Requests
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce): // not reached: nothing has been sent
-		return d.unreached(ctx, op, means, ce, DescribeCallError(ce))
+		return d.unreached(ctx, op, means, ce, registry.DescribeCallError(ce))
 	case err != nil:
 		return operation.Decision{}, err
 	case !profile.Offers(op.Type):
@@ -143,9 +146,9 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, m operation
 	return op, began, step, err
 }
 
-func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, profile Profile, r adcp.Response, callErr error) (operation.Decision, error) {
+func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, profile registry.Profile, r adcp.Response, callErr error) (operation.Decision, error) {
 	var step operation.Decision
-	m, resume := SupportOf(profile), dialled.PendingInput()
+	m, resume := registry.SupportOf(profile), dialled.PendingInput()
 	_, err := updateFrom(ctx, d.Store, dialled, func(op operation.Operation) (*operation.Change, error) {
 		now := d.Deps.Now().UTC()
 		c := operation.Change{}
@@ -165,7 +168,7 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 				e = op.RejectInput(now, resume, nil, true, "the agent can't go on from where it asked")
 				break
 			}
-			e = op.FailAttempt(now, resume, outcomeOfCall(ce), ce.RetryAfter, DescribeCallError(ce))
+			e = op.FailAttempt(now, resume, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
 		case !readable:
 			e = op.FailAttempt(now, resume, adcp.Ambiguous, 0, "the agent's answer could not be read")
 		case answer.Err != nil && resume != 0 && !inputEndsOperation(op, resume, answer.Err, r.WorkFailed || r.Err == nil):
@@ -189,7 +192,7 @@ func (d Dispatch) conclude(ctx context.Context, dialled operation.Operation, pro
 		c.Op, c.Events = op, append(c.Events, e)
 		return &c, nil
 	})
-	if errors.Is(err, ErrTaskTaken) {
+	if errors.Is(err, store.ErrTaskTaken) {
 		return d.clash(ctx, dialled, m)
 	}
 	return step, err
@@ -234,7 +237,7 @@ func (d Dispatch) credential(ctx context.Context, op operation.Operation) (strin
 	if err != nil {
 		return "", err
 	}
-	return WebhookCredential(roots[0], op.Tenant, op.ID), nil
+	return inbox.WebhookCredential(roots[0], op.Tenant, op.ID), nil
 }
 
 // seal makes what goes out of the frozen bytes: always the same for an operation (contract C6).

@@ -1,14 +1,15 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"slices"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
 )
 
 // lookupTool lists an account's media buys.
@@ -28,25 +29,25 @@ type snapshot struct {
 // unresolved reports whether an operation's call may have been carried out without our hearing of it, at an agent whose buys or tasks can be looked through.
 // Its request is not sent again, and no task is known to poll: the buy and the task themselves are the only traces (contract C16, C19). So they are of a request
 // that waits for an approval, which may be given elsewhere (contract J10).
-func unresolved(op operation.Operation, p Profile) bool {
+func unresolved(op operation.Operation, p registry.Profile) bool {
 	unheard := op.State == operation.CallingAdCP && (op.Call.Unclear || op.Call.InFlight)
 	return op.TaskID == "" && (unheard || op.NeedsInput()) && (listsBuys(op, p) || listsTasks(p))
 }
 
 // findable reports whether no tool tells of an operation's task, but what the task makes shows among the agent's buys. What is refused shows nowhere: that is for
 // a webhook to tell, or for a human to find out.
-func findable(op operation.Operation, p Profile) bool {
+func findable(op operation.Operation, p registry.Profile) bool {
 	return op.TaskID != "" && p.PollTool == "" && op.State != operation.Requested && listsBuys(op, p)
 }
 
 // listsBuys reports whether what an operation makes is a buy, and the agent shows its buys.
-func listsBuys(op operation.Operation, p Profile) bool {
+func listsBuys(op operation.Operation, p registry.Profile) bool {
 	return op.Type == adcp.CreateMediaBuy && slices.Contains(p.Tasks, lookupTool)
 }
 
 // lookUp looks for the buy and the task of an unresolved operation. A buy that is found ends the operation, a task that is found is its task from then on.
 // Nothing found proves nothing (contract G6, G10), and the operation waits on.
-func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op operation.Operation, m operation.AgentSupport) (operation.Decision, error) {
+func (p Poll) lookUp(ctx context.Context, agent registry.Agent, profile registry.Profile, op operation.Operation, m operation.AgentSupport) (operation.Decision, error) {
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
 		return operation.Decision{}, err
@@ -73,7 +74,7 @@ func (p Poll) lookUp(ctx context.Context, agent Agent, profile Profile, op opera
 	}
 	slog.InfoContext(ctx, "what came of a call that was not answered was found at the agent", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID)
 	step, err := p.apply(ctx, op, m, *answer)
-	if errors.Is(err, ErrTaskTaken) { // the agent shows one task for two operations: it proves nothing for the second
+	if errors.Is(err, store.ErrTaskTaken) { // the agent shows one task for two operations: it proves nothing for the second
 		return p.skipPoll(ctx, op, m)
 	}
 	return step, err
@@ -95,7 +96,7 @@ func (s snapshot) answer() adcp.Answer {
 func (s snapshot) waits() bool { return s.Status == "pending_approval" || s.Status == "draft" }
 
 // find looks through the account's buys. It returns nil if none is the operation's.
-func (p Poll) lookUpBuy(ctx context.Context, agent Agent, op operation.Operation, request json.RawMessage) (found *snapshot, err error) {
+func (p Poll) lookUpBuy(ctx context.Context, agent registry.Agent, op operation.Operation, request json.RawMessage) (found *snapshot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	_, err = p.pages(ctx, agent, lookupTool, request, map[string]any{}, func(payload json.RawMessage) (enough bool, err error) {
@@ -111,7 +112,7 @@ func (p Poll) lookUpBuy(ctx context.Context, agent Agent, op operation.Operation
 
 // pages asks an agent for one page after the other, a hundred to each (contract G7), until read has seen enough or there is none left. What is asked goes with
 // the account of the request, and with a fresh key each time. all is false if it gave up before the last page.
-func (p Poll) pages(ctx context.Context, agent Agent, tool string, request json.RawMessage, asked map[string]any, read func(payload json.RawMessage) (enough bool, err error)) (all bool, err error) {
+func (p Poll) pages(ctx context.Context, agent registry.Agent, tool string, request json.RawMessage, asked map[string]any, read func(payload json.RawMessage) (enough bool, err error)) (all bool, err error) {
 	var sent struct {
 		Account json.RawMessage `json:"account"`
 	}

@@ -1,16 +1,16 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // lossy carries a purchase out and loses its answer. It deduplicates nothing: a second call would buy a second time.
@@ -23,11 +23,11 @@ type lossy struct {
 	refuse       *adcp.Error
 }
 
-func (l *lossy) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy", "get_media_buys"}, Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}, nil
+func (l *lossy) Discover(context.Context, registry.Agent) (registry.Profile, error) {
+	return registry.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy", "get_media_buys"}, Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}, nil
 }
 
-func (l *lossy) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (l *lossy) Call(_ context.Context, _ registry.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	var in struct {
 		Context    json.RawMessage
 		Account    json.RawMessage
@@ -74,7 +74,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := memory.New(clock)
-			a := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
+			a := registry.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestApprovedElsewhereIsFound(t *testing.T) {
 	for status, state := range map[string]operation.State{"active": operation.Completed, "rejected": operation.Rejected, "pending_approval": operation.InputRequired} {
 		t.Run(status, func(t *testing.T) {
 			t.Parallel()
-			x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{asks(placeA)}})
+			x := try(t, &scripted{profile: registry.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{asks(placeA)}})
 			x.dispatch()
 			x.agent.answers = append(x.agent.answers, adcp.Response{Payload: []byte(`{"media_buys":[{"media_buy_id":"mb_1","status":"` + status + `","context":{"adcp_operation_id":"` + x.id + `"}}]}`)})
 			x.poll()
@@ -143,7 +143,7 @@ func TestApprovedElsewhereIsFound(t *testing.T) {
 // Agents without a polling tool show what a submitted task has made: PyPI's adcp 7 and 8 have none (seen on the wire).
 func TestBuyOfATaskThatNothingTellsOfIsFound(t *testing.T) {
 	t.Parallel()
-	x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{submitted}})
+	x := try(t, &scripted{profile: registry.Profile{Tasks: []string{"create_media_buy", "get_media_buys"}}, answers: []adcp.Response{submitted}})
 	x.dispatch()
 	listed := func(buys string) {
 		x.agent.answers = append(x.agent.answers, adcp.Response{Payload: []byte(`{"media_buys":[` + buys + `]}`)})

@@ -1,14 +1,15 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"strings"
 	"testing"
-
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 type notStarted struct{}
@@ -22,7 +23,7 @@ func TestSubmitRegistersTheMode(t *testing.T) {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			s := memory.New(clock)
-			a := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", BrandURL: "https://s.example/brand.json", Transport: orchestrator.MCP,
+			a := registry.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", BrandURL: "https://s.example/brand.json", Transport: registry.MCP,
 				WebhookMode: mode, WebhookFormat: operation.FormatA2A, Version: 1}
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
@@ -59,8 +60,8 @@ func TestSubmitRegistersTheMode(t *testing.T) {
 			case scheme != "" && (auth == nil || len(auth.Schemes) != 1 || auth.Schemes[0] != scheme || len(auth.Credentials) < 32):
 				t.Errorf("authentication is %+v, want %s", auth, scheme)
 			}
-			route, ok := orchestrator.ParseCallbackToken(sent.Push.URL[strings.LastIndex(sent.Push.URL, "/")+1:])
-			if !ok || !route.Matches(op) || route.URL("https://api.example/live") != sent.Push.URL || route.Sender != orchestrator.SenderID(op.Target) {
+			route, ok := inbox.ParseCallbackToken(sent.Push.URL[strings.LastIndex(sent.Push.URL, "/")+1:])
+			if !ok || !route.Matches(op) || route.URL("https://api.example/live") != sent.Push.URL || route.Sender != inbox.SenderID(op.Target) {
 				t.Errorf("the URL is %s", sent.Push.URL)
 			}
 			if op.Webhook.Mode != mode || op.Webhook.Format != operation.FormatA2A || op.Target.BrandURL != a.BrandURL {

@@ -1,18 +1,19 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // patchy is agents of which one may be down.
@@ -21,11 +22,11 @@ type patchy struct {
 	calls map[string]int
 }
 
-func (p *patchy) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported}}}, nil
+func (p *patchy) Discover(context.Context, registry.Agent) (registry.Profile, error) {
+	return registry.Profile{PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported}}}, nil
 }
 
-func (p *patchy) Call(_ context.Context, a orchestrator.Agent, _ string, _ json.RawMessage) (adcp.Response, error) {
+func (p *patchy) Call(_ context.Context, a registry.Agent, _ string, _ json.RawMessage) (adcp.Response, error) {
 	p.calls[a.ID]++
 	if a.ID == p.down {
 		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Unsent, Cause: errors.New("refused")}
@@ -41,7 +42,7 @@ func TestOutageOfOneAgent(t *testing.T) {
 	s := memory.New(clock)
 	deps := orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	agents := &patchy{down: "sick", calls: map[string]int{}}
-	dispatch := orchestrator.Dispatch{Store: s, Agents: agents, Deps: deps, Breaker: orchestrator.New(s, circuit.Default, time.Minute, deps.Now, deps.Jitter)}
+	dispatch := orchestrator.Dispatch{Store: s, Agents: agents, Deps: deps, Breaker: breaker.New(s, circuit.Default, time.Minute, deps.Now, deps.Jitter)}
 	submit := orchestrator.Submit{Store: s, Workflow: notStarted{}, Deps: deps, BaseURL: "https://api.example"}
 	buy := func(agent string, n int) string {
 		t.Helper()
@@ -69,7 +70,7 @@ func TestOutageOfOneAgent(t *testing.T) {
 		return step, op
 	}
 	for _, id := range []string{"sick", "well"} {
-		a := orchestrator.Agent{Tenant: "acme", ID: id, URL: "https://" + id + ".example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
+		a := registry.Agent{Tenant: "acme", ID: id, URL: "https://" + id + ".example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
 		if err := s.PutAgent(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}

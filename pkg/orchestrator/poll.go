@@ -1,6 +1,11 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,20 +13,16 @@ import (
 	"log/slog"
 	"slices"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/operation"
 )
 
 // Poll asks the agent how an operation's task stands.
 type Poll struct {
 	Store  FollowStore
-	Agents Caller
+	Agents registry.Caller
 	// NewKey yields a fresh idempotency key: a poll that reused one would be answered from the agent's cache (contract C5).
 	NewKey func() string
 	// Gate is what calls pass; nil lets all through.
-	Breaker *Breaker
+	Breaker *breaker.Breaker
 	Deps    Deps
 }
 
@@ -32,14 +33,14 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	agent := AgentOf(op)
+	agent := agentOf(op)
 	now := p.Deps.Now()
-	known, err := Recall(ctx, p.Store, agent)
+	known, err := registry.Recall(ctx, p.Store, agent)
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, SupportOf(known)) || known.Fresh(now) && !askable(op, known) {
-		return p.skipPoll(ctx, op, SupportOf(known))
+	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, registry.SupportOf(known)) || known.Fresh(now) && !askable(op, known) {
+		return p.skipPoll(ctx, op, registry.SupportOf(known))
 	}
 	agents, done, wait, reason, err := guard(ctx, p.Breaker, agent, p.Agents)
 	defer func() { done(ctx) }()
@@ -49,11 +50,11 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	case reason == circuit.Limited:
 		return operation.Decision{Tenant: tenant, OperationID: id, Version: op.Version, Next: operation.NextWait, Delay: seconds(wait)}, nil
 	case wait > 0:
-		return p.failPoll(ctx, op, SupportOf(known), wait, operation.AgentUnreached, describeCircuit(reason))
+		return p.failPoll(ctx, op, registry.SupportOf(known), wait, operation.AgentUnreached, describeCircuit(reason))
 	}
 	p.Agents = agents
-	profile, err := Discover2(ctx, p.Store, agents, agent, known, now)
-	means := SupportOf(profile)
+	profile, err := registry.Discover2(ctx, p.Store, agents, agent, known, now)
+	means := registry.SupportOf(profile)
 	agent.Signing = profile.Capabilities.Requests
 	if err != nil {
 		return p.pollFailed(ctx, op, means, err)
@@ -89,12 +90,12 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 }
 
 // askable reports whether there is something to ask an agent about an operation, and a tool to ask it by.
-func askable(op operation.Operation, p Profile) bool {
+func askable(op operation.Operation, p registry.Profile) bool {
 	return op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested || unresolved(op, p) || findable(op, p)
 }
 
 // ask asks as contract E2 and E8 want it: with the account of the request, with the result, and with a fresh key each time.
-func (p Poll) ask(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage, version string) (adcp.Response, error) {
+func (p Poll) ask(ctx context.Context, agent registry.Agent, tool string, op operation.Operation, request json.RawMessage, version string) (adcp.Response, error) {
 	var sent struct {
 		Account json.RawMessage `json:"account"`
 	}
@@ -171,7 +172,7 @@ func (p Poll) pollFailed(ctx context.Context, op operation.Operation, m operatio
 	if outcomeOfCall(ce) == adcp.Refused {
 		reason = operation.AgentRefuses
 	}
-	return p.failPoll(ctx, op, m, ce.RetryAfter, reason, DescribeCallError(ce))
+	return p.failPoll(ctx, op, m, ce.RetryAfter, reason, registry.DescribeCallError(ce))
 }
 
 func (p Poll) failPoll(ctx context.Context, polled operation.Operation, m operation.AgentSupport, retryAfter time.Duration, reason operation.Reason, detail string) (operation.Decision, error) {

@@ -1,25 +1,25 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // choosy is an agent that takes polls in no version of ours, as a real one was seen to do.
 type choosy struct{ asked []map[string]any }
 
-func (c *choosy) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status"}, nil
+func (c *choosy) Discover(context.Context, registry.Agent) (registry.Profile, error) {
+	return registry.Profile{PollTool: "get_task_status"}, nil
 }
 
-func (c *choosy) Call(_ context.Context, _ orchestrator.Agent, _ string, arguments json.RawMessage) (adcp.Response, error) {
+func (c *choosy) Call(_ context.Context, _ registry.Agent, _ string, arguments json.RawMessage) (adcp.Response, error) {
 	var in map[string]any
 	if err := json.Unmarshal(arguments, &in); err != nil {
 		return adcp.Response{}, err

@@ -1,14 +1,16 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/digest"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"log/slog"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
 )
 
 // The ways in which an authentic delivery is not applied: whoever called has to keep it. Anything else that Receive returns is a fault of ours: the sender
@@ -32,7 +34,7 @@ var (
 type ReceiveStore interface {
 	operationReader
 	committer
-	Quarantine
+	inbox.Quarantine
 }
 
 // Receive applies authentic webhooks.
@@ -61,7 +63,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	if w.OperationID != registered.ID {
 		var err error
 		target, err = r.Store.Get(ctx, registered.Tenant, w.OperationID)
-		if errors.Is(err, ErrNotFound) || err == nil && target.AgentID != registered.AgentID {
+		if errors.Is(err, store.ErrNotFound) || err == nil && target.AgentID != registered.AgentID {
 			return ReceiveResult{Operation: registered}, ErrUnknownOperation
 		}
 		if err != nil {
@@ -69,7 +71,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 		}
 	}
 	got := ReceiveResult{Operation: target}
-	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(Hex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
+	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(digest.Hex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
 		return got, ErrToken
 	}
 	if w.Report() {
@@ -79,11 +81,11 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	if target.TooManyDeliveries(answer) {
 		return got, ErrTooMany
 	}
-	return r.apply(ctx, target, answer, Hex(w.IdempotencyKey), fingerprint)
+	return r.apply(ctx, target, answer, digest.Hex(w.IdempotencyKey), fingerprint)
 }
 
 // PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may order its members differently.
-func PayloadFingerprint(body []byte) (string, error) { return JSON(body) }
+func PayloadFingerprint(body []byte) (string, error) { return digest.JSON(body) }
 
 func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer, keyHash, fingerprint string) (ReceiveResult, error) {
 	got := ReceiveResult{First: true}
@@ -103,13 +105,13 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 			Delivery: &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: keyHash, Fingerprint: fingerprint,
 				OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}}, nil
 	})
-	var taken *DeliveryTakenError
+	var taken *store.DeliveryTakenError
 	switch {
 	case errors.As(err, &taken) && taken.First.Fingerprint != fingerprint:
 		return got, ErrKeyReused
 	case errors.As(err, &taken):
 		got.First, got.Verdict = false, taken.First.Verdict
-	case errors.Is(err, ErrTaskTaken):
+	case errors.Is(err, store.ErrTaskTaken):
 		return got, ErrConflict
 	case err != nil:
 		return got, err
@@ -155,6 +157,6 @@ func (r Receive) wake(ctx context.Context, op operation.Operation, next operatio
 }
 
 // Keep quarantines a delivery that was not applied. It returns ErrFull for more than any honest sender has.
-func (r Receive) Quarantine(ctx context.Context, q Quarantined) error {
+func (r Receive) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	return r.Store.Quarantine(ctx, q)
 }

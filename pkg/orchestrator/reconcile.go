@@ -1,12 +1,12 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"log/slog"
 	"time"
-
-	"adcp-orchestrator/pkg/operation"
 )
 
 // sweepAfter is how long after its creation an operation has to have shown a sign of life.
@@ -17,7 +17,7 @@ type ReconcileStore interface {
 	operationReader
 	committer
 	// Due returns operations whose DueAt is before now, at most limit of them, the longest due first. It may lag behind the last writes.
-	Due(ctx context.Context, now time.Time, limit int) ([]Ref, error)
+	Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error)
 }
 
 // Reconcile finds operations that nothing moves any more, and sets them going: what was stored but never started, and what lost its execution.
@@ -56,9 +56,9 @@ func (r Reconcile) Run(ctx context.Context) (ReconcileSummary, error) {
 	return s, nil
 }
 
-func (r Reconcile) reconcileOne(ctx context.Context, ref Ref, s *ReconcileSummary) error {
+func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref, s *ReconcileSummary) error {
 	op, err := r.Store.Get(ctx, ref.Tenant, ref.OperationID)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	now := r.Deps.Now().UTC()
@@ -98,7 +98,7 @@ func nextIfDue(op operation.Operation) operation.Next {
 
 // ignoreStale: an operation that changes is alive.
 func ignoreStale(err error) error {
-	if errors.Is(err, ErrStale) {
+	if errors.Is(err, store.ErrStale) {
 		return nil
 	}
 	return err

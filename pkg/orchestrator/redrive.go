@@ -1,11 +1,11 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 	"cmp"
 	"context"
 	"errors"
-
-	"adcp-orchestrator/pkg/operation"
 )
 
 // Revival is what was done about an operation's execution.
@@ -60,7 +60,7 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 		}
 		now := r.Deps.Now().UTC()
 		done, err := ensureExecution(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Redrive(now) })
-		if errors.Is(err, ErrStale) && ctx.Err() == nil {
+		if errors.Is(err, store.ErrStale) && ctx.Err() == nil {
 			continue
 		}
 		if err != nil {

@@ -1,6 +1,11 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"fmt"
@@ -8,10 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // machine stands for Step Functions: which executions there are, and what was asked of it.
@@ -53,7 +54,7 @@ func (m *machine) Status(_ context.Context, _, id string, generation int) (orche
 // waits is an operation that is submitted; its execution waits for a token.
 func waits(t *testing.T) (*trial, *machine, orchestrator.Redrive) {
 	t.Helper()
-	x := try(t, &scripted{profile: orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{submitted}})
+	x := try(t, &scripted{profile: registry.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{submitted}})
 	x.dispatch()
 	op := x.op()
 	if err := x.store.Arm("acme", x.id, op.Version, "token-1"); err != nil {
@@ -133,7 +134,7 @@ func TestRedriveLeavesTheSettledAlone(t *testing.T) {
 		t.Errorf("%s, %v, asked %v", done, err, m.asked)
 	}
 	for _, id := range []string{"op_none", x.id} {
-		if _, _, err := redrive.Run(t.Context(), "others", id); !errors.Is(err, orchestrator.ErrNotFound) {
+		if _, _, err := redrive.Run(t.Context(), "others", id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("another tenant's %s: %v", id, err)
 		}
 	}

@@ -1,15 +1,15 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // crier notes what it is told, after doing something else first.
@@ -30,7 +30,7 @@ func (c *crier) Publish(_ context.Context, n orchestrator.EndedEvent) error {
 // over is an operation that has ended and is not settled.
 func over(t *testing.T) (*trial, *crier, orchestrator.Settle) {
 	t.Helper()
-	x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{says(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`)}})
+	x := try(t, &scripted{profile: registry.Profile{Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{says(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`)}})
 	x.dispatch()
 	c, owners := &crier{}, 0
 	return x, c, orchestrator.Settle{Store: x.store, Publisher: c, Deps: x.deps, NewOwner: func() string { owners++; return fmt.Sprint("run-", owners) }}
@@ -105,7 +105,7 @@ func TestAnOvertakenOwnerAcknowledgesNothing(t *testing.T) {
 
 func TestNothingOpenIsSettled(t *testing.T) {
 	t.Parallel()
-	x := try(t, &scripted{profile: orchestrator.Profile{Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{submitted}})
+	x := try(t, &scripted{profile: registry.Profile{Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{submitted}})
 	x.dispatch()
 	c := &crier{}
 	got, err := orchestrator.Settle{Store: x.store, Publisher: c, Deps: x.deps, NewOwner: func() string { return "run" }}.Run(t.Context(), "acme", x.id)

@@ -1,6 +1,13 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/digest"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/validation"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -13,9 +20,6 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
 )
 
 // ErrPayloadDiffers: the idempotency key was used with another payload.
@@ -24,7 +28,7 @@ var ErrPayloadDiffers = errors.New("the idempotency key was used with another pa
 // SubmitStore is what Submit needs of the store.
 type SubmitStore interface {
 	operationReader
-	AgentReader
+	registry.AgentReader
 	// Submission returns what an idempotency key is bound to, or ErrNotFound.
 	IdempotencyRecord(ctx context.Context, tenant, keyHash string) (IdempotencyRecord, error)
 	// Create stores a new operation with its key and natural key. It returns ErrKeyTaken or a *NaturalTakenError; then nothing was stored.
@@ -58,17 +62,17 @@ const (
 // Run stores the operation of a valid order, or finds the one that was stored for it before, and starts its workflow. It returns
 // ErrPayloadDiffers, an *InvalidError, or a fault of ours after which the same call may be made again.
 func (s Submit) Run(ctx context.Context, tenant, key string, o SubmitRequest) (operation.Operation, DedupMatch, error) {
-	keyHash := Hex(key)
+	keyHash := digest.Hex(key)
 	fingerprint, err := o.fingerprint()
 	if err != nil {
 		return operation.Operation{}, "", err
 	}
 	for {
 		op, match, err := s.find(ctx, tenant, keyHash, fingerprint)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
 			op, match, err = s.create(ctx, tenant, keyHash, fingerprint, o)
 		}
-		if errors.Is(err, ErrKeyTaken) || errors.Is(err, ErrStale) { // somebody was faster: look again
+		if errors.Is(err, store.ErrKeyTaken) || errors.Is(err, store.ErrStale) { // somebody was faster: look again
 			if ctx.Err() != nil {
 				return op, "", ctx.Err()
 			}
@@ -96,7 +100,7 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 		return operation.Operation{}, "", ErrPayloadDiffers
 	}
 	op, err := s.Store.Get(ctx, tenant, sub.OperationID)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return op, "", fmt.Errorf("operation %s of a bound key is missing", sub.OperationID)
 	}
 	return op, MatchKey, err
@@ -104,8 +108,8 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 
 func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, o SubmitRequest) (operation.Operation, DedupMatch, error) {
 	agent, err := s.Store.Agent(ctx, tenant, o.AgentID)
-	if errors.Is(err, ErrNotFound) {
-		return operation.Operation{}, "", &Error2{Fields: []FieldError{{Field: "agent", Rule: "names an agent of yours", Remedy: "register it with PUT /v1/agents/{id}"}}}
+	if errors.Is(err, store.ErrNotFound) {
+		return operation.Operation{}, "", &validation.Error{Fields: []validation.FieldError{{Field: "agent", Rule: "names an agent of yours", Remedy: "register it with PUT /v1/agents/{id}"}}}
 	}
 	if err != nil {
 		return operation.Operation{}, "", err
@@ -116,7 +120,7 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 	}
 	c.KeyHash, c.Fingerprint = keyHash, fingerprint
 	err = s.Store.Create(ctx, c)
-	var taken *NaturalKeyTakenError
+	var taken *store.NaturalKeyTakenError
 	if errors.As(err, &taken) {
 		first, err := s.Store.Get(ctx, tenant, taken.OperationID)
 		if err != nil {
@@ -128,7 +132,7 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 		}
 		c.Replaces = first.ID
 		if err = s.Store.Create(ctx, c); errors.As(err, &taken) {
-			return first, "", ErrStale
+			return first, "", store.ErrStale
 		}
 		return c.Op, MatchNew, err
 	}
@@ -136,7 +140,7 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 }
 
 // prepare makes ids, keys and tokens once for the life of the operation and freezes the bytes that go out (contract C6, C10, C27).
-func (s Submit) prepare(tenant string, o SubmitRequest, agent Agent) (NewOperation, error) {
+func (s Submit) prepare(tenant string, o SubmitRequest, agent registry.Agent) (NewOperation, error) {
 	now := s.Deps.Now().UTC()
 	traits, _ := adcp.TraitsOf(o.Type)
 	id, err := s.random(16)
@@ -172,8 +176,8 @@ func (s Submit) prepare(tenant string, o SubmitRequest, agent Agent) (NewOperati
 			return NewOperation{}, err
 		}
 		secret, push := base64.RawURLEncoding.EncodeToString(route), base64.RawURLEncoding.EncodeToString(token)
-		op.Webhook = operation.WebhookConfig{Mode: agent.WebhookMode, Format: agent.WebhookFormat, CallbackHash: Hex(secret), TokenHash: Hex(push)}
-		config := map[string]any{"url": CallbackToken{Tenant: tenant, Sender: SenderID(op.Target), OperationID: op.ID, Secret: secret}.URL(s.BaseURL),
+		op.Webhook = operation.WebhookConfig{Mode: agent.WebhookMode, Format: agent.WebhookFormat, CallbackHash: digest.Hex(secret), TokenHash: digest.Hex(push)}
+		config := map[string]any{"url": inbox.CallbackToken{Tenant: tenant, Sender: inbox.SenderID(op.Target), OperationID: op.ID, Secret: secret}.URL(s.BaseURL),
 			"operation_id": op.ID, "token": push}
 		if scheme, ok := schemes[agent.WebhookMode]; ok { // without it the agent signs by RFC 9421 (contract F4)
 			config["authentication"] = map[string]any{"schemes": []string{scheme}, "credentials": credentialPlaceholder(op.ID)}
@@ -190,7 +194,7 @@ func (s Submit) prepare(tenant string, o SubmitRequest, agent Agent) (NewOperati
 	c := NewOperation{Op: op, Request: request,
 		Event: operation.Event{Seq: 1, At: now, Kind: operation.EventCreated, Channel: operation.ByAPI, From: operation.Requested, To: operation.Requested}}
 	if natural := o.naturalKey(); natural != "" {
-		c.NaturalHash = Hex(agent.ID + "\x00" + natural)
+		c.NaturalHash = digest.Hex(agent.ID + "\x00" + natural)
 	}
 	return c, nil
 }

@@ -1,12 +1,12 @@
 package orchestrator
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
 )
 
 // clocksApart is how much later than ours an agent's clock may be set for its tasks to be found.
@@ -20,12 +20,12 @@ type listedTask struct {
 }
 
 // listsTasks reports whether an agent lists its tasks and tells how one stands: a list has no results.
-func listsTasks(p Profile) bool { return p.ListTool != "" && p.PollTool != "" }
+func listsTasks(p registry.Profile) bool { return p.ListTool != "" && p.PollTool != "" }
 
 // findTask looks for an operation's task in the agent's list (contract C16, G8), nil if none is proven to be its. A task is proven by the context that it
 // carries; or by being the only one that the agent finds by the operation's id, if it finds none by an id that nobody was ever sent: a search that
 // passes over the text finds all. A list tells no results: the answer binds the task, and the next poll reads it.
-func (p Poll) lookUpTask(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage) (*adcp.Answer, error) {
+func (p Poll) lookUpTask(ctx context.Context, agent registry.Agent, tool string, op operation.Operation, request json.RawMessage) (*adcp.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	found, all, err := p.searchTasks(ctx, agent, tool, op, request, op.ID)
@@ -58,7 +58,7 @@ func (t listedTask) answer(op operation.Operation) *adcp.Answer {
 
 // search lists the tasks of an operation's type that came up since its first call and hold a text (contract G2); all is false if it gave up before the last
 // page. The agent may pass over any of these filters: what is another type's is left out here.
-func (p Poll) searchTasks(ctx context.Context, agent Agent, tool string, op operation.Operation, request json.RawMessage, text string) (found []listedTask, all bool, err error) {
+func (p Poll) searchTasks(ctx context.Context, agent registry.Agent, tool string, op operation.Operation, request json.RawMessage, text string) (found []listedTask, all bool, err error) {
 	asked := map[string]any{
 		"filters": map[string]any{"task_type": op.Type, "context_contains": text, "created_after": op.Call.FirstAt.Add(-maxClockSkew).UTC().Format(time.RFC3339)},
 		"sort":    map[string]any{"field": "created_at", "direction": "asc"}, // what comes up meanwhile comes last

@@ -1,16 +1,16 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // lister takes a task up, loses the answer, and lists its tasks in a manner of its own.
@@ -24,11 +24,11 @@ type lister struct {
 	fails *adcp.Error
 }
 
-func (l *lister) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"update_media_buy"}}, nil
+func (l *lister) Discover(context.Context, registry.Agent) (registry.Profile, error) {
+	return registry.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"update_media_buy"}}, nil
 }
 
-func (l *lister) Call(_ context.Context, _ orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (l *lister) Call(_ context.Context, _ registry.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	var in struct {
 		Context json.RawMessage
 		Account json.RawMessage
@@ -110,7 +110,7 @@ func TestLostTaskIsFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := memory.New(clock)
-			a := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
+			a := registry.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
 			if err := s.PutAgent(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}

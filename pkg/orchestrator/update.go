@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"log/slog"
@@ -35,7 +36,7 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation, chang
 				slog.WarnContext(ctx, "attention", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "reason", c.Op.Attention.Reason)
 			}
 			return c.Op, nil
-		case !errors.Is(err, ErrStale):
+		case !errors.Is(err, store.ErrStale):
 			return op, err
 		}
 		if err := ctx.Err(); err != nil {

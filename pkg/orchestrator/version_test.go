@@ -1,23 +1,25 @@
 package orchestrator_test
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/memory"
 	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // scripted is an agent that answers its calls one after another, and remembers what it was sent.
 type scripted struct {
-	profile orchestrator.Profile
+	profile registry.Profile
 	answers []adcp.Response // the last one again and again
 	tools   []string
 	sent    []string
@@ -25,11 +27,11 @@ type scripted struct {
 	err     error               // of being asked what it offers
 }
 
-func (s *scripted) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
+func (s *scripted) Discover(context.Context, registry.Agent) (registry.Profile, error) {
 	return s.profile, s.err
 }
 
-func (s *scripted) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (s *scripted) Call(_ context.Context, a registry.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	s.tools, s.sent, s.went = append(s.tools, tool), append(s.sent, string(arguments)), append(s.went, a.ContinueTask)
 	return s.answers[min(len(s.sent), len(s.answers))-1], nil
 }
@@ -40,7 +42,7 @@ type trial struct {
 	at    time.Time
 	store *memory.Store
 	agent *scripted
-	gate  *orchestrator.Breaker
+	gate  *breaker.Breaker
 	deps  orchestrator.Deps
 	id    string
 }
@@ -51,8 +53,8 @@ func try(t *testing.T, agent *scripted) *trial {
 	clock := func() time.Time { return x.at }
 	x.deps = orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	x.store = memory.New(clock)
-	x.gate = orchestrator.New(x.store, circuit.Default, time.Minute, x.deps.Now, x.deps.Jitter)
-	a := orchestrator.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
+	x.gate = breaker.New(x.store, circuit.Default, time.Minute, x.deps.Now, x.deps.Jitter)
+	a := registry.Agent{Tenant: "acme", ID: "seller", URL: "https://s.example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421, Version: 1}
 	if err := x.store.PutAgent(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -246,7 +248,7 @@ func TestCompletedWithoutAResult(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			agent := &scripted{profile: orchestrator.Profile{PollTool: "get_task_status", Tasks: c.tasks}}
+			agent := &scripted{profile: registry.Profile{PollTool: "get_task_status", Tasks: c.tasks}}
 			x := try(t, agent)
 			for i, r := range c.then {
 				c.then[i].Payload = json.RawMessage(strings.ReplaceAll(string(r.Payload), "ID", x.id))
@@ -275,7 +277,7 @@ func TestNothingToAskBy(t *testing.T) {
 	agent := &scripted{answers: []adcp.Response{submitted}}
 	x := try(t, agent)
 	x.dispatch()
-	x.gate = orchestrator.New(unasked{t}, circuit.Default, time.Minute, x.deps.Now, x.deps.Jitter)
+	x.gate = breaker.New(unasked{t}, circuit.Default, time.Minute, x.deps.Now, x.deps.Jitter)
 	if step := x.poll(); step.Next != operation.NextAwait || len(agent.sent) != 1 || x.op().Attempts.Polls != 1 {
 		t.Errorf("%+v after %d calls", step, len(agent.sent))
 	}
@@ -284,12 +286,12 @@ func TestNothingToAskBy(t *testing.T) {
 // unasked keeps no circuits.
 type unasked struct{ t *testing.T }
 
-func (u unasked) Circuit(context.Context, string, string) (orchestrator.Document, error) {
+func (u unasked) Circuit(context.Context, string, string) (store.Document, error) {
 	u.t.Error("the circuit was read")
-	return orchestrator.Document{}, orchestrator.ErrNotFound
+	return store.Document{}, store.ErrNotFound
 }
 
-func (u unasked) PutCircuit(context.Context, string, string, orchestrator.Document) error {
+func (u unasked) PutCircuit(context.Context, string, string, store.Document) error {
 	u.t.Error("the circuit was written")
 	return nil
 }

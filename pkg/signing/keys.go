@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 
 	"adcp-orchestrator/pkg/httpsig"
@@ -24,6 +26,11 @@ func New(client func() API, ids []string) Keys {
 		keys[i] = &Key{api: api, id: id}
 	}
 	return keys
+}
+
+// FromConfig returns the keys of these KMS key ids or ARNs, with a client that is made when the first key is used.
+func FromConfig(c func() aws.Config, ids []string) Keys {
+	return New(func() API { return kms.NewFromConfig(c()) }, ids)
 }
 
 // IDs reads a comma-separated list of key ids, nil if there is none in it.

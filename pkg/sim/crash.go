@@ -1,16 +1,18 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/storetest"
 	"context"
 	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Crash kills a process at one of its effects: just before the nth effect of the whole run, or just after it. Zero never crashes.
@@ -100,21 +102,21 @@ func process(f func()) (dead bool) {
 }
 
 // store is a store whose writes can fail, and be a process's last.
-type store struct {
-	orchestrator.Store
+type crashStore struct {
+	storetest.Store
 	c     *Crash
 	watch func(operation.Operation)
 }
 
-func (s store) Create(ctx context.Context, x orchestrator.NewOperation) error {
+func (s crashStore) Create(ctx context.Context, x orchestrator.NewOperation) error {
 	return s.c.effect("Create", func() error { return s.Store.Create(ctx, x) })
 }
 
-func (s store) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.IdempotencyRecord) error {
+func (s crashStore) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.IdempotencyRecord) error {
 	return s.c.effect("Bind", func() error { return s.Store.Bind(ctx, tenant, key, natural, x) })
 }
 
-func (s store) Commit(ctx context.Context, x operation.Change) error {
+func (s crashStore) Commit(ctx context.Context, x operation.Change) error {
 	return s.c.effect("Commit to "+string(x.Op.State), func() error {
 		err := s.Store.Commit(ctx, x)
 		if err == nil && s.watch != nil {
@@ -124,20 +126,20 @@ func (s store) Commit(ctx context.Context, x operation.Change) error {
 	})
 }
 
-func (s store) PutProfile(ctx context.Context, tenant, agent string, p orchestrator.Profile) error {
+func (s crashStore) PutProfile(ctx context.Context, tenant, agent string, p registry.Profile) error {
 	return s.c.effect("PutProfile", func() error { return s.Store.PutProfile(ctx, tenant, agent, p) })
 }
 
-func (s store) ClaimNonce(ctx context.Context, n orchestrator.Nonce, until time.Time, most int) error {
+func (s crashStore) ClaimNonce(ctx context.Context, n inbox.Nonce, until time.Time, most int) error {
 	return s.c.effect("ClaimNonce", func() error { return s.Store.ClaimNonce(ctx, n, until, most) })
 }
 
-func (s store) Quarantine(ctx context.Context, q orchestrator.Quarantined) error {
+func (s crashStore) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	return s.c.effect("Quarantine", func() error { return s.Store.Quarantine(ctx, q) })
 }
 
 // Due implements orchestrator.Store in an order of its own: what is due at the same time comes in no order otherwise.
-func (s store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrator.Ref, error) {
+func (s crashStore) Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error) {
 	f := s.c.fault("Due")
 	switch f {
 	case FailsBefore:
@@ -149,17 +151,17 @@ func (s store) Due(ctx context.Context, now time.Time, limit int) ([]orchestrato
 	if f != NoFault { // an index may show a thing twice while it is moved
 		refs = append(refs, refs...)
 	}
-	slices.SortFunc(refs, func(a, b orchestrator.Ref) int { return strings.Compare(a.OperationID, b.OperationID) })
+	slices.SortFunc(refs, func(a, b operation.Ref) int { return strings.Compare(a.OperationID, b.OperationID) })
 	return refs, err
 }
 
 // caller is an agent whose caller can die with the answer in its hands.
 type caller struct {
-	orchestrator.Caller
+	registry.Caller
 	c *Crash
 }
 
-func (a caller) Call(ctx context.Context, ag orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
+func (a caller) Call(ctx context.Context, ag registry.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
 	err = a.c.effect("Call "+tool, func() (err error) { r, err = a.Caller.Call(ctx, ag, tool, arguments); return err })
 	return r, err
 }

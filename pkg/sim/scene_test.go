@@ -1,6 +1,11 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/memory"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -8,11 +13,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // scene is one operation with a seller, and what has to hold of it at each step and at the end.
@@ -58,7 +58,7 @@ func newScene(t *testing.T) *scene {
 	t.Helper()
 	c := &scene{t: t, now: epoch, bought: map[string]bool{}, told: map[string]int{}, results: map[string][]string{}, direct: pending, resumes: map[adcp.Continuation]map[string]int{}, polled: polledAs("completed", `"result":`+success)}
 	c.store = memory.New(func() time.Time { return c.now })
-	agent := orchestrator.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421,
+	agent := registry.Agent{Tenant: Tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421,
 		Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1}
 	if err := c.store.PutAgent(t.Context(), agent); err != nil {
 		t.Fatal(err)
@@ -163,12 +163,12 @@ type sellerOf struct {
 	p *player
 }
 
-func (s sellerOf) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
-	return orchestrator.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"},
+func (s sellerOf) Discover(context.Context, registry.Agent) (registry.Profile, error) {
+	return registry.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy"},
 		Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: 48 * time.Hour}}}, nil
 }
 
-func (s sellerOf) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
+func (s sellerOf) Call(_ context.Context, a registry.Agent, tool string, arguments json.RawMessage) (r adcp.Response, err error) {
 	err = s.p.at(func() error {
 		s.c.calls++
 		if said := bytes.Contains(arguments, []byte(`"said"`)); said != (a.ContinueTask != adcp.Continuation{}) {

@@ -1,15 +1,14 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // Seller is a scripted sales agent. The zero value answers submitted, and is done after a minute, without a webhook.
@@ -76,7 +75,7 @@ type outgoing struct {
 	now   bool // before anything else happens
 }
 
-var _ orchestrator.Caller = (*Seller)(nil)
+var _ registry.Caller = (*Seller)(nil)
 
 func (s *Seller) init(now func() time.Time) {
 	s.now, s.tasks, s.byKey = now, map[string]*task{}, map[string]*task{}
@@ -93,11 +92,11 @@ func (s *Seller) init(now func() time.Time) {
 }
 
 // Discover implements orchestrator.Caller.
-func (s *Seller) Discover(context.Context, orchestrator.Agent) (orchestrator.Profile, error) {
+func (s *Seller) Discover(context.Context, registry.Agent) (registry.Profile, error) {
 	if err, _ := s.failure("tools/list"); err != nil {
-		return orchestrator.Profile{}, err
+		return registry.Profile{}, err
 	}
-	p := orchestrator.Profile{PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: s.TTL}}}
+	p := registry.Profile{PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: s.TTL}}}
 	if s.NoPolling {
 		p.PollTool = ""
 	}
@@ -116,7 +115,7 @@ func (s *Seller) failure(tool string) (before, after error) {
 }
 
 // Call implements orchestrator.Caller.
-func (s *Seller) Call(_ context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (s *Seller) Call(_ context.Context, a registry.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	before, after := s.failure(tool)
 	if before != nil {
 		return adcp.Response{}, before

@@ -1,16 +1,15 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
 	"net/http"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // signing is the seller's key: every delivery of the simulation is signed and verified as on the wire.
@@ -50,7 +49,7 @@ func (w *World) header(ctx context.Context, url string, body []byte) (http.Heade
 }
 
 // signers are the seller's published keys, known and unrevoked.
-func (w *World) signers(operation.Operation, orchestrator.Document) webhook.SenderKeys {
+func (w *World) signers(operation.Operation, store.Document) webhook.SenderKeys {
 	return unrevoked{httpsig.JWKS{keyID: w.signing.published()}}
 }
 

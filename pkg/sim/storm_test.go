@@ -1,6 +1,11 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -15,11 +20,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // shape is how a task goes.
@@ -153,7 +153,7 @@ func brew(t *testing.T, def Definition, seed uint64) *storm {
 		x.kinds["worlds with clocks apart"]++
 	}
 	if rng.IntN(2) == 0 {
-		w.Gate = orchestrator.New(w.Store, circuit.Default, 330*time.Second, orchestrator.Deps{Now: w.Now, Jitter: rng.Float64})
+		w.Gate = breaker.New(w.Store, circuit.Default, 330*time.Second, w.Now, rng.Float64)
 		x.kinds["worlds with a circuit breaker"]++
 	}
 	if rng.IntN(3) == 0 {
@@ -370,4 +370,4 @@ func TestTransportFaults(t *testing.T) {
 	t.Logf("%d seeds, %d operations (%v), %d faults", n, operations, states, total)
 }
 
-var _ orchestrator.Caller = (*weather)(nil)
+var _ registry.Caller = (*weather)(nil)

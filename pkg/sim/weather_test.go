@@ -1,6 +1,10 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -11,10 +15,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // weather is everything that goes wrong in one world, drawn from its seed, and what has to hold at every step all the same. It lies on the line between the
@@ -193,14 +193,14 @@ func (x *weather) gateway() int {
 }
 
 // Discover implements orchestrator.Caller.
-func (x *weather) Discover(ctx context.Context, a orchestrator.Agent) (orchestrator.Profile, error) {
+func (x *weather) Discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
 	const tool = "tools/list"
 	x.calling(a, tool, nil)
 	x.w.pass(ctx, x.upTo(2*time.Second))
 	if x.happens(x.calls) {
 		err := x.atTheLine(x.note(tool, pick(x.rng, "refused connection", "handshake 429", "handshake 503", "401")))
 		x.answered(tool, adcp.Response{}, err)
-		return orchestrator.Profile{}, err
+		return registry.Profile{}, err
 	}
 	p, err := x.w.seller(a.Tenant).Discover(ctx, a)
 	if x.silent {
@@ -210,7 +210,7 @@ func (x *weather) Discover(ctx context.Context, a orchestrator.Agent) (orchestra
 }
 
 // Call implements orchestrator.Caller.
-func (x *weather) Call(ctx context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
+func (x *weather) Call(ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	x.calling(a, tool, arguments)
 	x.w.pass(ctx, x.upTo(2*time.Second))
 	kind := "none"
@@ -248,7 +248,7 @@ func (x *weather) atTheLine(kind string) error {
 	return e
 }
 
-func (x *weather) carry(ctx context.Context, a orchestrator.Agent, tool string, arguments json.RawMessage, kind string) (adcp.Response, error) {
+func (x *weather) carry(ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage, kind string) (adcp.Response, error) {
 	if err := x.atTheLine(kind); err != nil {
 		return adcp.Response{}, err
 	}
@@ -309,7 +309,7 @@ func (x *weather) humour(r adcp.Response) adcp.Response {
 
 // refusal is an AdCP error. Those that are the seller's verdict on a request it gives only for what it has not carried out, and then keeps to it: agents
 // look for the key first, and keep what they carried out for it (contract C11).
-func (x *weather) refusal(a orchestrator.Agent, tool, key string) (_ *adcp.Error, over bool) {
+func (x *weather) refusal(a registry.Agent, tool, key string) (_ *adcp.Error, over bool) {
 	later := pick(x.rng, 0, time.Second, time.Minute, time.Hour)
 	errs := []*adcp.Error{
 		{Code: "RATE_LIMITED", Recovery: adcp.Transient, RetryAfter: max(later, time.Second)},
@@ -363,7 +363,7 @@ func keyOf(arguments json.RawMessage) string {
 
 // calling checks what goes out: a poll with a key of its own (contract C5), a purchase with the same key and bytes as ever (contract C6), and neither before
 // the seller's retry_after is over (contract D8), unless a fault of ours lost it before it was stored.
-func (x *weather) calling(a orchestrator.Agent, tool string, arguments json.RawMessage) {
+func (x *weather) calling(a registry.Agent, tool string, arguments json.RawMessage) {
 	id := tool + " " + x.w.running
 	x.count[id]++
 	if a.Tenant != x.w.tenant {

@@ -1,6 +1,13 @@
 package sim
 
 import (
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/memory"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -15,11 +22,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // World is the whole orchestrator with one seller on a virtual clock: the real use cases on the in-memory store, the state machine's definition
@@ -32,7 +34,7 @@ type World struct {
 	// Replies are the receiver's answers to webhooks, in order.
 	Replies []webhook.Reply
 	// Line is what lies between the orchestrator and the seller, nothing by default.
-	Line orchestrator.Caller
+	Line registry.Caller
 	// Random and Jitter are where chance comes from: crypto/rand and none by default.
 	Random io.Reader
 	Jitter func() float64
@@ -43,7 +45,7 @@ type World struct {
 	// Notices counts how often the world was told of an end, by the notice's id.
 	Notices map[string]int
 	// Gate is what calls pass, nothing by default.
-	Gate *orchestrator.Breaker
+	Gate *breaker.Breaker
 	// Twice, if set, says whether a function is invoked twice for one call, as Lambda may. Skew, if set, is by how much a process's clock is wrong.
 	Twice func(function string) bool
 	Skew  func() time.Duration
@@ -97,7 +99,7 @@ func (w *World) Invite(s *Seller) {
 func (w *World) admit(s *Seller, tenant string) {
 	s.init(w.Now)
 	s.send = func(i int) { w.send(context.Background(), s, i) }
-	agent := orchestrator.Agent{Tenant: tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: orchestrator.MCP,
+	agent := registry.Agent{Tenant: tenant, ID: Agent, URL: "https://seller.example/mcp", Transport: registry.MCP,
 		WebhookMode: operation.WebhookRFC9421, Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1}
 	_ = w.Store.PutAgent(context.Background(), agent) // an empty store takes a first version
 }
@@ -128,7 +130,7 @@ func (w *World) deps() orchestrator.Deps {
 	return orchestrator.Deps{Now: func() time.Time { return w.now.Add(wrong) }, Jitter: w.Jitter}
 }
 
-func (w *World) store() store { return store{w.Store, w.crash, w.Watch} }
+func (w *World) store() crashStore { return crashStore{w.Store, w.crash, w.Watch} }
 
 // Plan lets something happen at a time.
 func (w *World) Plan(at time.Time, do func()) { w.agenda = append(w.agenda, plan{at, do}) }
@@ -171,7 +173,7 @@ func executionName(id string, generation int) string { return id + "-" + strconv
 func (w *World) start(tenant, id string, generation int) {
 	name := executionName(id, generation)
 	if w.executions[name] == nil {
-		w.executions[name] = Start(w.def, Ports{Invoke: w.invoke, Arm: w.arm, Now: w.Now}, name, orchestrator.Ref{Tenant: tenant, OperationID: id})
+		w.executions[name] = Start(w.def, Ports{Invoke: w.invoke, Arm: w.arm, Now: w.Now}, name, operation.Ref{Tenant: tenant, OperationID: id})
 	}
 }
 
@@ -185,7 +187,7 @@ func (w *World) invoke(ctx context.Context, function string, payload json.RawMes
 
 // run runs a function: a process that dies is an error that the state machine sees.
 func (w *World) run(ctx context.Context, function string, payload json.RawMessage) (out json.RawMessage, err error) {
-	var ref orchestrator.Ref
+	var ref operation.Ref
 	if err := json.Unmarshal(payload, &ref); err != nil {
 		return nil, err
 	}
@@ -235,7 +237,7 @@ func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
 		return err
 	}
 	err = suffer(w.crash.fault("AwaitUpdate"), func() error { return w.Store.Arm(tenant, id, version, in.Values.Token.S) })
-	if errors.Is(err, orchestrator.ErrStale) {
+	if errors.Is(err, store.ErrStale) {
 		return &NamedError{ErrCondition}
 	}
 	return err

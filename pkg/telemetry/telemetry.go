@@ -28,6 +28,11 @@ type Counter struct {
 	Dimension string
 }
 
+// Counting returns a function that counts an event on standard output, from where Lambda hands it to CloudWatch.
+func Counting(metric, dimension string) func(value string) {
+	return Counter{Out: os.Stdout, Now: time.Now, Metric: metric, Dimension: dimension}.Add
+}
+
 // Add counts one event.
 func (c Counter) Add(value string) {
 	line, err := json.Marshal(map[string]any{

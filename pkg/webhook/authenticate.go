@@ -1,16 +1,16 @@
 package webhook
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/keyring"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // codeMismatch is contract F36's code for a delivery in another mode than its registration's.
@@ -33,7 +33,7 @@ func (c call) authenticate(ctx context.Context) (Reply, bool) {
 	}
 	credentials := make([]string, len(roots))
 	for i, root := range roots {
-		credentials[i] = orchestrator.WebhookCredential(root, c.op.Tenant, c.op.ID)
+		credentials[i] = inbox.WebhookCredential(root, c.op.Tenant, c.op.ID)
 	}
 	switch mode {
 	case operation.WebhookHMAC:
@@ -109,12 +109,12 @@ func (n nonces) Seen(context.Context, string, string) (seen, full bool, err erro
 }
 
 func (n nonces) Claim(ctx context.Context, keyID, nonce string, until time.Time) error {
-	err := n.c.r.Store.ClaimNonce(ctx, orchestrator.Nonce{Tenant: n.c.op.Tenant, Sender: n.c.route.Sender, KeyID: keyID, Value: nonce}, until,
-		orchestrator.NoncesPerWindow)
+	err := n.c.r.Store.ClaimNonce(ctx, inbox.Nonce{Tenant: n.c.op.Tenant, Sender: n.c.route.Sender, KeyID: keyID, Value: nonce}, until,
+		inbox.NoncesPerWindow)
 	switch {
-	case errors.Is(err, orchestrator.ErrNonceSeen):
+	case errors.Is(err, store.ErrNonceSeen):
 		return httpsig.ErrReplayed
-	case errors.Is(err, orchestrator.ErrFull):
+	case errors.Is(err, store.ErrFull):
 		return httpsig.ErrRateAbuse
 	}
 	return err

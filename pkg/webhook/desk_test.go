@@ -1,6 +1,14 @@
 package webhook_test
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/memory"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -12,12 +20,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/memory"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -69,15 +71,15 @@ type counting struct {
 	d *desk
 }
 
-func (c counting) LoadDelivery(ctx context.Context, a orchestrator.DeliveryQuery) (orchestrator.DeliveryContext, error) {
+func (c counting) LoadDelivery(ctx context.Context, a inbox.DeliveryQuery) (inbox.DeliveryContext, error) {
 	c.d.called("Arrive")
 	if c.d.fail != nil {
-		return orchestrator.DeliveryContext{}, c.d.fail
+		return inbox.DeliveryContext{}, c.d.fail
 	}
 	return c.Store.LoadDelivery(ctx, a)
 }
 
-func (c counting) ClaimNonce(ctx context.Context, n orchestrator.Nonce, until time.Time, most int) error {
+func (c counting) ClaimNonce(ctx context.Context, n inbox.Nonce, until time.Time, most int) error {
 	c.d.called("ClaimNonce")
 	return c.Store.ClaimNonce(ctx, n, until, most)
 }
@@ -92,7 +94,7 @@ func (c counting) Commit(ctx context.Context, change operation.Change) error {
 	return c.Store.Commit(ctx, change)
 }
 
-func (c counting) Quarantine(ctx context.Context, q orchestrator.Quarantined) error {
+func (c counting) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	c.d.called("Quarantine")
 	return c.Store.Quarantine(ctx, q)
 }
@@ -113,12 +115,12 @@ func newDesk(t *testing.T, mode operation.WebhookMode) *desk {
 	d := &desk{store: memory.New(func() time.Time { return now }), push: map[string]string{}, route: map[string]string{}, mode: mode, counted: map[string]int{},
 		key: ed25519.NewKeyFromSeed([]byte("the key of the seller's webhooks"))}
 	d.signers = known{httpsig.JWKS{keyID: d.published()}}
-	store := counting{d.store, d}
+	counted := counting{d.store, d}
 	deps := orchestrator.Deps{Now: func() time.Time { return now }, Jitter: func() float64 { return 0 }}
-	d.Receiver = webhook.Receiver{Store: store, Now: deps.Now, Count: d.count, BaseURL: base,
-		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys { return d.signers },
+	d.Receiver = webhook.Receiver{Store: counted, Now: deps.Now, Count: d.count, BaseURL: base,
+		SenderKeys: func(operation.Operation, store.Document) webhook.SenderKeys { return d.signers },
 		Roots:      func(context.Context) ([]string, error) { return []string{root}, nil },
-		Apply:      orchestrator.Receive{Store: store, Workflow: d, Deps: deps}}
+		Apply:      orchestrator.Receive{Store: counted, Workflow: d, Deps: deps}}
 	for _, agent := range []string{"seller", "other"} {
 		d.agent(t, agent, mode, "")
 	}
@@ -130,7 +132,7 @@ func newDesk(t *testing.T, mode operation.WebhookMode) *desk {
 
 func (d *desk) agent(t *testing.T, id string, mode operation.WebhookMode, format operation.WebhookFormat) {
 	t.Helper()
-	a := orchestrator.Agent{Tenant: "acme", ID: id, URL: "https://" + id + ".example/mcp", Transport: orchestrator.MCP, WebhookMode: mode, WebhookFormat: format, Version: 1}
+	a := registry.Agent{Tenant: "acme", ID: id, URL: "https://" + id + ".example/mcp", Transport: registry.MCP, WebhookMode: mode, WebhookFormat: format, Version: 1}
 	if err := d.store.PutAgent(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +192,7 @@ func (d *desk) signed(name string, body []byte) webhook.Delivery { return d.in(d
 func (d *desk) in(mode operation.WebhookMode, name string, body []byte) webhook.Delivery {
 	x := webhook.Delivery{Method: http.MethodPost, Path: "/v1/webhooks/" + d.route[name], Route: d.route[name], Body: body,
 		Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}, "Host": {"api.example"}, "User-Agent": {"seller/1"}}}
-	credential := orchestrator.WebhookCredential(root, "acme", d.id(name))
+	credential := inbox.WebhookCredential(root, "acme", d.id(name))
 	switch mode {
 	case operation.WebhookHMAC:
 		stamp := strconv.FormatInt(now.Unix(), 10)
@@ -239,7 +241,7 @@ func (d *desk) state(t *testing.T, name string) operation.State {
 }
 
 // kept lists what is in quarantine.
-func (d *desk) kept(t *testing.T) []orchestrator.Quarantined {
+func (d *desk) kept(t *testing.T) []inbox.Quarantined {
 	t.Helper()
 	found, next, err := d.store.Quarantined(t.Context(), "acme", "2026-11-23", "", 1000)
 	if err != nil || next != "" {

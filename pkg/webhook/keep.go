@@ -1,16 +1,16 @@
 package webhook
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 var noWebhook = adcp.Webhook{}
@@ -27,9 +27,9 @@ func (c call) keep(ctx context.Context, reply Reply, reason string, w adcp.Webho
 	return c.quarantine(ctx, reply, q)
 }
 
-func (c call) record(reply Reply, reason string) orchestrator.Quarantined {
+func (c call) record(reply Reply, reason string) inbox.Quarantined {
 	sum := sha256.Sum256(c.d.Body)
-	q := orchestrator.Quarantined{Tenant: c.op.Tenant, AgentID: c.op.AgentID, OperationID: c.op.ID, At: c.r.Now().UTC(), Code: reply.Code, Reason: reason,
+	q := inbox.Quarantined{Tenant: c.op.Tenant, AgentID: c.op.AgentID, OperationID: c.op.ID, At: c.r.Now().UTC(), Code: reply.Code, Reason: reason,
 		Digest: hex.EncodeToString(sum[:]), Size: len(c.d.Body), Header: map[string]string{}}
 	for _, name := range harmless {
 		if v := c.d.Header.Values(name); len(v) > 0 {
@@ -40,11 +40,11 @@ func (c call) record(reply Reply, reason string) orchestrator.Quarantined {
 }
 
 // quarantine stores first and answers then: if it can't be stored the sender has to come again, whatever the answer would have been.
-func (c call) quarantine(ctx context.Context, reply Reply, q orchestrator.Quarantined) Reply {
+func (c call) quarantine(ctx context.Context, reply Reply, q inbox.Quarantined) Reply {
 	slog.WarnContext(ctx, "webhook quarantined", "operation", q.OperationID, "tenant", q.Tenant, "agent", q.AgentID, "code", q.Code, "reason", q.Reason,
 		"authentic", q.Authentic)
 	switch err := c.r.Apply.Quarantine(ctx, q); {
-	case errors.Is(err, orchestrator.ErrFull):
+	case errors.Is(err, store.ErrFull):
 		return Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries", Detail: "too many deliveries for this operation that can't be applied"}
 	case err != nil:
 		return ourFault(ctx, err)

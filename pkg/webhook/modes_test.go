@@ -1,6 +1,11 @@
 package webhook_test
 
 import (
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -11,12 +16,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/keyring"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // contract F33, F34: the registration's mode decides. Every other one is refused with a code of its own, however good its credential is.
@@ -198,10 +197,10 @@ func TestReceiverOrderOfSteps(t *testing.T) {
 }
 
 // crowded has no room for another nonce.
-type crowded struct{ orchestrator.Store2 }
+type crowded struct{ inbox.Store }
 
-func (c crowded) LoadDelivery(ctx context.Context, a orchestrator.DeliveryQuery) (orchestrator.DeliveryContext, error) {
-	found, err := c.Store2.LoadDelivery(ctx, a)
+func (c crowded) LoadDelivery(ctx context.Context, a inbox.DeliveryQuery) (inbox.DeliveryContext, error) {
+	found, err := c.Store.LoadDelivery(ctx, a)
 	found.NonceFull = true
 	return found, err
 }

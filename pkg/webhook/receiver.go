@@ -1,6 +1,12 @@
 package webhook
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,11 +15,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // maxBody is the largest delivery that is looked at (contract F31).
@@ -23,7 +24,7 @@ const maxBody = 1 << 20
 type applier interface {
 	Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (orchestrator.ReceiveResult, error)
 	PollSoon(ctx context.Context, registered operation.Operation) error
-	Quarantine(ctx context.Context, q orchestrator.Quarantined) error
+	Quarantine(ctx context.Context, q inbox.Quarantined) error
 }
 
 // Signers is what is known of one sender's keys.
@@ -35,10 +36,10 @@ type SenderKeys interface {
 // Receiver takes deliveries in, in the order of contract F31. What it answers tells the sender whether to come again (contract F84): 2xx once the
 // delivery is durable, 503 for any fault of ours, never a 401 that would make an honest sender drop the event (contract F86).
 type Receiver struct {
-	Store orchestrator.Store2
+	Store inbox.Store
 	Apply applier
 	// Signers returns the keys of the agent that an operation is with; d is what the arrival holds of them.
-	SenderKeys func(op operation.Operation, d orchestrator.Document) SenderKeys
+	SenderKeys func(op operation.Operation, d store.Document) SenderKeys
 	// Roots returns the root secrets that webhook credentials are derived from: the current one, and the previous during a rotation.
 	Roots func(ctx context.Context) ([]string, error)
 	// BaseURL is the public address that agents were given: what they sign as target is put together from it and never from what a proxy rewrote
@@ -113,14 +114,14 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 	if d.Method != http.MethodPost {
 		return Reply{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed"}
 	}
-	route, ok := orchestrator.ParseCallbackToken(d.Route)
+	route, ok := inbox.ParseCallbackToken(d.Route)
 	if !ok || !strings.HasSuffix(d.Path, "/"+d.Route) {
 		return notFound
 	}
 	c := call{r: r, d: d, route: route}
 	keyID, nonce := httpsig.Claimed(d.Header)
 	var err error
-	c.arrival, err = r.Store.LoadDelivery(ctx, orchestrator.DeliveryQuery{Route: route, KeyID: keyID, Nonce: nonce})
+	c.arrival, err = r.Store.LoadDelivery(ctx, inbox.DeliveryQuery{Route: route, KeyID: keyID, Nonce: nonce})
 	if err != nil {
 		return ourFault(ctx, err)
 	}
@@ -159,8 +160,8 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 type call struct {
 	r       Receiver
 	d       Delivery
-	route   orchestrator.CallbackToken
-	arrival orchestrator.DeliveryContext
+	route   inbox.CallbackToken
+	arrival inbox.DeliveryContext
 	op      operation.Operation // that the route was made for
 }
 

@@ -1,16 +1,15 @@
 package webhook
 
 import (
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/adcp/adcptest"
+	"adcp-orchestrator/pkg/secretsmanager"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"testing"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/adcptest"
-	"adcp-orchestrator/pkg/secrets"
 )
 
 // contract F64, F65, P9: the official vectors of the HMAC mode.
@@ -83,7 +82,7 @@ func TestVectorHMAC(t *testing.T) {
 	for _, v := range file.Secrets {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
-			if secrets.Usable(v.Secret) {
+			if secretsmanager.Usable(v.Secret) {
 				t.Errorf("%q is a usable secret", v.Secret)
 			}
 		})

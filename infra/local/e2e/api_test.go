@@ -1,6 +1,13 @@
 package e2e
 
 import (
+	"adcp-orchestrator/infra/local/client"
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,12 +22,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/infra/local/client"
-	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 func secret(t *testing.T, name, value string) {
@@ -112,7 +113,7 @@ func TestNobodyComesInWithoutAKey(t *testing.T) {
 	t.Parallel()
 	w, other := enter(t, 120), enter(t, 120)
 	op := w.buy(t, map[string]any{"delay_ms": 100})
-	reader := client.New(w.Base, w.key(t, orchestrator.ScopeOperationsRead))
+	reader := client.New(w.Base, w.key(t, apikey.ScopeOperationsRead))
 	for name, tc := range map[string]struct {
 		client *client.Client
 		method string
@@ -206,7 +207,7 @@ func TestStoppedBehindOurBack(t *testing.T) {
 		stored.DueAt, stored.Version = time.Now().Add(-time.Minute), stored.Version+1
 		if err := w.store.Commit(ctx, operation.Change{Op: stored}); err == nil {
 			break
-		} else if !errors.Is(err, orchestrator.ErrStale) {
+		} else if !errors.Is(err, store.ErrStale) {
 			t.Fatal(err)
 		}
 	}

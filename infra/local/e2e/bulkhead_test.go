@@ -1,6 +1,10 @@
 package e2e
 
 import (
+	"adcp-orchestrator/infra/local/client"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -8,11 +12,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/infra/local/client"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // An agent that takes connections and never answers holds up its own operations and nobody else's: how long a healthy agent's take is printed, alone and beside it.
@@ -20,7 +19,7 @@ func TestBulkheads(t *testing.T) {
 	t.Parallel()
 	w := enter(t, 120)
 	dead, calls := silent(t)
-	err := w.store.PutAgent(t.Context(), orchestrator.Agent{Tenant: w.tenant, ID: "dead", URL: dead, Transport: orchestrator.MCP, WebhookMode: operation.WebhookRFC9421,
+	err := w.store.PutAgent(t.Context(), registry.Agent{Tenant: w.tenant, ID: "dead", URL: dead, Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421,
 		Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1})
 	if err != nil {
 		t.Fatal(err)

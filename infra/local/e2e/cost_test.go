@@ -1,6 +1,13 @@
 package e2e
 
 import (
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/dynamo"
+	"adcp-orchestrator/pkg/webhook"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -14,13 +21,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
-	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
-	"adcp-orchestrator/pkg/httpsig"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // wire notes which requests go to the table.
@@ -75,12 +75,12 @@ func TestAcceptedDeliveryCostsThreeRequests(t *testing.T) {
 	counted := &wire{}
 	cfg := config.AWS("DYNAMODB")
 	cfg.HTTPClient = counted
-	store := dynamo.New(dynamodb.NewFromConfig(cfg), env(t, "TABLE_NAME"), time.Now)
-	receiver := webhook.Receiver{Store: store, BaseURL: env(t, "API_URL"), Now: time.Now, Count: func(string) {},
-		SenderKeys: func(operation.Operation, orchestrator.Document) webhook.SenderKeys {
+	table := dynamo.New(dynamodb.NewFromConfig(cfg), env(t, "TABLE_NAME"), time.Now)
+	receiver := webhook.Receiver{Store: table, BaseURL: env(t, "API_URL"), Now: time.Now, Count: func(string) {},
+		SenderKeys: func(operation.Operation, store.Document) webhook.SenderKeys {
 			return oneKey{httpsig.JWKS{"k": key}}
 		},
-		Apply: orchestrator.Receive{Store: store, Workflow: nobody{}, Deps: orchestrator.Deps{Now: time.Now, Jitter: func() float64 { return 0 }}}}
+		Apply: orchestrator.Receive{Store: table, Workflow: nobody{}, Deps: orchestrator.Deps{Now: time.Now, Jitter: func() float64 { return 0 }}}}
 	for _, want := range []struct {
 		code     string
 		requests []string

@@ -2,6 +2,12 @@
 package e2e
 
 import (
+	"adcp-orchestrator/infra/local/client"
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store/dynamo"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -18,13 +24,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
 	"github.com/aws/aws-sdk-go-v2/service/sfn/types"
 	"github.com/google/uuid"
-
-	"adcp-orchestrator/infra/local/client"
-	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/dynamo"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // env returns a variable of the running local stack, or skips the test where there is none.
@@ -53,7 +52,7 @@ func enter(t *testing.T, first int) *world {
 	w := &world{tenant: fmt.Sprintf("e2e-%d-%d", os.Getpid(), tenants.Add(1)), sfn: sfn.NewFromConfig(config.AWS("SFN"))}
 	base := env(t, "API_URL")
 	w.store = dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env(t, "TABLE_NAME"), time.Now)
-	w.Client = client.New(base, w.key(t, orchestrator.Scopes()...))
+	w.Client = client.New(base, w.key(t, apikey.Scopes()...))
 	secret(t, "adcp/"+w.tenant+"/seller", env(t, "SELLER_TOKEN"))
 	w.agent(t, "seller", first, "")
 	return w
@@ -61,7 +60,7 @@ func enter(t *testing.T, first int) *world {
 
 func (w *world) key(t *testing.T, scopes ...string) string {
 	t.Helper()
-	key, err := orchestrator.Issue(t.Context(), w.store, rand.Reader, time.Now(), w.tenant, t.Name(), scopes)
+	key, err := apikey.Issue(t.Context(), w.store, rand.Reader, time.Now(), w.tenant, t.Name(), scopes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/registry"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,9 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // onboard registers an agent and returns the status, the answer and its text.
@@ -40,7 +39,7 @@ func (w *world) shown(t *testing.T, id string) string {
 	return string(body)
 }
 
-func severity(a httpapi.Agent, code string) orchestrator.Severity {
+func severity(a httpapi.Agent, code string) registry.Severity {
 	for _, f := range a.Discovery.Findings {
 		if f.Code == code {
 			return f.Severity
@@ -86,7 +85,7 @@ func TestOnboardingOfRealSellers(t *testing.T) {
 				}
 				// contract D12: a credential that the agent refuses is told from an agent that is down.
 				secret(t, ref+"-wrong", "nobody's")
-				if _, a, _ = w.onboard(t, "wrong-"+transport, map[string]any{"url": url, "transport": transport, "credential_ref": ref + "-wrong"}); severity(a, tc.denies[transport]) != orchestrator.SeverityUnsafe {
+				if _, a, _ = w.onboard(t, "wrong-"+transport, map[string]any{"url": url, "transport": transport, "credential_ref": ref + "-wrong"}); severity(a, tc.denies[transport]) != registry.SeverityUnsafe {
 					t.Errorf("%s with a wrong credential: %+v", transport, a.Discovery.Findings)
 				}
 			}
@@ -101,7 +100,7 @@ func TestOnboardingOfAnAgentThatIsDown(t *testing.T) {
 	entry := map[string]any{"url": "http://127.0.0.1:" + freePort(t) + "/mcp", "webhook_mode": "none"}
 	for _, want := range []int{http.StatusCreated, http.StatusOK} {
 		status, a, text := w.onboard(t, "down", entry)
-		if status != want || severity(a, "agent_unreached") != orchestrator.SeverityUnsafe || !a.Discovery.DiscoveredAt.IsZero() {
+		if status != want || severity(a, "agent_unreached") != registry.SeverityUnsafe || !a.Discovery.DiscoveredAt.IsZero() {
 			t.Fatalf("HTTP %d: %s", status, text)
 		}
 	}
@@ -150,7 +149,7 @@ func TestOnboardingRefuses(t *testing.T) {
 	}
 	// A mode that doesn't rely on signatures is the owner's choice.
 	unsigned := scripted(t, `{"media_buy":{"reporting_delivery_methods":["webhook"]}}`)
-	if status, a, text := w.onboard(t, "chosen", map[string]any{"url": unsigned, "webhook_mode": "none"}); status != http.StatusCreated || severity(a, "webhooks_not_signed") != orchestrator.SeverityUnsafe {
+	if status, a, text := w.onboard(t, "chosen", map[string]any{"url": unsigned, "webhook_mode": "none"}); status != http.StatusCreated || severity(a, "webhooks_not_signed") != registry.SeverityUnsafe {
 		t.Errorf("HTTP %d: %s", status, text)
 	}
 }

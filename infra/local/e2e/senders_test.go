@@ -1,6 +1,12 @@
 package e2e
 
 import (
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/secretsmanager"
+	"adcp-orchestrator/pkg/webhook"
 	"bufio"
 	"bytes"
 	"context"
@@ -17,15 +23,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-
-	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/secrets"
-	"adcp-orchestrator/pkg/webhook"
 )
 
 // sender is a process that signs and sends webhooks by somebody else's SDK.
@@ -152,11 +149,11 @@ func (w *world) waiting(t *testing.T, s sender, mode operation.WebhookMode) (htt
 			"task_type": "create_media_buy", "status": "completed", "timestamp": time.Now().UTC().Format(time.RFC3339), "token": sent.Push.Token,
 			"result": map[string]any{"media_buy_id": "mb_of_the_sender", "packages": []any{}}}}
 	if mode.Shared() {
-		roots, err := secrets.New(secretsmanager.NewFromConfig(config.AWS("SECRETS_MANAGER")), time.Now).Roots(t.Context(), env(t, "WEBHOOK_SECRET_ARN"))
+		roots, err := secretsmanager.FromConfig(config.AWS("SECRETS_MANAGER"), time.Now).Roots(t.Context(), env(t, "WEBHOOK_SECRET_ARN"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		in.Secret = orchestrator.WebhookCredential(roots[0], w.tenant, op.ID)
+		in.Secret = inbox.WebhookCredential(roots[0], w.tenant, op.ID)
 	}
 	return op, in
 }

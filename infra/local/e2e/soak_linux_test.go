@@ -22,7 +22,6 @@ import (
 	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 )
 
 // manner is how the seller behaves for one order: its webhook comes, comes twice, first, late or never.
@@ -185,7 +184,7 @@ func (s *soak) follow(ctx context.Context, t *testing.T, n int, began time.Time)
 			if err != nil {
 				break
 			}
-			open := slices.ContainsFunc(due, func(r orchestrator.Ref) bool { return r.OperationID == id })
+			open := slices.ContainsFunc(due, func(r operation.Ref) bool { return r.OperationID == id })
 			s.mu.Lock()
 			o := s.all[id]
 			o.settled = !open

@@ -1,0 +1,7 @@
+package operation
+
+// Ref names an operation.
+type Ref struct {
+	Tenant      string `json:"tenant"`
+	OperationID string `json:"operation_id"`
+}

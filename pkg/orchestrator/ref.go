@@ -1,7 +1,0 @@
-package orchestrator
-
-// Ref names an operation.
-type Ref struct {
-	Tenant      string `json:"tenant"`
-	OperationID string `json:"operation_id"`
-}

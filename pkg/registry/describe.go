@@ -1,0 +1,31 @@
+package registry
+
+import (
+	"adcp-orchestrator/pkg/adcp"
+	"net/http"
+	"strconv"
+)
+
+// sayOutcome is what a timeline tells of a failed call: no address, no text of the counterparty's.
+func DescribeCallError(e *adcp.CallError) string {
+	switch {
+	case e.Signature == adcp.SigningFailed:
+		return "not called: the request has to be signed, and could not be"
+	case e.Signature != "":
+		return "the agent refused our signature: " + e.Signature
+	case e.Status != 0:
+		return "the agent answered HTTP " + statusText(e.Status)
+	case e.Outcome == adcp.Unsent:
+		return "the agent could not be reached"
+	case e.Outcome == adcp.Refused:
+		return "the agent refused the call"
+	}
+	return "the connection broke, or the answer did not come in time"
+}
+
+func statusText(code int) string {
+	if t := http.StatusText(code); t != "" {
+		return strconv.Itoa(code) + " " + t
+	}
+	return strconv.Itoa(code)
+}
