@@ -1,9 +1,9 @@
-// Command agents is the Lambda function that serves PUT and GET of /v1/agents/{id} and of /v1/agents/{id}/keys.
+// Command agents is the Lambda function that serves PUT and GET of /v1/agents/{id} and of
+// /v1/agents/{id}/keys.
 package main
 
 import (
 	"log"
-	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -11,11 +11,8 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/safehttp"
-	"adcp-orchestrator/pkg/secretsmanager"
-	"adcp-orchestrator/pkg/signing"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
@@ -28,13 +25,11 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	checker := registry.Checker{
-		CheckURL: func(u string) error { return safehttp.CheckURL(u, config.Loopback()) },
-		CanSign:  signing.IDs(os.Getenv("SIGNING_KEY_IDS")) != nil,
-	}
-	agents := wire.Agents(secretsmanager.FromConfig(config.AWS("SECRETS_MANAGER"), time.Now))
+	keys := wire.Keyring(store)
+	checkURL := func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }
+	checker := registry.Checker{CheckURL: checkURL, CanSign: wire.CanSign()}
+	agents := wire.Agents(wire.Secrets())
 	register := registry.Register{Store: store, Agents: agents, Now: time.Now, Checker: checker}
-	keys := keyring.FromStore(store, config.Loopback(), telemetry.Counting("WebhookKeys", "Event"))
 	lambda.Start(httpapi.Route(map[string]httpapi.Function{
 		"PUT /v1/agents/{id}":      httpapi.Serve(apikey.ScopeAgentsWrite, httpapi.PutAgent(register.Run)),
 		"GET /v1/agents/{id}":      httpapi.Serve(apikey.ScopeAgentsRead, httpapi.ShowAgent(register.Show)),

@@ -23,8 +23,8 @@ func main() {
 	}
 	keys := signing.FromConfig(func() aws.Config { return config.AWS("KMS") }, signing.IDs(env["SIGNING_KEY_IDS"]))
 	brand := signing.BrandAt(env["PUBLIC_BASE_URL"])
-	lambda.Start(httpapi.Route(map[string]httpapi.Function{
-		"GET " + signing.PathBrand: httpapi.Published(func(context.Context) (signing.Brand, error) { return brand, nil }),
-		"GET " + signing.PathKeys:  httpapi.Published(keys.Published),
+	lambda.Start(api.Route(map[string]httpapi.Function{
+		"GET " + signing.PathBrand: httpapi.Published(api, func(context.Context) (signing.Brand, error) { return brand, nil }),
+		"GET " + signing.PathKeys:  httpapi.Published(api, keys.Published),
 	}))
 }

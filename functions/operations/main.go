@@ -21,9 +21,9 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	base := env["PUBLIC_BASE_URL"]
-	lambda.Start(httpapi.Route(map[string]httpapi.Function{
-		"GET /v1/operations/{id}": httpapi.Serve(apikey.ScopeOperationsRead, httpapi.ShowOperation(store, base)),
-		"GET /v1/quarantine":      httpapi.Serve(apikey.ScopeOperationsRead, httpapi.ListQuarantine(store, time.Now)),
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
+	lambda.Start(api.Route(map[string]httpapi.Function{
+		"GET /v1/operations/{id}": api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store)),
+		"GET /v1/quarantine":      api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),
 	}))
 }

@@ -1,8 +1,8 @@
-// Command reconcile is the Lambda function that looks, each minute, for operations whose execution is missing or over.
+// Command reconcile is the Lambda function that searches, every minute, for operations whose
+// execution is missing or over.
 package main
 
 import (
-	"context"
 	"log"
 	"time"
 
@@ -27,5 +27,5 @@ func main() {
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),
 		Deps:     orchestrator.Deps{Now: time.Now},
 	}
-	lambda.Start(func(ctx context.Context) (orchestrator.ReconcileSummary, error) { return reconcile.Run(ctx) })
+	lambda.Start(reconcile.Run)
 }

@@ -1,8 +1,8 @@
-// Command settle is the Lambda function by which the state machine publishes the end of an operation.
+// Command settle is the Lambda function that the state machine invokes to publish the end of an
+// operation.
 package main
 
 import (
-	"context"
 	"crypto/rand"
 	"log"
 	"time"
@@ -30,7 +30,5 @@ func main() {
 		NewOwner:  rand.Text,
 		Deps:      orchestrator.Deps{Now: time.Now},
 	}
-	lambda.Start(func(ctx context.Context, r operation.Ref) (orchestrator.SettleResult, error) {
-		return settle.Run(ctx, r.Tenant, r.OperationID)
-	})
+	lambda.Start(operation.ByRef(settle.Run))
 }

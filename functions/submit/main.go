@@ -25,15 +25,15 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	base := env["PUBLIC_BASE_URL"]
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
-	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: base}
+	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: api.BaseURL}
 	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
 	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}
-	lambda.Start(httpapi.Route(map[string]httpapi.Function{
-		"POST /v1/operations":              httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.Submit(submit.Run, base)),
-		"POST /v1/operations/{id}/input":   httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.SendInput(input.Run, base)),
-		"POST /v1/operations/{id}/redrive": httpapi.Serve(apikey.ScopeOperationsWrite, httpapi.Redrive(redrive.Run, base)),
+	lambda.Start(api.Route(map[string]httpapi.Function{
+		"POST /v1/operations":              api.Serve(apikey.ScopeOperationsWrite, api.Submit(submit.Run)),
+		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsWrite, api.SendInput(input.Run)),
+		"POST /v1/operations/{id}/redrive": api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
 	}))
 }

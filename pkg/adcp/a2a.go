@@ -1,7 +1,6 @@
 package adcp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -9,37 +8,47 @@ import (
 	"strings"
 )
 
-// A2A is what AdCP reads of an A2A task or of an event about one, of A2A 1.0 and of 0.3 (contract B22, F26).
+// A2A is what AdCP reads from an A2A task or from an event about one, in A2A 1.0 and in 0.3
+// (contract B22, F26).
 type A2A struct {
-	// State is of A2A's own task, which is the call: what Data says of the work goes before it (contract A25, A26). Empty if AdCP has no such state.
+	// State is the state of A2A's own task, which stands for the call. What Data says about the work
+	// takes precedence (contract A25, A26). Empty if AdCP has no such state.
 	State Status
-	// Data is the AdCP object as it was sent, nil if there is none.
+	// Data is the AdCP object as the agent sent it, nil if there is none.
 	Data json.RawMessage
-	// TaskID is the AdCP task's where older agents put it, beside the data (contract B21). It is never the A2A task's id.
+	// TaskID is the AdCP task's id where older agents put it, beside the data (contract B21). It is
+	// never the A2A task's id.
 	TaskID string
-	// ID is the A2A task's own: it leads back to the call, and names no work of AdCP's.
+	// ID is the A2A task's own id. It leads back to the call and identifies no AdCP work.
 	ID        string
 	ContextID string
 	Timestamp string
-	// Text is the first text part: for people.
+	// Text is the first text part, for people.
 	Text string
 
 	members map[string]json.RawMessage // of Data
 }
 
-// ErrNoTask marks an A2A message and an artifact update: they tell nothing of a task's state. By 3.2's reading of contract F28 they are to be acknowledged and
-// ignored. 3.1 asks for no 200, lest strangers learn that somebody listens: whoever comes here is authenticated and knows.
-var ErrNoTask = errors.New("an A2A event that tells nothing of a task's state")
+// ErrNoTask marks an A2A message or artifact update, which says nothing about a task's state. By
+// 3.2's reading of contract F28 it is acknowledged and ignored. 3.1 forbids a 200, because a 200
+// would show strangers that a receiver exists; here the sender is authenticated and knows that.
+var ErrNoTask = errors.New("an A2A event that says nothing about a task's state")
 
 // a2aEvents are the members of A2A 1.0's StreamResponse, which has exactly one of them.
 var a2aEvents = [...]string{"task", "statusUpdate", "message", "artifactUpdate"}
 
-// maxParts is how many parts are looked at in one list, and how many artifacts: a list with more has been made to cost, and nothing is taken from it.
+// maxParts bounds how many parts of one list are read, and how many artifacts. A longer list was
+// made to be expensive, and nothing is taken from it.
 const maxParts = 1000
 
-// ExtractA2A reads a task or an event, in an envelope or bare. A final state's data is the last DataPart of the first artifact, else the first of the status
-// message; a state on the way has the first of the status message. It returns ErrNoTask, or an *EnvelopeError for what is no task and for data in a framework's
-// wrapper; with it the parts that could be read all the same. A state that is not known is no error, and no data is taken from beside it.
+// ExtractA2A reads a task or an event, in an envelope or bare. In a final state the data is the
+// last DataPart of the first artifact, else the first DataPart of the status message. In any other
+// state it is the first DataPart of the status message. An unknown state is not an error, but no
+// data is taken from beside it.
+//
+// It returns ErrNoTask for an event without a task, and an *EnvelopeError for an object that is
+// not a task and for data in a framework's wrapper; the parts that could be read are returned with
+// it.
 func ExtractA2A(raw json.RawMessage) (A2A, error) {
 	task, err := unwrapA2A(object(raw))
 	if err != nil {
@@ -52,7 +61,7 @@ func extractA2A(task map[string]json.RawMessage) (A2A, error) {
 	status := object(task["status"])
 	state, _ := text(status["state"])
 	if state == "" {
-		return A2A{}, malformedA2A("status.state", "has to name a state")
+		return A2A{}, malformedA2A("status.state", "must name a state")
 	}
 	artifact := object(head(list(task["artifacts"], 1)))
 	message, results := readParts(object(status["message"])), readParts(artifact)
@@ -69,19 +78,21 @@ func extractA2A(task map[string]json.RawMessage) (A2A, error) {
 		a.Data = head(message.data)
 	}
 	a.members = object(a.Data)
-	if ended && len(a.members) == 1 && object(a.members["response"]) != nil { // not to be guessed at
+	// A framework's wrapper is not unwrapped by a guess.
+	if ended && len(a.members) == 1 && object(a.members["response"]) != nil {
 		a.Data, a.members = nil, nil
 		return a, malformedA2A("response", "the data is wrapped by the agent's framework")
 	}
 	return a, nil
 }
 
-// unwrapA2A takes the one envelope off. An envelope in an envelope is an attempt to be read in two ways.
+// unwrapA2A removes the one envelope. It rejects an envelope in an envelope, which two readers
+// could read in two ways.
 func unwrapA2A(m map[string]json.RawMessage) (map[string]json.RawMessage, error) {
 	if m == nil {
-		return nil, malformedA2A("", "the body has to be one JSON object")
+		return nil, malformedA2A("", "the body must be one JSON object")
 	}
-	event, _ := text(m["kind"]) // of 0.3
+	event, _ := text(m["kind"]) // A2A 0.3
 	for _, name := range a2aEvents {
 		inner := object(m[name])
 		if len(m) != 1 || inner == nil {
@@ -98,13 +109,15 @@ func unwrapA2A(m map[string]json.RawMessage) (map[string]json.RawMessage, error)
 	_, status := m["status"]
 	_, artifact := m["artifact"]
 	_, message := m["messageId"]
-	if slices.Contains([]string{"message", "artifactUpdate", "artifact-update"}, event) || !status && (artifact || message) {
+	noTask := slices.Contains([]string{"message", "artifactUpdate", "artifact-update"}, event)
+	if noTask || !status && (artifact || message) {
 		return nil, ErrNoTask
 	}
 	return m, nil
 }
 
-// a2aState is A2A's state in AdCP's spelling (contract A24), "" if there is none. Byte by byte: no other letter may become one of these.
+// a2aState returns A2A's state in AdCP's spelling (contract A24), "" if AdCP has no such state. It
+// folds bytes and not runes, so that no foreign letter becomes one of these.
 func a2aState(s string) Status {
 	b := []byte(strings.TrimPrefix(s, "TASK_STATE_"))
 	for i, c := range b {
@@ -121,8 +134,10 @@ func a2aState(s string) Status {
 	return ""
 }
 
-// ReadA2AError finds the AdCP error in an A2A task that failed (contract D2): adcp_error in an artifact's data, the same in the status message, errors[0].
-// A task on its way has not failed, and of a completed one only the data itself can say so (contract A26): beside a success errors are warnings (contract D5).
+// ReadA2AError finds the AdCP error in a failed A2A task (contract D2): adcp_error in an artifact's
+// data, else in the status message, else errors[0] of the data. A task that has not ended has not
+// failed. For a completed A2A task only the data itself can report a failure (contract A26): errors
+// beside a success are warnings (contract D5).
 func ReadA2AError(raw json.RawMessage) (Error, bool) {
 	task, err := unwrapA2A(object(raw))
 	if err != nil {
@@ -130,13 +145,13 @@ func ReadA2AError(raw json.RawMessage) (Error, bool) {
 	}
 	a, _ := extractA2A(task)
 	status, _ := text(a.members["status"])
-	said := Status(status)
-	refused := said == StatusFailed || said == StatusRejected
+	stated := Status(status)
+	refused := stated == StatusFailed || stated == StatusRejected
 	switch {
-	case a.State != "" && !a.State.Terminal(), said.Valid() && !refused:
+	case a.State != "" && !a.State.Terminal(), stated.Valid() && !refused:
 		return Error{}, false
 	case a.State == StatusCompleted:
-		if refused || only(a.members, "adcp_error", "context", "ext") {
+		if refused || onlyHas(a.members, "adcp_error", "context", "ext") {
 			return DecodeError(a.members["adcp_error"])
 		}
 		return Error{}, false
@@ -145,23 +160,23 @@ func ReadA2AError(raw json.RawMessage) (Error, bool) {
 	if len(artifacts) > maxParts {
 		return Error{}, false
 	}
-	var found []json.RawMessage
+	var candidates []json.RawMessage
 	for _, artifact := range artifacts {
-		found = append(found, readParts(object(artifact)).data...)
+		candidates = append(candidates, readParts(object(artifact)).data...)
 	}
-	found = append(found, readParts(object(object(task["status"])["message"])).data...)
-	for _, part := range found {
-		if e, ok := DecodeError(object(part)["adcp_error"]); ok {
+	candidates = append(candidates, readParts(object(object(task["status"])["message"])).data...)
+	for _, data := range candidates {
+		if e, ok := DecodeError(object(data)["adcp_error"]); ok {
 			return e, true
 		}
 	}
-	return first(a.members["errors"])
+	return firstListed(a.members["errors"])
 }
 
-// parts is what an artifact or a message holds.
+// parts are the contents of an artifact or of a message.
 type parts struct {
-	data []json.RawMessage // of the parts whose data is an object, with 0.3's kind and without
-	text string            // the first
+	data []json.RawMessage // each part's data that is an object, with 0.3's kind or without
+	text string            // of the first text part
 }
 
 func readParts(holder map[string]json.RawMessage) (p parts) {
@@ -171,7 +186,7 @@ func readParts(holder map[string]json.RawMessage) (p parts) {
 	}
 	for _, raw := range all {
 		m := object(raw)
-		if data := kind(m["data"], '{'); data != nil {
+		if data := startingWith(m["data"], '{'); data != nil {
 			p.data = append(p.data, data)
 		}
 		if s, ok := text(m["text"]); ok && p.text == "" {
@@ -179,31 +194,6 @@ func readParts(holder map[string]json.RawMessage) (p parts) {
 		}
 	}
 	return p
-}
-
-// list returns the first elements of a JSON array, no more than most, nil if raw is none.
-func list(raw json.RawMessage, most int) []json.RawMessage {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return nil
-	}
-	var l []json.RawMessage
-	for len(l) < most && d.More() {
-		var e json.RawMessage
-		if d.Decode(&e) != nil {
-			return nil
-		}
-		l = append(l, e)
-	}
-	return l
-}
-
-// head returns the first element, nil if there is none.
-func head(l []json.RawMessage) json.RawMessage {
-	if len(l) == 0 {
-		return nil
-	}
-	return l[0]
 }
 
 func malformedA2A(field, detail string) *EnvelopeError {

@@ -10,16 +10,36 @@ import (
 func TestA2AState(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]Status{
-		"TASK_STATE_SUBMITTED": StatusSubmitted, "TASK_STATE_WORKING": StatusWorking, "TASK_STATE_INPUT_REQUIRED": StatusInputRequired,
-		"TASK_STATE_AUTH_REQUIRED": StatusAuthRequired, "TASK_STATE_COMPLETED": StatusCompleted, "TASK_STATE_CANCELED": StatusCanceled,
-		"TASK_STATE_FAILED": StatusFailed, "TASK_STATE_REJECTED": StatusRejected,
-		"submitted": StatusSubmitted, "working": StatusWorking, "input-required": StatusInputRequired, "auth-required": StatusAuthRequired,
-		"completed": StatusCompleted, "canceled": StatusCanceled, "failed": StatusFailed, "rejected": StatusRejected, "unknown": StatusUnknown,
-		"input_required": StatusInputRequired, "COMPLETED": StatusCompleted,
-		"TASK_STATE_UNSPECIFIED": "", "TASK_STATE_PAUSED": "", "cancelled": "", "": "", " completed": "", "completed\n": "", "input--required": "",
-		"TASK_STATE_TASK_STATE_COMPLETED": "", "task_state_completed": "",
-		"wor\u212aing":   "", // KELVIN SIGN, whose lower case is a k
-		"с\u043empleted": "",
+		"TASK_STATE_SUBMITTED":            StatusSubmitted,
+		"TASK_STATE_WORKING":              StatusWorking,
+		"TASK_STATE_INPUT_REQUIRED":       StatusInputRequired,
+		"TASK_STATE_AUTH_REQUIRED":        StatusAuthRequired,
+		"TASK_STATE_COMPLETED":            StatusCompleted,
+		"TASK_STATE_CANCELED":             StatusCanceled,
+		"TASK_STATE_FAILED":               StatusFailed,
+		"TASK_STATE_REJECTED":             StatusRejected,
+		"submitted":                       StatusSubmitted,
+		"working":                         StatusWorking,
+		"input-required":                  StatusInputRequired,
+		"auth-required":                   StatusAuthRequired,
+		"completed":                       StatusCompleted,
+		"canceled":                        StatusCanceled,
+		"failed":                          StatusFailed,
+		"rejected":                        StatusRejected,
+		"unknown":                         StatusUnknown,
+		"input_required":                  StatusInputRequired,
+		"COMPLETED":                       StatusCompleted,
+		"TASK_STATE_UNSPECIFIED":          "",
+		"TASK_STATE_PAUSED":               "",
+		"cancelled":                       "",
+		"":                                "",
+		" completed":                      "",
+		"completed\n":                     "",
+		"input--required":                 "",
+		"TASK_STATE_TASK_STATE_COMPLETED": "",
+		"task_state_completed":            "",
+		"wor\u212aing":                    "", // KELVIN SIGN, whose lower case is a k
+		"с\u043empleted":                  "", // CYRILLIC c and o
 	} {
 		if got := a2aState(in); got != want {
 			t.Errorf("a2aState(%q) = %q, want %q", in, got, want)
@@ -30,22 +50,62 @@ func TestA2AState(t *testing.T) {
 func TestExtractA2A(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ raw, data string }{
-		"the last of the artifact": {`{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"a":1}},{"text":"t"},{"data":{"a":2}},{"data":[3]}]},
-			{"parts":[{"data":{"a":4}}]}]}`, `{"a":2}`},
-		"the first of the message":            {`{"status":{"state":"working","message":{"parts":[{"data":"x"},{"data":{"a":1}},{"data":{"a":2}}]}}}`, `{"a":1}`},
-		"on its way, artifacts are not meant": {`{"status":{"state":"working"},"artifacts":[{"parts":[{"data":{"a":1}}]}]}`, ``},
-		"an end in the message":               {`{"statusUpdate":{"taskId":"t","status":{"state":"TASK_STATE_FAILED","message":{"parts":[{"data":{"a":1}}]}}}}`, `{"a":1}`},
-		"artifacts of no shape":               {`{"status":{"state":"completed","message":{"parts":[{"data":{"a":1}}]}},"artifacts":"x"}`, `{"a":1}`},
-		"a first artifact of no shape":        {`{"status":{"state":"completed"},"artifacts":[null,{"parts":[{"data":{"a":1}}]}]}`, ``},
-		"parts of no shape":                   {`{"status":{"state":"completed"},"artifacts":[{"parts":{"data":{"a":1}}}]}`, ``},
-		"response among others":               {`{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"response":{},"a":1}}]}]}`, `{"response":{},"a":1}`},
-		"response that is no object":          {`{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"response":"r"}}]}]}`, `{"response":"r"}`},
-		"response on its way":                 {`{"status":{"state":"working","message":{"parts":[{"data":{"response":{}}}]}}}`, `{"response":{}}`},
-		"names are plain data":                {`{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"__proto__":{"a":1},"constructor":2}}]}]}`, `{"__proto__":{"a":1},"constructor":2}`},
-		"numbers keep their digits":           {`{"task":{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"n":12345678901234567890}}]}]}}`, `{"n":12345678901234567890}`},
-		"a state of a later A2A":              {`{"status":{"state":"TASK_STATE_PAUSED","message":{"parts":[{"data":{"a":1}}]}},"artifacts":[{"parts":[{"data":{"a":2}}]}]}`, ``},
-		"unknown":                             {`{"status":{"state":"unknown","message":{"parts":[{"data":{"a":1}}]}}}`, ``},
-		"a bare task with a task in it":       {`{"task":{"x":1},"id":"t","status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"a":1}}]}]}`, `{"a":1}`},
+		"last data part of the first artifact": {
+			raw: `{"status":{"state":"completed"},"artifacts":[
+				{"parts":[{"data":{"a":1}},{"text":"t"},{"data":{"a":2}},{"data":[3]}]},
+				{"parts":[{"data":{"a":4}}]}
+			]}`,
+			data: `{"a":2}`,
+		},
+		"first data part of the message": {
+			raw:  `{"status":{"state":"working","message":{"parts":[{"data":"x"},{"data":{"a":1}},{"data":{"a":2}}]}}}`,
+			data: `{"a":1}`,
+		},
+		"not final: artifacts are ignored": {
+			raw: `{"status":{"state":"working"},"artifacts":[{"parts":[{"data":{"a":1}}]}]}`,
+		},
+		"final: data in the message": {
+			raw: `{"statusUpdate":{"taskId":"t","status":{"state":"TASK_STATE_FAILED",` +
+				`"message":{"parts":[{"data":{"a":1}}]}}}}`,
+			data: `{"a":1}`,
+		},
+		"malformed artifacts": {
+			raw:  `{"status":{"state":"completed","message":{"parts":[{"data":{"a":1}}]}},"artifacts":"x"}`,
+			data: `{"a":1}`,
+		},
+		"malformed first artifact": {
+			raw: `{"status":{"state":"completed"},"artifacts":[null,{"parts":[{"data":{"a":1}}]}]}`,
+		},
+		"malformed parts": {`{"status":{"state":"completed"},"artifacts":[{"parts":{"data":{"a":1}}}]}`, ``},
+		"response beside another member": {
+			raw:  `{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"response":{},"a":1}}]}]}`,
+			data: `{"response":{},"a":1}`,
+		},
+		"response that is not an object": {
+			raw:  `{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"response":"r"}}]}]}`,
+			data: `{"response":"r"}`,
+		},
+		"response in a state that is not final": {
+			raw:  `{"status":{"state":"working","message":{"parts":[{"data":{"response":{}}}]}}}`,
+			data: `{"response":{}}`,
+		},
+		"JavaScript's special names are plain data": {
+			raw:  `{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"__proto__":{"a":1},"constructor":2}}]}]}`,
+			data: `{"__proto__":{"a":1},"constructor":2}`,
+		},
+		"numbers keep their digits": {
+			raw:  `{"task":{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"n":12345678901234567890}}]}]}}`,
+			data: `{"n":12345678901234567890}`,
+		},
+		"state of a later A2A": {
+			raw: `{"status":{"state":"TASK_STATE_PAUSED","message":{"parts":[{"data":{"a":1}}]}},` +
+				`"artifacts":[{"parts":[{"data":{"a":2}}]}]}`,
+		},
+		"unknown state": {`{"status":{"state":"unknown","message":{"parts":[{"data":{"a":1}}]}}}`, ``},
+		"bare task with a member named task": {
+			raw:  `{"task":{"x":1},"id":"t","status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"a":1}}]}]}`,
+			data: `{"a":1}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,7 +132,8 @@ func TestExtractA2ARefuses(t *testing.T) {
 		`{"task":{"task":` + done + `}}`:    "task.task",
 		`{"statusUpdate":{"message":1}}`:    "statusUpdate.message",
 		`{"task":{"statusUpdate":{},"a":}}`: "",
-		`{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"a":1}},{"data":{"response":{"a":1}}}]}]}`: "response",
+		`{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"a":1}},` +
+			`{"data":{"response":{"a":1}}}]}]}`: "response",
 	} {
 		got, err := ExtractA2A(json.RawMessage(raw))
 		var e *EnvelopeError
@@ -82,7 +143,7 @@ func TestExtractA2ARefuses(t *testing.T) {
 	}
 }
 
-// Messages and artifact updates, of both versions, and a message that would pass for a task.
+// noTasks are messages and artifact updates of both versions, and a message that looks like a task.
 var noTasks = []string{
 	`{"message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"data":{"status":"completed"}}]}}`,
 	`{"message":{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"media_buy_id":"mb"}}]}]}}`,
@@ -111,23 +172,41 @@ func TestReadA2AError(t *testing.T) {
 		return `{"status":{"state":"` + state + `"},"artifacts":[{"parts":[{"data":` + data + `}]}]}`
 	}
 	for name, c := range map[string]struct{ raw, code string }{
-		"failed":                            {task("failed", `{"adcp_error":{"code":"A"}}`), "A"},
-		"wrapped, 1.0":                      {`{"task":` + task("TASK_STATE_REJECTED", `{"adcp_error":{"code":"A"}}`) + `}`, "A"},
-		"failed twice over":                 {task("failed", `{"status":"failed","adcp_error":{"code":"A"}}`), "A"},
-		"not in the last part":              {`{"status":{"state":"failed"},"artifacts":[{"parts":[{"data":{"adcp_error":{"code":"A"}}},{"data":{"x":1}}]}]}`, "A"},
-		"in a later artifact":               {`{"status":{"state":"failed"},"artifacts":[{},{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}]}`, "A"},
-		"artifacts before the message":      {`{"status":{"state":"failed","message":{"parts":[{"data":{"adcp_error":{"code":"B"}}}]}},"artifacts":[{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}]}`, "A"},
-		"in the message":                    {`{"status":{"state":"failed","message":{"parts":[{"data":{"adcp_error":{"code":"B"}}}]}}}`, "B"},
-		"errors[0]":                         {task("failed", `{"errors":[{"code":"A"},{"code":"B"}]}`), "A"},
-		"no code":                           {task("failed", `{"adcp_error":{"code":1}}`), ""},
-		"completed, but for the error":      {task("completed", `{"adcp_error":{"code":"A"},"context":{}}`), "A"},
-		"completed, the data says rejected": {task("completed", `{"status":"rejected","adcp_error":{"code":"A"}}`), "A"},
-		"data beside it":                    {task("completed", `{"adcp_error":{"code":"A"},"products":[1]}`), ""},
-		"a warning of a success":            {task("completed", `{"products":[],"errors":[{"code":"A"}]}`), ""},
-		"the work goes on":                  {task("failed", `{"status":"submitted","task_id":"t","adcp_error":{"code":"A"}}`), ""},
-		"on its way":                        {`{"status":{"state":"input-required","message":{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}}}`, ""},
-		"a message":                         {`{"message":{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}}`, ""},
-		"nothing":                           {``, ""},
+		"failed":                    {task("failed", `{"adcp_error":{"code":"A"}}`), "A"},
+		"in 1.0's envelope":         {`{"task":` + task("TASK_STATE_REJECTED", `{"adcp_error":{"code":"A"}}`) + `}`, "A"},
+		"failed in A2A and in AdCP": {task("failed", `{"status":"failed","adcp_error":{"code":"A"}}`), "A"},
+		"not in the last part": {
+			raw: `{"status":{"state":"failed"},"artifacts":[{"parts":[` +
+				`{"data":{"adcp_error":{"code":"A"}}},{"data":{"x":1}}]}]}`,
+			code: "A",
+		},
+		"in a later artifact": {
+			raw:  `{"status":{"state":"failed"},"artifacts":[{},{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}]}`,
+			code: "A",
+		},
+		"artifacts before the message": {
+			raw: `{"status":{"state":"failed","message":{"parts":[{"data":{"adcp_error":{"code":"B"}}}]}},` +
+				`"artifacts":[{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}]}`,
+			code: "A",
+		},
+		"in the message": {
+			raw:  `{"status":{"state":"failed","message":{"parts":[{"data":{"adcp_error":{"code":"B"}}}]}}}`,
+			code: "B",
+		},
+		"errors[0]":                            {task("failed", `{"errors":[{"code":"A"},{"code":"B"}]}`), "A"},
+		"no code":                              {task("failed", `{"adcp_error":{"code":1}}`), ""},
+		"completed with nothing but the error": {task("completed", `{"adcp_error":{"code":"A"},"context":{}}`), "A"},
+		"completed, the data says rejected":    {task("completed", `{"status":"rejected","adcp_error":{"code":"A"}}`), "A"},
+		"completed with data beside the error": {task("completed", `{"adcp_error":{"code":"A"},"products":[1]}`), ""},
+		"a success with warnings":              {task("completed", `{"products":[],"errors":[{"code":"A"}]}`), ""},
+		"the work continues": {
+			raw: task("failed", `{"status":"submitted","task_id":"t","adcp_error":{"code":"A"}}`),
+		},
+		"not final": {
+			raw: `{"status":{"state":"input-required","message":{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}}}`,
+		},
+		"a message": {`{"message":{"parts":[{"data":{"adcp_error":{"code":"A"}}}]}}`, ""},
+		"nothing":   {``, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,7 +14,8 @@ const (
 	FormatA2A Format = "a2a"
 )
 
-// DetectFormat tells a payload's form by contract F27, "" if it has neither. For defence only: what is registered decides how a payload is read.
+// DetectFormat returns the form of a payload by contract F27, "" if it has neither form. It is a
+// safeguard only: the registration decides how a payload is read.
 func DetectFormat(body []byte) Format {
 	m := object(body)
 	for _, event := range a2aEvents {
@@ -32,13 +33,18 @@ func DetectFormat(body []byte) Format {
 	return ""
 }
 
-// pushed are the members of a webhook's envelope that are no answer's: some agents put them into the data of A2A, which has no place for them.
-var pushed = append([]string{"token", "notification_id", "protocol"}, envelope...)
+// webhookMembers are the members of a webhook's envelope, which no answer has. Some agents put them
+// into the data of A2A, which has no other place for them.
+var webhookMembers = slices.Concat([]string{"token", "notification_id", "protocol"}, envelopeMembers)
 
-// ParseA2AWebhook reads an A2A task or event as the webhook that MCP's form would have been of it (contract F26). What the data says of the work goes before
-// what A2A says of its own task (contract A25, A26), whose id is no AdCP id. A2A has no place for IdempotencyKey, OperationID and TaskType: they are set if
-// the data has them, else empty, and so is TaskID, but for a submitted task, which is nothing without. The errors are ErrNoTask, for what is to be acknowledged
-// and ignored, and those of ParseWebhook; what could be read is returned beside them.
+// ParseA2AWebhook reads an A2A task or event into the Webhook that MCP's form would give (contract
+// F26). What the data says about the work takes precedence over what A2A says about its own task,
+// whose id is not an AdCP id (contract A25, A26). A2A has no place for IdempotencyKey, OperationID
+// and TaskType: they are set if the data has them, else empty. The same holds for TaskID, except
+// that a submitted task without it is malformed.
+//
+// It returns ErrNoTask for an event to be acknowledged and ignored, and the errors of ParseWebhook.
+// What could be read is returned with the error.
 func ParseA2AWebhook(body []byte) (Webhook, error) {
 	if err := checkBody(body); err != nil {
 		return Webhook{}, err
@@ -49,36 +55,40 @@ func ParseA2AWebhook(body []byte) (Webhook, error) {
 		return w, err
 	}
 	if a.State == "" {
-		w.Status = StatusUnknown // a later A2A's: something goes on, to be asked for (contract A20)
+		w.Status = StatusUnknown // a state of a later A2A: the work goes on and is polled (contract A20)
 		return w, nil
 	}
 	data := a.members
 	faults := readTexts(data, w.identities())
-	readTexts(data, []member{{"timestamp", &w.Timestamp}, {"message", &w.Message}, {"context_id", &w.ContextID}}) // the task's own, if they are no texts
+	// Where these are not strings, the A2A task's own values stay.
+	readTexts(data, []member{{"timestamp", &w.Timestamp}, {"message", &w.Message}, {"context_id", &w.ContextID}})
 	w.Status = workStatus(data, a.State)
 	w.Result = a2aResult(a.Data, data, w.Status)
 	return w, w.checkA2A(faults)
 }
 
-// workStatus is the status of the work: the data's, unless it is a buy's, in which case the A2A task's ended with the call (contract A7, A26).
+// workStatus returns the status of the work: the data's, unless that is a media buy's own status
+// (contract A7). Then it is the A2A task's state, because the work ended with the call
+// (contract A26).
 func workStatus(data map[string]json.RawMessage, state Status) Status {
 	s, _ := text(data["status"])
-	if said := Status(s); said.Valid() && !businessStatus(data, state) {
-		return said
+	if stated := Status(s); stated.Valid() && !businessStatus(data, state) {
+		return stated
 	}
 	return state
 }
 
-// a2aResult is what MCP's form would have as result: the data's own result if it is an answer about the task, else the data without the envelope. An end of
-// which the data says nothing else has none.
+// a2aResult returns what MCP's form would have as result: the data's own result if the data is an
+// answer about the task, else the data without the envelope. It is nil if nothing is left.
 func a2aResult(raw json.RawMessage, data map[string]json.RawMessage, status Status) json.RawMessage {
 	refused := status == StatusFailed || status == StatusRejected
-	if result := kind(data["result"], '{'); result != nil && hasAny(data, "status", "task_id") && (!refused || firstError(result) != nil) {
+	result := startingWith(data["result"], '{')
+	if result != nil && hasAny(data, "status", "task_id") && (!refused || firstError(result) != nil) {
 		return result
 	}
-	names := pushed
+	names := webhookMembers
 	if refused {
-		names = without(names, "adcp_error", "message") // they say why
+		names = without(names, "adcp_error", "message") // the reason of the refusal
 	}
 	if businessStatus(data, status) {
 		names = without(names, "status")
@@ -99,12 +109,4 @@ func (w Webhook) checkA2A(faults []string) error {
 		return errWebhookKey
 	}
 	return nil
-}
-
-func hasAny(m map[string]json.RawMessage, names ...string) bool {
-	return slices.ContainsFunc(names, func(n string) bool { _, ok := m[n]; return ok })
-}
-
-func without(names []string, out ...string) []string {
-	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(out, n) })
 }

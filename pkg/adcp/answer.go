@@ -5,34 +5,43 @@ import (
 	"slices"
 )
 
-// Answer is what a Response says of the task: the same form for a direct answer and for a poll.
+// Answer is what an agent says about a task, in one form for a direct answer, a poll and a webhook.
 type Answer struct {
 	Status    Status
 	TaskID    string
 	TaskType  string
 	ContextID string
 	Message   string
-	// Replayed: the agent returned what it had answered to this key before; a snapshot, not news (contract C12, C13).
+	// Replayed: the agent repeated its earlier answer to the same idempotency key. That is a snapshot
+	// of the past, not news (contract C12, C13).
 	Replayed bool
-	// Value is the task's own body, without envelope fields (contract H4): what two terminal answers are compared by.
+	// Value is the task's own body, without envelope members. Two terminal answers are compared by it
+	// (contract H4).
 	Value json.RawMessage
-	// Snapshot: Value is what the agent shows of what the task made, and not the task's own body: no other end can be compared with it (contract H5).
+	// Snapshot: Value shows the current state of what the task created, and is not the task's own
+	// body. It can't be compared with another end (contract H5).
 	Snapshot bool
-	// Unproven: the agent's record of the task says completed, without what a success of such a task has: there may be more to hear (contract E3, F30).
+	// ResultMissing: the agent reports completed, but without what a success of such a task has. A
+	// later answer may have it (contract E3, F30).
 	ResultMissing bool
-	// Err is set for failed and rejected when the agent said why.
+	// Err is set for failed and rejected if the agent gave a reason.
 	Err *Error
-	// Progress is display only (contract E15).
+	// Progress is for display only (contract E15).
 	Progress json.RawMessage
-	// Asks is what the agent waits for, in its own words (contract J1, J13): at most 16 KiB, else only its message.
+	// Prompt is the input that the agent requests, in its own words (contract J1, J13): at most
+	// 16 KiB; a larger one is reduced to its message.
 	Prompt json.RawMessage
-	// Continuation is where it waits for us. Only the call's own answer has one.
+	// Continuation is where the agent waits for the input. Only a direct answer has one.
 	Continuation Continuation
 }
 
-// envelope are the members of an answer that are the protocol's and not the task's (contract B3, H4).
-var envelope = []string{"status", "task_id", "task_type", "context_id", "message", "timestamp", "replayed", "adcp_error", "adcp_version",
-	"adcp_major_version", "push_notification_config", "governance_context", "operation_id", "idempotency_key"}
+// envelopeMembers are the members of an answer that belong to the protocol and not to the task
+// (contract B3, H4).
+var envelopeMembers = []string{
+	"status", "task_id", "task_type", "context_id", "message", "timestamp", "replayed", "adcp_error",
+	"adcp_version", "adcp_major_version", "push_notification_config", "governance_context",
+	"operation_id", "idempotency_key",
+}
 
 type answerFields struct {
 	Status     string          `json:"status"`
@@ -47,8 +56,9 @@ type answerFields struct {
 	Error      json.RawMessage `json:"error"`
 }
 
-// ReadDirect reads the answer to the task's own call, in the order of contract A6: submitted, failure, success. ok is false when the
-// payload says nothing that can be relied on; then the outcome is unclear and not a failure.
+// ReadDirect reads the answer to the task's own call, in the order of contract A6: submitted,
+// failure, success. ok is false when the payload says nothing reliable; the outcome of the call is
+// then unclear, which is not a failure.
 func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	if r.Err != nil {
 		return Answer{Status: StatusFailed, Err: r.Err}, true
@@ -57,28 +67,35 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	if len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil {
 		return Answer{}, false
 	}
-	a = Answer{TaskID: f.TaskID, ContextID: f.ContextID, Message: f.Message, Replayed: f.Replayed, Progress: f.Progress}
-	status := Status(f.Status)
-	switch {
-	case status == StatusSubmitted, status == StatusWorking, status == StatusInputRequired, status == StatusAuthRequired, status == StatusUnknown:
+	a = Answer{
+		TaskID:    f.TaskID,
+		ContextID: f.ContextID,
+		Message:   f.Message,
+		Replayed:  f.Replayed,
+		Progress:  f.Progress,
+	}
+	mediaBuy := task == CreateMediaBuy || task == UpdateMediaBuy
+	switch status := Status(f.Status); {
+	case status.Valid() && !status.Terminal():
 		a.Status = status
 		if a.needsInput() {
 			a.Prompt, a.Continuation = promptOf(r.Payload, f.Message), r.Continuation
 		}
-		return a, status != StatusSubmitted || a.TaskID != "" // contract A8: submitted without a task_id names no work
-	case f.Status == "": // contract A5: an MCP answer without status and without error is completed
+		return a, status != StatusSubmitted || a.TaskID != "" // submitted names no work without it (contract A8)
+	case f.Status == "": // an MCP answer with neither a status nor an error is completed (contract A5)
 		a.Status = StatusCompleted
-	case (task == CreateMediaBuy || task == UpdateMediaBuy) && f.MediaBuyID != "" && mediaBuyStatus(f.Status) && !status.Terminal():
-		// contract A7: a media-buy status where the task's belongs. The body of a buy decides: the task is done. Rejected and canceled may be either's: no
-		// buy is live in either case.
+	case mediaBuy && f.MediaBuyID != "" && mediaBuyStatus(f.Status) && !status.Terminal():
+		// The buy's status stands where the task's belongs (contract A7). The buy's body proves that
+		// the task is done. rejected and canceled may belong to either, and mean in both cases that
+		// no buy is live.
 		a.Status = StatusCompleted
 	case status.Terminal():
 		a.Status = status
 	default:
 		return Answer{}, false
 	}
-	if (task == CreateMediaBuy || task == UpdateMediaBuy) && a.Status == StatusCompleted && f.MediaBuyID == "" {
-		return Answer{}, false // success is never inferred from the absence of an error where money moves
+	if mediaBuy && a.Status == StatusCompleted && f.MediaBuyID == "" {
+		return Answer{}, false // where money moves, the absence of an error is no success
 	}
 	a.Value = taskBody(r.Payload, a.Status)
 	if a.Status == StatusFailed || a.Status == StatusRejected {
@@ -87,14 +104,22 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	return a, true
 }
 
-// ReadPoll reads the answer of a polling tool about a task (contract E4, E5). ok is false when it holds no status, and when it tells of an end without
-// saying whose: the question has a status of its own, and may have failed.
+// ReadPoll reads a polling tool's answer about a task (contract E4, E5). ok is false when the
+// answer has no status, and when it reports an end without naming the task: that status may be the
+// poll's own, and the poll may have failed.
 func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 	var f answerFields
 	if r.Err != nil || len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil || !Status(f.Status).Valid() {
 		return Answer{}, false
 	}
-	a = Answer{Status: Status(f.Status), TaskID: f.TaskID, TaskType: f.TaskType, ContextID: f.ContextID, Message: f.Message, Progress: f.Progress}
+	a = Answer{
+		Status:    Status(f.Status),
+		TaskID:    f.TaskID,
+		TaskType:  f.TaskType,
+		ContextID: f.ContextID,
+		Message:   f.Message,
+		Progress:  f.Progress,
+	}
 	if a.needsInput() {
 		a.Prompt = promptOf(f.Result, f.Message)
 	}
@@ -113,10 +138,17 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 	return a, true
 }
 
-// ReadWebhook reads a webhook's payload as an answer (contract F23). A success that isn't one by its result is kept for display only: the agent is to be asked
+// ReadWebhook reads a webhook's payload as an answer (contract F23). A completed webhook whose
+// result is not a success goes into Progress, for display only; the agent has to be polled
 // (contract F30).
 func ReadWebhook(w Webhook) Answer {
-	a := Answer{Status: w.Status, TaskID: w.TaskID, TaskType: w.TaskType, ContextID: w.ContextID, Message: w.Message}
+	a := Answer{
+		Status:    w.Status,
+		TaskID:    w.TaskID,
+		TaskType:  w.TaskType,
+		ContextID: w.ContextID,
+		Message:   w.Message,
+	}
 	switch {
 	case w.Status == StatusCompleted && !hasResult(Task(w.TaskType), w.Result), !w.Status.Terminal():
 		if len(w.Result) > 0 {
@@ -134,29 +166,29 @@ func ReadWebhook(w Webhook) Answer {
 	return a
 }
 
-// maxAsks is the most that is kept of what an agent asks.
+// maxPrompt bounds the prompt that is kept, in bytes.
 const maxPrompt = 16 << 10
 
-// asks reports whether the agent waits for us.
 func (a Answer) needsInput() bool {
 	return a.Status == StatusInputRequired || a.Status == StatusAuthRequired
 }
 
-// asked is what an agent says that it waits for: the task's body, and the message with it. Nil if it says nothing.
+// promptOf returns the input that an agent requests: the task's body and the message. It is nil if
+// the agent says nothing.
 func promptOf(body json.RawMessage, message string) json.RawMessage {
 	m := map[string]json.RawMessage{}
 	for name, v := range object(body) {
-		if !slices.Contains(envelope, name) {
+		if !slices.Contains(envelopeMembers, name) {
 			m[name] = v
 		}
 	}
 	if message != "" {
-		m["message"], _ = json.Marshal(message) // a string
+		m["message"], _ = json.Marshal(message) // a string always marshals
 	}
 	if b, err := json.Marshal(m); err == nil && len(m) > 0 && len(b) <= maxPrompt {
 		return b
 	}
-	if message == "" || len(message) > maxPrompt/8 { // escaped, a character may take six
+	if message == "" || len(message) > maxPrompt/8 { // escaped, a character may take six bytes
 		return nil
 	}
 	b, err := json.Marshal(map[string]string{"message": message})
@@ -166,61 +198,31 @@ func promptOf(body json.RawMessage, message string) json.RawMessage {
 	return b
 }
 
-// resultBody is a result without the members of the envelope, which some agents repeat in it. What a refusal says stays as it is: it is told, not compared.
-func resultBody(result json.RawMessage, ended Status) json.RawMessage {
-	if ended == StatusFailed || ended == StatusRejected {
+// resultBody returns a result without the envelope members that some agents repeat in it. A refusal
+// stays whole, because it is shown to people and not compared.
+func resultBody(result json.RawMessage, end Status) json.RawMessage {
+	if end == StatusFailed || end == StatusRejected {
 		return result
 	}
-	return taskBody(result, ended)
+	return taskBody(result, end)
 }
 
-// taskBody is what two ends are compared by (contract H4): the payload without the envelope's members. A 3.0 agent's status is the buy's own and stays.
-func taskBody(payload json.RawMessage, ended Status) json.RawMessage {
-	m, names := object(payload), envelope
-	if businessStatus(m, ended) {
+// taskBody returns the payload without the envelope members, by which two ends are compared
+// (contract H4). The status in a 3.0 agent's payload is the buy's own and stays.
+func taskBody(payload json.RawMessage, end Status) json.RawMessage {
+	m, names := object(payload), envelopeMembers
+	if businessStatus(m, end) {
 		names = without(names, "status")
 	}
 	return strip(payload, m, names)
 }
 
-// businessStatus reports whether the status in a payload is the media buy's and not the task's (contract A7). Equal to the task's it says nothing.
-func businessStatus(m map[string]json.RawMessage, ended Status) bool {
+// businessStatus reports whether the status in a payload belongs to the media buy and not to the
+// task (contract A7). A status equal to the task's says nothing.
+func businessStatus(m map[string]json.RawMessage, end Status) bool {
 	status, _ := text(m["status"])
 	id, _ := text(m["media_buy_id"])
 	ambiguous := Status(status).Valid()
-	return id != "" && mediaBuyStatus(status) && Status(status) != ended && !hasAny(m, "media_buy_status") &&
-		(!ambiguous || !hasAny(m, "adcp_error", "errors", "reason")) // a rejected task says why
-}
-
-// strip removes members from a JSON object, of which m are the members. Whatever has none of them stays byte for byte.
-func strip(raw json.RawMessage, m map[string]json.RawMessage, names []string) json.RawMessage {
-	if !hasAny(m, names...) {
-		return raw
-	}
-	for _, n := range names {
-		delete(m, n)
-	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
-// firstError finds the error of a failed payload, in itself or in its result (contract D2, D23), and no deeper: each level costs a reading of all below it.
-func firstError(payload json.RawMessage) *Error {
-	m := object(payload)
-	for _, level := range []map[string]json.RawMessage{m, object(m["result"])} {
-		candidates := []json.RawMessage{level["adcp_error"], level["error"], head(list(level["errors"], 1))}
-		if code := level["code"]; len(code) > 0 { // the payload is the error
-			candidates = append(candidates, payload)
-		}
-		for _, c := range candidates {
-			if e, ok := DecodeError(c); ok {
-				return &e
-			}
-		}
-		payload = level["result"]
-	}
-	return nil
+	return id != "" && mediaBuyStatus(status) && Status(status) != end && !hasAny(m, "media_buy_status") &&
+		(!ambiguous || !hasAny(m, "adcp_error", "errors", "reason")) // a rejected task gives its reason
 }

@@ -9,15 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of an error object (contract D1, D3): what is beyond them is not one.
+// The bounds of an error object (contract D1, D3). What exceeds them is not an error object.
 const (
 	maxErrorBytes = 4096
 	maxCodeLength = 64
 )
 
-// DecodeError reads AdCP's error object. ok is false when raw is not one (contract D3): not an object, over 4096 bytes, or without a code of 1 to 64
-// characters. Members of the wrong type are left out rather than trusted. Recovery is always set: to what the agent said, else to the code's own, and
-// to Terminal when either is unknown (contract D6, D7).
+// DecodeError reads AdCP's error object. ok is false when raw is not one (contract D3): not an
+// object, over 4096 bytes, or without a code of 1 to 64 characters. It leaves out members of the
+// wrong type. It always sets Recovery: to the agent's value, else to the one that the code implies,
+// and to Terminal if that is unknown (contract D6, D7).
 func DecodeError(raw json.RawMessage) (e Error, ok bool) {
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil || compact.Len() > maxErrorBytes {
@@ -28,7 +29,12 @@ func DecodeError(raw json.RawMessage) (e Error, ok bool) {
 	if !ok || code == "" || utf8.RuneCountInString(code) > maxCodeLength {
 		return Error{}, false
 	}
-	e = Error{Code: code, Recovery: recovery(code, m["recovery"]), Issues: kind(m["issues"], '['), Details: kind(m["details"], '{')}
+	e = Error{
+		Code:     code,
+		Recovery: recovery(code, m["recovery"]),
+		Issues:   startingWith(m["issues"], '['),
+		Details:  startingWith(m["details"], '{'),
+	}
 	e.Message, _ = text(m["message"])
 	e.Field, _ = text(m["field"])
 	e.Suggestion, _ = text(m["suggestion"])
@@ -38,8 +44,9 @@ func DecodeError(raw json.RawMessage) (e Error, ok bool) {
 	return e, true
 }
 
-// ClampRetryAfter turns the seconds that an agent asked us to wait into a delay of 1 s to 1 h: rounded up first, because nothing may be sent earlier
-// than asked (contract D8). It is 0, the caller's own back-off, for what is no delay: a negative number, an infinity, not a number.
+// ClampRetryAfter turns the seconds of an agent's retry_after into a delay of 1 s to 1 h. It rounds
+// up first, because nothing may be sent earlier than the agent allows (contract D8). It returns 0,
+// which means the caller's own back-off, for a negative number, an infinity and NaN.
 func ClampRetryAfter(seconds float64) time.Duration {
 	if math.IsNaN(seconds) || math.IsInf(seconds, 0) || seconds < 0 {
 		return 0
@@ -47,7 +54,8 @@ func ClampRetryAfter(seconds float64) time.Duration {
 	return time.Duration(min(max(math.Ceil(seconds), 1), 3600)) * time.Second
 }
 
-// recovery applies contract D6 and D7 to the code and to what stands in the error's recovery, which may be missing.
+// recovery applies contract D6 and D7 to an error's code and to its recovery member, which may be
+// missing.
 func recovery(code string, given json.RawMessage) Recovery {
 	if len(given) == 0 || string(given) == "null" {
 		r, _ := RecoveryOf(code)
@@ -61,24 +69,26 @@ func recovery(code string, given json.RawMessage) Recovery {
 	return Terminal
 }
 
-// object returns the members of a JSON object, nil if raw is none. A map keeps names exact, where a struct would match them in any case.
-func object(raw []byte) map[string]json.RawMessage {
-	var m map[string]json.RawMessage
-	if raw = bytes.TrimLeft(raw, " \t\r\n"); len(raw) == 0 || raw[0] != '{' || json.Unmarshal(raw, &m) != nil {
-		return nil
-	}
-	return m
+// firstListed decodes the first element of a list of errors.
+func firstListed(errs json.RawMessage) (Error, bool) {
+	return DecodeError(head(list(errs, 1)))
 }
 
-// text returns a JSON string's value.
-func text(raw json.RawMessage) (s string, ok bool) {
-	return s, len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &s) == nil
-}
-
-// kind returns raw if it begins with the opening delimiter, that is, if valid JSON is of that kind.
-func kind(raw json.RawMessage, open byte) json.RawMessage {
-	if len(raw) == 0 || raw[0] != open {
-		return nil
+// firstError finds the error of a failed payload, in the payload itself or in its result (contract
+// D2, D23). It looks no deeper, because each level costs a reading of everything below it.
+func firstError(payload json.RawMessage) *Error {
+	m := object(payload)
+	for _, level := range []map[string]json.RawMessage{m, object(m["result"])} {
+		candidates := []json.RawMessage{level["adcp_error"], level["error"], head(list(level["errors"], 1))}
+		if code := level["code"]; len(code) > 0 { // the payload is the error
+			candidates = append(candidates, payload)
+		}
+		for _, c := range candidates {
+			if e, ok := DecodeError(c); ok {
+				return &e
+			}
+		}
+		payload = level["result"]
 	}
-	return raw
+	return nil
 }

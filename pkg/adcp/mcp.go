@@ -1,24 +1,24 @@
 package adcp
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
 )
 
-// maxText is how much of one text item is read as JSON (contract B4).
+// maxText bounds the text item that is read as JSON, in bytes (contract B4).
 const maxText = 1 << 20
 
-// ToolResult is what AdCP reads of MCP's CallToolResult.
+// ToolResult is what AdCP reads from MCP's CallToolResult.
 type ToolResult struct {
 	IsError    bool
-	Structured json.RawMessage // structuredContent, whatever it is
+	Structured json.RawMessage // structuredContent, of any kind
 	Texts      []string        // of the text items in content, in order
 }
 
-// ReadToolResult reads the result member of a tools/call answer. Items and members that AdCP has no use for may be of any shape: an agent that sends
-// something odd beside its answer has answered all the same. It fails only for what is not an object.
+// ReadToolResult reads the result member of a tools/call answer. Items and members that AdCP does
+// not use may have any shape, because a malformed item beside an answer must not lose the answer.
+// It returns an error only for a result that is not an object.
 func ReadToolResult(result json.RawMessage) (ToolResult, error) {
 	m := object(result)
 	if m == nil {
@@ -31,7 +31,7 @@ func ReadToolResult(result json.RawMessage) (ToolResult, error) {
 	}
 	for _, raw := range items {
 		item := object(raw)
-		if kind, _ := text(item["type"]); kind != "text" {
+		if itemType, _ := text(item["type"]); itemType != "text" {
 			continue
 		}
 		if s, ok := text(item["text"]); ok {
@@ -41,9 +41,11 @@ func ReadToolResult(result json.RawMessage) (ToolResult, error) {
 	return r, nil
 }
 
-// Response extracts the AdCP answer (contract B3 to B6) or the failure (contract D2). It holds neither when the agent said nothing in AdCP's terms.
+// Response extracts the AdCP answer (contract B3 to B6) or the failure (contract D2). It has
+// neither when the agent said nothing in AdCP's terms.
 //
-// A payload that says "failed" or "rejected" is the task's own outcome and stays a Payload with its errors in it; Err is a call that failed.
+// A payload that says "failed" or "rejected" is the task's own outcome and stays a Payload with its
+// errors in it; Err is a call that failed.
 func (r ToolResult) Response() Response {
 	if r.IsError {
 		if e, ok := r.failure(); ok {
@@ -53,16 +55,17 @@ func (r ToolResult) Response() Response {
 	}
 	payload := r.payload()
 	m := object(payload)
-	if _, has := m["adcp_error"]; has && only(m, "adcp_error", "context") {
-		return Response{} // contract B4, B5: without isError it may be data, and it is no success either
+	if _, has := m["adcp_error"]; has && onlyHas(m, "adcp_error", "context") {
+		return Response{} // without isError it may be data, and it is no success either (contract B4, B5)
 	}
-	if e, ok := failedArm(m); ok {
+	if e, ok := errorsOnly(m); ok {
 		return Response{Err: &e}
 	}
 	return Response{Payload: payload}
 }
 
-// failure finds the error of a result whose isError is set: adcp_error in the structured content, the same in a text, errors[0] (contract D2).
+// failure finds the error of a result with isError (contract D2): adcp_error in the structured
+// content, else in a text, else errors[0].
 func (r ToolResult) failure() (Error, bool) {
 	m := object(r.Structured)
 	if e, ok := DecodeError(m["adcp_error"]); ok {
@@ -77,16 +80,16 @@ func (r ToolResult) failure() (Error, bool) {
 		texts = append(texts, t)
 	}
 	for _, m := range append([]map[string]json.RawMessage{m}, texts...) {
-		if e, ok := first(m["errors"]); ok {
+		if e, ok := firstListed(m["errors"]); ok {
 			return e, true
 		}
 	}
 	return Error{}, false
 }
 
-// payload is the structured content if it is an object, else the first text that is one.
+// payload returns the structured content if it is an object, else the first text that is one.
 func (r ToolResult) payload() json.RawMessage {
-	if s := jsonObject(r.Structured); s != nil {
+	if s := compactObject(r.Structured); s != nil {
 		return s
 	}
 	for _, t := range r.Texts {
@@ -97,49 +100,28 @@ func (r ToolResult) payload() json.RawMessage {
 	return nil
 }
 
-// failedArm finds the error of a payload that holds errors and nothing else: how agents of 3.0 fail, without a status (contract A6, D2). Beside a status
-// or a success body errors are warnings (contract D5).
-func failedArm(m map[string]json.RawMessage) (Error, bool) {
-	e, ok := first(m["errors"])
+// errorsOnly finds the error of a payload that has errors and nothing else, which is how 3.0 agents
+// fail without a status (contract A6, D2). Beside a status or a success body, errors are warnings
+// (contract D5).
+func errorsOnly(m map[string]json.RawMessage) (Error, bool) {
+	e, ok := firstListed(m["errors"])
 	if _, status := m["status"]; !ok || status {
 		return Error{}, false
 	}
-	return e, only(m, slices.Concat(envelope, []string{"errors", "context", "ext"})...)
+	return e, onlyHas(m, slices.Concat(envelopeMembers, []string{"errors", "context", "ext"})...)
 }
 
-// ReadRPCError finds the AdCP error in the data member of a JSON-RPC error. Without one the JSON-RPC error is the transport's (contract D4).
+// ReadRPCError finds the AdCP error in the data member of a JSON-RPC error. Without one, the
+// JSON-RPC error belongs to the transport (contract D4).
 func ReadRPCError(data json.RawMessage) (Error, bool) {
 	return DecodeError(object(data)["adcp_error"])
 }
 
-// first decodes the first of a list of errors.
-func first(errs json.RawMessage) (Error, bool) {
-	return DecodeError(head(list(errs, 1)))
-}
-
-// only reports whether a JSON object says nothing beside the named members: a null or an empty list says nothing.
-func only(m map[string]json.RawMessage, names ...string) bool {
-	for k, v := range m {
-		if s := string(v); !slices.Contains(names, k) && s != "null" && s != "[]" {
-			return false
-		}
-	}
-	return true
-}
-
-// textObject is jsonObject for a text item, which may be no longer than maxText.
+// textObject returns a text item as compact JSON if it is one object of at most maxText bytes, else
+// nil.
 func textObject(s string) json.RawMessage {
 	if len(s) > maxText {
 		return nil
 	}
-	return jsonObject([]byte(s))
-}
-
-// jsonObject returns raw without insignificant whitespace if it is one JSON object, else nil.
-func jsonObject(raw []byte) json.RawMessage {
-	var b bytes.Buffer
-	if json.Compact(&b, raw) != nil {
-		return nil
-	}
-	return kind(b.Bytes(), '{')
+	return compactObject([]byte(s))
 }

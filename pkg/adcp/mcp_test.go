@@ -11,32 +11,90 @@ func TestToolResultResponse(t *testing.T) {
 	t.Parallel()
 	long := `{"pad":"` + strings.Repeat("x", maxText) + `"}`
 	for name, c := range map[string]struct{ result, payload, code string }{
-		"structured":                         {`{"content":[],"structuredContent":{"status":"submitted","task_id":"t"}}`, `{"status":"submitted","task_id":"t"}`, ""},
-		"numbers keep their digits":          {`{"structuredContent":{"n":12345678901234567890,"b":1000.00}}`, `{"n":12345678901234567890,"b":1000.00}`, ""},
-		"text only":                          {`{"content":[{"type":"text","text":"hello"},{"type":"text","text":" {\"status\": \"completed\"}\n"}]}`, `{"status":"completed"}`, ""},
-		"structured before text":             {`{"content":[{"type":"text","text":"{\"a\":1}"}],"structuredContent":{}}`, `{}`, ""},
-		"null structured":                    {`{"content":[{"type":"text","text":"{\"a\":1}"}],"structuredContent":null}`, `{"a":1}`, ""},
-		"array text is no payload":           {`{"content":[{"type":"text","text":"[{}]"}]}`, ``, ""},
-		"array structured falls back":        {`{"content":[{"type":"text","text":"{\"a\":1}"}],"structuredContent":[1]}`, `{"a":1}`, ""},
-		"text over 1 MB":                     {`{"content":[{"type":"text","text":` + quote(long) + `},{"type":"text","text":"{\"a\":1}"}]}`, `{"a":1}`, ""},
-		"odd content is passed over":         {`{"content":[1,null,{"type":"hologram","text":7},{"type":"text"}],"structuredContent":{"a":1}}`, `{"a":1}`, ""},
-		"content that is no list":            {`{"content":"hi","structuredContent":{"a":1}}`, `{"a":1}`, ""},
-		"content missing":                    {`{}`, ``, ""},
-		"error":                              {`{"isError":true,"structuredContent":{"adcp_error":{"code":"CONFLICT"},"context":{}}}`, ``, "CONFLICT"},
-		"error in text":                      {`{"isError":true,"content":[{"type":"text","text":"oops"},{"type":"text","text":"{\"adcp_error\":{\"code\":\"CONFLICT\"}}"}]}`, ``, "CONFLICT"},
-		"structured error before text":       {`{"isError":true,"content":[{"type":"text","text":"{\"adcp_error\":{\"code\":\"A\"}}"}],"structuredContent":{"adcp_error":{"code":"B"}}}`, ``, "B"},
-		"text error before errors[0]":        {`{"isError":true,"content":[{"type":"text","text":"{\"adcp_error\":{\"code\":\"A\"}}"}],"structuredContent":{"errors":[{"code":"B"}]}}`, ``, "A"},
-		"errors[0] of a failed call":         {`{"isError":true,"structuredContent":{"errors":[{"code":"B"},{"code":"C"}]}}`, ``, "B"},
-		"a failed call has no payload":       {`{"isError":true,"structuredContent":{"media_buy_id":"mb"}}`, ``, ""},
-		"isError is a boolean":               {`{"isError":"true","structuredContent":{"a":1}}`, `{"a":1}`, ""},
-		"data named adcp_error":              {`{"structuredContent":{"adcp_error":{"code":"A"},"products":[]}}`, ``, ""},
-		"data beside adcp_error":             {`{"structuredContent":{"adcp_error":{"code":"A"},"products":[1]}}`, `{"adcp_error":{"code":"A"},"products":[1]}`, ""},
-		"errors and nothing else":            {`{"structuredContent":{"errors":[{"code":"A"}],"context":{"x":1},"adcp_version":"3.0","packages":[],"media_buy_id":null}}`, ``, "A"},
-		"warnings beside a body":             {`{"structuredContent":{"errors":[{"code":"A"}],"media_buy_id":"mb"}}`, `{"errors":[{"code":"A"}],"media_buy_id":"mb"}`, ""},
-		"warnings on completed":              {`{"structuredContent":{"status":"completed","errors":[{"code":"A"}]}}`, `{"status":"completed","errors":[{"code":"A"}]}`, ""},
-		"warnings on submitted":              {`{"structuredContent":{"status":"submitted","task_id":"t","errors":[{"code":"A"}]}}`, `{"status":"submitted","task_id":"t","errors":[{"code":"A"}]}`, ""},
-		"a rejected task is a task's answer": {`{"structuredContent":{"status":"rejected","errors":[{"code":"A"}]}}`, `{"status":"rejected","errors":[{"code":"A"}]}`, ""},
-		"no errors in the list":              {`{"structuredContent":{"errors":[]}}`, `{"errors":[]}`, ""},
+		"structured": {
+			result:  `{"content":[],"structuredContent":{"status":"submitted","task_id":"t"}}`,
+			payload: `{"status":"submitted","task_id":"t"}`,
+		},
+		"numbers keep their digits": {
+			result:  `{"structuredContent":{"n":12345678901234567890,"b":1000.00}}`,
+			payload: `{"n":12345678901234567890,"b":1000.00}`,
+		},
+		"text only": {
+			result:  `{"content":[{"type":"text","text":"hello"},{"type":"text","text":" {\"status\": \"completed\"}\n"}]}`,
+			payload: `{"status":"completed"}`,
+		},
+		"structured before text": {`{"content":[{"type":"text","text":"{\"a\":1}"}],"structuredContent":{}}`, `{}`, ""},
+		"structured null: the text is read": {
+			result:  `{"content":[{"type":"text","text":"{\"a\":1}"}],"structuredContent":null}`,
+			payload: `{"a":1}`,
+		},
+		"a text with an array is not a payload": {`{"content":[{"type":"text","text":"[{}]"}]}`, ``, ""},
+		"structured array: the text is read": {
+			result:  `{"content":[{"type":"text","text":"{\"a\":1}"}],"structuredContent":[1]}`,
+			payload: `{"a":1}`,
+		},
+		"text over 1 MiB": {
+			result:  `{"content":[{"type":"text","text":` + quote(long) + `},{"type":"text","text":"{\"a\":1}"}]}`,
+			payload: `{"a":1}`,
+		},
+		"malformed content is skipped": {
+			result:  `{"content":[1,null,{"type":"hologram","text":7},{"type":"text"}],"structuredContent":{"a":1}}`,
+			payload: `{"a":1}`,
+		},
+		"content that is not a list": {`{"content":"hi","structuredContent":{"a":1}}`, `{"a":1}`, ""},
+		"content missing":            {`{}`, ``, ""},
+		"error": {
+			result: `{"isError":true,"structuredContent":{"adcp_error":{"code":"CONFLICT"},"context":{}}}`,
+			code:   "CONFLICT",
+		},
+		"error in text": {
+			result: `{"isError":true,"content":[{"type":"text","text":"oops"},{"type":"text",` +
+				`"text":"{\"adcp_error\":{\"code\":\"CONFLICT\"}}"}]}`,
+			code: "CONFLICT",
+		},
+		"structured error before text": {
+			result: `{"isError":true,"content":[{"type":"text","text":"{\"adcp_error\":{\"code\":\"A\"}}"}],` +
+				`"structuredContent":{"adcp_error":{"code":"B"}}}`,
+			code: "B",
+		},
+		"text error before errors[0]": {
+			result: `{"isError":true,"content":[{"type":"text","text":"{\"adcp_error\":{\"code\":\"A\"}}"}],` +
+				`"structuredContent":{"errors":[{"code":"B"}]}}`,
+			code: "A",
+		},
+		"errors[0] of a failed call": {
+			result: `{"isError":true,"structuredContent":{"errors":[{"code":"B"},{"code":"C"}]}}`,
+			code:   "B",
+		},
+		"a failed call has no payload":  {`{"isError":true,"structuredContent":{"media_buy_id":"mb"}}`, ``, ""},
+		"isError that is not a boolean": {`{"isError":"true","structuredContent":{"a":1}}`, `{"a":1}`, ""},
+		"adcp_error without isError":    {`{"structuredContent":{"adcp_error":{"code":"A"},"products":[]}}`, ``, ""},
+		"adcp_error without isError, beside data": {
+			result:  `{"structuredContent":{"adcp_error":{"code":"A"},"products":[1]}}`,
+			payload: `{"adcp_error":{"code":"A"},"products":[1]}`,
+		},
+		"errors and nothing else": {
+			result: `{"structuredContent":{"errors":[{"code":"A"}],"context":{"x":1},"adcp_version":"3.0",` +
+				`"packages":[],"media_buy_id":null}}`,
+			code: "A",
+		},
+		"warnings beside a body": {
+			result:  `{"structuredContent":{"errors":[{"code":"A"}],"media_buy_id":"mb"}}`,
+			payload: `{"errors":[{"code":"A"}],"media_buy_id":"mb"}`,
+		},
+		"warnings on completed": {
+			result:  `{"structuredContent":{"status":"completed","errors":[{"code":"A"}]}}`,
+			payload: `{"status":"completed","errors":[{"code":"A"}]}`,
+		},
+		"warnings on submitted": {
+			result:  `{"structuredContent":{"status":"submitted","task_id":"t","errors":[{"code":"A"}]}}`,
+			payload: `{"status":"submitted","task_id":"t","errors":[{"code":"A"}]}`,
+		},
+		"a rejected task is a task's answer": {
+			result:  `{"structuredContent":{"status":"rejected","errors":[{"code":"A"}]}}`,
+			payload: `{"status":"rejected","errors":[{"code":"A"}]}`,
+		},
+		"empty list of errors": {`{"structuredContent":{"errors":[]}}`, `{"errors":[]}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,7 +113,7 @@ func TestToolResultResponse(t *testing.T) {
 	}
 }
 
-func TestReadToolResultRefusesWhatIsNoObject(t *testing.T) {
+func TestReadToolResultRefusesOtherThanObjects(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "null", "[]", `"x"`, "{"} {
 		if _, err := ReadToolResult(json.RawMessage(raw)); err == nil {
@@ -79,8 +137,13 @@ func TestReadRPCError(t *testing.T) {
 
 func FuzzToolResult(f *testing.F) {
 	for _, s := range []string{
-		`{"content":[{"type":"text","text":"{\"a\":1}"}]}`, `{"structuredContent":{"status":"completed"}}`, `{"isError":true,"content":[]}`,
-		`{"isError":true,"structuredContent":{"adcp_error":{"code":"A","retry_after":1e309}}}`, `{"structuredContent":{"errors":[{"code":"A"}]}}`, `[]`, ``,
+		`{"content":[{"type":"text","text":"{\"a\":1}"}]}`,
+		`{"structuredContent":{"status":"completed"}}`,
+		`{"isError":true,"content":[]}`,
+		`{"isError":true,"structuredContent":{"adcp_error":{"code":"A","retry_after":1e309}}}`,
+		`{"structuredContent":{"errors":[{"code":"A"}]}}`,
+		`[]`,
+		``,
 	} {
 		f.Add([]byte(s))
 	}

@@ -6,19 +6,21 @@ import (
 	"time"
 )
 
-// Error is AdCP's error object (contract D1). Message, Suggestion and Details come from a counterparty: show them fenced, never route on them (contract D18).
+// Error is AdCP's error object (contract D1). Message, Suggestion and Details come from a
+// counterparty: show them fenced off as foreign text, and never route on them (contract D18).
 type Error struct {
 	Code       string          `json:"code"`
 	Message    string          `json:"message,omitempty"`
 	Recovery   Recovery        `json:"recovery,omitempty"`
-	RetryAfter time.Duration   `json:"-"` // as retry_after, in seconds
+	RetryAfter time.Duration   `json:"-"` // written as retry_after, in seconds
 	Field      string          `json:"field,omitempty"`
 	Suggestion string          `json:"suggestion,omitempty"`
 	Issues     json.RawMessage `json:"issues,omitempty"`
 	Details    json.RawMessage `json:"details,omitempty"`
 }
 
-// MarshalJSON writes the error as AdCP has it: whoever passes one on keeps all that it says (contract D19).
+// MarshalJSON writes the error in AdCP's form, with every member that the agent sent
+// (contract D19).
 func (e Error) MarshalJSON() ([]byte, error) {
 	type members Error
 	return json.Marshal(struct {
@@ -27,7 +29,8 @@ func (e Error) MarshalJSON() ([]byte, error) {
 	}{members(e), int64(e.RetryAfter / time.Second)})
 }
 
-// UnmarshalJSON reads what MarshalJSON has written. An agent's errors are read by DecodeError, which trusts them less.
+// UnmarshalJSON reads what MarshalJSON wrote. For an agent's error use DecodeError, which trusts
+// its input less.
 func (e *Error) UnmarshalJSON(raw []byte) error {
 	type members Error
 	var m struct {
@@ -48,52 +51,67 @@ type Recovery string
 // The recoveries of contract D6.
 const (
 	Transient   Recovery = "transient"   // the same request may be sent again later
-	Correctable Recovery = "correctable" // the request has to change: for a human
-	Terminal    Recovery = "terminal"    // a human or commercial matter
+	Correctable Recovery = "correctable" // a person has to change the request
+	Terminal    Recovery = "terminal"    // a person has to act, or to negotiate
 )
 
-// Response is what an agent answered to one call, whatever the transport: at most one of Err and a usable Payload.
+// Response is an agent's answer to one call over any transport: at most one of Err and a usable
+// Payload.
 type Response struct {
-	// Payload is the AdCP object with its envelope fields as flat siblings (contract B3). Nil when the answer held none.
+	// Payload is the AdCP object with its envelope members as flat siblings (contract B3). Nil if the
+	// answer has none.
 	Payload json.RawMessage
-	// Err is the failure found by the detection order of contract D2, nil if the answer is not a failure.
+	// Err is the failure by the detection order of contract D2, nil if the answer is not a failure.
 	Err *Error
-	// Continuation is where the agent waits for us, if it does and says so in A2A's own terms.
+	// Continuation is where the agent waits for input, if it waits and says so in A2A's own terms.
 	Continuation Continuation
-	// Over: the call's own A2A task has failed or was rejected. Where it waited, nobody waits any more.
+	// WorkFailed: the call's own A2A task failed or was rejected. If it had waited for input, it no
+	// longer does.
 	WorkFailed bool
 }
 
-// Continuation is A2A's own task and context, which a further message goes on with (contract J4). They are the call's: an AdCP task's id is never one of them.
+// Continuation identifies the A2A task and context in which the next message continues
+// (contract J4). They belong to the call: TaskID is never an AdCP task's id.
 type Continuation struct {
 	TaskID    string `json:"task_id"`
 	ContextID string `json:"context_id"`
 }
 
-// ContinuationLost is a CallError's Code: the agent does not know the A2A task any more that a call went on with, or can't go on with it.
+// ContinuationLost is the Code of a CallError whose call continued an A2A task that the agent no
+// longer knows, or that it can't continue.
 const ContinuationLost = "continuation_lost"
 
-// CallError says that no AdCP answer was obtained. It never proves that the agent did nothing (contract A28) unless Outcome is Unsent.
+// CallError says that a call got no AdCP answer. It never proves that the agent did nothing
+// (contract A28) unless Outcome is Unsent.
 type CallError struct {
 	Outcome    Outcome
-	Status     int           // HTTP status, 0 if there was none
-	RetryAfter time.Duration // as the agent asked (contract D8), 0 if it did not
-	Signature  string        // what was wrong with the request's signature (contract B57): a code request_..., or SigningFailed; mostly ""
-	Code       string        // the AdCP error that the agent answered with, where a call has no place for an adcp.Error; mostly ""
-	Cause      error         // for logs on our side only: may hold addresses
+	Status     int           // the HTTP status, 0 if there was none
+	RetryAfter time.Duration // the delay that the agent requested (contract D8), 0 if it requested none
+	// Signature is the fault of the request's signature (contract B57): a code request_..., or
+	// SigningFailed. Usually "".
+	Signature string
+	// Code is the code of the AdCP error that the agent answered, for a call that can't return an
+	// adcp.Error, or ContinuationLost. Usually "".
+	Code  string
+	Cause error // for our own logs only: it may contain addresses
 }
 
-// SigningFailed says that a request which had to be signed could not be, by a fault or a lack of ours.
+// SigningFailed is the Signature of a CallError whose request had to be signed and could not be,
+// for a reason on our side.
 const SigningFailed = "signing_failed"
 
-// Outcome tells how far a call went.
+// Outcome says how far a call went.
 type Outcome string
 
 // How far a call without an AdCP answer went.
 const (
-	Unsent    Outcome = "unsent"    // the request never left: no connection, no credential, a refused address
-	Refused   Outcome = "refused"   // the agent's HTTP layer refused it before AdCP (401, 403, 404, 405, 429)
-	Ambiguous Outcome = "ambiguous" // it may have been carried out: time-outs, resets, 5xx, unreadable answers (contract C19)
+	Unsent Outcome = "unsent" // the request never left: no connection, no credential, a blocked address
+	// Refused: the agent's HTTP layer refused the request before AdCP saw it (401, 403, 404, 405,
+	// 429).
+	Refused Outcome = "refused"
+	// Ambiguous: the request may have been carried out. The call timed out, was reset, or was answered
+	// with a 5xx or unreadably (contract C19).
+	Ambiguous Outcome = "ambiguous"
 )
 
 func (e *CallError) Error() string {

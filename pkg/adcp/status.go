@@ -1,7 +1,6 @@
-// Package adcp is the protocol's vocabulary: statuses, tasks, errors, and what an answer or a webhook says. It is pure: no clock, no network, no SDK.
 package adcp
 
-// Status is a task status as it stands on the wire: hyphenated, nine values (contract A1).
+// Status is a task status as it is on the wire: hyphenated, one of nine values (contract A1).
 type Status string
 
 // The nine task statuses of contract A1.
@@ -17,7 +16,7 @@ const (
 	StatusUnknown       Status = "unknown"
 )
 
-// Valid reports whether s is one of the nine wire values, exactly spelled.
+// Valid reports whether s is exactly one of the nine wire values.
 func (s Status) Valid() bool {
 	switch s {
 	case StatusSubmitted, StatusWorking, StatusInputRequired, StatusAuthRequired,
@@ -36,8 +35,9 @@ func (s Status) Terminal() bool {
 	return false
 }
 
-// mediaBuyStatus reports whether v is a legacy media-buy status that 3.0 agents put where the task status belongs (contract A7).
-// The ambiguous values completed, rejected and canceled are both.
+// mediaBuyStatus reports whether v is one of the media-buy statuses that 3.0 agents put where the
+// task status belongs (contract A7). completed, rejected and canceled are ambiguous: they are task
+// statuses too.
 func mediaBuyStatus(v string) bool {
 	switch v {
 	case "pending_creatives", "pending_start", "active", "paused", "completed", "rejected", "canceled":

@@ -8,17 +8,19 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of JSON from outside: deeper than any AdCP payload, shallow enough for any stack.
+// maxDepth bounds the nesting of foreign JSON: deeper than any AdCP payload, shallow enough for any
+// stack.
 const maxDepth = 100
 
-// DuplicateKeyError names an object key that stands twice in one object.
+// DuplicateKeyError names a key that occurs twice in one object.
 type DuplicateKeyError struct{ Key string }
 
 func (e *DuplicateKeyError) Error() string { return fmt.Sprintf("duplicate object key %q", e.Key) }
 
-// CheckObject says whether data is exactly one JSON object without a duplicate key at any depth (contract F43, C28): two parsers may
-// read two different things out of one that has them. Keys are compared after unescaping. It returns a *DuplicateKeyError, or another
-// error for anything that is not one JSON object.
+// CheckObject checks that data is exactly one JSON object without a duplicate key at any depth
+// (contract F43, C28): two parsers may read an object with duplicate keys in two ways. It compares
+// the keys after unescaping. It returns a *DuplicateKeyError, or another error for data that is not
+// one JSON object.
 func CheckObject(data []byte) error {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	if len(data) == 0 || data[0] != '{' {
@@ -30,18 +32,18 @@ func CheckObject(data []byte) error {
 	return checkKeys(data)
 }
 
-// scope is an object that the walk is in, or an array, which has no keys.
+// scope is an object or an array that the walk is inside of. An array has no keys.
 type scope struct {
 	object bool
-	first  int                 // of its keys
-	seen   map[string]struct{} // only once there are many
+	first  int                 // index of its first key
+	seen   map[string]struct{} // set only for more than maxScan keys
 }
 
-// few is up to how many keys are compared one by one.
-const few = 16
+// maxScan is the number of keys up to which they are compared one by one.
+const maxScan = 16
 
-// checkKeys walks JSON that is known to be valid: all that is left to find are the strings, and which of them are keys. A json.Decoder would make two
-// allocations of each token.
+// checkKeys walks valid JSON, so it only has to find the strings and to recognize which of them are
+// keys. A json.Decoder would allocate twice for each token.
 func checkKeys(data []byte) error {
 	var (
 		scopes = make([]scope, 0, 8)
@@ -85,10 +87,10 @@ func checkKeys(data []byte) error {
 	return nil
 }
 
-// add reports whether the scope has the key already.
+// add reports whether the scope already has the key.
 func (s *scope) add(keys [][]byte, key []byte) bool {
 	own := keys[s.first:]
-	if len(own) < few {
+	if len(own) < maxScan {
 		for _, k := range own {
 			if bytes.Equal(k, key) {
 				return true
@@ -97,7 +99,7 @@ func (s *scope) add(keys [][]byte, key []byte) bool {
 		return false
 	}
 	if s.seen == nil {
-		s.seen = make(map[string]struct{}, 2*few)
+		s.seen = make(map[string]struct{}, 2*maxScan)
 		for _, k := range own {
 			s.seen[string(k)] = struct{}{}
 		}
@@ -107,7 +109,7 @@ func (s *scope) add(keys [][]byte, key []byte) bool {
 	return dup
 }
 
-// unescapeKey returns what a parser would read of a quoted key.
+// unescapeKey returns what a parser would read from a quoted key.
 func unescapeKey(quoted []byte) ([]byte, error) {
 	raw := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(raw, '\\') < 0 && utf8.Valid(raw) {

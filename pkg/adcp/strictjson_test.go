@@ -35,14 +35,18 @@ func TestCheckObject(t *testing.T) {
 	} {
 		err := CheckObject([]byte(body))
 		var d *DuplicateKeyError
-		if found := errors.As(err, &d); found != (dup != "" || body == `{"":1,"":2}`) || found && d.Key != dup || !found && err != nil {
+		found := errors.As(err, &d)
+		want := dup != "" || body == `{"":1,"":2}` // whose duplicate key is empty
+		if found != want || found && d.Key != dup || !found && err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	for _, bad := range []string{"", " ", "null", "[]", `"a"`, "{", `{"a":1}}`, `{"a":1}{}`, `{"a":1},`, `{'a':1}`, `{"a":1,}`,
-		strings.Repeat(`{"a":`, 101) + "1" + strings.Repeat("}", 101)} {
+	for _, bad := range []string{
+		"", " ", "null", "[]", `"a"`, "{", `{"a":1}}`, `{"a":1}{}`, `{"a":1},`, `{'a':1}`, `{"a":1,}`,
+		strings.Repeat(`{"a":`, 101) + "1" + strings.Repeat("}", 101),
+	} {
 		if CheckObject([]byte(bad)) == nil {
-			t.Errorf("%.40s is no object", bad)
+			t.Errorf("%.40s was accepted", bad)
 		}
 	}
 	deep := strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100)
@@ -51,13 +55,20 @@ func TestCheckObject(t *testing.T) {
 	}
 }
 
-// The standard library's token walk decides alike.
+// CheckObject decides like a walk over the standard library's tokens.
 func FuzzCheckObject(f *testing.F) {
-	for _, s := range []string{`{"a":1,"a":2}`, `{"a":{"b":[{"c":1,"c":2}]}}`, `{"\u0061":1,"a":1}`, `{"a":1}{}`, "{\"\xff\":1,\"\xfe\":2}", `[{}]`} {
+	for _, s := range []string{
+		`{"a":1,"a":2}`,
+		`{"a":{"b":[{"c":1,"c":2}]}}`,
+		`{"\u0061":1,"a":1}`,
+		`{"a":1}{}`,
+		"{\"\xff\":1,\"\xfe\":2}",
+		`[{}]`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, want := CheckObject(data), reference(data)
+		got, want := CheckObject(data), checkByTokens(data)
 		var a, b *DuplicateKeyError
 		if (got == nil) != (want == nil) {
 			t.Errorf("%q: %v, the token walk says %v", data, got, want)
@@ -68,7 +79,8 @@ func FuzzCheckObject(f *testing.F) {
 	})
 }
 
-func reference(data []byte) error {
+// checkByTokens is CheckObject on a json.Decoder, slower and simpler.
+func checkByTokens(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
 	t, err := d.Token()
@@ -97,7 +109,7 @@ func walkObject(d *json.Decoder, depth int) error {
 		if err != nil {
 			return err
 		}
-		key := t.(string) // the decoder lets nothing else stand here
+		key := t.(string) // the decoder returns only strings here
 		if _, dup := seen[key]; dup {
 			return &DuplicateKeyError{Key: key}
 		}

@@ -5,16 +5,18 @@ import (
 	"time"
 )
 
-// Version is the AdCP release that requests are written for (contract B29, B33): a release, never a patch.
+// Version is the AdCP release that requests are written for: a release, never a patch
+// (contract B29, B33). MajorVersion is its major version.
 const (
 	Version      = "3.1"
 	MajorVersion = 3
 )
 
-// Task is an AdCP tool that an operation can run.
+// Task is the name of an AdCP tool that an operation can run.
 type Task string
 
-// The tasks that can be submitted as operations: those that change something, or answer later (contract C24, F9, O5).
+// The tasks that can be submitted as operations: those that change something, or that answer later
+// (contract C24, F9, O5). Each of them needs a row in the table below.
 const (
 	CreateMediaBuy Task = "create_media_buy"
 	UpdateMediaBuy Task = "update_media_buy"
@@ -28,59 +30,77 @@ const (
 	SyncAudiences  Task = "sync_audiences"
 )
 
-// Traits are what a task allows and how long its owner waits before a human is told.
+// Traits are the properties of a task that decide how an operation runs it.
 type Traits struct {
-	// Webhook: the task takes push_notification_config (contract F9).
+	// Webhook: the task accepts push_notification_config (contract F9).
 	Webhook bool
-	// Purchase: carried out twice, it buys twice.
+	// Purchase: the task buys something, so running it twice buys twice.
 	Purchase bool
-	// Deadline is how long to wait before raising attention (contract N). It never ends the operation (contract A28).
+	// Deadline is how long an operation waits before it raises attention (contract N). It never ends
+	// the operation (contract A28).
 	Deadline time.Duration
 }
 
-var tasks = map[Task]Traits{
-	CreateMediaBuy: {Webhook: true, Purchase: true, Deadline: 24 * time.Hour},
-	UpdateMediaBuy: {Webhook: true, Purchase: true, Deadline: 12 * time.Hour},
-	SyncCreatives:  {Webhook: true, Deadline: 48 * time.Hour},
-	BuildCreative:  {Webhook: true, Purchase: true, Deadline: 24 * time.Hour},
-	GetProducts:    {Webhook: true, Deadline: 24 * time.Hour},
-	GetSignals:     {Webhook: true, Deadline: 24 * time.Hour},
-	ActivateSignal: {Purchase: true, Deadline: 24 * time.Hour},
-	SyncCatalogs:   {Webhook: true, Deadline: 24 * time.Hour},
-	SyncAccounts:   {Webhook: true, Deadline: 24 * time.Hour},
-	SyncAudiences:  {Deadline: 24 * time.Hour},
-}
-
-// TraitsOf returns what is known of a task, and whether it can be submitted.
-func TraitsOf(t Task) (Traits, bool) {
-	tr, ok := tasks[t]
-	return tr, ok
-}
-
-// Tasks lists the tasks that can be submitted, in the order of this file.
-func Tasks() []Task {
-	return []Task{CreateMediaBuy, UpdateMediaBuy, SyncCreatives, BuildCreative, GetProducts, GetSignals,
-		ActivateSignal, SyncCatalogs, SyncAccounts, SyncAudiences}
-}
-
-// proofs are the members that a success of a task has in every release of its response's schema (contract F30), and what each begins with. The other tasks'
-// successes have no such member in common.
-var proofs = map[Task]struct {
+// success is the member that every success of a task has, in each release of its response schema,
+// and the first byte of the member's value (contract F30). It is zero for a task whose successes
+// have no member in common.
+type success struct {
 	member string
 	opens  byte
-}{
-	CreateMediaBuy: {"media_buy_id", '"'},
-	UpdateMediaBuy: {"media_buy_id", '"'},
-	SyncCreatives:  {"creatives", '['},
-	ActivateSignal: {"deployments", '['},
-	SyncCatalogs:   {"catalogs", '['},
-	SyncAccounts:   {"accounts", '['},
-	SyncAudiences:  {"audiences", '['},
 }
 
-// proven reports whether a result can be a success of its task. A list may be empty, an id may not.
+type taskSpec struct {
+	task    Task
+	traits  Traits
+	success success
+}
+
+// tasks is the only list of the tasks. The API accepts the tasks in it and lists them in its
+// errors, and discovery keeps them in an agent's profile.
+var tasks = []taskSpec{
+	{CreateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, success{"media_buy_id", '"'}},
+	{UpdateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 12 * time.Hour}, success{"media_buy_id", '"'}},
+	{SyncCreatives, Traits{Webhook: true, Deadline: 48 * time.Hour}, success{"creatives", '['}},
+	{BuildCreative, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, success{}},
+	{GetProducts, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{}},
+	{GetSignals, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{}},
+	{ActivateSignal, Traits{Purchase: true, Deadline: 24 * time.Hour}, success{"deployments", '['}},
+	{SyncCatalogs, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{"catalogs", '['}},
+	{SyncAccounts, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{"accounts", '['}},
+	{SyncAudiences, Traits{Deadline: 24 * time.Hour}, success{"audiences", '['}},
+}
+
+func specOf(t Task) (taskSpec, bool) {
+	for _, s := range tasks {
+		if s.task == t {
+			return s, true
+		}
+	}
+	return taskSpec{}, false
+}
+
+// TraitsOf returns the traits of a task. ok is false if the task can't be submitted.
+func TraitsOf(t Task) (traits Traits, ok bool) {
+	s, ok := specOf(t)
+	return s.traits, ok
+}
+
+// Tasks returns the tasks that can be submitted, in the order of their table.
+func Tasks() []Task {
+	all := make([]Task, len(tasks))
+	for i, s := range tasks {
+		all[i] = s.task
+	}
+	return all
+}
+
+// hasResult reports whether a result can be a success of its task (contract F30). A list may be
+// empty, an id may not.
 func hasResult(t Task, result json.RawMessage) bool {
-	p, ok := proofs[t]
-	v := kind(object(result)[p.member], p.opens)
-	return !ok || v != nil && string(v) != `""`
+	s, _ := specOf(t)
+	if s.success.member == "" {
+		return true
+	}
+	v := startingWith(object(result)[s.success.member], s.success.opens)
+	return v != nil && string(v) != `""`
 }

@@ -1,9 +1,11 @@
 package adcp
 
 import (
-	"adcp-orchestrator/pkg/adcp/adcptest"
 	"encoding/json"
 	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp/adcptest"
 )
 
 // TestVectorMCPResponseExtraction runs the vectors of contract B4.
@@ -69,14 +71,19 @@ func TestVectorTransportErrorMapping(t *testing.T) {
 				t.Fatal("no error found")
 			}
 			want := v.Expected
-			if got.Code != want.Code || got.Message != want.Message || got.Field != want.Field || got.Suggestion != want.Suggestion {
+			if got.Code != want.Code || got.Message != want.Message ||
+				got.Field != want.Field || got.Suggestion != want.Suggestion {
 				t.Errorf("error = %+v, want %+v", *got, *want)
 			}
 			if a := actions[got.Recovery]; a != v.Action {
 				t.Errorf("recovery %s means %s, want %s", got.Recovery, a, v.Action)
 			}
-			if want.RetryAfter != nil && got.RetryAfter != ClampRetryAfter(*want.RetryAfter) || want.RetryAfter == nil && got.RetryAfter != 0 {
-				t.Errorf("retry after %v, want %v clamped", got.RetryAfter, want.RetryAfter)
+			var retryAfter time.Duration
+			if want.RetryAfter != nil {
+				retryAfter = ClampRetryAfter(*want.RetryAfter)
+			}
+			if got.RetryAfter != retryAfter {
+				t.Errorf("retry after %v, want %v", got.RetryAfter, retryAfter)
 			}
 			if want.Details != nil {
 				equalJSON(t, got.Details, want.Details)
@@ -85,11 +92,12 @@ func TestVectorTransportErrorMapping(t *testing.T) {
 	}
 }
 
-// failure finds the failure in a JSON-RPC answer or in what a tool or an A2A call returned: the vectors hold all of them.
+// failure finds the error in a JSON-RPC error, an MCP tool result or an A2A task: the vectors have
+// all three.
 func failure(t *testing.T, transport string, response json.RawMessage) *Error {
 	t.Helper()
 	if rpc := object(object(response)["error"]); rpc != nil {
-		return found(ReadRPCError(rpc["data"]))
+		return errorOrNil(ReadRPCError(rpc["data"]))
 	}
 	switch transport {
 	case "mcp":
@@ -99,13 +107,13 @@ func failure(t *testing.T, transport string, response json.RawMessage) *Error {
 		}
 		return r.Response().Err
 	case "a2a":
-		return found(ReadA2AError(response))
+		return errorOrNil(ReadA2AError(response))
 	}
 	t.Fatalf("transport %s", transport)
 	return nil
 }
 
-func found(e Error, ok bool) *Error {
+func errorOrNil(e Error, ok bool) *Error {
 	if !ok {
 		return nil
 	}
@@ -161,7 +169,7 @@ func TestVectorWebhookPayloadExtraction(t *testing.T) {
 			var data json.RawMessage
 			switch v.Format {
 			case FormatMCP:
-				w, _ := ParseWebhook(v.Payload) // some leave out what an envelope needs
+				w, _ := ParseWebhook(v.Payload) // some vectors have no complete envelope
 				data = w.Result
 			case FormatA2A:
 				a, _ := ExtractA2A(v.Payload)
@@ -172,7 +180,7 @@ func TestVectorWebhookPayloadExtraction(t *testing.T) {
 	}
 }
 
-// equalData compares what was extracted; null is nothing.
+// equalData compares extracted data. A wanted null means no data.
 func equalData(t *testing.T, got, want json.RawMessage) {
 	t.Helper()
 	if len(want) == 0 || string(want) == "null" {

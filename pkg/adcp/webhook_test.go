@@ -7,11 +7,14 @@ import (
 	"testing"
 )
 
-const envelopeOf = `"idempotency_key":"whk_0123456789abcdef","operation_id":"op","task_id":"t","timestamp":"2026-11-23T12:00:00Z"`
+// webhookEnvelope has the members of a webhook without its task_type and status.
+const webhookEnvelope = `"idempotency_key":"whk_0123456789abcdef","operation_id":"op","task_id":"t",` +
+	`"timestamp":"2026-11-23T12:00:00Z"`
 
 func TestParseWebhookNamesAreExact(t *testing.T) {
 	t.Parallel()
-	w, err := ParseWebhook([]byte(`{` + envelopeOf + `,"task_type":"create_media_buy","status":"working","Status":"completed","STATUS":7,"Result":{"x":1}}`))
+	w, err := ParseWebhook([]byte(`{` + webhookEnvelope + `,"task_type":"create_media_buy",` +
+		`"status":"working","Status":"completed","STATUS":7,"Result":{"x":1}}`))
 	if err != nil || w.Status != StatusWorking || w.Result != nil {
 		t.Errorf("%+v, %v", w, err)
 	}
@@ -19,7 +22,8 @@ func TestParseWebhookNamesAreExact(t *testing.T) {
 
 func TestParseWebhookNamesTheFaults(t *testing.T) {
 	t.Parallel()
-	w, err := ParseWebhook([]byte(`{` + envelopeOf + `,"task_type":{},"status":["completed"],"token":null,"result":[1]}`))
+	w, err := ParseWebhook([]byte(`{` + webhookEnvelope + `,"task_type":{},"status":["completed"],` +
+		`"token":null,"result":[1]}`))
 	var e *EnvelopeError
 	if !errors.As(err, &e) || e.Code != "malformed_envelope" || strings.Join(e.Fields, ",") != "task_type,status" {
 		t.Errorf("%v", err)
@@ -27,19 +31,23 @@ func TestParseWebhookNamesTheFaults(t *testing.T) {
 	if w.TaskID != "t" || w.Token != "" || string(w.Result) != `[1]` {
 		t.Errorf("what could be read: %+v", w)
 	}
-	_, err = ParseWebhook([]byte(`{` + envelopeOf + `,"task_type":null,"status":"working"}`))
+	_, err = ParseWebhook([]byte(`{` + webhookEnvelope + `,"task_type":null,"status":"working"}`))
 	if !errors.As(err, &e) || e.Code != "missing_envelope_fields" || strings.Join(e.Fields, ",") != "task_type" {
 		t.Errorf("%v", err)
 	}
 }
 
-// A completed webhook is an end only with a result that a success can have (contract F30).
-func TestReadWebhookWantsASuccess(t *testing.T) {
+// A completed webhook is an end only if its result can be a success (contract F30).
+func TestReadWebhookEndsOnlyWithASuccessfulResult(t *testing.T) {
 	t.Parallel()
 	for task, members := range map[Task][2]string{
-		CreateMediaBuy: {`"media_buy_id":"mb"`, `"media_buy_id":""`}, UpdateMediaBuy: {`"media_buy_id":"mb"`, `"media_buy_id":7`},
-		SyncCreatives: {`"creatives":[]`, `"creatives":{}`}, ActivateSignal: {`"deployments":[]`, `"deployments":null`},
-		SyncCatalogs: {`"catalogs":[1]`, `"catalogs":"c"`}, SyncAccounts: {`"accounts":[]`, `"Accounts":[]`}, SyncAudiences: {`"audiences":[]`, `"audience":[]`},
+		CreateMediaBuy: {`"media_buy_id":"mb"`, `"media_buy_id":""`},
+		UpdateMediaBuy: {`"media_buy_id":"mb"`, `"media_buy_id":7`},
+		SyncCreatives:  {`"creatives":[]`, `"creatives":{}`},
+		ActivateSignal: {`"deployments":[]`, `"deployments":null`},
+		SyncCatalogs:   {`"catalogs":[1]`, `"catalogs":"c"`},
+		SyncAccounts:   {`"accounts":[]`, `"Accounts":[]`},
+		SyncAudiences:  {`"audiences":[]`, `"audience":[]`},
 	} {
 		success, other := `{`+members[0]+`,"x":1}`, `{`+members[1]+`,"errors":[{"code":"A"}]}`
 		read := func(s Status, result string) Answer {
@@ -49,7 +57,8 @@ func TestReadWebhookWantsASuccess(t *testing.T) {
 			t.Errorf("%s: %+v", task, a)
 		}
 		for _, result := range []string{other, `{}`, `[]`, `"x"`} {
-			if a := read(StatusCompleted, result); a.Value != nil || string(a.Progress) != result || a.Status != StatusCompleted || a.Err != nil {
+			a := read(StatusCompleted, result)
+			if a.Value != nil || string(a.Progress) != result || a.Status != StatusCompleted || a.Err != nil {
 				t.Errorf("%s, %s: %+v", task, result, a)
 			}
 		}
@@ -61,8 +70,9 @@ func TestReadWebhookWantsASuccess(t *testing.T) {
 		}
 	}
 	for _, task := range []Task{BuildCreative, GetProducts, GetSignals, "media_buy_delivery", ""} {
-		if a := ReadWebhook(Webhook{Status: StatusCompleted, TaskType: string(task), Result: json.RawMessage(`{"x":1}`)}); string(a.Value) != `{"x":1}` {
-			t.Errorf("%s has no member that every success has: %+v", task, a)
+		w := Webhook{Status: StatusCompleted, TaskType: string(task), Result: json.RawMessage(`{"x":1}`)}
+		if a := ReadWebhook(w); string(a.Value) != `{"x":1}` {
+			t.Errorf("%s needs no member that every success has: %+v", task, a)
 		}
 	}
 }
@@ -71,7 +81,9 @@ func TestFirstError(t *testing.T) {
 	t.Parallel()
 	for payload, code := range map[string]string{
 		`{"adcp_error":{"code":"A"},"error":{"code":"B"}}`: "A", `{"adcp_error":7,"error":{"code":"B"}}`: "B",
-		`{"errors":[{"code":"A"},{"code":"B"}]}`: "A", `{"errors":{},"code":"A"}`: "A", `{"result":{"errors":[{"code":"A"}]}}`: "A",
+		`{"errors":[{"code":"A"},{"code":"B"}]}`:                 "A",
+		`{"errors":{},"code":"A"}`:                               "A",
+		`{"result":{"errors":[{"code":"A"}]}}`:                   "A",
 		`{"error":{"code":"A"},"result":{"error":{"code":"B"}}}`: "A", `{"result":{"code":"A","message":"m"}}`: "A",
 		`{"result":{"result":{"code":"A"}}}`: "", `{}`: "", ``: "", `[]`: "", `{"result":null}`: "",
 	} {

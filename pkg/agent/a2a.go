@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/registry"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -13,66 +11,84 @@ import (
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 )
 
-// A2A's codes for a request that is refused for the version or the extensions in its headers, before anybody looks at its message.
+// A2A's codes for a request that is refused because of the version or the extensions in its
+// headers, before the agent reads its message.
 const (
 	codeExtensionRequired   = -32008
 	codeVersionNotSupported = -32009
 )
 
-// codesLost are what agents answer to a message for a task of theirs that is not known, or that is over: Python's SDK has the last one for the latter.
-var codesLost = []int64{-32001, -32004, jsonrpc.CodeInvalidParams}
+// continuationLostCodes are the codes that agents return for a message to one of their tasks that
+// is unknown or over. Python's SDK returns the last one for a task that is over.
+var continuationLostCodes = []int64{-32001, -32004, jsonrpc.CodeInvalidParams}
 
-// peer is an agent that speaks A2A: one JSON-RPC request is one call. It is asked to answer when it is done, and about a task by another call (contract B23,
-// E13). Its own tasks, their ids and their push notifications are never used: they are of the call, and AdCP's are in the arguments (contract A25, F8).
-type peer struct {
-	wire *wire
-	card card
-	// continues is the agent's own task that the call goes on with, if it does.
-	continues adcp.Continuation
-	// moved is called when the agent refuses a call, which may be because its card has changed.
-	moved func()
+// a2aSession serves one call over A2A, as one JSON-RPC request. The request asks the agent to
+// answer when it is done; a poll is another call (contract B23, E13). A2A's own tasks, their ids
+// and their push notifications are not used, because they belong to the call: the AdCP task and
+// its webhook are in the arguments (contract A25, F8).
+type a2aSession struct {
+	transport *transport
+	card      card
+	// continuation is the agent's own task that the call continues, if any.
+	continuation adcp.Continuation
+	// forgetCard is called when the agent refuses a call: its card may have changed.
+	forgetCard func()
 }
 
-// meet reads an agent's card, if it isn't known. A failure comes before the call: nothing was asked for.
-func (c *Client) meet(ctx context.Context, a registry.Agent, w *wire) (line, error) {
-	known, ok := c.cards.recall(a, c.now())
+// openA2A reads the agent's card unless it is cached. A failure here is before the call: nothing
+// was requested.
+func (c *Client) openA2A(ctx context.Context, a registry.Agent, t *transport) (session, error) {
+	cached, ok := c.cards.get(a, c.now())
 	if !ok {
 		var err error
-		if known, err = w.fetchCard(ctx, a.URL); err != nil {
+		if cached, err = t.fetchCard(ctx, a.URL); err != nil {
 			return nil, err
 		}
-		c.cards.keep(a, known, c.now())
+		c.cards.put(a, cached, c.now())
 	}
-	return &peer{wire: w, card: known, continues: a.ContinueTask, moved: func() { c.cards.forget(a) }}, nil
+	return &a2aSession{
+		transport:    t,
+		card:         cached,
+		continuation: a.ContinueTask,
+		forgetCard:   func() { c.cards.forget(a) },
+	}, nil
 }
 
-func (p *peer) tools(context.Context) ([]string, error) { return p.card.skills, nil }
+func (s *a2aSession) tools(context.Context) ([]string, error) { return s.card.skills, nil }
 
-func (p *peer) close() {}
+func (s *a2aSession) close() {}
 
 // call invokes a skill (contract B16).
-func (p *peer) call(ctx context.Context, tool string, arguments json.RawMessage) (reply, error) {
-	body, err := p.card.message(tool, arguments, p.continues)
+func (s *a2aSession) call(ctx context.Context, tool string, arguments json.RawMessage) (toolAnswer, error) {
+	body, err := s.card.message(tool, arguments, s.continuation)
 	if err != nil {
-		return reply{}, err
+		return toolAnswer{}, err
 	}
-	x := &exchange{limit: maxAnswer, body: body, subject: p.wire.pen.calling(p.card.method(), tool, arguments)}
-	result, err := p.request(ctx, x)
+	x := &exchange{
+		limit:   maxAnswer,
+		body:    body,
+		subject: s.transport.signer.callSubject(s.card.method(), tool, arguments),
+	}
+	result, err := s.request(ctx, x)
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) {
 			if f.outcome() == adcp.Refused {
-				p.moved()
+				s.forgetCard()
 			}
-			f.lost = p.continues != adcp.Continuation{} && f.rpc != nil && slices.Contains(codesLost, f.rpc.Code)
+			f.continuationLost = s.continuation != adcp.Continuation{} && f.rpc != nil &&
+				slices.Contains(continuationLostCodes, f.rpc.Code)
 		}
-		return reply{}, err
+		return toolAnswer{}, err
 	}
-	return readReply(tool, result), nil
+	return readA2AAnswer(tool, result), nil
 }
 
-// method is A2A's for a call.
+// method is A2A's JSON-RPC method for a call.
 func (c card) method() string {
 	if c.v1 {
 		return "SendMessage"
@@ -80,21 +96,31 @@ func (c card) method() string {
 	return "message/send"
 }
 
-// message is the whole request: one message with one DataPart of two members (contract B17). The arguments stand in it as they are: encoded anew, they would
-// lose white space and escapes (contract C6). The message's id is new every time, also when the same arguments are sent again.
+// The requests of both releases. 1.0 waits for the end by itself, 0.3 only with "blocking".
+const (
+	requestV1 = `{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s"message":{"messageId":"%s",%s` +
+		`"role":"ROLE_USER","parts":[{"data":%s}]}}}`
+	requestV03 = `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"message":{"kind":"message","messageId":"%s",%s` +
+		`"role":"user","parts":[{"kind":"data","data":%s}]},"configuration":{"blocking":true}}}`
+)
+
+// message is the whole request: one message with one DataPart of two members (contract B17). The
+// arguments are inserted as they are, because encoding them anew would lose white space and escapes
+// (contract C6). The message's id is new every time, also when the same arguments are sent again.
 //
-// A call that goes on with a task of the agent's names it and its context, and sends all of the arguments again (contract J4).
-func (c card) message(tool string, arguments json.RawMessage, on adcp.Continuation) ([]byte, error) {
+// A call that continues one of the agent's own tasks names that task and its context, and sends all
+// of the arguments again (contract J4).
+func (c card) message(tool string, arguments json.RawMessage, continued adcp.Continuation) ([]byte, error) {
 	skill, err := json.Marshal(tool)
 	if err != nil {
 		return nil, err
 	}
 	member, tenant, task := "parameters", "", ""
-	if on != (adcp.Continuation{}) {
+	if continued != (adcp.Continuation{}) {
 		ids, err := json.Marshal(struct {
 			TaskID    string `json:"taskId"`
 			ContextID string `json:"contextId"`
-		}(on))
+		}(continued))
 		if err != nil {
 			return nil, err
 		}
@@ -111,16 +137,15 @@ func (c card) message(tool string, arguments json.RawMessage, on adcp.Continuati
 		tenant = fmt.Sprintf(`"tenant":%s,`, t)
 	}
 	data := fmt.Sprintf(`{"skill":%s,"%s":%s}`, skill, member, arguments)
-	if c.v1 { // which waits for the end by itself
-		return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{%s"message":{"messageId":"%s",%s"role":"ROLE_USER","parts":[{"data":%s}]}}}`,
-			c.method(), tenant, rand.Text(), task, data), nil
+	if c.v1 {
+		return fmt.Appendf(nil, requestV1, c.method(), tenant, rand.Text(), task, data), nil
 	}
-	return fmt.Appendf(nil, `{"jsonrpc":"2.0","id":1,"method":"%s","params":{"message":{"kind":"message","messageId":"%s",%s"role":"user",`+
-		`"parts":[{"kind":"data","data":%s}]},"configuration":{"blocking":true}}}`, c.method(), rand.Text(), task, data), nil
+	return fmt.Appendf(nil, requestV03, c.method(), rand.Text(), task, data), nil
 }
 
-// header is what goes with a call (contract B14). Python's agent refuses a request of 0.3 that names version 1.0, and the extension is activated only where
-// the card offers it: an agent that has it would refuse `parameters`.
+// header returns the headers of a call (contract B14). Python's agent refuses a 0.3 request that
+// names version 1.0. The extension is activated only if the card offers it: an agent with the
+// extension would refuse `parameters`.
 func (c card) header() http.Header {
 	h := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
 	if c.v1 {
@@ -133,15 +158,15 @@ func (c card) header() http.Header {
 }
 
 // request sends a call and returns the result in its answer, or a *failure.
-func (p *peer) request(ctx context.Context, x *exchange) (json.RawMessage, error) {
-	body, err := p.wire.ask(ctx, http.MethodPost, p.card.endpoint, p.card.header(), x)
+func (s *a2aSession) request(ctx context.Context, x *exchange) (json.RawMessage, error) {
+	body, err := s.transport.do(ctx, http.MethodPost, s.card.endpoint, s.card.header(), x)
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil {
-			return nil, f.ofA2A()
+			return nil, f.readA2ACode()
 		}
 		return nil, err
 	}
-	// The type that the agent gives the body is not looked at: an answer to our request is what reads as one.
+	// The content type is not checked: a body that reads as the answer to our request is the answer.
 	var m struct {
 		Version string          `json:"jsonrpc"`
 		ID      json.RawMessage `json:"id"`
@@ -149,111 +174,30 @@ func (p *peer) request(ctx context.Context, x *exchange) (json.RawMessage, error
 		Error   json.RawMessage `json:"error"`
 	}
 	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, x.failed(fmt.Errorf("the answer is no JSON-RPC: %w", err))
+		return nil, x.failed(fmt.Errorf("the answer is not JSON-RPC: %w", err))
 	}
-	id, result, failed := string(m.ID), !absent(m.Result), !absent(m.Error)
+	id, hasResult, hasError := string(m.ID), !isAbsent(m.Result), !isAbsent(m.Error)
 	switch {
-	case m.Version != "2.0" || result == failed:
-		return nil, x.failed(errors.New("the answer is no JSON-RPC: it has a result or an error"))
-	case id != "1" && (result || !absent(m.ID)): // an agent that can't read a request doesn't know its id
+	case m.Version != "2.0" || hasResult == hasError:
+		return nil, x.failed(errors.New("the answer is not JSON-RPC 2.0 with either a result or an error"))
+	case id != "1" && (hasResult || !isAbsent(m.ID)): // an agent that cannot read a request does not know its id
 		return nil, x.failed(fmt.Errorf("the agent answered request %.40s, not 1", id))
-	case failed:
+	case hasError:
 		rpc := rpcError(body)
 		if rpc == nil {
-			return nil, x.failed(errors.New("the answer is no JSON-RPC: its error can't be read"))
+			return nil, x.failed(errors.New("the answer is not JSON-RPC: its error cannot be read"))
 		}
-		return nil, x.failed(nil).with(rpc).ofA2A()
+		return nil, x.failed(nil).withRPC(rpc).readA2ACode()
 	}
 	return m.Result, nil
 }
 
-// ofA2A reads what the agent's JSON-RPC error means over A2A. Skills are not methods: only invalid parameters may be about what was asked for.
-func (f *failure) ofA2A() *failure {
+// readA2ACode sets what the agent's JSON-RPC code means over A2A. Skills are not methods: only
+// invalid parameters may be about the skill or its arguments.
+func (f *failure) readA2ACode() *failure {
 	f.refused = f.rpc.Code == codeExtensionRequired || f.rpc.Code == codeVersionNotSupported
-	f.door = f.rpc.Code != jsonrpc.CodeInvalidParams
+	f.accessError = f.rpc.Code != jsonrpc.CodeInvalidParams
 	return f
 }
 
-func absent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
-
-// readReply finds the AdCP answer in the result of a call: a task, bare or in an envelope.
-//
-// A completed A2A task holds what the AdCP task answered, whatever its status (contract A25): what MCP answers without isError. One that ended otherwise is a
-// call that failed, as with isError, unless its data gives the AdCP task a status, which goes before A2A's own (contract A26). That is not so for a poll: that
-// the question failed says nothing of the task that it was about (contract A28, E13). One on its way has no answer but its data: without any, it names no AdCP
-// work (contract A8).
-func readReply(tool string, result json.RawMessage) reply {
-	a, err := adcp.ExtractA2A(result)
-	var data struct {
-		Status json.RawMessage `json:"status"`
-		TaskID json.RawMessage `json:"task_id"`
-	}
-	_ = json.Unmarshal(a.Data, &data) // what is no object has neither
-	var word string
-	_ = json.Unmarshal(data.Status, &word)
-	status, poll := adcp.Status(word), slices.Contains(pollTools, tool)
-	e, failed := adcp.ReadA2AError(result)
-	onItsWay := a.State != "" && !a.State.Terminal()
-	answered := a.State == adcp.StatusCompleted && (!failed || status.Valid()) || onItsWay || status.Valid() && !poll
-	over := a.State == adcp.StatusFailed || a.State == adcp.StatusRejected
-	if failed && !answered {
-		return reply{Response: adcp.Response{Err: &e, WorkFailed: over}}
-	}
-	r := reply{silence: hush(a, err)}
-	if err != nil || a.Data == nil || !answered {
-		return r
-	}
-	payload := a.Data
-	if onItsWay && absent(data.Status) { // contract A26: an older agent's way to say it
-		asks := a.State == adcp.StatusInputRequired || a.State == adcp.StatusAuthRequired
-		if poll || !asks && absent(data.TaskID) && a.TaskID == "" {
-			return r
-		}
-		payload, status = add(payload, "status", string(a.State)), a.State
-	}
-	if status == adcp.StatusSubmitted && absent(data.TaskID) && a.TaskID != "" { // contract B21
-		payload = add(payload, "task_id", a.TaskID)
-	}
-	r.Response = adcp.ToolResult{Structured: payload}.Response()
-	if a.State == adcp.StatusInputRequired || a.State == adcp.StatusAuthRequired {
-		r.Continuation = continuation(a)
-	}
-	r.WorkFailed = over
-	return r
-}
-
-// maxHandle is the longest id of A2A's that is kept.
-const maxHandle = 512
-
-// continuation is where an A2A task waits for us: both of its ids, or nothing.
-func continuation(a adcp.A2A) adcp.Continuation {
-	if a.ID == "" || a.ContextID == "" || len(a.ID) > maxHandle || len(a.ContextID) > maxHandle {
-		return adcp.Continuation{}
-	}
-	return adcp.Continuation{TaskID: a.ID, ContextID: a.ContextID}
-}
-
-// add puts a member in front of a JSON object's own, which stay as they are.
-func add(object json.RawMessage, name, value string) json.RawMessage {
-	member, err := json.Marshal(map[string]string{name: value})
-	if err != nil {
-		return object
-	}
-	rest := strings.TrimLeft(string(object[1:]), " \t\r\n")
-	if rest != "}" {
-		rest = "," + rest
-	}
-	return json.RawMessage(strings.TrimSuffix(string(member), "}") + rest)
-}
-
-// hush describes a result that holds no AdCP answer.
-func hush(a adcp.A2A, err error) error {
-	if err != nil {
-		return &cleanError{fmt.Errorf("the answer is no A2A task with an AdCP object: %w", err)}
-	}
-	said := "nothing"
-	if a.Text != "" {
-		said = clean(a.Text)
-	}
-	return fmt.Errorf("the A2A task is %q and holds no AdCP object, it said: %s", a.State, said)
-}
+func isAbsent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }

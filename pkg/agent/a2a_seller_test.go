@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/registry"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,30 +8,40 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/registry"
 )
 
-// Cards as sellers have them. ORIGIN is the seller's own.
+// Cards of existing sellers. ORIGIN stands for the seller's origin, SKILLS for its skills.
 const (
-	npmCard = `{"name":"s","url":"ORIGIN/mcp","protocolVersion":"0.3.0","capabilities":{"streaming":false,"pushNotifications":false},"skills":[SKILLS],"provider":{"organization":"s","url":"ORIGIN"}}`
-	// Python's names an address that it has only inside.
-	pythonCard = `{"name":"s","supportedInterfaces":[{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"0.3"},{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],` +
-		`"capabilities":{},"skills":[SKILLS],"preferredTransport":"JSONRPC","protocolVersion":"0.3","url":"http://localhost:1/"}`
-	v3Card = `{"name":"s","supportedInterfaces":[{"url":"ORIGIN/mcp","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],` +
-		`"capabilities":{"extensions":[{"uri":"https://example.com/other"},{"uri":"https://adcontextprotocol.org/extensions/adcp/v3","required":true}]},"skills":[SKILLS]}`
+	npmCard = `{"name":"s","url":"ORIGIN/mcp","protocolVersion":"0.3.0",` +
+		`"capabilities":{"streaming":false,"pushNotifications":false},"skills":[SKILLS],` +
+		`"provider":{"organization":"s","url":"ORIGIN"}}`
+	// Python's card names an address that is only valid inside the seller's network.
+	pythonCard = `{"name":"s","supportedInterfaces":[` +
+		`{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"0.3"},` +
+		`{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],` +
+		`"capabilities":{},"skills":[SKILLS],"preferredTransport":"JSONRPC","protocolVersion":"0.3",` +
+		`"url":"http://localhost:1/"}`
+	v3Card = `{"name":"s","supportedInterfaces":[` +
+		`{"url":"ORIGIN/mcp","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],` +
+		`"capabilities":{"extensions":[{"uri":"https://example.com/other"},` +
+		`{"uri":"https://adcontextprotocol.org/extensions/adcp/v3","required":true}]},"skills":[SKILLS]}`
 )
 
-// a2aSeller is a seller that speaks A2A, strictly as the real ones do: about methods, about versions, about where the arguments are.
+// a2aSeller is a seller that speaks A2A. It is as strict as real sellers about methods, versions
+// and the place of the arguments.
 type a2aSeller struct {
 	seller
 	card   string
-	paths  []string // where the card is
+	paths  []string // of the card
 	skills []string
-	// answer gives the result of a skill.
+	// answer returns the result of a skill.
 	answer func(skill string) string
-	// broken is a fault of a call.
-	broken func(w http.ResponseWriter, r *http.Request, m message)
-	// asked are the addresses at which a card was looked for.
-	asked []string
+	// callFault, if set, answers every call.
+	callFault handler
+	// cardRequests are the paths at which a card was requested.
+	cardRequests []string
 }
 
 func (s *a2aSeller) start(t *testing.T) *a2aSeller {
@@ -40,7 +49,10 @@ func (s *a2aSeller) start(t *testing.T) *a2aSeller {
 	if s.paths == nil {
 		s.paths = []string{"/mcp/.well-known/agent-card.json"}
 	}
-	s.fault = func(w http.ResponseWriter, r *http.Request, m message) bool { s.serve(w, r, m); return true }
+	s.fault = func(w http.ResponseWriter, r *http.Request, m message) bool {
+		s.serve(w, r, m)
+		return true
+	}
 	s.seller.start(t)
 	return s
 }
@@ -48,7 +60,7 @@ func (s *a2aSeller) start(t *testing.T) *a2aSeller {
 func (s *a2aSeller) serve(w http.ResponseWriter, r *http.Request, m message) {
 	if r.Method == http.MethodGet {
 		s.mu.Lock()
-		s.asked = append(s.asked, r.URL.Path)
+		s.cardRequests = append(s.cardRequests, r.URL.Path)
 		s.mu.Unlock()
 		if !slices.Contains(s.paths, r.URL.Path) {
 			http.NotFound(w, r)
@@ -58,11 +70,12 @@ func (s *a2aSeller) serve(w http.ResponseWriter, r *http.Request, m message) {
 		for i, id := range s.skills {
 			items[i] = fmt.Sprintf(`{"id":%q,"name":"not the key","tags":["adcp"]}`, id)
 		}
-		_, _ = io.WriteString(w, strings.NewReplacer("ORIGIN", strings.TrimSuffix(s.url, "/mcp"), "SKILLS", strings.Join(items, ",")).Replace(s.card))
+		fill := strings.NewReplacer("ORIGIN", strings.TrimSuffix(s.url, "/mcp"), "SKILLS", strings.Join(items, ","))
+		_, _ = io.WriteString(w, fill.Replace(s.card))
 		return
 	}
-	if s.broken != nil {
-		s.broken(w, r, m)
+	if s.callFault != nil {
+		s.callFault(w, r, m)
 		return
 	}
 	w.Header().Set("Content-Type", jsonType)
@@ -70,7 +83,9 @@ func (s *a2aSeller) serve(w http.ResponseWriter, r *http.Request, m message) {
 }
 
 func (s *a2aSeller) reply(r *http.Request, m message) string {
-	refuse := func(code int, why string) string { return fmt.Sprintf(`"error":{"code":%d,"message":%q}`, code, why) }
+	refuse := func(code int, reason string) string {
+		return fmt.Sprintf(`"error":{"code":%d,"message":%q}`, code, reason)
+	}
 	v1 := s.card != npmCard
 	var p struct {
 		Message struct {
@@ -93,7 +108,8 @@ func (s *a2aSeller) reply(r *http.Request, m message) string {
 		return refuse(-32009, "A2A version is not supported by this handler")
 	case (r.Header.Get("A2A-Extensions") == profileV3) != (s.card == v3Card):
 		return refuse(-32008, "extension")
-	case err != nil || len(p.Message.Parts) != 1 || p.Message.MessageID == "" || p.Message.Role != role || (p.Message.Kind == "message") == v1:
+	case err != nil || len(p.Message.Parts) != 1 || p.Message.MessageID == "" || p.Message.Role != role,
+		(p.Message.Kind == "message") == v1:
 		return refuse(-32602, "message")
 	case len(p.Message.Parts[0].Data) != 2 || p.Message.Parts[0].Data[want] == nil:
 		return refuse(-32602, "arguments")
@@ -111,5 +127,7 @@ func (s *a2aSeller) agent() registry.Agent {
 	return a
 }
 
-// always answers every skill with one result.
-func always(result string) func(string) string { return func(string) string { return result } }
+// always returns one result for every skill.
+func always(result string) func(string) string {
+	return func(string) string { return result }
+}

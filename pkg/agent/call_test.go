@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,16 +15,25 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 )
 
-func TestCall(t *testing.T) {
+func TestCallSendsOneRequestWithTheCredential(t *testing.T) {
 	t.Parallel()
 	for _, streamed := range []bool{false, true} {
 		for _, sessions := range []bool{false, true} {
 			t.Run(fmt.Sprintf("streamed=%v sessions=%v", streamed, sessions), func(t *testing.T) {
 				t.Parallel()
-				s := (&seller{streamed: streamed, sessions: sessions, result: toolResult(`{"content":[],"structuredContent":{"status":"submitted","task_id":"task_1"}}`)}).start(t)
-				resp, err := client(t).Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(`{"po_number":"1"}`))
+				s := (&seller{
+					streamed: streamed,
+					sessions: sessions,
+					result: toolResult(
+						`{"content":[],"structuredContent":{"status":"submitted","task_id":"task_1"}}`),
+				}).start(t)
+				resp, err := client(t).Call(t.Context(), s.agent(), "create_media_buy",
+					json.RawMessage(`{"po_number":"1"}`))
 				if err != nil || resp.Err != nil || string(resp.Payload) != `{"status":"submitted","task_id":"task_1"}` {
 					t.Fatalf("got %+v, %v", resp, err)
 				}
@@ -65,26 +72,32 @@ func TestCall(t *testing.T) {
 	}
 }
 
-// Two sends of one frozen request are the same bytes, and they are the bytes that were frozen (contract C6).
+// Two calls with one frozen request send the same bytes, and these are the frozen bytes (contract
+// C6).
 func TestArgumentsGoOutByteForByte(t *testing.T) {
 	t.Parallel()
 	for _, frozen := range []string{
 		`{}`,
 		`{"adcp_version":"3.1","budget":1000.00,"big":12345678901234567890,"e":1E+2,"z":0.10}`,
 		"{ \"spaced\" : [ 1 ,\t2 ],\n \"z\": 1, \"a\": 2 }\n",
-		`{"html":"<b>&amp;</b>","escaped":"\u003cb\u003e \/ \u00e9 \ud83d\ude00","raw":"é 😀 ` + "\u2028\u2029\u007f" + `"}`,
+		`{"html":"<b>&amp;</b>","escaped":"\u003cb\u003e \/ \u00e9 \ud83d\ude00",` +
+			`"raw":"é 😀 ` + "\u2028\u2029\u007f" + `"}`,
 		`{"k":1,"k":2,"null":null,"deep":{"b":{},"a":[]}}`,
 	} {
-		s := (&seller{sessions: true, result: toolResult(`{"content":[],"structuredContent":{"status":"completed"}}`)}).start(t)
+		s := (&seller{
+			sessions: true,
+			result:   toolResult(`{"content":[],"structuredContent":{"status":"completed"}}`),
+		}).start(t)
 		c := client(t)
 		for range 2 {
-			if _, err := c.Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(frozen)); err != nil {
+			_, err := c.Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(frozen))
+			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		calls := s.received(http.MethodPost, "tools/call")
 		if len(calls) != 2 || string(calls[0].body) != string(calls[1].body) {
-			t.Fatalf("%d calls, or different ones, were sent", len(calls))
+			t.Fatalf("got %d calls, want two equal ones", len(calls))
 		}
 		for _, m := range calls {
 			if got, want := arguments(t, m), strings.TrimSpace(frozen); got != want {
@@ -97,8 +110,8 @@ func TestArgumentsGoOutByteForByte(t *testing.T) {
 	}
 }
 
-// The answers in testdata have the shapes that sellers were seen to answer with.
-func TestAnswers(t *testing.T) {
+// The answers in testdata have the shapes of answers that real sellers gave.
+func TestAnswersAreUnderstood(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
 		status, code string
@@ -144,18 +157,27 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// The official server, with its sessions and without, streaming and not.
-func TestOfficialServer(t *testing.T) {
+// The official server, with and without sessions, streamed and plain.
+func TestCallsTheOfficialServer(t *testing.T) {
 	t.Parallel()
-	for _, o := range []mcp.StreamableHTTPOptions{{}, {Stateless: true}, {JSONResponse: true}, {Stateless: true, JSONResponse: true}} {
+	for _, o := range []mcp.StreamableHTTPOptions{
+		{},
+		{Stateless: true},
+		{JSONResponse: true},
+		{Stateless: true, JSONResponse: true},
+	} {
 		t.Run(fmt.Sprintf("stateless=%v json=%v", o.Stateless, o.JSONResponse), func(t *testing.T) {
 			t.Parallel()
 			srv := mcp.NewServer(&mcp.Implementation{Name: "seller"}, nil)
-			srv.AddTool(&mcp.Tool{Name: "create_media_buy", InputSchema: json.RawMessage(`{"type":"object"}`)},
+			srv.AddTool(
+				&mcp.Tool{Name: "create_media_buy", InputSchema: json.RawMessage(`{"type":"object"}`)},
 				func(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-					return &mcp.CallToolResult{StructuredContent: json.RawMessage(`{"status":"completed","echo":` + string(r.Params.Arguments) + `}`)}, nil
-				})
-			server := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return srv }, &o))
+					echo := `{"status":"completed","echo":` + string(r.Params.Arguments) + `}`
+					return &mcp.CallToolResult{StructuredContent: json.RawMessage(echo)}, nil
+				},
+			)
+			handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return srv }, &o)
+			server := httptest.NewServer(handler)
 			t.Cleanup(server.Close)
 			a := registry.Agent{URL: server.URL, Transport: registry.MCP}
 			c := client(t)
@@ -187,15 +209,16 @@ func TestCallWithoutCredential(t *testing.T) {
 	}
 }
 
-// An agent that keeps its stream open after the answer doesn't keep us.
-func TestStreamLeftOpen(t *testing.T) {
+// An agent that keeps its stream open after the answer does not delay the call.
+func TestStreamLeftOpenDoesNotDelayTheCall(t *testing.T) {
 	t.Parallel()
 	s := &seller{sessions: true, streamed: true}
 	s.fault = func(w http.ResponseWriter, r *http.Request, m message) bool {
 		if m.Method != "tools/call" {
 			return false
 		}
-		s.answer(w, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"structuredContent":{"status":"completed"}}}`, m.ID))
+		const completed = `{"jsonrpc":"2.0","id":%s,"result":{"structuredContent":{"status":"completed"}}}`
+		s.answer(w, fmt.Sprintf(completed, m.ID))
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 		return true
@@ -206,8 +229,9 @@ func TestStreamLeftOpen(t *testing.T) {
 	}
 }
 
-// A kept connection that the agent has closed meanwhile costs nothing: what opens a session is sent again.
-func TestKeptConnectionThatDied(t *testing.T) {
+// A kept connection that the agent has closed meanwhile does no harm: the first request of a
+// session is sent again.
+func TestKeptConnectionThatDiedIsReplaced(t *testing.T) {
 	t.Parallel()
 	s := &seller{result: toolResult(`{"structuredContent":{"status":"completed"}}`)}
 	var died atomic.Bool
@@ -226,7 +250,7 @@ func TestKeptConnectionThatDied(t *testing.T) {
 	}
 	s.start(t)
 	c := client(t)
-	for calls := 0; !died.Load(); calls++ { // not every call finds the last one's connection still there
+	for calls := 0; !died.Load(); calls++ { // not every call finds the previous one's connection open
 		if calls == 200 {
 			t.Fatal("no connection was kept in 200 calls")
 		}
@@ -236,10 +260,19 @@ func TestKeptConnectionThatDied(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterIsReadAsSecondsOrDate(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]time.Duration{
-		"": 0, "7": 7 * time.Second, " 7 ": 7 * time.Second, "0": time.Second, "86400": time.Hour, strings.Repeat("9", 400): 0, "-5": 0, "1.5": 0, "soon": 0,
+		"":                       0,
+		"7":                      7 * time.Second,
+		" 7 ":                    7 * time.Second,
+		"0":                      time.Second,
+		"86400":                  time.Hour,
+		strings.Repeat("9", 400): 0,
+		"-5":                     0,
+		"1.5":                    0,
+		"soon":                   0,
+
 		noon.Add(90 * time.Second).Format(http.TimeFormat): 90 * time.Second,
 		noon.Add(48 * time.Hour).Format(http.TimeFormat):   time.Hour,
 		noon.Add(-time.Minute).Format(http.TimeFormat):     0,
@@ -249,11 +282,11 @@ func TestRetryAfter(t *testing.T) {
 		}
 	}
 	if got := retryAfter(noon.Format(http.TimeFormat), noon.Add(-1500*time.Millisecond)); got != 2*time.Second {
-		t.Errorf("half a second is rounded to %v", got)
+		t.Errorf("1.5 seconds are rounded to %v", got)
 	}
 }
 
-func TestClean(t *testing.T) {
+func TestCleanTextIsPrintableAndShort(t *testing.T) {
 	t.Parallel()
 	if got := clean("a\r\nb\x1b[31m\u202ec\x00é"); got != "a  b [31m c é" {
 		t.Errorf("got %q", got)
@@ -263,6 +296,43 @@ func TestClean(t *testing.T) {
 	}
 	if got := clean("x" + strings.Repeat("é", 500)); got != "x"+strings.Repeat("é", (maxQuote-1)/2)+"…" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// When the context ends during a call, the call is Ambiguous at once. The agent receives neither a
+// cancel notification nor a request to end the session.
+func TestCanceledCallIsAmbiguousAndNotCanceledAtTheAgent(t *testing.T) {
+	t.Parallel()
+	for _, streamed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("streamed=%v", streamed), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithCancel(t.Context())
+			gone := make(chan struct{})
+			s := (&seller{
+				sessions: true,
+				fault: on("tools/call", func(w http.ResponseWriter, r *http.Request, _ message) {
+					if streamed {
+						w.Header().Set("Content-Type", sseType)
+						w.(http.Flusher).Flush()
+					}
+					cancel()
+					<-r.Context().Done()
+					close(gone)
+				}),
+			}).start(t)
+			_, err := client(t).Call(ctx, s.agent(), "create_media_buy", json.RawMessage(`{}`))
+			var ce *adcp.CallError
+			if !errors.As(err, &ce) || ce.Outcome != adcp.Ambiguous || !errors.Is(err, context.Canceled) {
+				t.Errorf("err = %v", err)
+			}
+			<-gone
+			if n := len(s.received(http.MethodPost, "")); n != 3 {
+				t.Errorf("%d requests were sent, want 3", n)
+			}
+			if n := len(s.received(http.MethodDelete, "")); n != 0 {
+				t.Error("the session was ended after the call's time")
+			}
+		})
 	}
 }
 

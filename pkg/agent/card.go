@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/registry"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -10,39 +9,42 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"time"
 )
 
-// profileV3 is the extension by which a card says that its agent keeps to AdCP's profile of A2A (contract B19).
+// profileV3 is the extension by which a card declares AdCP's profile of A2A (contract B19).
 const profileV3 = "https://adcontextprotocol.org/extensions/adcp/v3"
 
-// cardPaths are where an agent's card is, the present name first (contract B20).
+// cardPaths are the paths of an agent's card, the present name first (contract B20).
 var cardPaths = []string{".well-known/agent-card.json", ".well-known/agent.json"}
 
-// card is what is kept of an agent's card.
+// card is the part of an agent's card that calls need.
 type card struct {
 	endpoint string
 	tenant   string // the agent's own, which 1.0 wants repeated
-	v1       bool   // it speaks A2A 1.0, else 0.3
-	// profile is AdCP's v3: the arguments go in `input`. Both the npm and the Python seller are without it and read `parameters` (contract B18). There is no
-	// second try with the other member: an agent that overlooks the arguments of a call may have done something all the same.
+	v1       bool   // A2A 1.0, otherwise 0.3
+	// profile is AdCP's v3: the arguments go in `input`. Neither the npm nor the Python seller has
+	// it; both read `parameters` (contract B18). A call is not retried with the other member: an
+	// agent that missed the arguments may have done something all the same.
 	profile bool
 	skills  []string
 }
 
-// fetchCard reads an agent's card: under its own address first, where agents that share a host have theirs (the npm seller has it there and on the origin,
-// Python's on the origin only), then on the origin. The credential goes along, to the address that it is for: Python's agent asks for it even to say 404.
-// Whatever is no card passes on to the next address, but for an agent that is not there or not well. Errors are failures of the handshake.
-func (w *wire) fetchCard(ctx context.Context, agentURL string) (card, error) {
-	at, err := cardURLs(agentURL)
+// fetchCard reads an agent's card. It looks under the agent's own address first, because agents
+// that share a host have their cards there, and then on the origin. The npm seller has its card
+// at both, Python's on the origin only. The credential goes along, but only to the agent's
+// origin: Python's agent demands it even for a 404.
+//
+// Any answer that is not a card leads to the next address, except from an agent that is unreachable
+// or overloaded. Errors are failures of the handshake.
+func (t *transport) fetchCard(ctx context.Context, agentURL string) (card, error) {
+	addresses, err := cardURLs(agentURL)
 	if err != nil {
 		return card{}, unsent(err)
 	}
-	var telling *failure // the most telling one: not that there is nothing
-	for _, u := range at {
+	var reported *failure // the first that is not a 404, otherwise the last 404
+	for _, u := range addresses {
 		x := &exchange{limit: maxAnswer}
-		body, err := w.ask(ctx, http.MethodGet, u, http.Header{"Accept": {"application/json"}}, x)
+		body, err := t.do(ctx, http.MethodGet, u, http.Header{"Accept": {"application/json"}}, x)
 		if err == nil {
 			var c card
 			if c, err = readCard(body, agentURL); err == nil {
@@ -58,75 +60,76 @@ func (w *wire) fetchCard(ctx context.Context, agentURL string) (card, error) {
 		if f.status == 0 || f.status == http.StatusTooManyRequests || f.status >= 500 {
 			return card{}, f
 		}
-		if telling == nil || telling.status == http.StatusNotFound {
-			telling = f
+		if reported == nil || reported.status == http.StatusNotFound {
+			reported = f
 		}
 	}
-	telling.cause = fmt.Errorf("no agent card: %w", telling.cause)
-	return card{}, telling
+	reported.cause = fmt.Errorf("no agent card: %w", reported.cause)
+	return card{}, reported
 }
 
-// cardURLs are the addresses to look for an agent's card at.
+// cardURLs returns the addresses at which an agent's card may be.
 func cardURLs(agentURL string) ([]string, error) {
 	u, err := url.Parse(agentURL)
 	if err != nil {
-		return nil, errors.New("the agent's URL can't be parsed") // the parser's error quotes it
+		return nil, errors.New("the agent's URL cannot be parsed") // the parser's error quotes the URL
 	}
 	root := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}
-	var at []string
+	var addresses []string
 	for _, base := range []*url.URL{u, root} {
 		if base == root && strings.Trim(u.Path, "/") == "" {
 			break
 		}
 		for _, p := range cardPaths {
-			at = append(at, base.JoinPath(p).String())
+			addresses = append(addresses, base.JoinPath(p).String())
 		}
 	}
-	return at, nil
+	return addresses, nil
 }
 
-// access is a way to call an agent: an AgentInterface of 1.0 or of 0.3.
-type access struct {
+// agentInterface is one way to call an agent: an AgentInterface of A2A 1.0 or 0.3.
+type agentInterface struct {
 	URL       string `json:"url"`
 	Binding   string `json:"protocolBinding"`
-	Transport string `json:"transport"` // 0.3's name for it
+	Transport string `json:"transport"` // 0.3's name for the binding
 	Version   string `json:"protocolVersion"`
 	Tenant    string `json:"tenant"`
 }
 
-// readCard reads the card of 1.0, of 0.3, or one that is both, like Python's. What AdCP has no use for may be of any shape.
+// readCard reads a card of 1.0, of 0.3, or one that is both, like Python's. Members that AdCP does
+// not need may have any shape.
 func readCard(body []byte, agentURL string) (card, error) {
 	var in struct {
-		access
+		agentInterface
 		Preferred    string            `json:"preferredTransport"`
-		Supported    []access          `json:"supportedInterfaces"`
-		Additional   []access          `json:"additionalInterfaces"`
+		Supported    []agentInterface  `json:"supportedInterfaces"`
+		Additional   []agentInterface  `json:"additionalInterfaces"`
 		Skills       []json.RawMessage `json:"skills"`
 		Capabilities struct {
 			Extensions []json.RawMessage `json:"extensions"`
 		} `json:"capabilities"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return card{}, fmt.Errorf("the agent's card can't be read: %w", err)
+		return card{}, fmt.Errorf("the agent's card cannot be read: %w", err)
 	}
-	ways := make([]access, 0, len(in.Supported)+1+len(in.Additional))
+	interfaces := make([]agentInterface, 0, len(in.Supported)+1+len(in.Additional))
 	for _, s := range in.Supported {
-		s.Version = cmp.Or(s.Version, "1.0") // the member is of 1.0
-		ways = append(ways, s)
+		s.Version = cmp.Or(s.Version, "1.0") // supportedInterfaces is a member of 1.0
+		interfaces = append(interfaces, s)
 	}
-	of03 := cmp.Or(in.Version, "0.3")
+	v03 := cmp.Or(in.Version, "0.3")
 	if in.URL != "" {
-		ways = append(ways, access{URL: in.URL, Binding: in.Preferred, Version: of03})
+		interfaces = append(interfaces, agentInterface{URL: in.URL, Binding: in.Preferred, Version: v03})
 	}
 	for _, s := range in.Additional {
-		s.Version = of03
-		ways = append(ways, s)
+		s.Version = v03
+		interfaces = append(interfaces, s)
 	}
-	way, v1, err := choose(ways)
+	chosen, v1, err := chooseInterface(interfaces)
 	if err != nil {
 		return card{}, err
 	}
-	c := card{endpoint: endpoint(way.URL, agentURL), v1: v1, tenant: way.Tenant}
+	c := card{endpoint: trustedEndpoint(chosen.URL, agentURL), v1: v1, tenant: chosen.Tenant}
 	for _, raw := range in.Capabilities.Extensions {
 		var e struct {
 			URI string `json:"uri"`
@@ -135,7 +138,7 @@ func readCard(body []byte, agentURL string) (card, error) {
 	}
 	for _, raw := range in.Skills {
 		var s struct {
-			ID string `json:"id"` // not its name (contract B19)
+			ID string `json:"id"` // a skill is called by its id, not by its name (contract B19)
 		}
 		if json.Unmarshal(raw, &s) == nil && s.ID != "" {
 			c.skills = append(c.skills, s.ID)
@@ -144,36 +147,40 @@ func readCard(body []byte, agentURL string) (card, error) {
 	return c, nil
 }
 
-// choose picks the way to call: JSON-RPC, and 1.0 where there is a choice, because contract B14 to B16 are written in it.
-func choose(ways []access) (way access, v1 bool, err error) {
-	var old *access
-	for i, w := range ways {
-		if !strings.EqualFold(cmp.Or(w.Binding, w.Transport, "JSONRPC"), "JSONRPC") {
+// chooseInterface picks a JSON-RPC interface, of 1.0 if there is one, because contract B14 to B16
+// are written for 1.0.
+func chooseInterface(interfaces []agentInterface) (chosen agentInterface, v1 bool, err error) {
+	var v03 *agentInterface
+	for i, in := range interfaces {
+		if !strings.EqualFold(cmp.Or(in.Binding, in.Transport, "JSONRPC"), "JSONRPC") {
 			continue
 		}
-		major, _, _ := strings.Cut(w.Version, ".")
+		major, _, _ := strings.Cut(in.Version, ".")
 		if major == "1" {
-			return w, true, nil
+			return in, true, nil
 		}
-		if major == "0" && old == nil {
-			old = &ways[i]
+		if major == "0" && v03 == nil {
+			v03 = &interfaces[i]
 		}
 	}
-	if old == nil {
-		return access{}, false, errors.New("the agent's card names no JSON-RPC interface of A2A 1.0 or 0.3")
+	if v03 == nil {
+		return agentInterface{}, false, errors.New("the agent's card names no JSON-RPC interface of A2A 1.0 or 0.3")
 	}
-	return *old, false, nil
+	return *v03, false, nil
 }
 
-// maxURL is the longest address of an endpoint that is believed.
+// maxURL is the length in bytes of the longest endpoint address that a card may state.
 const maxURL = 2048
 
-// endpoint is where an agent takes calls: where its card says if that is on the origin that was registered, else the registered address. A card must not send
-// a purchase and the agent's credential to somebody else, and many name an address that they have only inside: Python's says localhost.
-func endpoint(stated, registered string) string {
+// trustedEndpoint returns the address that calls go to: the card's if it is on the registered
+// origin, otherwise the registered one. A card must not send a purchase and the agent's
+// credential to another host, and many cards state an address that is only valid inside the
+// agent's network: Python's says localhost.
+func trustedEndpoint(stated, registered string) string {
 	s, err := url.Parse(stated)
 	r, err2 := url.Parse(registered)
-	if err != nil || err2 != nil || s.User != nil || s.Fragment != "" || len(stated) > maxURL || origin(s) != origin(r) {
+	if err != nil || err2 != nil || s.User != nil || s.Fragment != "" || len(stated) > maxURL ||
+		origin(s) != origin(r) {
 		return registered
 	}
 	return stated
@@ -185,49 +192,4 @@ func origin(u *url.URL) string {
 		port = map[string]string{"https": "443", "http": "80"}[scheme]
 	}
 	return scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
-}
-
-// cardFor is how long a card is believed, maxCards how many are kept. Every instance has its own: a card costs one request, and what a call needs of it must
-// not be older than the agent.
-const (
-	cardFor  = 10 * time.Minute
-	maxCards = 256
-)
-
-// cards remembers cards. The zero value is ready for use.
-type cards struct {
-	mu    sync.Mutex
-	known map[string]knownCard
-}
-
-type knownCard struct {
-	card  card
-	until time.Time
-}
-
-// cardKey tells apart what may be told different things: an agent may know us by the credential.
-func cardKey(a registry.Agent) string {
-	return a.Tenant + "\x00" + a.URL + "\x00" + a.CredentialRef
-}
-
-func (c *cards) recall(a registry.Agent, now time.Time) (card, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	k, ok := c.known[cardKey(a)]
-	return k.card, ok && now.Before(k.until)
-}
-
-func (c *cards) keep(a registry.Agent, found card, now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.known == nil || len(c.known) >= maxCards {
-		c.known = map[string]knownCard{}
-	}
-	c.known[cardKey(a)] = knownCard{card: found, until: now.Add(cardFor)}
-}
-
-func (c *cards) forget(a registry.Agent) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.known, cardKey(a))
 }

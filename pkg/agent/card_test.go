@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 )
 
 // contextUntil ends a context when the channel is closed.
@@ -24,15 +25,19 @@ func contextUntil(t *testing.T, stop <-chan struct{}) (context.Context, context.
 	return ctx, cancel
 }
 
+// The paths of a card under the agent's address and on the origin, by the present and the old name.
 const (
-	under1, under2 = "/mcp/.well-known/agent-card.json", "/mcp/.well-known/agent.json"
-	root1, root2   = "/.well-known/agent-card.json", "/.well-known/agent.json"
+	agentCard    = "/mcp/.well-known/agent-card.json"
+	agentCardOld = "/mcp/.well-known/agent.json"
+	rootCard     = "/.well-known/agent-card.json"
+	rootCardOld  = "/.well-known/agent.json"
 )
 
-// The card is looked for under the agent's address, then on the origin, under the present name first (contract B20).
-func TestCardIsFound(t *testing.T) {
+// The card is looked for under the agent's address, then on the origin, and by the present name
+// first (contract B20).
+func TestCardIsFoundUnderEveryPath(t *testing.T) {
 	t.Parallel()
-	order := []string{under1, under2, root1, root2}
+	order := []string{agentCard, agentCardOld, rootCard, rootCardOld}
 	for i, at := range order {
 		s := (&a2aSeller{card: npmCard, paths: order[i:], answer: always(submittedTask)}).start(t)
 		c := client(t)
@@ -41,8 +46,8 @@ func TestCardIsFound(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if !slices.Equal(s.asked, order[:i+1]) {
-			t.Errorf("card at %s: asked at %q", at, s.asked)
+		if !slices.Equal(s.cardRequests, order[:i+1]) {
+			t.Errorf("card at %s: requested at %q", at, s.cardRequests)
 		}
 		for _, m := range s.received(http.MethodGet, "") {
 			if got := m.header.Get("Authorization"); got != "Bearer token-1" {
@@ -51,9 +56,14 @@ func TestCardIsFound(t *testing.T) {
 		}
 	}
 	for u, want := range map[string][]string{
-		"https://s.example":             {"https://s.example" + root1, "https://s.example" + root2},
-		"https://s.example/":            {"https://s.example" + root1, "https://s.example" + root2},
-		"https://s.example:8443/a/b/?t": {"https://s.example:8443/a/b" + root1 + "?t", "https://s.example:8443/a/b" + root2 + "?t", "https://s.example:8443" + root1, "https://s.example:8443" + root2},
+		"https://s.example":  {"https://s.example" + rootCard, "https://s.example" + rootCardOld},
+		"https://s.example/": {"https://s.example" + rootCard, "https://s.example" + rootCardOld},
+		"https://s.example:8443/a/b/?t": {
+			"https://s.example:8443/a/b" + rootCard + "?t",
+			"https://s.example:8443/a/b" + rootCardOld + "?t",
+			"https://s.example:8443" + rootCard,
+			"https://s.example:8443" + rootCardOld,
+		},
 	} {
 		if got, err := cardURLs(u); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %v", u, got, err)
@@ -61,16 +71,17 @@ func TestCardIsFound(t *testing.T) {
 	}
 }
 
-// A card is believed for a while, by the one who was told.
-func TestCardIsKept(t *testing.T) {
+// A card is cached for a while, for the tenant that it was sent to.
+func TestCardIsCachedPerTenant(t *testing.T) {
 	t.Parallel()
 	s := (&a2aSeller{card: npmCard, answer: always(submittedTask)}).start(t)
 	c, clock := client(t), noon
 	c.now = func() time.Time { return clock }
-	call := func(a registry.Agent, asked int) {
+	call := func(a registry.Agent, requests int) {
 		t.Helper()
-		if _, err := c.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`)); err != nil || len(s.asked) != asked {
-			t.Fatalf("asked %d times, want %d: %v", len(s.asked), asked, err)
+		_, err := c.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
+		if err != nil || len(s.cardRequests) != requests {
+			t.Fatalf("the card was requested %d times, want %d: %v", len(s.cardRequests), requests, err)
 		}
 	}
 	other := s.agent()
@@ -78,18 +89,18 @@ func TestCardIsKept(t *testing.T) {
 	call(s.agent(), 1)
 	call(s.agent(), 1)
 	call(other, 2)
-	clock = clock.Add(cardFor)
+	clock = clock.Add(cardTTL)
 	call(s.agent(), 3)
-	if _, err := c.Discover(t.Context(), s.agent()); err != nil || len(s.asked) != 4 {
-		t.Errorf("asked %d times: %v", len(s.asked), err)
+	if _, err := c.Discover(t.Context(), s.agent()); err != nil || len(s.cardRequests) != 4 {
+		t.Errorf("the card was requested %d times: %v", len(s.cardRequests), err)
 	}
 	for i := range 2 * maxCards {
 		a := s.agent()
 		a.URL = fmt.Sprint(i)
-		c.cards.keep(a, card{}, noon)
+		c.cards.put(a, card{}, noon)
 	}
-	if n := len(c.cards.known); n > maxCards {
-		t.Errorf("%d cards are kept", n)
+	if n := len(c.cards.entries); n > maxCards {
+		t.Errorf("%d cards are cached", n)
 	}
 }
 
@@ -97,37 +108,72 @@ func TestReadCard(t *testing.T) {
 	t.Parallel()
 	const own = "https://s.example/a2a"
 	v10 := func(interfaces string) string { return `{"supportedInterfaces":[` + interfaces + `]}` }
+	jsonRPC := func(url, version string) string {
+		return `{"url":"` + url + `","protocolBinding":"JSONRPC","protocolVersion":"` + version + `"}`
+	}
+	withExtensions := func(extensions string) string {
+		return `{"url":"` + own + `","protocolVersion":"1.0","capabilities":{"extensions":[` + extensions + `]}}`
+	}
 	for name, c := range map[string]struct {
 		card string
-		want string // endpoint, 1.0, profile; "" is no card
+		want string // endpoint, whether 1.0, whether AdCP's profile; "" means that there is no card
 	}{
-		"0.3":                       {`{"url":"https://s.example/x","protocolVersion":"0.3.0"}`, "https://s.example/x false false"},
-		"0.2":                       {`{"url":"https://s.example/x"}`, "https://s.example/x false false"},
-		"1.0 as 0.3 wrote it":       {`{"url":"https://s.example/x","protocolVersion":"1.0"}`, "https://s.example/x true false"},
-		"1.0":                       {v10(`{"url":"https://s.example/x","protocolBinding":"JSONRPC","protocolVersion":"1.0"}`), "https://s.example/x true false"},
-		"1.0 unsaid":                {v10(`{"url":"https://s.example/x","protocolBinding":"JSONRPC"}`), "https://s.example/x true false"},
-		"both, 0.3 first":           {v10(`{"url":"https://s.example/3","protocolBinding":"JSONRPC","protocolVersion":"0.3"},{"url":"https://s.example/1","protocolBinding":"JSONRPC","protocolVersion":"1.0"}`), "https://s.example/1 true false"},
-		"another binding first":     {v10(`{"url":"https://s.example/g","protocolBinding":"GRPC","protocolVersion":"1.0"},{"url":"https://s.example/j","protocolBinding":"jsonrpc","protocolVersion":"1.0.1"}`), "https://s.example/j true false"},
-		"0.3 with another binding":  {`{"url":"https://s.example/g","protocolVersion":"0.3.0","preferredTransport":"GRPC","additionalInterfaces":[{"url":"https://s.example/j","transport":"JSONRPC"}]}`, "https://s.example/j false false"},
-		"another version":           {v10(`{"url":"https://s.example/x","protocolBinding":"JSONRPC","protocolVersion":"2.0"}`), ""},
-		"a version like 1":          {v10(`{"url":"https://s.example/x","protocolBinding":"JSONRPC","protocolVersion":"10.0"}`), ""},
-		"no JSON-RPC":               {`{"url":"https://s.example/x","protocolVersion":"0.3.0","preferredTransport":"HTTP+JSON"}`, ""},
-		"no address":                {`{"name":"s","skills":[]}`, ""},
-		"an error":                  {`{"error":"not found"}`, ""},
-		"no object":                 {`[]`, ""},
-		"a page":                    {`<html>`, ""},
-		"another host":              {`{"url":"https://evil.example/a2a"}`, own + " false false"},
-		"another port":              {`{"url":"https://s.example:8443/a2a"}`, own + " false false"},
-		"another scheme":            {`{"url":"http://s.example/a2a"}`, own + " false false"},
-		"the same port, said":       {`{"url":"https://S.example:443/x"}`, "https://S.example:443/x false false"},
-		"a name before the host":    {`{"url":"https://evil@s.example/x"}`, own + " false false"},
-		"a fragment":                {`{"url":"https://s.example/x#y"}`, own + " false false"},
-		"no absolute address":       {`{"url":"/x"}`, own + " false false"},
-		"no address at all":         {`{"url":"http://[::1"}`, own + " false false"},
-		"the profile":               {`{"url":"` + own + `","protocolVersion":"1.0","capabilities":{"extensions":[7,{"uri":"` + profileV3 + `","required":true}]}}`, own + " true true"},
-		"the profile, misplaced":    {`{"url":"` + own + `","protocolVersion":"1.0","extensions":[{"uri":"` + profileV3 + `"}]}`, own + " true false"},
-		"another profile":           {`{"url":"` + own + `","protocolVersion":"1.0","capabilities":{"extensions":[{"uri":"` + profileV3 + `.1"}]}}`, own + " true false"},
-		"odd skills are overlooked": {`{"url":"` + own + `","skills":[null,7,{"name":"create_media_buy"},{"id":["x"]}]}`, own + " false false"},
+		"0.3": {`{"url":"https://s.example/x","protocolVersion":"0.3.0"}`, "https://s.example/x false false"},
+		"0.2": {`{"url":"https://s.example/x"}`, "https://s.example/x false false"},
+		"1.0 in the shape of 0.3": {
+			`{"url":"https://s.example/x","protocolVersion":"1.0"}`,
+			"https://s.example/x true false",
+		},
+		"1.0": {v10(jsonRPC("https://s.example/x", "1.0")), "https://s.example/x true false"},
+		"1.0 without a version": {
+			v10(`{"url":"https://s.example/x","protocolBinding":"JSONRPC"}`),
+			"https://s.example/x true false",
+		},
+		"both, 0.3 first": {
+			v10(jsonRPC("https://s.example/3", "0.3") + "," + jsonRPC("https://s.example/1", "1.0")),
+			"https://s.example/1 true false",
+		},
+		"another binding first": {
+			v10(`{"url":"https://s.example/g","protocolBinding":"GRPC","protocolVersion":"1.0"},` +
+				`{"url":"https://s.example/j","protocolBinding":"jsonrpc","protocolVersion":"1.0.1"}`),
+			"https://s.example/j true false",
+		},
+		"0.3 with another binding": {
+			`{"url":"https://s.example/g","protocolVersion":"0.3.0","preferredTransport":"GRPC",` +
+				`"additionalInterfaces":[{"url":"https://s.example/j","transport":"JSONRPC"}]}`,
+			"https://s.example/j false false",
+		},
+		"another version":              {v10(jsonRPC("https://s.example/x", "2.0")), ""},
+		"a version that begins like 1": {v10(jsonRPC("https://s.example/x", "10.0")), ""},
+		"no JSON-RPC": {
+			`{"url":"https://s.example/x","protocolVersion":"0.3.0","preferredTransport":"HTTP+JSON"}`,
+			"",
+		},
+		"no address":             {`{"name":"s","skills":[]}`, ""},
+		"an error":               {`{"error":"not found"}`, ""},
+		"not an object":          {`[]`, ""},
+		"a web page":             {`<html>`, ""},
+		"another host":           {`{"url":"https://evil.example/a2a"}`, own + " false false"},
+		"another port":           {`{"url":"https://s.example:8443/a2a"}`, own + " false false"},
+		"another scheme":         {`{"url":"http://s.example/a2a"}`, own + " false false"},
+		"the same port, stated":  {`{"url":"https://S.example:443/x"}`, "https://S.example:443/x false false"},
+		"a user before the host": {`{"url":"https://evil@s.example/x"}`, own + " false false"},
+		"a fragment":             {`{"url":"https://s.example/x#y"}`, own + " false false"},
+		"a relative address":     {`{"url":"/x"}`, own + " false false"},
+		"a malformed address":    {`{"url":"http://[::1"}`, own + " false false"},
+		"the profile": {
+			withExtensions(`7,{"uri":"` + profileV3 + `","required":true}`),
+			own + " true true",
+		},
+		"the profile, misplaced": {
+			`{"url":"` + own + `","protocolVersion":"1.0","extensions":[{"uri":"` + profileV3 + `"}]}`,
+			own + " true false",
+		},
+		"another profile": {withExtensions(`{"uri":"` + profileV3 + `.1"}`), own + " true false"},
+		"malformed skills are ignored": {
+			`{"url":"` + own + `","skills":[null,7,{"name":"create_media_buy"},{"id":["x"]}]}`,
+			own + " false false",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,17 +184,19 @@ func TestReadCard(t *testing.T) {
 				}
 				return
 			}
-			if s := fmt.Sprint(got.endpoint, " ", got.v1, " ", got.profile); err != nil || s != c.want || len(got.skills) != 0 {
+			s := fmt.Sprint(got.endpoint, " ", got.v1, " ", got.profile)
+			if err != nil || s != c.want || len(got.skills) != 0 {
 				t.Errorf("got %s, %v, %v", s, got.skills, err)
 			}
 		})
 	}
 }
 
-// A card that names a tenant wants it repeated.
-func TestCardTenant(t *testing.T) {
+// A call repeats the tenant that the card names.
+func TestCallRepeatsTheCardsTenant(t *testing.T) {
 	t.Parallel()
-	c, err := readCard([]byte(`{"supportedInterfaces":[{"url":"https://s.example/x","protocolBinding":"JSONRPC","protocolVersion":"1.0","tenant":"t\"1"}]}`), "https://s.example/x")
+	c, err := readCard([]byte(`{"supportedInterfaces":[{"url":"https://s.example/x","protocolBinding":"JSONRPC",`+
+		`"protocolVersion":"1.0","tenant":"t\"1"}]}`), "https://s.example/x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,105 +206,45 @@ func TestCardTenant(t *testing.T) {
 	}
 }
 
-// No card, no call: nothing has been sent.
-func TestCardFaults(t *testing.T) {
+// Without a card nothing is sent.
+func TestCallWithoutCardIsUnsent(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		fault  func(http.ResponseWriter, *http.Request, message)
-		status int
-		asked  int
-		after  time.Duration
+		fault      handler
+		status     int
+		requests   int
+		retryAfter time.Duration
 	}{
-		"404":         {fault: status(404, ``), status: 404, asked: 4},
-		"401":         {fault: status(401, ``), status: 401, asked: 4},
-		"redirect":    {fault: status(302, ``, "Location: /elsewhere"), status: 302, asked: 4},
-		"a page":      {fault: whole("text/html", `<html>welcome</html>`), status: 200, asked: 4},
-		"half a card": {fault: partly(jsonType, `{"url":"`), status: 200, asked: 4},
-		"too large":   {fault: whole(jsonType, `{"url":"`+strings.Repeat("x", maxAnswer)+`"}`), status: 200, asked: 4},
-		"429":         {fault: status(429, ``, "Retry-After: 7"), status: 429, asked: 1, after: 7 * time.Second},
-		"503":         {fault: status(503, ``), status: 503, asked: 1},
+		"404":         {fault: status(404, ``), status: 404, requests: 4},
+		"401":         {fault: status(401, ``), status: 401, requests: 4},
+		"redirect":    {fault: status(302, ``, "Location: /elsewhere"), status: 302, requests: 4},
+		"web page":    {fault: respond("text/html", `<html>welcome</html>`), status: 200, requests: 4},
+		"half a card": {fault: cutOff(jsonType, `{"url":"`), status: 200, requests: 4},
+		"too large": {
+			fault:    respond(jsonType, `{"url":"`+strings.Repeat("x", maxAnswer)+`"}`),
+			status:   200,
+			requests: 4,
+		},
+		"429": {fault: status(429, ``, "Retry-After: 7"), status: 429, requests: 1, retryAfter: 7 * time.Second},
+		"503": {fault: status(503, ``), status: 503, requests: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := (&seller{fault: func(w http.ResponseWriter, r *http.Request, m message) bool { c.fault(w, r, m); return true }}).start(t)
+			s := (&seller{fault: func(w http.ResponseWriter, r *http.Request, m message) bool {
+				c.fault(w, r, m)
+				return true
+			}}).start(t)
 			a := s.agent()
 			a.Transport = registry.A2A
 			_, err := client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
-			if ce := wantCallError(t, err, adcp.Unsent, c.status); ce.RetryAfter != c.after {
+			if ce := wantCallError(t, err, adcp.Unsent, c.status); ce.RetryAfter != c.retryAfter {
 				t.Errorf("retry after %v", ce.RetryAfter)
 			}
-			if n := len(s.received(http.MethodGet, "")); n != c.asked || len(s.received(http.MethodPost, "")) != 0 {
-				t.Errorf("%d cards were asked for, want %d", n, c.asked)
+			if n := len(s.received(http.MethodGet, "")); n != c.requests || len(s.received(http.MethodPost, "")) != 0 {
+				t.Errorf("%d cards were requested, want %d", n, c.requests)
 			}
 			_, err = client(t).Discover(t.Context(), a)
 			wantCallError(t, err, adcp.Unsent, c.status)
-		})
-	}
-}
-
-func TestA2ADiscover(t *testing.T) {
-	t.Parallel()
-	capabilities := func(data string) string {
-		return `{"task":{"id":"a","status":{"state":"TASK_STATE_COMPLETED"},"artifacts":[{"parts":[{"data":` + data + `},{"text":"Completed"}]}]}}`
-	}
-	yes := capabilities(`{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":86400}},"identity":{"brand_json_url":"https://s.example/brand.json","key_origins":{"webhook_signing":"https://s.example"}}}`)
-	npm := deduplicates(24 * time.Hour)
-	npm.Identity = adcp.Identity{BrandURL: "https://s.example/brand.json", Origins: map[string]string{"webhook_signing": "https://s.example"}}
-	for name, c := range map[string]struct {
-		card   string
-		answer string
-		skills []string
-		want   registry.Profile
-	}{
-		// The npm seller's card is silent about get_adcp_capabilities.
-		"npm": {npmCard, yes, []string{"create_media_buy", "get_products", "tasks/get", "tasks_get"}, registry.Profile{PollTool: "tasks_get", Tasks: []string{"create_media_buy", "get_products"},
-			Capabilities: npm}},
-		"Python": {pythonCard, capabilities(`{"status":"completed","adcp":{"idempotency":{"supported":false}}}`), []string{"create_media_buy", "get_adcp_capabilities", "get_task_status", "list_tasks"},
-			registry.Profile{PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"},
-				Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
-		"no such skill": {v3Card, `{"task":{"id":"a","status":{"state":"TASK_STATE_FAILED"},"artifacts":[{"parts":[{"text":"Unknown skill"}]}]}}`, nil,
-			registry.Profile{Tasks: []string{}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := (&a2aSeller{card: c.card, skills: c.skills, answer: always(c.answer)}).start(t)
-			c.want.URL, c.want.DiscoveredAt = s.url, noon
-			got, err := client(t).Discover(t.Context(), s.agent())
-			if err != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", c.want) {
-				t.Errorf("got  %+v, %v\nwant %+v", got, err, c.want)
-			}
-		})
-	}
-}
-
-// An agent that doesn't know us, or doesn't speak as its card says, has no profile that would be believed for a day.
-func TestA2ADiscoverFaults(t *testing.T) {
-	t.Parallel()
-	rpc := func(code int) func(http.ResponseWriter, *http.Request, message) {
-		return whole(jsonType, fmt.Sprintf(`{"jsonrpc":"2.0","id":ID,"error":{"code":%d,"message":"m"}}`, code))
-	}
-	for name, c := range map[string]struct {
-		fault   func(http.ResponseWriter, *http.Request, message)
-		outcome adcp.Outcome // "" is a profile
-		status  int
-	}{
-		"Python's 401":            {status(401, ``), adcp.Refused, 401},
-		"npm's 401":               {status(500, `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"General processing error."}}`), adcp.Ambiguous, 500},
-		"an older Python's 401":   {rpc(-32603), adcp.Ambiguous, 200},
-		"no such method":          {rpc(-32601), adcp.Refused, 200},
-		"no such version":         {rpc(-32009), adcp.Refused, 200},
-		"no such skill":           {rpc(-32602), "", 0},
-		"refused in AdCP's terms": {status(401, `{"jsonrpc":"2.0","id":1,"error":{"code":-32028,"message":"m","data":{"adcp_error":{"code":"AUTH_MISSING"}}}}`), adcp.Refused, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := (&a2aSeller{card: pythonCard, broken: c.fault}).start(t)
-			p, err := client(t).Discover(t.Context(), s.agent())
-			if c.outcome != "" {
-				wantCallError(t, err, c.outcome, c.status)
-			} else if err != nil || p.Capabilities.Idempotency.Support != adcp.Unstated {
-				t.Errorf("got %+v, %v", p, err)
-			}
 		})
 	}
 }

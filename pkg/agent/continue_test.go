@@ -1,25 +1,32 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/adcp/adcptest"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/adcp/adcptest"
 )
 
-const waitingTask = `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_%s","message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"data":{"message":"Which?"}}]}}}}`
+// waitingTask is an A2A task in a state that waits for input.
+const waitingTask = `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_%s",` +
+	`"message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"data":{"message":"Which?"}}]}}}}`
 
-// contract J4: where the agent waits is told apart from everything else that it says, and a call that goes on there names both of its ids.
-func TestA2AContinues(t *testing.T) {
+// The answer names the A2A task that waits for input, and a call that continues it sends both of
+// its ids (contract J4).
+func TestA2ACallContinuesAWaitingTask(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ card, before string }{
-		"0.3":    {npmCard, `","taskId":"a2a-7","contextId":"ctx-7","role":"user","parts":[{"kind":"data","data":{"skill":"create_media_buy","parameters":{"a": 1}}}]`},
-		"1.0":    {pythonCard, `","taskId":"a2a-7","contextId":"ctx-7","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","parameters":{"a": 1}}}]`},
-		"1.0 v3": {v3Card, `","taskId":"a2a-7","contextId":"ctx-7","role":"ROLE_USER","parts":[{"data":{"skill":"create_media_buy","input":{"a": 1}}}]`},
+	for name, c := range map[string]struct{ card, contains string }{
+		"0.3": {npmCard, `","taskId":"a2a-7","contextId":"ctx-7","role":"user",` +
+			`"parts":[{"kind":"data","data":{"skill":"create_media_buy","parameters":{"a": 1}}}]`},
+		"1.0": {pythonCard, `","taskId":"a2a-7","contextId":"ctx-7","role":"ROLE_USER",` +
+			`"parts":[{"data":{"skill":"create_media_buy","parameters":{"a": 1}}}]`},
+		"1.0 v3": {v3Card, `","taskId":"a2a-7","contextId":"ctx-7","role":"ROLE_USER",` +
+			`"parts":[{"data":{"skill":"create_media_buy","input":{"a": 1}}}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -33,21 +40,26 @@ func TestA2AContinues(t *testing.T) {
 				a.ContinueTask = r.Continuation
 			}
 			sent := s.received(http.MethodPost, "")
-			if len(sent) != 2 || strings.Contains(string(sent[0].body), "taskId") || !strings.Contains(string(sent[1].body), c.before) {
+			if len(sent) != 2 || strings.Contains(string(sent[0].body), "taskId") ||
+				!strings.Contains(string(sent[1].body), c.contains) {
 				t.Errorf("sent %s", sent[len(sent)-1].body)
 			}
 		})
 	}
 }
 
-// Only an A2A task that waits is gone on with: AdCP's own word in a task that is over leads nowhere (contract J4).
-func TestA2AWaitsOnlyByItsOwnState(t *testing.T) {
+// Only an A2A task that waits can be continued. AdCP's "input-required" inside a completed A2A task
+// gives no continuation (contract J4).
+func TestOnlyAWaitingA2ATaskCanBeContinued(t *testing.T) {
 	t.Parallel()
-	over := `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_COMPLETED"},"artifacts":[{"artifactId":"a","parts":[{"data":{"status":"input-required","task_id":"t"}}]}]}}`
+	completed := `{"task":{"id":"a2a-7","contextId":"ctx-7","status":{"state":"TASK_STATE_COMPLETED"},` +
+		`"artifacts":[{"artifactId":"a","parts":[{"data":{"status":"input-required","task_id":"t"}}]}]}}`
+	inputRequired := fmt.Sprintf(waitingTask, "INPUT_REQUIRED")
+	authRequired := fmt.Sprintf(waitingTask, "AUTH_REQUIRED")
 	for name, answer := range map[string]string{
-		"completed around input-required": over,
-		"no context":                      strings.Replace(fmt.Sprintf(waitingTask, "INPUT_REQUIRED"), `"contextId":"ctx-7",`, "", 1),
-		"an id without end":               strings.Replace(fmt.Sprintf(waitingTask, "AUTH_REQUIRED"), "a2a-7", strings.Repeat("x", 600), 1),
+		"completed around input-required": completed,
+		"no context":                      strings.Replace(inputRequired, `"contextId":"ctx-7",`, "", 1),
+		"an id that is too long":          strings.Replace(authRequired, "a2a-7", strings.Repeat("x", 600), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -58,23 +70,26 @@ func TestA2AWaitsOnlyByItsOwnState(t *testing.T) {
 			}
 		})
 	}
-	s := (&a2aSeller{card: pythonCard, answer: always(fmt.Sprintf(waitingTask, "AUTH_REQUIRED"))}).start(t)
+	s := (&a2aSeller{card: pythonCard, answer: always(authRequired)}).start(t)
 	r, err := client(t).Call(t.Context(), s.agent(), "create_media_buy", json.RawMessage(`{}`))
 	if err != nil || r.Continuation.TaskID != "a2a-7" || !strings.Contains(string(r.Payload), `"auth-required"`) {
 		t.Errorf("got %+v, %s, %v", r, r.Payload, err)
 	}
 }
 
-// What agents answer to a message for a task that is over or not known: to whoever goes on there it is another matter than to whoever begins.
-func TestA2ALostTheWay(t *testing.T) {
+// The codes that agents return for a message to a task that is over or unknown mean that the
+// continuation is lost, but only for a call that continued a task.
+func TestLostContinuationIsReported(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{-32001, -32004, -32602} {
 		t.Run(fmt.Sprint(code), func(t *testing.T) {
 			t.Parallel()
 			s := &a2aSeller{card: pythonCard}
-			s.broken = func(w http.ResponseWriter, _ *http.Request, m message) {
+			s.callFault = func(w http.ResponseWriter, _ *http.Request, m message) {
 				w.Header().Set("Content-Type", jsonType)
-				_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":%d,"message":"Task a2a-7 is in terminal state: 3"}}`, m.ID, code)
+				const taskIsOver = `{"jsonrpc":"2.0","id":%s,` +
+					`"error":{"code":%d,"message":"Task a2a-7 is in terminal state: 3"}}`
+				_, _ = fmt.Fprintf(w, taskIsOver, m.ID, code)
 			}
 			s.start(t)
 			a := s.agent()
@@ -90,14 +105,15 @@ func TestA2ALostTheWay(t *testing.T) {
 				outcome = adcp.Refused
 			}
 			if ce := wantCallError(t, err, outcome, http.StatusOK); ce.Code != "" {
-				t.Errorf("at the beginning: code %q", ce.Code)
+				t.Errorf("without a continuation: code %q", ce.Code)
 			}
 		})
 	}
 }
 
-// TestVectorA2AProfileExtension runs the vectors of contract B14 to B23: what we send is what they allow, and never what they forbid; what agents send is read,
-// also without the envelope that the profile demands: an answer that can be understood is better than a purchase whose fate is not known.
+// The vectors of contract B14 to B23. We send what they allow, and never what they forbid. Agents'
+// answers are read, also without the envelope that the profile requires: an answer that can be
+// understood is better than a purchase with an unknown fate.
 func TestVectorA2AProfileExtension(t *testing.T) {
 	t.Parallel()
 	type vector struct {
@@ -131,14 +147,14 @@ func TestVectorA2AProfileExtension(t *testing.T) {
 	for _, v := range file.Cards {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
-			var whole struct {
+			var full struct {
 				Interfaces []json.RawMessage `json:"supportedInterfaces"`
 			}
-			if err := json.Unmarshal(v.Card, &whole); err != nil {
+			if err := json.Unmarshal(v.Card, &full); err != nil {
 				t.Fatal(err)
 			}
 			c, err := readCard(v.Card, "https://sales.streamhaus.example/")
-			if whole.Interfaces == nil { // a part of a card: nobody can be called by it
+			if full.Interfaces == nil { // a part of a card, without an interface to call
 				if err == nil {
 					t.Errorf("got %+v", c)
 				}
@@ -149,7 +165,7 @@ func TestVectorA2AProfileExtension(t *testing.T) {
 			}
 		})
 	}
-	ours := card{v1: true, profile: true}
+	v3 := card{v1: true, profile: true}
 	for _, v := range file.Invocations {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
@@ -164,7 +180,8 @@ func TestVectorA2AProfileExtension(t *testing.T) {
 			if call.Input == nil {
 				call.Input = call.Old
 			}
-			b, err := ours.message(call.Skill, call.Input, adcp.Continuation{TaskID: v.Sent.Task, ContextID: v.Sent.Context})
+			continued := adcp.Continuation{TaskID: v.Sent.Task, ContextID: v.Sent.Context}
+			b, err := v3.message(call.Skill, call.Input, continued)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,9 +201,9 @@ func TestVectorA2AProfileExtension(t *testing.T) {
 			}
 			same := reflect.DeepEqual(sent.Params.Message, want)
 			for name, value := range v.Header {
-				same = same && ours.header().Get(name) == value
+				same = same && v3.header().Get(name) == value
 			}
-			same = same && (ours.header().Get("A2A-Extensions") == "") == (v.Header["A2A-Extensions"] == "")
+			same = same && (v3.header().Get("A2A-Extensions") == "") == (v.Header["A2A-Extensions"] == "")
 			if same != v.Valid {
 				t.Errorf("valid is %v (%s), we send %s", v.Valid, v.Error, b)
 			}
@@ -199,22 +216,23 @@ func TestVectorA2AProfileExtension(t *testing.T) {
 			if v.Handler == "get_task_status" {
 				tool = v.Handler
 			}
-			var said struct {
+			var payload struct {
 				Status string `json:"status"`
 				TaskID string `json:"task_id"`
 			}
-			r := readReply(tool, v.Response)
-			if v.ID == "submitted-native-a2a-state-invalid" { // results of a task that has none yet: nothing is taken from there
-				if r.Payload != nil || r.silence == nil {
+			r := readA2AAnswer(tool, v.Response)
+			// An unfinished A2A task has no results: none may be read.
+			if v.ID == "submitted-native-a2a-state-invalid" {
+				if r.Payload != nil || r.noAnswer == nil {
 					t.Errorf("read as %s", r.Payload)
 				}
 				return
 			}
-			if r.Err != nil || json.Unmarshal(r.Payload, &said) != nil || said.Status == "" {
+			if r.Err != nil || json.Unmarshal(r.Payload, &payload) != nil || payload.Status == "" {
 				t.Fatalf("got %+v, %s", r, r.Payload)
 			}
-			if v.TaskID != "" && said.TaskID != v.TaskID || strings.HasPrefix(said.TaskID, "a2a-") {
-				t.Errorf("the task is %q", said.TaskID)
+			if v.TaskID != "" && payload.TaskID != v.TaskID || strings.HasPrefix(payload.TaskID, "a2a-") {
+				t.Errorf("the task is %q", payload.TaskID)
 			}
 		})
 	}

@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,9 +10,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 )
 
-// offers makes a seller's results out of its tool list and of what get_adcp_capabilities returns.
+// offers returns the results of a seller with these tools and this answer to get_adcp_capabilities.
 func offers(capabilities string, tools ...string) func(string, json.RawMessage) string {
 	return func(method string, _ json.RawMessage) string {
 		if method == "tools/call" {
@@ -24,9 +25,12 @@ func offers(capabilities string, tools ...string) func(string, json.RawMessage) 
 	}
 }
 
-// deduplicates are the capabilities of an agent that replays keys for a time.
-func deduplicates(ttl time.Duration) adcp.Capabilities {
-	return adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: ttl}}
+// replaysKeys returns the capabilities of an agent that replays idempotency keys for a time.
+func replaysKeys(ttl time.Duration) adcp.Capabilities {
+	return adcp.Capabilities{
+		Asked:       true,
+		Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: ttl},
+	}
 }
 
 func toolList(names []string) string {
@@ -37,36 +41,87 @@ func toolList(names []string) string {
 	return strings.Join(items, ",")
 }
 
+// noIdempotency are the capabilities of an agent that does not support idempotency keys.
+var noIdempotency = adcp.Capabilities{
+	Asked:       true,
+	Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported},
+}
+
 func TestDiscover(t *testing.T) {
 	t.Parallel()
 	const yes = `{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":86400}}}}`
+	onlyCapabilities := []string{"get_adcp_capabilities"}
 	for name, c := range map[string]struct {
 		capabilities string
 		tools        []string
 		want         registry.Profile
 	}{
-		"present names": {yes, []string{"create_media_buy", "tasks_get", "get_task_status", "list_tasks", "get_adcp_capabilities"}, registry.Profile{
-			PollTool: "get_task_status", ListTool: "list_tasks", Tasks: []string{"create_media_buy", "get_adcp_capabilities"}, Capabilities: deduplicates(24 * time.Hour)}},
-		"the npm seller's": {yes, []string{"tasks/get", "tasks_get", "get_products", "vendor_thing"}, registry.Profile{
-			PollTool: "tasks_get", Tasks: []string{"get_products"}}},
-		"the oldest names": {yes, []string{"tasks/get", "tasks/list"}, registry.Profile{
-			PollTool: "tasks/get", ListTool: "tasks/list", Tasks: []string{}}},
-		"webhook only": {yes, []string{"create_media_buy"}, registry.Profile{Tasks: []string{"create_media_buy"}}},
-		"no tools":     {yes, nil, registry.Profile{Tasks: []string{}}},
-		"not supported": {`{"content":[{"type":"text","text":"{\"adcp\":{\"idempotency\":{\"supported\":false}}}"}]}`, []string{"get_adcp_capabilities"},
-			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported}}}},
-		"says nothing": {`{"structuredContent":{"adcp":{"major_versions":[3]}}}`, []string{"get_adcp_capabilities"},
-			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: adcp.Capabilities{Asked: true, MajorVersions: []int{3}}}},
-		"fails": {`{"isError":true,"structuredContent":{"adcp_error":{"code":"AUTH_MISSING"}}}`, []string{"get_adcp_capabilities"},
-			registry.Profile{Tasks: []string{"get_adcp_capabilities"}}},
-		"a TTL beyond all bounds": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":1e300}}}}`, []string{"get_adcp_capabilities"},
-			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(7 * 24 * time.Hour)}},
-		"a TTL below zero": {`{"structuredContent":{"adcp":{"idempotency":{"supported":true,"replay_ttl_seconds":-1}}}}`, []string{"get_adcp_capabilities"},
-			registry.Profile{Tasks: []string{"get_adcp_capabilities"}, Capabilities: deduplicates(0)}},
+		"present names": {
+			capabilities: yes,
+			tools: []string{
+				"create_media_buy", "tasks_get", "get_task_status", "list_tasks", "get_adcp_capabilities",
+			},
+			want: registry.Profile{
+				PollTool:     "get_task_status",
+				ListTool:     "list_tasks",
+				Tasks:        []string{"create_media_buy", "get_adcp_capabilities"},
+				Capabilities: replaysKeys(24 * time.Hour),
+			},
+		},
+		"the npm seller's": {
+			capabilities: yes,
+			tools:        []string{"tasks/get", "tasks_get", "get_products", "vendor_thing"},
+			want:         registry.Profile{PollTool: "tasks_get", Tasks: []string{"get_products"}},
+		},
+		"the oldest names": {
+			capabilities: yes,
+			tools:        []string{"tasks/get", "tasks/list"},
+			want:         registry.Profile{PollTool: "tasks/get", ListTool: "tasks/list", Tasks: []string{}},
+		},
+		"webhook only": {
+			capabilities: yes,
+			tools:        []string{"create_media_buy"},
+			want:         registry.Profile{Tasks: []string{"create_media_buy"}},
+		},
+		"no tools": {capabilities: yes, want: registry.Profile{Tasks: []string{}}},
+		"idempotency not supported": {
+			capabilities: `{"content":[{"type":"text","text":"{\"adcp\":{\"idempotency\":{\"supported\":false}}}"}]}`,
+			tools:        onlyCapabilities,
+			want:         registry.Profile{Tasks: onlyCapabilities, Capabilities: noIdempotency},
+		},
+		"idempotency not stated": {
+			capabilities: `{"structuredContent":{"adcp":{"major_versions":[3]}}}`,
+			tools:        onlyCapabilities,
+			want: registry.Profile{
+				Tasks:        onlyCapabilities,
+				Capabilities: adcp.Capabilities{Asked: true, MajorVersions: []int{3}},
+			},
+		},
+		"capabilities fail": {
+			capabilities: `{"isError":true,"structuredContent":{"adcp_error":{"code":"AUTH_MISSING"}}}`,
+			tools:        onlyCapabilities,
+			want:         registry.Profile{Tasks: onlyCapabilities},
+		},
+		"a TTL above the maximum": {
+			capabilities: `{"structuredContent":{"adcp":{"idempotency":` +
+				`{"supported":true,"replay_ttl_seconds":1e300}}}}`,
+			tools: onlyCapabilities,
+			want:  registry.Profile{Tasks: onlyCapabilities, Capabilities: replaysKeys(7 * 24 * time.Hour)},
+		},
+		"a TTL below zero": {
+			capabilities: `{"structuredContent":{"adcp":{"idempotency":` +
+				`{"supported":true,"replay_ttl_seconds":-1}}}}`,
+			tools: onlyCapabilities,
+			want:  registry.Profile{Tasks: onlyCapabilities, Capabilities: replaysKeys(0)},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := (&seller{streamed: len(name)%2 == 0, sessions: len(name)%3 == 0, result: offers(c.capabilities, c.tools...)}).start(t)
+			s := (&seller{
+				streamed: len(name)%2 == 0,
+				sessions: len(name)%3 == 0,
+				result:   offers(c.capabilities, c.tools...),
+			}).start(t)
 			c.want.URL, c.want.DiscoveredAt = s.url, noon
 			got, err := client(t).Discover(t.Context(), s.agent())
 			if err != nil {
@@ -84,13 +139,14 @@ func TestDiscover(t *testing.T) {
 	}
 }
 
-// A long tool list comes in pages, and what stands in its schemas is nobody's concern.
-func TestDiscoverPages(t *testing.T) {
+// A long tool list comes in pages. Malformed tools and schemas do no harm.
+func TestDiscoverReadsEveryPage(t *testing.T) {
 	t.Parallel()
 	s := (&seller{sessions: true, result: func(_ string, params json.RawMessage) string {
 		switch string(params) {
 		case `{}`:
-			return `{"tools":[{"name":"get_products","inputSchema":"any"},{"name":7},null,"x",{"inputSchema":[]}],"nextCursor":"p2"}`
+			return `{"tools":[{"name":"get_products","inputSchema":"any"},{"name":7},null,"x",{"inputSchema":[]}],` +
+				`"nextCursor":"p2"}`
 		case `{"cursor":"p2"}`:
 			return `{"tools":[],"nextCursor":"p3"}`
 		}
@@ -102,12 +158,13 @@ func TestDiscoverPages(t *testing.T) {
 	}
 }
 
-func TestDiscoverHugeList(t *testing.T) {
+func TestToolListIsBoundedAsReceived(t *testing.T) {
 	t.Parallel()
 	for _, streamed := range []bool{false, true} {
-		for size, ok := range map[int]bool{20 << 20: true, maxRaw: false} {
+		for size, ok := range map[int]bool{20 << 20: true, maxRawBody: false} {
 			s := (&seller{streamed: streamed, result: func(string, json.RawMessage) string {
-				return `{"tools":[{"name":"create_media_buy","inputSchema":{"pad":"` + strings.Repeat("x", size) + `"}},{"name":"tasks_get"}]}`
+				return `{"tools":[{"name":"create_media_buy","inputSchema":{"pad":"` + strings.Repeat("x", size) +
+					`"}},{"name":"tasks_get"}]}`
 			}}).start(t)
 			p, err := client(t).Discover(t.Context(), s.agent())
 			if ok && (err != nil || p.PollTool != "tasks_get") {
@@ -119,48 +176,58 @@ func TestDiscoverHugeList(t *testing.T) {
 	}
 }
 
-// What is kept of a list is bounded, too.
-func TestDiscoverHugeName(t *testing.T) {
+// The filtered list is bounded, too.
+func TestFilteredToolListIsBounded(t *testing.T) {
 	t.Parallel()
 	s := (&seller{result: func(string, json.RawMessage) string {
-		return `{"tools":[{"name":"` + strings.Repeat("x", maxList) + `"}]}`
+		return `{"tools":[{"name":"` + strings.Repeat("x", maxToolList) + `"}]}`
 	}}).start(t)
 	_, err := client(t).Discover(t.Context(), s.agent())
 	wantCallError(t, err, adcp.Ambiguous, http.StatusOK)
 }
 
-func TestDiscoverEndlessList(t *testing.T) {
+func TestDiscoverEndsAnEndlessList(t *testing.T) {
 	t.Parallel()
 	many := make([]string, maxTools+1)
 	for i := range many {
 		many[i] = "t"
 	}
 	for page, requests := range map[string]int{"": maxPages, toolList(many): 1} {
-		s := (&seller{result: func(string, json.RawMessage) string { return `{"tools":[` + page + `],"nextCursor":"again"}` }}).start(t)
+		s := (&seller{result: toolResult(`{"tools":[` + page + `],"nextCursor":"again"}`)}).start(t)
 		_, err := client(t).Discover(t.Context(), s.agent())
 		wantCallError(t, err, adcp.Ambiguous, http.StatusOK)
 		if n := len(s.received(http.MethodPost, "tools/list")); n != requests {
-			t.Errorf("%d pages were asked for, want %d", n, requests)
+			t.Errorf("%d pages were requested, want %d", n, requests)
 		}
 	}
 }
 
-func TestDiscoverFaults(t *testing.T) {
+func TestDiscoveryToleratesOnlyMissingCapabilities(t *testing.T) {
 	t.Parallel()
+	const noMethod = `{"jsonrpc":"2.0","id":ID,"error":{"code":-32601,"message":"m"}}`
 	const noTool = `{"jsonrpc":"2.0","id":ID,"error":{"code":-32602,"message":"no such tool"}}`
 	for name, c := range map[string]struct {
-		fault   func(http.ResponseWriter, *http.Request, message) bool
-		outcome adcp.Outcome // "" is a profile
+		fault   interceptor
+		outcome adcp.Outcome // "" means that there is a profile
 		status  int
 	}{
-		"401 on initialize":        {on("initialize", status(401, ``)), adcp.Unsent, 401},
-		"403 on the list":          {on("tools/list", status(403, ``)), adcp.Refused, 403},
-		"list cut off":             {on("tools/list", partly(jsonType, `{"jsonrpc":"2.0"`)), adcp.Ambiguous, 200},
-		"list of another shape":    {on("tools/list", whole(jsonType, `{"jsonrpc":"2.0","id":ID,"result":{"tools":"many"}}`)), adcp.Ambiguous, 200},
-		"no tools capability":      {on("tools/list", whole(jsonType, `{"jsonrpc":"2.0","id":ID,"error":{"code":-32601,"message":"m"}}`)), adcp.Refused, 200},
+		"401 on initialize": {on("initialize", status(401, ``)), adcp.Unsent, 401},
+		"403 on the list":   {on("tools/list", status(403, ``)), adcp.Refused, 403},
+		"list cut off":      {on("tools/list", cutOff(jsonType, `{"jsonrpc":"2.0"`)), adcp.Ambiguous, 200},
+		"list of another shape": {
+			on("tools/list", respond(jsonType, `{"jsonrpc":"2.0","id":ID,"result":{"tools":"many"}}`)),
+			adcp.Ambiguous,
+			200,
+		},
+		"no tools capability":      {on("tools/list", respond(jsonType, noMethod)), adcp.Refused, 200},
 		"503 on the capabilities":  {on("tools/call", status(503, ``)), adcp.Ambiguous, 503},
-		"capabilities not offered": {on("tools/call", whole(jsonType, noTool)), "", 0},
-		"capabilities unreadable":  {on("tools/call", whole(jsonType, `{"jsonrpc":"2.0","id":ID,"result":{"structuredContent":{"adcp":[]}}}`)), "", 0},
+		"capabilities not offered": {on("tools/call", respond(jsonType, noTool)), "", 0},
+		"capabilities unreadable": {
+			on("tools/call", respond(jsonType,
+				`{"jsonrpc":"2.0","id":ID,"result":{"structuredContent":{"adcp":[]}}}`)),
+			"",
+			0,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,18 +14,20 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// failure is a request without a result, and all that is known of it.
+// failure is a request without a result, and all that is known about it.
 type failure struct {
-	handshake  bool // it came before the call
-	door       bool // it is about how the agent is spoken to, or by whom, and not about what it was asked
-	refused    bool // its code says that nothing was done
-	connected  bool // bytes may have left
-	status     int
-	retryAfter time.Duration
-	rpc        *jsonrpc.Error // the agent's JSON-RPC error, whatever the HTTP status around it
-	signature  string         // as adcp.CallError has it
-	lost       bool           // the agent can't go on with the task of its own that the call went on with
-	cause      error
+	handshake bool // it came before the call
+	// accessError: it is about protocol, method or credential, not about what the call requests.
+	accessError bool
+	refused     bool // its code proves that nothing was done
+	connected   bool // bytes may have left
+	status      int
+	retryAfter  time.Duration
+	rpc         *jsonrpc.Error // the agent's JSON-RPC error, whatever the HTTP status around it
+	signature   string         // as in adcp.CallError
+	// continuationLost: the agent cannot continue its own task that the call named.
+	continuationLost bool
+	cause            error
 }
 
 func (f *failure) Error() string { return f.cause.Error() }
@@ -33,35 +35,43 @@ func (f *failure) Error() string { return f.cause.Error() }
 // Unwrap returns the cause.
 func (f *failure) Unwrap() error { return f.cause }
 
-// failed makes a failure out of the exchange. The SDK's error says least: statuses, bodies and broken reads are the exchange's own.
+// failed makes a failure of the exchange. The SDK's error says least: the status, the body and the
+// error that broke the body off are known to the exchange only.
 func (x *exchange) failed(err error) *failure {
 	x.mu.Lock()
 	if x.readErr != nil {
 		err = fmt.Errorf("the answer breaks off: %w", x.readErr)
 	}
 	x.mu.Unlock()
-	f := &failure{connected: x.connected.Load(), status: x.status, retryAfter: x.retryAfter, signature: x.signature, cause: &cleanError{err}}
+	f := &failure{
+		connected:  x.connected.Load(),
+		status:     x.status,
+		retryAfter: x.retryAfter,
+		signature:  x.signatureCode,
+		cause:      &cleanError{err},
+	}
 	switch {
-	case x.unsigned != nil:
-		f.signature, f.cause = adcp.SigningFailed, x.unsigned
+	case x.signingErr != nil:
+		f.signature, f.cause = adcp.SigningFailed, x.signingErr
 		return f
-	case f.signature != "": // whatever the body says: nobody has looked at the request
+	case f.signature != "": // the body does not matter: the agent did not look at the request
 		f.cause = fmt.Errorf("the agent refused the request's signature: %s", f.signature)
 		return f
 	}
-	if rpc := rpcError(x.refusal); rpc != nil {
-		return f.with(rpc)
+	if rpc := rpcError(x.errorBody); rpc != nil {
+		return f.withRPC(rpc)
 	}
 	return f
 }
 
-// with adds the agent's JSON-RPC error.
-func (f *failure) with(rpc *jsonrpc.Error) *failure {
+// withRPC adds the agent's JSON-RPC error.
+func (f *failure) withRPC(rpc *jsonrpc.Error) *failure {
 	f.rpc, f.cause = rpc, fmt.Errorf("JSON-RPC error %d: %s", rpc.Code, clean(rpc.Message))
 	return f
 }
 
-// rpcError reads a JSON-RPC error out of a body, nil if it holds none. The id may be anything: agents that refuse a request early don't know it.
+// rpcError reads a JSON-RPC error from a body, nil if there is none. It accepts any id: an agent
+// that refuses a request early does not know the id.
 func rpcError(body []byte) *jsonrpc.Error {
 	var m struct {
 		Version string          `json:"jsonrpc"`
@@ -74,7 +84,8 @@ func rpcError(body []byte) *jsonrpc.Error {
 	return e
 }
 
-// classify says how far a call went whose request failed. An AdCP error inside a JSON-RPC error is an answer like any other (contract D2, D4).
+// classify returns how far a failed call went, as a *adcp.CallError. An AdCP error inside a
+// JSON-RPC error is an answer like any other (contract D2, D4).
 func classify(err error) (adcp.Response, error) {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -91,34 +102,46 @@ func classify(err error) (adcp.Response, error) {
 			return adcp.Response{Err: &e}, nil
 		}
 	}
-	ce := &adcp.CallError{Outcome: f.outcome(), Status: f.status, RetryAfter: f.retryAfter, Signature: f.signature, Cause: f.cause}
-	if f.lost {
+	ce := &adcp.CallError{
+		Outcome:    f.outcome(),
+		Status:     f.status,
+		RetryAfter: f.retryAfter,
+		Signature:  f.signature,
+		Cause:      f.cause,
+	}
+	if f.continuationLost {
 		ce.Outcome, ce.Code = adcp.Refused, adcp.ContinuationLost
 	}
 	return adcp.Response{}, ce
 }
 
-// outcome is Ambiguous unless there is proof (contract A28, C19): a purchase that may have happened must not be made again under another key.
+// outcome is Ambiguous unless there is proof (contract A28, C19): a purchase that may have happened
+// must not be made again under another key.
 func (f *failure) outcome() adcp.Outcome {
 	switch {
 	case f.handshake || !f.connected:
 		return adcp.Unsent
-	case refusedStatus(f.status), f.refused && f.status < 500, f.rpc != nil && refusedCode(f.rpc.Code) && f.status < 500:
+	case refusedStatus(f.status),
+		f.refused && f.status < 500,
+		f.rpc != nil && refusedCode(f.rpc.Code) && f.status < 500:
 		return adcp.Refused
 	}
 	return adcp.Ambiguous
 }
 
-// refusedStatus reports whether an HTTP status says that the request did not get past the agent's HTTP layer.
+// refusedStatus reports whether an HTTP status proves that the request did not get past the agent's
+// HTTP layer.
 func refusedStatus(status int) bool {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusTooManyRequests:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
+		http.StatusNotAcceptable, http.StatusTooManyRequests:
 		return true
 	}
 	return false
 }
 
-// refusedCode reports whether a JSON-RPC error code says that the request was not understood, and so not carried out.
+// refusedCode reports whether a JSON-RPC error code says that the agent did not understand the
+// request, and so did not carry it out.
 func refusedCode(code int64) bool {
 	switch code {
 	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams:
@@ -127,7 +150,7 @@ func refusedCode(code int64) bool {
 	return false
 }
 
-// maxQuote is how much of a counterparty's text stands in an error of ours.
+// maxQuote is how many bytes of a counterparty's text our errors quote.
 const maxQuote = 200
 
 // cleanError is an error whose text may quote the counterparty.
@@ -138,7 +161,8 @@ func (e *cleanError) Error() string { return clean(e.err.Error()) }
 // Unwrap returns the error as it was.
 func (e *cleanError) Unwrap() error { return e.err }
 
-// clean makes text that a counterparty may have chosen fit for a log line: one line, printable, short (contract L13).
+// clean makes text that a counterparty may have chosen fit for a log line: one line, printable,
+// short (contract L13).
 func clean(s string) string {
 	if len(s) > maxQuote {
 		s = strings.ToValidUTF8(s[:maxQuote], "") + "…"

@@ -1,8 +1,6 @@
 package agent
 
 import (
-	"adcp-orchestrator/pkg/registry"
-	"adcp-orchestrator/pkg/safehttp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,15 +11,25 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/safehttp"
 )
 
-// seller is an MCP server with the manners of the sellers that exist: streamed or plain answers, with or without sessions, strict about headers.
+// handler answers a request in the seller's place.
+type handler func(w http.ResponseWriter, r *http.Request, m message)
+
+// interceptor is a handler that may decline: it returns true if it has answered.
+type interceptor func(w http.ResponseWriter, r *http.Request, m message) bool
+
+// seller is an MCP server that behaves like existing sellers: streamed or plain answers, with or
+// without sessions, strict about headers.
 type seller struct {
 	streamed, sessions bool
-	// result gives the result of a JSON-RPC method; params are as sent.
+	// result returns the result of a JSON-RPC method; params are as sent.
 	result func(method string, params json.RawMessage) string
-	// fault, if it returns true, has answered in the seller's stead.
-	fault func(w http.ResponseWriter, r *http.Request, m message) bool
+	// fault, if set, sees every request first.
+	fault interceptor
 
 	url string
 	mu  sync.Mutex
@@ -85,7 +93,8 @@ func (s *seller) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
-	result := `{"protocolVersion":"` + protocolVersion + `","capabilities":{"tools":{}},"serverInfo":{"name":"seller","version":""}}`
+	result := `{"protocolVersion":"` + protocolVersion + `","capabilities":{"tools":{}},` +
+		`"serverInfo":{"name":"seller","version":""}}`
 	if m.Method != "initialize" {
 		result = s.result(m.Method, m.Params)
 	}
@@ -99,7 +108,8 @@ func (s *seller) answer(w http.ResponseWriter, msg string) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	_, _ = io.WriteString(w, ": a comment\n\nevent: message\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\",\"params\":{\"level\":\"info\",\"data\":\"busy\"}}\n\n")
+	_, _ = io.WriteString(w, ": a comment\n\nevent: message\n"+
+		`data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"busy"}}`+"\n\n")
 	w.(http.Flusher).Flush()
 	_, _ = io.WriteString(w, "event: message\ndata: "+strings.ReplaceAll(msg, "\n", "")+"\n\n")
 }
@@ -117,12 +127,12 @@ func (s *seller) received(httpMethod, method string) []message {
 	return out
 }
 
-// toolResult answers tools/call with one result, whatever the tool.
+// toolResult returns one result for every method and every tool.
 func toolResult(result string) func(string, json.RawMessage) string {
 	return func(string, json.RawMessage) string { return result }
 }
 
-// arguments returns the bytes of a tools/call's arguments as they arrived.
+// arguments returns the arguments of a tools/call, byte for byte as they arrived.
 func arguments(t *testing.T, m message) string {
 	t.Helper()
 	var p struct {
@@ -152,11 +162,22 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // client returns a client for sellers on this machine.
 func client(t *testing.T) *Client {
 	t.Helper()
-	c := New(Options{Secrets: secrets{credential: "token-1\n", "adcp/acme/empty": "\n"}, HTTP: safehttp.Options{AllowLoopback: true}, Now: func() time.Time { return noon }})
-	t.Cleanup((&http.Client{Transport: c.transport}).CloseIdleConnections)
+	c := New(Options{
+		Secrets: secrets{credential: "token-1\n", "adcp/acme/empty": "\n"},
+		HTTP:    safehttp.Options{AllowLoopback: true},
+		Now:     func() time.Time { return noon },
+	})
+	t.Cleanup((&http.Client{Transport: c.base}).CloseIdleConnections)
 	return c
 }
 
 func (s *seller) agent() registry.Agent {
-	return registry.Agent{Tenant: "acme", ID: "seller", URL: s.url, Transport: registry.MCP, CredentialRef: credential, Version: 3}
+	return registry.Agent{
+		Tenant:        "acme",
+		ID:            "seller",
+		URL:           s.url,
+		Transport:     registry.MCP,
+		CredentialRef: credential,
+		Version:       3,
+	}
 }

@@ -16,43 +16,45 @@ import (
 	"adcp-orchestrator/pkg/httpsig"
 )
 
-// Signer yields the key that requests are signed with. It is asked for each signature, and for nothing else.
+// Signer provides the identity, a key and the means to sign with it, for request signatures.
 type Signer interface {
+	// Identity is called once for each signature.
 	Identity(ctx context.Context) (httpsig.Identity, error)
 }
 
-// pen signs what one agent wants signed.
-type pen struct {
+// requestSigner signs the requests that one agent wants signed.
+type requestSigner struct {
 	signer Signer // nil if there is no key
-	wanted adcp.RequestSigning
+	policy adcp.RequestSigning
 	random io.Reader
 	now    func() time.Time
 }
 
-// subject is what a request asks for, as far as it decides whether it is to be signed.
+// subject is what a request is for, as far as that decides whether to sign it.
 type subject struct {
 	method string // of JSON-RPC
-	tool   string // of a call
+	tool   string // of a call, otherwise ""
 	// credential: the call hands over a credential for webhooks.
 	credential bool
 }
 
-// calling is the subject of a call of a tool.
-func (p pen) calling(method, tool string, arguments json.RawMessage) subject {
-	return subject{method, tool, p.wanted.Capable() && handsOver(arguments)}
+// callSubject returns the subject of a tool call.
+func (s requestSigner) callSubject(method, tool string, arguments json.RawMessage) subject {
+	return subject{method, tool, s.policy.Capable() && containsWebhookCredential(arguments)}
 }
 
-// handsOver reports whether arguments hold a credential that the agent is to authenticate its webhooks with (contract B47): for one operation, or for
-// subscriptions, which stand in each of several accounts.
-func handsOver(arguments json.RawMessage) bool {
+// containsWebhookCredential reports whether arguments hold a credential with which the agent is to
+// authenticate its webhooks (contract B47). The webhook may be for one operation or for a
+// subscription; each of several accounts can have subscriptions.
+func containsWebhookCredential(arguments json.RawMessage) bool {
 	var v any
-	return json.Unmarshal(arguments, &v) == nil && holds(v)
+	return json.Unmarshal(arguments, &v) == nil && holdsAuthentication(v)
 }
 
-func holds(v any) bool {
+func holdsAuthentication(v any) bool {
 	switch v := v.(type) {
 	case []any:
-		return slices.ContainsFunc(v, holds)
+		return slices.ContainsFunc(v, holdsAuthentication)
 	case map[string]any:
 		for name, member := range v {
 			var configs []any
@@ -62,7 +64,7 @@ func holds(v any) bool {
 			case "notification_configs":
 				configs, _ = member.([]any)
 			}
-			if slices.ContainsFunc(configs, authenticates) || holds(member) {
+			if slices.ContainsFunc(configs, hasAuthentication) || holdsAuthentication(member) {
 				return true
 			}
 		}
@@ -70,41 +72,43 @@ func holds(v any) bool {
 	return false
 }
 
-func authenticates(config any) bool {
+func hasAuthentication(config any) bool {
 	m, _ := config.(map[string]any)
 	return m["authentication"] != nil
 }
 
-// wants reports whether a request is to be signed, and whether the agent refuses it otherwise. The names of tools and of methods are never matched with each
-// other (contract B44).
-func (p pen) wants(s subject) (sign, must bool) {
-	sign, must = slices.Contains(p.wanted.Methods, s.method), slices.Contains(p.wanted.MethodsRequired, s.method)
-	if s.tool != "" {
-		wanted, required := p.wanted.Wants(s.tool, s.credential)
+// wants reports whether the agent wants a request signed, and whether it refuses the request
+// otherwise. Names of tools are never matched with names of methods (contract B44).
+func (s requestSigner) wants(sub subject) (sign, must bool) {
+	sign = slices.Contains(s.policy.Methods, sub.method)
+	must = slices.Contains(s.policy.MethodsRequired, sub.method)
+	if sub.tool != "" {
+		wanted, required := s.policy.Wants(sub.tool, sub.credential)
 		sign, must = sign || wanted, must || required
 	}
 	return sign, must
 }
 
-// sign signs a request over the bytes of its body and the URL that is dialled, newly for each attempt (contract B48, B51).
-func (p pen) sign(req *http.Request, body []byte) error {
-	if p.signer == nil {
+// sign signs a request over the bytes of its body and the URL that is dialed. Each attempt gets a
+// new signature (contract B48, B51).
+func (s requestSigner) sign(req *http.Request, body []byte) error {
+	if s.signer == nil {
 		return errors.New("the agent wants the request signed, and there is no signing key")
 	}
-	id, err := p.signer.Identity(req.Context())
+	id, err := s.signer.Identity(req.Context())
 	if err != nil {
 		return fmt.Errorf("the request could not be signed: %w", err)
 	}
 	nonce := make([]byte, 16)
-	if _, err := io.ReadFull(p.random, nonce); err != nil {
+	if _, err := io.ReadFull(s.random, nonce); err != nil {
 		return fmt.Errorf("the request could not be signed: %w", err)
 	}
-	digest := httpsig.DigestPolicy(p.wanted.Digest)
+	digest := httpsig.DigestPolicy(s.policy.Digest)
 	if digest != httpsig.DigestForbidden && digest != httpsig.DigestRequired {
-		digest = httpsig.DigestEither // which covers it
+		digest = httpsig.DigestEither // httpsig covers the digest then
 	}
 	m := httpsig.Message{Method: req.Method, URL: req.URL.String(), Header: req.Header, Body: body}
-	stamp := httpsig.Stamp{Created: p.now(), Nonce: base64.RawURLEncoding.EncodeToString(nonce)}
+	stamp := httpsig.Stamp{Created: s.now(), Nonce: base64.RawURLEncoding.EncodeToString(nonce)}
 	h, err := httpsig.Sign(req.Context(), httpsig.RequestProfile(digest), id, m, stamp)
 	if err != nil {
 		return fmt.Errorf("the request could not be signed: %w", err)
@@ -115,24 +119,28 @@ func (p pen) sign(req *http.Request, body []byte) error {
 	return nil
 }
 
-// codeRequired is what an agent answers to a request without a signature.
-const codeRequired = "request_signature_required"
+// codeSignatureRequired is an agent's code for a request without a signature.
+const codeSignatureRequired = "request_signature_required"
 
-// maxCode is more than any code of the protocol's after its prefix.
+// maxCode is longer than any code of the protocol after its prefix.
 const maxCode = 64
 
-// challenge returns the code that an agent refuses a signature with, "" if it refuses something else or has a code of its own: only what reads as a code of
-// the protocol's is quoted.
-func challenge(h http.Header) string {
+// signatureChallenge returns the code with which an agent refuses a signature. It returns "" if the
+// agent refuses something else or has a code of its own: only what reads as one of the protocol's
+// codes may be quoted.
+func signatureChallenge(h http.Header) string {
+	const scheme = "Signature "
 	for _, v := range h.Values("WWW-Authenticate") {
 		for i := range v {
-			if i > 0 && v[i-1] != ' ' && v[i-1] != ',' || len(v)-i < len("Signature ") || !strings.EqualFold(v[i:i+len("Signature ")], "Signature ") {
+			if i > 0 && v[i-1] != ' ' && v[i-1] != ',' ||
+				len(v)-i < len(scheme) || !strings.EqualFold(v[i:i+len(scheme)], scheme) {
 				continue
 			}
 			_, code, _ := strings.Cut(v[i:], `error="`)
 			code, _, closed := strings.Cut(code, `"`)
 			name, prefixed := strings.CutPrefix(code, "request_")
-			if closed && prefixed && name != "" && len(name) <= maxCode && strings.Trim(name, "_abcdefghijklmnopqrstuvwxyz") == "" {
+			if closed && prefixed && name != "" && len(name) <= maxCode &&
+				strings.Trim(name, "_abcdefghijklmnopqrstuvwxyz") == "" {
 				return code
 			}
 		}

@@ -1,18 +1,23 @@
+// Package apikey authenticates clients by API keys. A key names its tenant, because every key of the table begins
+// with one; only its hash is stored.
 package apikey
 
 import (
-	"adcp-orchestrator/pkg/digest"
-	"adcp-orchestrator/pkg/store"
-	"adcp-orchestrator/pkg/validation"
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"time"
+
+	"adcp-orchestrator/pkg/digest"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/validation"
 )
 
-// APIKey is what is stored of a client's key: never the key.
+// Key is what is stored of a client's key: never the key itself.
 type Key struct {
 	Tenant    string    `json:"tenant"`
 	Hash      string    `json:"hash"`
@@ -30,46 +35,38 @@ const (
 	ScopeAgentsWrite     = "agents:write"
 )
 
-// Scopes lists every scope.
+// Scopes returns every scope.
 func Scopes() []string {
 	return []string{ScopeOperationsRead, ScopeOperationsWrite, ScopeAgentsRead, ScopeAgentsWrite}
 }
 
-// ErrUnauthorized: the key is missing, malformed, unknown or expired. Which of these it is is nobody's business.
+// ErrUnauthorized: the key is missing, malformed, unknown or expired. A caller must not learn which.
 var ErrUnauthorized = errors.New("no valid API key")
 
-// Principal is who a request comes from (contract L8: from the credential, never from the body).
+// Principal is who a request comes from: by its credential, never by its body (contract L8).
 type Principal struct {
 	Tenant string
-	KeyID  string // the start of the key's hash: for logs
+	KeyID  string // the start of the key's hash, for logs
 	Scopes []string
 }
 
 // May reports whether the principal has a scope.
-func (p Principal) May(scope string) bool {
-	for _, s := range p.Scopes {
-		if s == scope {
-			return true
-		}
-	}
-	return false
-}
+func (p Principal) May(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
-// KeyStore is what Authorize and IssueKey need of the store.
+// Store keeps API keys.
 type Store interface {
-	// Key returns the key with that hash, or ErrNotFound.
+	// Key returns the key with that hash, or store.ErrNotFound.
 	Key(ctx context.Context, tenant, hash string) (Key, error)
 	// PutKey stores a key.
 	PutKey(ctx context.Context, k Key) error
 }
 
-// The form of a tenant's name, and of a key: the key names its tenant, because every key of the table starts with one.
 var (
 	tenantForm = validation.Pattern(`^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$`)
 	keyForm    = validation.Pattern(`^adcp_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_([A-Za-z0-9_-]{43})$`)
 )
 
-// Authorize takes an API key to its principal. It returns ErrUnauthorized, or a fault of ours.
+// Authorize returns the principal of an API key. It returns ErrUnauthorized, or a fault of the store.
 func Authorize(ctx context.Context, s Store, key string, now time.Time) (Principal, error) {
 	m := keyForm().FindStringSubmatch(key)
 	if m == nil {
@@ -83,25 +80,30 @@ func Authorize(ctx context.Context, s Store, key string, now time.Time) (Princip
 	if err != nil {
 		return Principal{}, err
 	}
-	if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(hash)) != 1 || !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+	expired := !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
+	if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(hash)) != 1 || expired {
 		return Principal{}, ErrUnauthorized
 	}
 	return Principal{Tenant: k.Tenant, KeyID: hash[:12], Scopes: k.Scopes}, nil
 }
 
-// IssueKey makes a key for a tenant and stores its hash. The key is returned this once and can't be had again. It returns an *InvalidError.
-func Issue(ctx context.Context, s Store, random io.Reader, now time.Time, tenant, name string, scopes []string) (string, error) {
+// Issue makes a key for a tenant and stores its hash. The key is returned this once and can't be read again. It
+// returns a *validation.Error that names every wrong argument.
+func Issue(ctx context.Context, s Store, random io.Reader, now time.Time, tenant, name string, scopes []string) (
+	string, error) {
 	var c validation.Checks
 	if !tenantForm().MatchString(tenant) {
-		c.Add("tenant", "has to match "+tenantForm().String(), "choose lower-case letters, digits and hyphens")
+		c.Add("tenant", validation.InvalidValue, "must match "+tenantForm().String(),
+			"choose lower-case letters, digits and hyphens")
 	}
+	choose := "choose from " + strings.Join(Scopes(), ", ")
 	for _, scope := range scopes {
-		if !(Principal{Scopes: Scopes()}).May(scope) {
-			c.Add("scopes", scope+" is no scope", "choose of operations:read, operations:write, agents:read, agents:write")
+		if !slices.Contains(Scopes(), scope) {
+			c.Add("scopes", validation.InvalidValue, "must be scopes, and "+scope+" is none", choose)
 		}
 	}
 	if len(scopes) == 0 {
-		c.Add("scopes", "at least one", "choose of operations:read, operations:write, agents:read, agents:write")
+		c.Add("scopes", validation.Required, "must be at least one", choose)
 	}
 	if err := c.Err(); err != nil {
 		return "", err
@@ -111,5 +113,6 @@ func Issue(ctx context.Context, s Store, random io.Reader, now time.Time, tenant
 		return "", err
 	}
 	key := "adcp_" + tenant + "_" + base64.RawURLEncoding.EncodeToString(b)
-	return key, s.PutKey(ctx, Key{Tenant: tenant, Hash: digest.Hex(key), Name: name, Scopes: scopes, CreatedAt: now.UTC()})
+	return key, s.PutKey(ctx, Key{Tenant: tenant, Hash: digest.Hex(key), Name: name, Scopes: scopes,
+		CreatedAt: now.UTC()})
 }

@@ -1,59 +1,61 @@
 package breaker
 
 import (
-	"adcp-orchestrator/pkg/circuit"
 	"time"
+
+	"adcp-orchestrator/pkg/circuit"
 )
 
-// purse is what a process has and knows of one agent.
+// localState is what this process holds and knows of one agent.
 type localState struct {
-	tokens int
-	until  time.Time     // when the tokens are worth nothing
-	known  circuit.State // as last read
-	alone  time.Time     // when it last called without the store
+	tokens      int
+	tokensUntil time.Time     // after this the tokens are void
+	state       circuit.State // as last read or written
+	fallbackAt  time.Time     // the last call without the store
 }
 
-// purse returns what the process has of an agent. The lock is held.
-func (g *Breaker) local(at circuitKey) *localState {
-	p := g.locals[at]
-	if p == nil {
-		p = &localState{}
-		g.locals[at] = p
+// local returns the process's state of an agent. The caller holds the lock.
+func (b *Breaker) local(key circuitKey) *localState {
+	l := b.locals[key]
+	if l == nil {
+		l = &localState{}
+		b.locals[key] = l
 	}
-	return p
+	return l
 }
 
-func (g *Breaker) remember(at circuitKey, s circuit.State) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.local(at).known = s
+func (b *Breaker) remember(key circuitKey, s circuit.State) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.local(key).state = s
 }
 
-// tokens is how many tokens are left to spend.
-func (g *Breaker) tokens(at circuitKey, now time.Time) int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if p := g.local(at); now.Before(p.until) {
-		return p.tokens
+// tokens returns how many tokens the process may still spend.
+func (b *Breaker) tokens(key circuitKey, now time.Time) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l := b.local(key); now.Before(l.tokensUntil) {
+		return l.tokens
 	}
 	return 0
 }
 
-func (g *Breaker) takeToken(at circuitKey, now time.Time) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	p := g.local(at)
-	if p.tokens < 1 || !now.Before(p.until) {
+func (b *Breaker) takeToken(key circuitKey, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.local(key)
+	if l.tokens < 1 || !now.Before(l.tokensUntil) {
 		return false
 	}
-	p.tokens--
+	l.tokens--
 	return true
 }
 
-// earn puts tokens in: they are worth something from when they were asked for. What was left of older ones is forgotten.
-func (g *Breaker) addTokens(at circuitKey, n int, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	p := g.local(at)
-	p.tokens, p.until = n, now.Add(g.policy.Life)
+// addTokens replaces the process's tokens by n new ones. Their life began at now, before they were
+// stored.
+func (b *Breaker) addTokens(key circuitKey, n int, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.local(key)
+	l.tokens, l.tokensUntil = n, now.Add(b.policy.Life)
 }

@@ -1,59 +1,69 @@
 package breaker
 
 import (
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"log/slog"
 	"time"
+
+	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/store"
 )
 
-// Pass is the permission for one call. Its outcome has to be told with Done, once.
+// reportTimeout bounds the time to store a report. It is apart from the call's context, because the
+// call may have used up that time.
+const reportTimeout = 3 * time.Second
+
+// Permit allows one call. The caller has to pass the call's result to Report, once.
 type Permit struct {
-	gate   *Breaker
-	at     circuitKey
-	ticket circuit.Ticket
-	doc    store.Document // as it stood when the pass was given, with its state
-	state  circuit.State
+	breaker *Breaker
+	key     circuitKey
+	ticket  circuit.Ticket
+	doc     store.Document // as stored when the permit was given
+	state   circuit.State  // what doc holds
 }
 
 // Probe reports whether the call decides about an open circuit.
 func (p Permit) Probe() bool { return p.ticket.Probe }
 
-// Done tells what came of the call. It costs nothing if that changes nothing. What can't be stored is lost: the next call tells again, and a probe's lease
-// ends.
-func (p Permit) Report(ctx context.Context, o Report) {
-	if p.gate == nil || o.Result == ResultAnswered && p.state.Clean() || o.Result == ResultUnknown && !p.ticket.Probe {
+// Report stores what the call says about the agent. It makes no request if that changes nothing. A
+// report that cannot be stored is lost: the next call reports again, and a probe's lease ends.
+func (p Permit) Report(ctx context.Context, r Report) {
+	if p.breaker == nil ||
+		r.Result == ResultAnswered && p.state.Clean() ||
+		r.Result == ResultUnknown && !p.ticket.Probe {
 		return
 	}
-	// The call may have taken all of its context's time.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer cancel()
-	if err := p.store(ctx, o); err != nil {
-		slog.WarnContext(ctx, "the outcome of a call is not stored", "tenant", p.at.tenant, "agent", p.at.agentID, "outcome", o.Result, "error", err)
+	if err := p.store(ctx, r); err != nil {
+		slog.WarnContext(ctx, "the result of a call is not stored",
+			"tenant", p.key.tenant, "agent", p.key.agentID, "result", r.Result, "error", err)
 	}
 }
 
-func (p Permit) store(ctx context.Context, o Report) (err error) {
-	g, doc, s := p.gate, p.doc, p.state
-	now, jitter := g.now().UTC(), g.jitter()
-	fresh := doc.Version > 0 // as seen at the start: if it is stale, the store says so
+func (p Permit) store(ctx context.Context, r Report) (err error) {
+	b, doc, s := p.breaker, p.doc, p.state
+	now, jitter := b.now().UTC(), b.jitter()
+	// The first try uses the document from the start of the call: if it is stale, the store says so.
+	known := doc.Version > 0
 	for range maxTries {
-		if !fresh {
-			if doc, s, err = g.read(ctx, p.at); err != nil {
+		if !known {
+			if doc, s, err = b.read(ctx, p.key); err != nil {
 				break
 			}
 		}
-		fresh = false
-		next := o.apply(g.policy, s, p.ticket, now, jitter)
+		known = false
+		next := r.apply(b.policy, s, p.ticket, now, jitter)
 		if next == s {
-			g.remember(p.at, s)
+			b.remember(p.key, s)
 			return nil
 		}
-		if _, err = g.write(ctx, p.at, doc, next); err == nil {
+		if _, err = b.write(ctx, p.key, doc, next); err == nil {
 			if next.Closed() != s.Closed() || next.Opens != s.Opens {
-				slog.WarnContext(ctx, "circuit", "tenant", p.at.tenant, "agent", p.at.agentID, "closed", next.Closed(), "pauses", next.Opens, "open_until", next.OpenUntil)
+				slog.WarnContext(ctx, "the circuit changed",
+					"tenant", p.key.tenant, "agent", p.key.agentID,
+					"closed", next.Closed(), "opens", next.Opens, "open_until", next.OpenUntil)
 			}
 			return nil
 		}
@@ -61,9 +71,10 @@ func (p Permit) store(ctx context.Context, o Report) (err error) {
 			break
 		}
 	}
-	g.mu.Lock() // this process at least shall know
-	defer g.mu.Unlock()
-	known := g.local(p.at)
-	known.known = o.apply(g.policy, known.known, p.ticket, now, jitter)
+	// At least this process remembers the result.
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	local := b.local(p.key)
+	local.state = r.apply(b.policy, local.state, p.ticket, now, jitter)
 	return err
 }

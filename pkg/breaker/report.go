@@ -1,34 +1,38 @@
 package breaker
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/circuit"
 	"context"
 	"errors"
 	"net/http"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/circuit"
 )
 
-// Kind is what a call told of the agent.
+// CallResult is what a call says about the agent.
 type CallResult string
 
-// The kinds of outcomes.
+// The results of calls.
 const (
-	ResultAnswered    CallResult = "answered" // in AdCP's terms, or that this very request is at fault
-	ResultRateLimited CallResult = "limited"  // we call too often
-	ResultDenied      CallResult = "denied"   // our credential is refused
-	ResultNoAnswer    CallResult = "unheard"  // no answer
-	ResultUnknown     CallResult = "untold"   // nothing of the agent: the fault is ours
+	// ResultAnswered is an answer in AdCP's terms, or one that blames this very request.
+	ResultAnswered    CallResult = "answered"
+	ResultRateLimited CallResult = "rate_limited" // we call too often
+	ResultDenied      CallResult = "denied"       // the agent refuses our credential
+	ResultNoAnswer    CallResult = "no_answer"
+	// ResultUnknown says nothing about the agent: the fault is ours.
+	ResultUnknown CallResult = "unknown"
 )
 
-// Outcome is what a call told of the agent, and for how long it asked to be left alone.
+// Report is the result of a call, and how long the agent asked us to wait (0: not at all).
 type Report struct {
 	Result     CallResult
 	RetryAfter time.Duration
 }
 
-// OutcomeOf reads an outcome out of what Caller returned. Any answer in AdCP's terms is one, an error included, but for errors that are about the agent
-// as a whole: RATE_LIMITED (contract D8) and a refused credential (contract D12, E12).
+// ReportOf derives a report from what registry.Caller returned. Every answer in AdCP's terms counts
+// as an answer, including errors. The exceptions are errors about the agent as a whole:
+// RATE_LIMITED (contract D8) and a refused credential (contract D12, E12).
 func ReportOf(r adcp.Response, err error) Report {
 	var ce *adcp.CallError
 	switch {
@@ -36,7 +40,9 @@ func ReportOf(r adcp.Response, err error) Report {
 		return Report{Result: ResultAnswered}
 	case err == nil:
 		return reportOfCode(r.Err.Code, r.Err.RetryAfter)
-	case errors.Is(err, context.Canceled) || !errors.As(err, &ce) || ce.Signature == adcp.SigningFailed: // a key of ours that can't sign is no agent that is down
+	case errors.Is(err, context.Canceled) || !errors.As(err, &ce):
+		return Report{Result: ResultUnknown}
+	case ce.Signature == adcp.SigningFailed: // our key failed, not the agent
 		return Report{Result: ResultUnknown}
 	case ce.Code != "":
 		return reportOfCode(ce.Code, ce.RetryAfter)
@@ -46,8 +52,9 @@ func ReportOf(r adcp.Response, err error) Report {
 		return Report{Result: ResultRateLimited, RetryAfter: ce.RetryAfter}
 	case http.StatusUnauthorized:
 		return Report{Result: ResultDenied, RetryAfter: ce.RetryAfter}
-	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusRequestTimeout:
-		// Not the request: whoever is there does not speak AdCP with us.
+	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+		http.StatusRequestTimeout:
+		// These statuses do not blame the request: the server at this address does not speak AdCP to us.
 		return Report{Result: ResultNoAnswer, RetryAfter: ce.RetryAfter}
 	default:
 		if s >= 400 && s < 500 {
@@ -57,7 +64,7 @@ func ReportOf(r adcp.Response, err error) Report {
 	}
 }
 
-// outcomeOfCode reads an outcome out of an AdCP error.
+// reportOfCode derives a report from the code of an AdCP error.
 func reportOfCode(code string, after time.Duration) Report {
 	switch code {
 	case "RATE_LIMITED":
@@ -68,14 +75,17 @@ func reportOfCode(code string, after time.Duration) Report {
 	return Report{Result: ResultAnswered}
 }
 
-func (o Report) apply(p circuit.Policy, s circuit.State, t circuit.Ticket, now time.Time, jitter float64) circuit.State {
-	switch o.Result {
+// apply returns the state of the circuit after the report.
+func (r Report) apply(
+	p circuit.Policy, s circuit.State, t circuit.Ticket, now time.Time, jitter float64,
+) circuit.State {
+	switch r.Result {
 	case ResultAnswered:
 		return p.Succeeded(s, t)
 	case ResultRateLimited:
-		return p.Limited(s, t, now, jitter, o.RetryAfter)
+		return p.Limited(s, t, now, jitter, r.RetryAfter)
 	case ResultDenied, ResultNoAnswer:
-		return p.Failed(s, t, now, jitter, o.RetryAfter, o.Result == ResultDenied)
+		return p.Failed(s, t, now, jitter, r.RetryAfter, r.Result == ResultDenied)
 	}
 	return p.Released(s, t)
 }

@@ -1,4 +1,4 @@
-// Package config reads the environment of a function: once, at its start, in main.
+// Package config reads the environment of a function: once, when it starts, in main.
 package config
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Require returns the values of the named variables, or an error that names all that are missing.
+// Require returns the values of the named variables, or an error that names all missing ones.
 func Require(names ...string) (map[string]string, error) {
 	values := map[string]string{}
 	var missing []string
@@ -29,18 +29,15 @@ func Require(names ...string) (map[string]string, error) {
 // Loopback reports whether agents on this machine may be called: on the local stack only.
 func Loopback() bool { return os.Getenv("ALLOW_LOOPBACK") == "1" }
 
-// AWS returns the SDK's configuration for one service from what Lambda puts into the environment. service is the name that AWS_ENDPOINT_URL_<service> has,
-// DYNAMODB for example. The SDK's own loader reads files and drags in single sign-on; a function needs neither, and starts the faster.
+// AWS returns the SDK's configuration for one service from the environment that Lambda sets.
+// service is the suffix of AWS_ENDPOINT_URL_<service>, for example DYNAMODB. The SDK's own loader
+// reads files and imports single sign-on; a function needs neither and starts faster without them.
 func AWS(service string) aws.Config {
-	c := aws.Config{Region: os.Getenv("AWS_REGION"), RetryMode: aws.RetryModeStandard,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			k := aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
-				SessionToken: os.Getenv("AWS_SESSION_TOKEN"), Source: "environment"}
-			if !k.HasKeys() {
-				return k, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")
-			}
-			return k, nil
-		})}
+	c := aws.Config{
+		Region:      os.Getenv("AWS_REGION"),
+		RetryMode:   aws.RetryModeStandard,
+		Credentials: aws.CredentialsProviderFunc(credentials),
+	}
 	for _, name := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
 		if v := os.Getenv(name); v != "" {
 			c.BaseEndpoint = &v
@@ -48,4 +45,17 @@ func AWS(service string) aws.Config {
 		}
 	}
 	return c
+}
+
+func credentials(context.Context) (aws.Credentials, error) {
+	c := aws.Credentials{
+		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    os.Getenv("AWS_SESSION_TOKEN"),
+		Source:          "environment",
+	}
+	if !c.HasKeys() {
+		return c, errors.New("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set")
+	}
+	return c, nil
 }

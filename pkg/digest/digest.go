@@ -1,3 +1,5 @@
+// Package digest computes the SHA-256 digests that are stored or compared, in hexadecimal form. The
+// JSON digest is independent of the order of members and of white space.
 package digest
 
 import (
@@ -7,12 +9,14 @@ import (
 	"github.com/gowebpki/jcs"
 )
 
+// Hex returns the SHA-256 of a text.
 func Hex(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
-// canonicalHash is the hexadecimal SHA-256 of a JSON value's JCS (contract C28).
+// JSON returns the SHA-256 of a JSON value in its canonical form, JCS (contract C28). It returns an
+// error if raw is not JSON.
 func JSON(raw []byte) (string, error) {
 	canonical, err := jcs.Transform(raw)
 	if err != nil {

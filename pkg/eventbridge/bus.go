@@ -1,4 +1,4 @@
-// Package bus publishes on EventBridge.
+// Package eventbridge publishes the ends of operations on an EventBridge bus.
 package eventbridge
 
 import (
@@ -13,42 +13,50 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
-// What rules on the bus match by.
+// Rules on the bus match events by these values.
 const (
 	Source     = "adcp.orchestrator"
 	DetailType = "AdCP operation ended"
 )
 
-// API is the part of EventBridge's client that is used.
+// API is the part of EventBridge's client that Bus uses.
 type API interface {
-	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
+	PutEvents(
+		context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options),
+	) (*eventbridge.PutEventsOutput, error)
 }
 
-// Bus implements orchestrator.Publisher on the event bus of that name.
+// Bus publishes on the event bus of that name. It implements orchestrator.Publisher.
 type Bus struct {
 	API  API
 	Name string
 }
 
-// FromConfig returns the bus of that name, with a client of its own.
+// FromConfig returns the bus of that name, with its own client.
 func FromConfig(c aws.Config, name string) Bus {
 	return Bus{API: eventbridge.NewFromConfig(c), Name: name}
 }
 
-// Publish puts one event on the bus. EventBridge gives each event an id of its own: the notice's, in the detail, is the one that a repetition shares.
-func (b Bus) Publish(ctx context.Context, n orchestrator.EndedEvent) error {
-	detail, err := json.Marshal(n)
+// Publish puts one event on the bus. EventBridge gives every event a new id; the id in the detail,
+// that of the EndedEvent, is the one that repetitions share.
+func (b Bus) Publish(ctx context.Context, e orchestrator.EndedEvent) error {
+	detail, err := json.Marshal(e)
 	if err != nil {
 		return err
 	}
-	out, err := b.API.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{EventBusName: &b.Name, Source: aws.String(Source),
-		DetailType: aws.String(DetailType), Detail: aws.String(string(detail)), Time: &n.EndedAt}}})
+	out, err := b.API.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
+		EventBusName: &b.Name,
+		Source:       aws.String(Source),
+		DetailType:   aws.String(DetailType),
+		Detail:       aws.String(string(detail)),
+		Time:         &e.EndedAt,
+	}}})
 	if err != nil {
 		return fmt.Errorf("put event: %w", err)
 	}
-	for _, e := range out.Entries { // a call that succeeds may hold an entry that failed
-		if e.ErrorCode != nil {
-			return fmt.Errorf("put event: %s", *e.ErrorCode)
+	for _, entry := range out.Entries { // a successful call can hold a failed entry
+		if entry.ErrorCode != nil {
+			return fmt.Errorf("put event: %s", *entry.ErrorCode)
 		}
 	}
 	return nil

@@ -15,39 +15,52 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
-type answer struct {
+// fakeAPI answers with one entry that has an error code, or with an error.
+type fakeAPI struct {
 	code *string
 	err  error
 	seen types.PutEventsRequestEntry
 }
 
-func (a *answer) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
-	a.seen = in.Entries[0]
-	return &eventbridge.PutEventsOutput{Entries: []types.PutEventsResultEntry{{ErrorCode: a.code}}}, a.err
+func (f *fakeAPI) PutEvents(
+	_ context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options),
+) (*eventbridge.PutEventsOutput, error) {
+	f.seen = in.Entries[0]
+	return &eventbridge.PutEventsOutput{Entries: []types.PutEventsResultEntry{{ErrorCode: f.code}}}, f.err
 }
 
 func TestPublish(t *testing.T) {
 	t.Parallel()
-	n := orchestrator.EndedEvent{ID: "acme/op_1/ended", Tenant: "acme", OperationID: "op_1", State: "completed", EndedAt: time.Unix(1700000000, 0).UTC()}
-	a := &answer{}
-	if err := (Bus{API: a, Name: "bus"}).Publish(t.Context(), n); err != nil {
+	e := orchestrator.EndedEvent{
+		ID:          "acme/op_1/ended",
+		Tenant:      "acme",
+		OperationID: "op_1",
+		State:       "completed",
+		EndedAt:     time.Unix(1700000000, 0).UTC(),
+	}
+	api := &fakeAPI{}
+	if err := (Bus{API: api, Name: "bus"}).Publish(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	var got orchestrator.EndedEvent
-	if err := json.Unmarshal([]byte(*a.seen.Detail), &got); err != nil || got != n || *a.seen.EventBusName != "bus" || *a.seen.Source != Source || !a.seen.Time.Equal(n.EndedAt) {
-		t.Errorf("%v: %+v, detail %s", err, a.seen, *a.seen.Detail)
+	if err := json.Unmarshal([]byte(*api.seen.Detail), &got); err != nil || got != e {
+		t.Errorf("%v: detail %s", err, *api.seen.Detail)
+	}
+	if *api.seen.EventBusName != "bus" || *api.seen.Source != Source || !api.seen.Time.Equal(e.EndedAt) {
+		t.Errorf("%+v", api.seen)
 	}
 }
 
-// EventBridge answers 200 for a call of which an entry failed.
-func TestAnEntryThatFailedIsAnError(t *testing.T) {
+// EventBridge answers 200 to a call with a failed entry.
+func TestFailedEntryIsAnError(t *testing.T) {
 	t.Parallel()
-	a := &answer{code: aws.String("ThrottlingException")}
-	if err := (Bus{API: a}).Publish(t.Context(), orchestrator.EndedEvent{}); err == nil || !strings.Contains(err.Error(), "ThrottlingException") {
+	api := &fakeAPI{code: aws.String("ThrottlingException")}
+	err := (Bus{API: api}).Publish(t.Context(), orchestrator.EndedEvent{})
+	if err == nil || !strings.Contains(err.Error(), "ThrottlingException") {
 		t.Error(err)
 	}
-	a = &answer{err: errors.New("no route")}
-	if err := (Bus{API: a}).Publish(t.Context(), orchestrator.EndedEvent{}); err == nil {
+	api = &fakeAPI{err: errors.New("no route")}
+	if err := (Bus{API: api}).Publish(t.Context(), orchestrator.EndedEvent{}); err == nil {
 		t.Error("no error")
 	}
 }

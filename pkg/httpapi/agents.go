@@ -1,161 +1,83 @@
 package httpapi
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/registry"
-	"adcp-orchestrator/pkg/validation"
 	"context"
 	"errors"
 	"net/http"
 	"time"
+
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/validation"
 )
 
-// Agent is a registry entry as clients see it: as it is stored, and what was found of the agent. Credentials are in neither.
+// Agent is a registry entry as clients see it, with what discovery found. Credentials are in neither.
 type Agent struct {
 	registry.Agent
 	Discovery Discovery `json:"discovery"`
 }
 
-// Found is what an agent was found to offer when it was last asked, and what its owner should know. Without AskedAt it has not been asked with success at
-// its address, and the findings are all there is.
+// Discovery is what the last discovery found of the agent, and what its owner should know. DiscoveredAt is zero if
+// the agent was never reached at its address; then there are findings only.
 type Discovery struct {
 	DiscoveredAt time.Time `json:"discovered_at,omitzero"`
 	PollTool     string    `json:"poll_tool,omitempty"`
 	ListTool     string    `json:"list_tool,omitempty"`
 	Tasks        []string  `json:"tasks,omitempty"`
-	// Capabilities is missing if the agent tells none.
+	// Capabilities is missing if the agent states none.
 	Capabilities *Capabilities      `json:"capabilities,omitempty"`
 	Findings     []registry.Finding `json:"findings"`
 }
 
-// Capabilities are an agent's, under the names that AdCP has for them. What it does not state is left out.
-type Capabilities struct {
-	Versions      []string           `json:"supported_versions,omitempty"`
-	MajorVersions []int              `json:"major_versions,omitempty"`
-	Protocols     []string           `json:"supported_protocols,omitempty"`
-	Specialisms   []string           `json:"specialisms,omitempty"`
-	Idempotency   Idempotency        `json:"idempotency,omitzero"`
-	Requests      RequestSigning     `json:"request_signing,omitzero"`
-	Webhooks      WebhookSigning     `json:"webhook_signing,omitzero"`
-	Emits         bool               `json:"emits_webhooks"` // of its own accord, beside those of operations
-	Identity      Identity           `json:"identity,omitzero"`
-	Account       adcp.AccountRules  `json:"account,omitzero"`
-	MediaBuy      adcp.MediaBuyOffer `json:"media_buy,omitzero"`
-	Changes       Changes            `json:"capability_changes,omitzero"`
-	LastUpdated   time.Time          `json:"last_updated,omitzero"`
-}
-
-// Idempotency is what the agent says of repeated requests.
-type Idempotency struct {
-	Supported   *bool `json:"supported,omitempty"`
-	ReplayTTL   int64 `json:"replay_ttl_seconds,omitempty"`
-	InFlightMax int64 `json:"in_flight_max_seconds,omitempty"`
-}
-
-// RequestSigning is which requests the agent wants signed.
-type RequestSigning struct {
-	Supported       *bool    `json:"supported,omitempty"`
-	Digest          string   `json:"covers_content_digest,omitempty"`
-	RequiredFor     []string `json:"required_for,omitempty"`
-	WarnFor         []string `json:"warn_for,omitempty"`
-	SupportedFor    []string `json:"supported_for,omitempty"`
-	Methods         []string `json:"protocol_methods,omitempty"` // in whichever of the three lists
-	MethodsRequired []string `json:"protocol_methods_required_for,omitempty"`
-}
-
-// WebhookSigning is whether the agent signs webhooks, and how.
-type WebhookSigning struct {
-	Supported    *bool    `json:"supported,omitempty"`
-	Algorithms   []string `json:"algorithms,omitempty"`
-	HMACFallback bool     `json:"legacy_hmac_fallback,omitempty"`
-}
-
-// Identity is where the agent's keys are, by its own word.
-type Identity struct {
-	BrandURL  string            `json:"brand_json_url,omitempty"`
-	Origins   map[string]string `json:"key_origins,omitempty"`
-	Isolation bool              `json:"per_principal_key_isolation,omitempty"`
-}
-
-// IsZero reports whether the agent says nothing of itself.
-func (i Identity) IsZero() bool { return i.BrandURL == "" && len(i.Origins) == 0 && !i.Isolation }
-
-// Changes is how an agent tells that its capabilities have changed.
-type Changes struct {
-	Version string `json:"capabilities_version,omitempty"`
-	TTL     int64  `json:"cache_ttl_seconds,omitempty"`
-}
-
-// ViewAgent shows a registry entry with what was found.
-func ViewAgent(a registry.Agent, f registry.Discovery) Agent {
-	p := f.Profile
-	v := Agent{a, Discovery{DiscoveredAt: p.DiscoveredAt, PollTool: p.PollTool, ListTool: p.ListTool, Tasks: p.Tasks, Findings: f.Findings}}
+// ViewAgent shows a registry entry with what discovery found.
+func ViewAgent(a registry.Agent, d registry.Discovery) Agent {
+	p := d.Profile
+	v := Agent{a, Discovery{DiscoveredAt: p.DiscoveredAt, PollTool: p.PollTool, ListTool: p.ListTool, Tasks: p.Tasks,
+		Findings: d.Findings}}
 	if p.Capabilities.Asked {
 		v.Discovery.Capabilities = viewCapabilities(p.Capabilities)
 	}
 	return v
 }
 
-func viewCapabilities(c adcp.Capabilities) *Capabilities {
-	r, w := c.Requests, c.Webhooks
-	return &Capabilities{
-		Versions: c.Versions, MajorVersions: c.MajorVersions, Protocols: c.Protocols, Specialisms: c.Specialisms,
-		Idempotency: Idempotency{stated(c.Idempotency.Support), seconds(c.Idempotency.ReplayTTL), seconds(c.Idempotency.InFlightMax)},
-		Requests:    RequestSigning{stated(r.Support), r.Digest, r.RequiredFor, r.WarnFor, r.SupportedFor, r.Methods, r.MethodsRequired},
-		Webhooks:    WebhookSigning{stated(w.Support), w.Algorithms, w.HMACFallback},
-		Emits:       w.Emits,
-		Identity:    Identity{c.Identity.BrandURL, c.Identity.Origins, c.Identity.Isolation},
-		Account:     c.Account, MediaBuy: c.MediaBuy,
-		Changes:     Changes{c.Changes.Version, seconds(c.Changes.TTL)},
-		LastUpdated: c.LastUpdated,
-	}
-}
-
-// stated is nil for what the agent says nothing of.
-func stated(s adcp.Support) *bool {
-	if s == adcp.Unstated {
-		return nil
-	}
-	yes := s == adcp.Supported
-	return &yes
-}
-
-func seconds(d time.Duration) int64 { return int64(d / time.Second) }
-
-// PutAgent handles PUT /v1/agents/{id}: 201 or 200 with the entry and what was found, or 422 with all that speaks against the agent (contract B39).
-func PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (registry.Agent, registry.Discovery, error)) Handler {
+// PutAgent serves PUT /v1/agents/{id}: 201 or 200 with the entry and what discovery found, or 422 with all that
+// speaks against the agent (contract B39).
+func (a API) PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (
+	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		a, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
+		agent, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
 		var refused *registry.AgentRefusedError
 		if errors.As(err, &refused) {
-			return Response{}, refusal(refused)
+			return Response{}, problemOfFindings(refused.Findings)
 		}
 		if err != nil {
 			return Response{}, err
 		}
 		status := http.StatusOK
-		if a.Version == 1 {
+		if agent.Version == 1 {
 			status = http.StatusCreated
 		}
-		return Response{Status: status, Body: ViewAgent(a, found)}, nil
+		return Response{Status: status, Body: ViewAgent(agent, found)}, nil
 	}
 }
 
-func refusal(e *registry.AgentRefusedError) Problem {
-	fields := make([]validation.FieldError, len(e.Findings))
-	for i, f := range e.Findings {
-		fields[i] = validation.FieldError{Field: f.Field, Rule: f.Detail, Remedy: f.Remedy}
+// problemOfFindings turns the findings against an agent into field errors, with their codes.
+func problemOfFindings(found []registry.Finding) Problem {
+	fields := make([]validation.FieldError, len(found))
+	for i, f := range found {
+		fields[i] = validation.FieldError{Field: f.Field, Code: validation.Code(f.Code), Rule: f.Detail, Remedy: f.Remedy}
 	}
-	return NewProblem(http.StatusUnprocessableEntity, "the agent can't be registered as it is, see errors; nothing was stored", fields...)
+	return NewProblem(http.StatusUnprocessableEntity, codeAgentRefused,
+		"the agent can't be registered as it is, see errors; nothing was stored", fields...)
 }
 
-// ShowAgent handles GET /v1/agents/{id}: the entry and what was last found. The agent is not asked.
-func ShowAgent(show func(ctx context.Context, tenant, id string) (registry.Agent, registry.Discovery, error)) Handler {
+// ShowAgent serves GET /v1/agents/{id}: the entry and what the last discovery found. It does not call the agent.
+func (a API) ShowAgent(show func(ctx context.Context, tenant, id string) (
+	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		a, found, err := show(ctx, r.Principal.Tenant, r.Path["id"])
+		agent, found, err := show(ctx, r.Principal.Tenant, r.Path["id"])
 		if err != nil {
 			return Response{}, err
 		}
-		return Response{Status: http.StatusOK, Body: ViewAgent(a, found)}, nil
+		return Response{Status: http.StatusOK, Body: ViewAgent(agent, found)}, nil
 	}
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"adcp-orchestrator/pkg/apikey"
 	"context"
 	"errors"
 	"log/slog"
@@ -9,15 +8,23 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"adcp-orchestrator/pkg/apikey"
 )
 
 // errUnauthorized is the one text that API Gateway turns into a 401.
 var errUnauthorized = errors.New("Unauthorized") //nolint:staticcheck // the gateway compares it
 
-// Authorize is the Lambda authorizer: the key of Authorization: Bearer to a policy for the whole stage, with tenant and scopes for the functions. The
-// policy covers the stage because the gateway caches it for the key; scopes are checked by the functions.
-func Authorize(keys apikey.Store, now func() time.Time) func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
-	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (events.APIGatewayCustomAuthorizerResponse, error) {
+// authorizerFunction is a Lambda authorizer of type REQUEST.
+type authorizerFunction = func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (
+	events.APIGatewayCustomAuthorizerResponse, error)
+
+// Authorize is the Lambda authorizer. It maps the key of Authorization: Bearer to a policy for the whole stage, with
+// tenant and scopes for the functions. The policy covers the stage because the gateway caches it for the key; the
+// functions check the scopes.
+func Authorize(keys apikey.Store, now func() time.Time) authorizerFunction {
+	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (
+		events.APIGatewayCustomAuthorizerResponse, error) {
 		var none events.APIGatewayCustomAuthorizerResponse
 		p, err := apikey.Authorize(ctx, keys, bearer(e), now())
 		if errors.Is(err, apikey.ErrUnauthorized) {
@@ -29,8 +36,9 @@ func Authorize(keys apikey.Store, now func() time.Time) func(context.Context, ev
 		}
 		return events.APIGatewayCustomAuthorizerResponse{
 			PrincipalID: p.Tenant + "/" + p.KeyID,
-			PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{Version: "2012-10-17", Statement: []events.IAMPolicyStatement{
-				{Action: []string{"execute-api:Invoke"}, Effect: "Allow", Resource: []string{stageOf(e.MethodArn)}}}},
+			PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{Version: "2012-10-17",
+				Statement: []events.IAMPolicyStatement{{Action: []string{"execute-api:Invoke"}, Effect: "Allow",
+					Resource: []string{stageOf(e.MethodArn)}}}},
 			Context: map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "scopes": strings.Join(p.Scopes, " ")},
 		}, nil
 	}
@@ -38,10 +46,12 @@ func Authorize(keys apikey.Store, now func() time.Time) func(context.Context, ev
 
 func bearer(e events.APIGatewayCustomAuthorizerRequestTypeRequest) string {
 	for name, v := range e.Headers {
-		if strings.EqualFold(name, "Authorization") {
-			if scheme, key, ok := strings.Cut(strings.TrimSpace(v), " "); ok && strings.EqualFold(scheme, "Bearer") {
-				return strings.TrimSpace(key)
-			}
+		if !strings.EqualFold(name, "Authorization") {
+			continue
+		}
+		scheme, key, ok := strings.Cut(strings.TrimSpace(v), " ")
+		if ok && strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimSpace(key)
 		}
 	}
 	return ""

@@ -139,7 +139,7 @@ func TestProblems(t *testing.T) {
 			e.Headers, e.MultiValueHeaders, e.Body = nil, nil, `{"type":"x"}`
 		}, 400, "Idempotency-Key"},
 		"an unknown agent": {func(e *events.APIGatewayProxyRequest) {
-			e.Body = strings.Replace(e.Body, `"agent"`, `"agent":"nobody","agent_"`, 1)
+			e.Body = strings.Replace(e.Body, `"agent_id"`, `"agent_id":"nobody","agent_"`, 1)
 		}, 400, "agent"},
 		"not base64": {func(e *events.APIGatewayProxyRequest) { e.Body, e.IsBase64Encoded = "***", true }, 400, "decoded"},
 		"too large":  {func(e *events.APIGatewayProxyRequest) { e.Body = strings.Repeat(" ", 1<<20) + e.Body }, 413, "1 MiB"},

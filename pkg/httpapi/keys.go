@@ -1,29 +1,29 @@
 package httpapi
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/validation"
-	"context"
-	"encoding/json"
-	"errors"
-	"net/http"
 )
 
-// agents reads the registry.
-type agents interface {
-	Agent(ctx context.Context, tenant, id string) (registry.Agent, error)
-}
-
-func senderOf(ctx context.Context, s agents, r Request) (keyring.Sender, error) {
+// senderOf returns the agent of the request's path as a sender of webhooks, or store.ErrNotFound.
+func senderOf(ctx context.Context, s registry.AgentReader, r Request) (keyring.Sender, error) {
 	a, err := s.Agent(ctx, r.Principal.Tenant, r.Path["id"])
-	return keyring.SenderOf(r.Principal.Tenant, a.ID, operation.Target{URL: a.URL, BrandURL: a.BrandURL}), err
+	target := operation.Target{URL: a.URL, BrandURL: a.BrandURL}
+	return keyring.SenderOf(r.Principal.Tenant, a.ID, target), err
 }
 
-// ShowKeys handles GET /v1/agents/{id}/keys: where the agent's webhook keys come from, and what is held for a person to decide.
-func ShowKeys(s agents, show func(ctx context.Context, sender keyring.Sender) (keyring.View, error)) Handler {
+// ShowKeys serves GET /v1/agents/{id}/keys: where the agent's webhook keys come from, and the change of their
+// address that waits for a person.
+func (a API) ShowKeys(s registry.AgentReader, show func(context.Context, keyring.Sender) (
+	keyring.View, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		sender, err := senderOf(ctx, s, r)
 		if err != nil {
@@ -34,23 +34,35 @@ func ShowKeys(s agents, show func(ctx context.Context, sender keyring.Sender) (k
 	}
 }
 
-// AnchorKeys handles PUT /v1/agents/{id}/keys: a person confirms the address of the agent's key set (contract F55).
-func PinKeys(s agents, anchor func(ctx context.Context, sender keyring.Sender, jwksURI string) (keyring.View, error)) Handler {
+// PinKeys serves PUT /v1/agents/{id}/keys: a person confirms the address of the agent's key set (contract F55).
+func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sender keyring.Sender, jwksURI string) (
+	keyring.View, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		var in map[string]string
-		if err := adcp.CheckObject(r.Body); err != nil || json.Unmarshal(r.Body, &in) != nil || len(in) != 1 || in["jwks_uri"] == "" {
-			return Response{}, &validation.Error{Fields: []validation.FieldError{{Field: "jwks_uri", Rule: "the one member, an address",
-				Remedy: `send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`}}}
+		uri, err := readJWKSURI(r.Body)
+		if err != nil {
+			return Response{}, err
 		}
 		sender, err := senderOf(ctx, s, r)
 		if err != nil {
 			return Response{}, err
 		}
-		v, err := anchor(ctx, sender, in["jwks_uri"])
+		v, err := pin(ctx, sender, uri)
 		var unavailable *keyring.UnavailableError
 		if errors.As(err, &unavailable) {
-			return Response{}, NewProblem(http.StatusBadGateway, "the agent's keys can't be had ("+unavailable.Code+"); nothing was changed")
+			return Response{}, NewProblem(http.StatusBadGateway, codeKeysUnavailable,
+				"the agent's keys can't be fetched ("+unavailable.Code+"); nothing was changed")
 		}
 		return Response{Status: http.StatusOK, Body: v}, err
 	}
+}
+
+func readJWKSURI(body []byte) (string, error) {
+	var in map[string]string
+	if err := adcp.CheckObject(body); err != nil || json.Unmarshal(body, &in) != nil || len(in) != 1 || in["jwks_uri"] == "" {
+		var c validation.Checks
+		c.Add("jwks_uri", validation.Required, "must be the only member, an address",
+			`send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`)
+		return "", c.Err()
+	}
+	return in["jwks_uri"], nil
 }

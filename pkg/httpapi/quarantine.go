@@ -1,25 +1,27 @@
 package httpapi
 
 import (
-	"adcp-orchestrator/pkg/inbox"
-	"adcp-orchestrator/pkg/validation"
 	"context"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
+
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/validation"
 )
 
-// Quarantined is a delivery that was not applied, as clients see it.
-type Quarantined struct {
-	Agent     string `json:"agent"`
-	Operation string `json:"operation"`
-	// Authentic: the agent sent it. Otherwise anybody who knows the address may have, and nothing in it is to be believed.
+// QuarantinedDelivery is a delivery that was not applied, as clients see it.
+type QuarantinedDelivery struct {
+	AgentID     string `json:"agent_id"`
+	OperationID string `json:"operation_id"`
+	// Authentic: the agent sent it. Otherwise anybody who knows the address may have, and nothing in it is reliable.
 	Authentic  bool              `json:"authentic"`
 	Code       string            `json:"code"`
 	Reason     string            `json:"reason"`
 	TaskID     string            `json:"task_id,omitempty"`
-	Status     string            `json:"status,omitempty"`
+	Status     string            `json:"adcp_status,omitempty"`
 	BodySHA256 string            `json:"body_sha256"`
 	BodyBytes  int               `json:"body_bytes"`
 	Header     map[string]string `json:"header,omitempty"`
@@ -28,53 +30,85 @@ type Quarantined struct {
 	LastAt     time.Time         `json:"last_at"`
 }
 
-type quarantinePage struct {
-	Day        string        `json:"day"`
-	Deliveries []Quarantined `json:"deliveries"`
-	// Next is the cursor of the next page, left out at the end.
-	Next string `json:"next,omitempty"`
+// page is one page of a list. Next is the address of the next page, empty on the last.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Self  string `json:"self"`
+	Next  string `json:"next,omitempty"`
 }
 
-// The page of a listing.
+// The limits of a list.
 const (
-	defaultPage = 50
-	largestPage = 200
-	// longestPlace is over any place that a store names; a table's key has a limit of its own.
-	longestPlace = 512
+	defaultLimit = 50
+	maxLimit     = 200
+	// maxCursor is longer than any position that a store names; a table's key has its own limit.
+	maxCursor = 512
 )
 
-// ListQuarantine handles GET /v1/quarantine: what came to the webhook route on a day and was not applied, and why.
-func ListQuarantine(s inbox.QuarantineReader, now func() time.Time) Handler {
+// quarantineQuery is the query of GET /v1/quarantine.
+type quarantineQuery struct {
+	day   string
+	limit int
+	after string
+}
+
+// ListQuarantine serves GET /v1/quarantine: the deliveries of a day that were not applied, and why.
+func (a API) ListQuarantine(s inbox.QuarantineReader, now func() time.Time) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		var wrong []validation.FieldError
-		day, limit := r.Query.Get("day"), defaultPage
-		if day == "" {
-			day = now().UTC().Format(time.DateOnly)
-		} else if _, err := time.Parse(time.DateOnly, day); err != nil {
-			wrong = append(wrong, validation.FieldError{Field: "day", Rule: "a day in UTC, as 2026-11-23", Remedy: "correct it, or leave it out for today"})
-		}
-		if text := r.Query.Get("limit"); text != "" {
-			n, err := strconv.Atoi(text)
-			if limit = n; err != nil || n < 1 || n > largestPage {
-				wrong = append(wrong, validation.FieldError{Field: "limit", Rule: "from 1 to " + strconv.Itoa(largestPage), Remedy: "choose a number in between, or leave it out"})
-			}
-		}
-		after, err := base64.RawURLEncoding.DecodeString(r.Query.Get("cursor"))
-		if err != nil || len(after) > longestPlace {
-			wrong = append(wrong, validation.FieldError{Field: "cursor", Rule: "the next of an earlier page", Remedy: "send it as it was, or leave it out for the first page"})
-		}
-		if len(wrong) > 0 {
-			return Response{}, &validation.Error{Fields: wrong}
-		}
-		found, next, err := s.Quarantined(ctx, r.Principal.Tenant, day, string(after), limit)
+		q, err := readQuarantineQuery(r.Query, now())
 		if err != nil {
 			return Response{}, err
 		}
-		page := quarantinePage{Day: day, Deliveries: []Quarantined{}, Next: base64.RawURLEncoding.EncodeToString([]byte(next))}
-		for _, q := range found {
-			page.Deliveries = append(page.Deliveries, Quarantined{Agent: q.AgentID, Operation: q.OperationID, Authentic: q.Authentic, Code: q.Code, Reason: q.Reason,
-				TaskID: q.TaskID, Status: q.Status, BodySHA256: q.Digest, BodyBytes: q.Size, Header: q.Header, Count: q.Count, FirstAt: q.At, LastAt: q.LastAt})
+		found, next, err := s.Quarantined(ctx, r.Principal.Tenant, q.day, q.after, q.limit)
+		if err != nil {
+			return Response{}, err
 		}
-		return Response{Status: http.StatusOK, Body: page}, nil
+		p := page[QuarantinedDelivery]{Items: []QuarantinedDelivery{}, Self: a.quarantineURL(q, q.after)}
+		if next != "" {
+			p.Next = a.quarantineURL(q, next)
+		}
+		for _, d := range found {
+			p.Items = append(p.Items, viewQuarantined(d))
+		}
+		return Response{Status: http.StatusOK, Body: p}, nil
 	}
+}
+
+// quarantineURL is the address of the page after a position.
+func (a API) quarantineURL(q quarantineQuery, after string) string {
+	values := url.Values{"day": {q.day}, "limit": {strconv.Itoa(q.limit)}}
+	if after != "" {
+		values.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte(after)))
+	}
+	return a.BaseURL + "/v1/quarantine?" + values.Encode()
+}
+
+func readQuarantineQuery(query url.Values, now time.Time) (quarantineQuery, error) {
+	var c validation.Checks
+	q := quarantineQuery{day: query.Get("day"), limit: defaultLimit}
+	if q.day == "" {
+		q.day = now.UTC().Format(time.DateOnly)
+	} else if _, err := time.Parse(time.DateOnly, q.day); err != nil {
+		c.Add("day", validation.InvalidValue, "must be a day in UTC, as 2026-11-23", "correct it, or leave it out for today")
+	}
+	if text := query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if q.limit = n; err != nil || n < 1 || n > maxLimit {
+			c.Add("limit", validation.OutOfRange, "must be from 1 to "+strconv.Itoa(maxLimit),
+				"choose a number in between, or leave it out")
+		}
+	}
+	after, err := base64.RawURLEncoding.DecodeString(query.Get("cursor"))
+	if err != nil || len(after) > maxCursor {
+		c.Add("cursor", validation.InvalidValue, "must be the cursor of an earlier page's next",
+			"follow next as it is, or leave the cursor out for the first page")
+	}
+	q.after = string(after)
+	return q, c.Err()
+}
+
+func viewQuarantined(d inbox.Quarantined) QuarantinedDelivery {
+	return QuarantinedDelivery{AgentID: d.AgentID, OperationID: d.OperationID, Authentic: d.Authentic, Code: d.Code,
+		Reason: d.Reason, TaskID: d.TaskID, Status: d.Status, BodySHA256: d.Digest, BodyBytes: d.Size,
+		Header: d.Header, Count: d.Count, FirstAt: d.At, LastAt: d.LastAt}
 }

@@ -49,14 +49,14 @@ func TestResumeRoute(t *testing.T) {
 		}
 		return got
 	}
-	const yes = `{"generation":1,"input":{"ext":{"answer":"yes"}},"approved_by":"jane"}`
+	const yes = `{"generation":1,"input":{"ext":{"answer":"yes"}},"on_behalf_of":"jane"}`
 	for name, tc := range map[string]struct {
 		tenant, body string
 		status       int
 		says         []string
 	}{
 		"another tenant's": {"other", yes, 404, nil},
-		"wrong":            {"acme", `{"generation":"1","input":[],"decision":true}`, 400, []string{`"field":"generation"`, `"field":"input"`, `"field":"approved_by"`, `"field":"decision"`}},
+		"wrong":            {"acme", `{"generation":"1","input":[],"decision":true}`, 400, []string{`"field":"generation"`, `"field":"input"`, `"field":"on_behalf_of"`, `"field":"decision"`}},
 		"too large":        {"acme", strings.Repeat(" ", 1<<20) + yes, 413, []string{"1 MiB"}},
 		"not yet":          {"acme", strings.Replace(yes, "1", "2", 1), 409, []string{`"type":"urn:adcp-orchestrator:resume_stale"`, "number 1; read it again"}},
 	} {

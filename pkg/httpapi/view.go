@@ -6,36 +6,40 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 )
 
-// Operation is an operation as clients see it: no keys, no tokens, no hashes.
+// Operation is an operation as clients see it: no keys, no tokens, no hashes of them. The agent's own words are in
+// AgentError, InputRequest, Request and Result only.
 type Operation struct {
-	ID           string                `json:"id"`
-	URL          string                `json:"url"`
-	Type         adcp.Task             `json:"type"`
-	Agent        string                `json:"agent"`
-	State        operation.State       `json:"state"`
-	Version      int64                 `json:"version"`
-	PONumber     string                `json:"po_number,omitempty"`
-	TaskID       string                `json:"task_id,omitempty"`
-	ContextID    string                `json:"context_id,omitempty"`
-	KeyPrefix    string                `json:"agent_key_prefix"`
-	Webhook      operation.WebhookMode `json:"webhook_mode"`
-	LastObserved adcp.Status           `json:"last_observed,omitempty"`
-	EndedBy      operation.Channel     `json:"ended_by,omitempty"`
-	Error        *adcp.Error           `json:"error,omitempty"`
-	Attention    *operation.Attention  `json:"attention,omitempty"`
-	Pause        *pause                `json:"pause,omitempty"`
-	Attempts     attempts              `json:"attempts"`
-	Deadline     time.Time             `json:"deadline"`
-	GiveUpAt     time.Time             `json:"give_up_at"`
-	CreatedAt    time.Time             `json:"created_at"`
-	UpdatedAt    time.Time             `json:"updated_at"`
-	SubmittedAt  time.Time             `json:"submitted_at,omitzero"`
-	SettledAt    time.Time             `json:"settled_at,omitzero"`
-	Request      json.RawMessage       `json:"request,omitempty"`
-	Result       json.RawMessage       `json:"result,omitempty"`
-	Timeline     []operation.Event     `json:"timeline,omitempty"`
+	ID         string          `json:"id"`
+	URL        string          `json:"url"`
+	Type       adcp.Task       `json:"type"`
+	AgentID    string          `json:"agent_id"`
+	State      operation.State `json:"state"`
+	ADCPStatus adcp.Status     `json:"adcp_status,omitempty"`
+	Version    int64           `json:"version"`
+	PONumber   string          `json:"po_number,omitempty"`
+	TaskID     string          `json:"task_id,omitempty"`
+	ContextID  string          `json:"context_id,omitempty"`
+	// MatchedBy is why a submission returned an operation that was stored before.
+	MatchedBy            orchestrator.DedupMatch `json:"matched_by,omitempty"`
+	IdempotencyKeyPrefix string                  `json:"idempotency_key_prefix"`
+	WebhookMode          operation.WebhookMode   `json:"webhook_mode"`
+	AgentError           *adcp.Error             `json:"agent_error,omitempty"`
+	Attention            *operation.Attention    `json:"attention,omitempty"`
+	InputRequest         *inputRequest           `json:"input_request,omitempty"`
+	Attempts             attempts                `json:"attempts"`
+	Ended                *ended                  `json:"ended,omitempty"`
+	Deadline             time.Time               `json:"deadline"`
+	FollowUntil          time.Time               `json:"follow_until"`
+	CreatedAt            time.Time               `json:"created_at"`
+	UpdatedAt            time.Time               `json:"updated_at"`
+	SubmittedAt          time.Time               `json:"submitted_at,omitzero"`
+	PublishedAt          time.Time               `json:"published_at,omitzero"`
+	Request              json.RawMessage         `json:"request,omitempty"`
+	Result               json.RawMessage         `json:"result,omitempty"`
+	Events               []operation.Event       `json:"events,omitempty"`
 }
 
 type attempts struct {
@@ -43,54 +47,50 @@ type attempts struct {
 	operation.Attempts
 }
 
-// pause is where the agent last waited for us. What it asks are a counterparty's words: to be shown as such (contract J13).
-type pause struct {
-	Generation int             `json:"generation"`
-	Since      time.Time       `json:"since"`
-	Asks       json.RawMessage `json:"asks,omitempty"`
-	// Resumable: it can be answered by POST resume. Else the agent is to be answered by its own ways.
-	Resumable bool    `json:"resumable"`
-	Resume    *resume `json:"resume,omitempty"`
+// ended is how and when the operation ended, and the id of the event that publishes it.
+type ended struct {
+	By      operation.Channel `json:"by"`
+	At      time.Time         `json:"at"`
+	EventID string            `json:"event_id"`
 }
 
-type resume struct {
-	State operation.InputState `json:"state"`
-	By    string               `json:"approved_by"`
-	At    time.Time            `json:"at"`
-	// Content is SHA-256 of what was approved.
-	Content string `json:"content_sha256"`
-	Calls   int    `json:"calls"`
-}
-
-func viewPause(op operation.Operation) *pause {
-	p := op.InputRequest
-	if p.Generation == 0 {
-		return nil
+// View shows an operation.
+func (a API) View(op operation.Operation) Operation {
+	v := Operation{
+		ID:                   op.ID,
+		URL:                  a.BaseURL + "/v1/operations/" + op.ID,
+		Type:                 op.Type,
+		AgentID:              op.AgentID,
+		State:                op.State,
+		ADCPStatus:           op.ADCPStatus,
+		Version:              op.Version,
+		PONumber:             op.PONumber,
+		TaskID:               op.TaskID,
+		ContextID:            op.ContextID,
+		IdempotencyKeyPrefix: op.IdempotencyKeyPrefix,
+		WebhookMode:          op.Webhook.Mode,
+		AgentError:           op.Error,
+		Attention:            op.Attention,
+		InputRequest:         viewInputRequest(op),
+		Attempts:             attempts{op.Call.Attempts, op.Attempts},
+		Deadline:             op.Deadline,
+		FollowUntil:          op.FollowUntil,
+		CreatedAt:            op.CreatedAt,
+		UpdatedAt:            op.UpdatedAt,
+		SubmittedAt:          op.SubmittedAt,
+		PublishedAt:          op.PublishedAt,
 	}
-	v := &pause{Generation: p.Generation, Since: p.Since, Asks: p.Prompt, Resumable: op.Answerable()}
-	if r := p.Input; r.State != "" {
-		v.Resume = &resume{State: r.State, By: r.OnBehalfOf, At: r.At, Content: r.Fingerprint, Calls: r.Call.Attempts}
-	}
-	return v
-}
-
-// View shows an operation. base is the API's public address.
-func View(op operation.Operation, base string) Operation {
-	v := Operation{ID: op.ID, URL: base + "/v1/operations/" + op.ID, Type: op.Type, Agent: op.AgentID, State: op.State, Version: op.Version,
-		PONumber: op.PONumber, TaskID: op.TaskID, ContextID: op.ContextID, KeyPrefix: op.IdempotencyKeyPrefix, Webhook: op.Webhook.Mode,
-		LastObserved: op.ADCPStatus, Error: op.Error, Attention: op.Attention, Pause: viewPause(op), Attempts: attempts{op.Call.Attempts, op.Attempts},
-		Deadline: op.Deadline, GiveUpAt: op.FollowUntil, CreatedAt: op.CreatedAt, UpdatedAt: op.UpdatedAt, SubmittedAt: op.SubmittedAt, SettledAt: op.PublishedAt}
-	if op.Terminal != nil {
-		v.EndedBy = op.Terminal.Channel
+	if t := op.Terminal; t != nil {
+		v.Ended = &ended{By: t.Channel, At: t.At, EventID: orchestrator.EndedEventID(op)}
 	}
 	return v
 }
 
-// ViewRecord shows an operation with its request, result and timeline. The request is shown without what the orchestrator put into it: its
-// idempotency key and push token are secrets (contract C20).
-func ViewRecord(r operation.Record, base string) Operation {
-	v := View(r.Op, base)
-	v.Timeline, v.Result = r.Events, r.Result
+// ViewRecord shows an operation with its request, result and events. The request is shown without the idempotency
+// key and the webhook's configuration, which are secrets (contract C20).
+func (a API) ViewRecord(r operation.Record) Operation {
+	v := a.View(r.Op)
+	v.Events, v.Result = r.Events, r.Result
 	var members map[string]json.RawMessage
 	if json.Unmarshal(r.Request, &members) == nil {
 		delete(members, "idempotency_key")

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"net/http"
 	"strconv"
@@ -12,24 +11,35 @@ import (
 	"adcp-orchestrator/pkg/webhook"
 )
 
-// Webhook makes a receiver the Lambda handler of the webhook route.
-func Webhook(r webhook.Receiver) Function {
+// outcome is the answer to a delivery that was taken.
+type outcome struct {
+	Outcome string `json:"outcome"`
+}
+
+// Webhook makes a receiver the Lambda handler of the webhook route. The sender authenticates by its delivery, not by
+// an API key.
+func (a API) Webhook(receive webhook.Receiver) Function {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-		in, err := Read(e)
+		r, err := Read(e)
 		if err != nil {
-			return Encode(failure(ctx, NewProblem(http.StatusBadRequest, "the body could not be decoded"))), nil
+			return a.fail(e, malformed), nil
 		}
-		reply := r.Handle(ctx, webhook.Delivery{Method: in.Method, Path: e.Path, Route: in.Path["route"], Query: in.Query.Encode(), Header: in.Header, Body: in.Body})
+		reply := receive.Handle(ctx, webhook.Delivery{Method: r.Method, Path: e.Path,
+			Route: r.Path["callback_token"], Query: r.Query.Encode(), Header: r.Header, Body: r.Body})
 		header := map[string]string{}
-		if reply.Status >= 300 {
-			header["Content-Type"] = "application/problem+json"
-		}
 		if reply.Challenge != "" {
 			header["WWW-Authenticate"] = reply.Challenge
 		}
 		if reply.RetryAfter > 0 {
 			header["Retry-After"] = strconv.Itoa(int(math.Ceil(reply.RetryAfter.Seconds())))
 		}
-		return Encode(Response{Status: reply.Status, Header: header, Body: json.RawMessage(reply.Body())}), nil
+		if reply.Status < http.StatusMultipleChoices {
+			return encode(Response{Status: reply.Status, Header: header, Body: outcome{reply.Code}}), nil
+		}
+		p := NewProblem(reply.Status, reply.Code, "")
+		if reply.Challenge == "" { // else the challenge says what is wrong, and nothing else does (contract F35)
+			p.Detail, p.Errors = reply.Detail, reply.Errors
+		}
+		return encode(Response{Status: reply.Status, Header: header, Body: a.complete(e, p)}), nil
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The components that the profiles know.
+// The components that the profiles use.
 const (
 	compMethod    = "@method"
 	compTarget    = "@target-uri"
@@ -15,12 +15,14 @@ const (
 	compDigest    = "content-digest"
 )
 
-// Message is the HTTP request whose signature is checked or made.
+// Message is the HTTP request whose signature is verified or made.
 type Message struct {
 	Method string
-	// URL is what the sender dialled, absolute: to a receiver its own public URL, put together from configuration, raw path and raw query (contract F42).
+	// URL is the absolute URL that the sender called. A receiver passes its own public URL, built from
+	// configuration, raw path and raw query (contract F42).
 	URL string
-	// Host is the Host header as received, and Authority HTTP/2's :authority; one may be "". A signer leaves both "".
+	// Host is the Host header as received, Authority is HTTP/2's :authority. One of them may be empty.
+	// A signer leaves both empty.
 	Host, Authority string
 	// Header holds the other headers under their canonical names.
 	Header http.Header
@@ -30,7 +32,8 @@ type Message struct {
 
 var errBase = errors.New("a covered component is not in the message")
 
-// signatureBase is what is signed (RFC 9421, 2.5): one line for each component as listed, and the parameters.
+// signatureBase returns the bytes that are signed (RFC 9421, 2.5): one line for each component, in
+// the order of the list, then the parameters.
 func signatureBase(m Message, target uri, components []component, rawParams string) ([]byte, error) {
 	b := make([]byte, 0, 512+len(target.full)+len(rawParams))
 	for _, c := range components {

@@ -6,15 +6,21 @@ import (
 	"strings"
 )
 
-// The alphabets, each byte sequence having one spelling: the last character's spare bits have to be zero, or a signature would have sixteen.
-var rawURL, padded, rawStd = base64.RawURLEncoding.Strict(), base64.StdEncoding.Strict(), base64.RawStdEncoding.Strict()
+// The alphabets. Strict decoding refuses spare bits that are not zero, so each byte sequence has
+// one spelling; otherwise one signature would have sixteen.
+var (
+	rawURL = base64.RawURLEncoding.Strict()
+	padded = base64.StdEncoding.Strict()
+	rawStd = base64.RawStdEncoding.Strict()
+)
 
-// decodeBytes decodes a byte sequence. AdCP 3.1 writes base64url without padding, general libraries write padded standard base64, and the official vectors
-// hold both: either is read, one that is of both kinds is not (contract F40). Padding belongs to the standard alphabet.
+// decodeBytes decodes a byte sequence. AdCP 3.1 writes base64url without padding, general libraries
+// write padded standard base64, and the official vectors contain both. It reads either one, but
+// refuses a text that mixes them (contract F40). Padding belongs to the standard alphabet.
 func decodeBytes(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "-_") {
 		if strings.ContainsAny(s, "+/=") {
-			return nil, errors.New("base64 of two alphabets")
+			return nil, errors.New("base64 mixes two alphabets")
 		}
 		return rawURL.DecodeString(s)
 	}
@@ -24,7 +30,7 @@ func decodeBytes(s string) ([]byte, error) {
 	return rawStd.DecodeString(s)
 }
 
-// encodeBytes writes a byte sequence, colons included (contract B50).
+// encodeBytes writes a byte sequence with its colons (contract B50).
 func encodeBytes(b []byte, pad bool) string {
 	if pad {
 		return ":" + base64.StdEncoding.EncodeToString(b) + ":"
@@ -32,15 +38,16 @@ func encodeBytes(b []byte, pad bool) string {
 	return ":" + base64.RawURLEncoding.EncodeToString(b) + ":"
 }
 
-// Bounds of a nonce: 16 bytes at least (contract F38), and no more characters than anybody needs.
+// Bounds of a nonce: at least 16 bytes decoded (contract F38), at most 256 characters encoded. The
+// protocol has no maximum; ours bounds the keys of the nonce store.
 const (
-	minNonce = 16
-	maxNonce = 256
+	minNonceBytes = 16
+	maxNonceChars = 256
 )
 
-// goodNonce reports whether s is base64url without padding of at least 16 bytes.
-func goodNonce(s string) bool {
-	if len(s) > maxNonce || len(s)%4 == 1 || len(s)*6/8 < minNonce {
+// validNonce reports whether s is base64url without padding of at least 16 bytes.
+func validNonce(s string) bool {
+	if len(s) > maxNonceChars || len(s)%4 == 1 || len(s)*6/8 < minNonceBytes {
 		return false
 	}
 	for i := range len(s) {

@@ -2,9 +2,10 @@ package httpsig
 
 import "errors"
 
-// What Keys, Revocation and Replay say with their errors. Anything else that they return is a fault of ours and comes out of Verify as it is.
+// The errors by which Keys, Revocation and Replay report on the sender. Verify treats any other
+// error of theirs as an internal failure and returns it unchanged.
 var (
-	// ErrKeyUnknown: the sender has published no such key, now that it was asked again (contract F.5 step 7).
+	// ErrKeyUnknown: the sender has not published the key, even after a refetch (contract F.5 step 7).
 	ErrKeyUnknown = errors.New("httpsig: unknown key")
 	// ErrKeyRevoked: the sender has revoked the key.
 	ErrKeyRevoked = errors.New("httpsig: revoked key")
@@ -12,7 +13,7 @@ var (
 	ErrRevocationStale = errors.New("httpsig: stale revocation list")
 	// ErrReplayed: the nonce was claimed before.
 	ErrReplayed = errors.New("httpsig: nonce used before")
-	// ErrRateAbuse: no room for another nonce of this key.
+	// ErrRateAbuse: the key has no room for another nonce.
 	ErrRateAbuse = errors.New("httpsig: too many nonces")
 )
 
@@ -34,24 +35,24 @@ const (
 	signatureInvalid     = "signature_invalid"
 	digestMismatch       = "signature_digest_mismatch"
 	replayed             = "signature_replayed"
-	// contract F36: the only ones without signature_ in their names, webhook_mode_mismatch apart, which is the receiver's.
+	// Contract F36: only these two and the receiver's webhook_mode_mismatch lack "signature_".
 	targetMalformed = "target_uri_malformed"
 	bodyMalformed   = "body_malformed"
 )
 
-// Error says that a message is refused, and why. The sender is told the code and nothing else (contract F35).
+// Error says that a message is refused and why. The sender learns the code only (contract F35).
 type Error struct {
 	Code string
-	// Step is the number in the verifier's checklist: 0 to 14, or 9a.
+	// Step is the number of the step in the verifier's checklist: 0 to 14, or 9a.
 	Step string
-	// Detail is for our logs only.
+	// Detail is for the receiver's own logs only.
 	Detail string
 }
 
-// Error returns the code alone, so that a detail can't leak by way of an error's text.
+// Error returns the code alone, so that an error text never leaks the detail.
 func (e *Error) Error() string { return e.Code }
 
-// Challenge is the WWW-Authenticate header of the 401 that answers the message (contract F35).
+// Challenge returns the WWW-Authenticate header of the 401 response (contract F35).
 func (e *Error) Challenge() string { return `Signature error="` + e.Code + `"` }
 
 func (p Profile) fail(step, code, detail string) *Error {

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// The kinds of a bare item that occur in the signature headers (RFC 8941, 3.3).
+// The kinds of bare items in the signature headers (RFC 8941, 3.3).
 const (
 	kindString = iota + 1
 	kindInteger
 	kindBytes
-	kindOther // decimals, tokens, booleans: never right where this profile looks
+	kindOther // decimals, tokens and booleans: the profile expects none of them
 )
 
 // item is a bare item of a structured field.
 type item struct {
 	kind    int
-	text    string // of a string, unescaped; of bytes, still in base64
+	text    string // a string unescaped, bytes still in base64
 	integer int64
 }
 
@@ -29,31 +29,32 @@ type param struct {
 // component is one covered component: an item of the inner list.
 type component struct {
 	name   string
-	raw    string // as it stands in the header, quotes and parameters included
-	params bool   // it has parameters, which the profile has no use for
+	raw    string // as in the header, with quotes and parameters
+	params bool   // it has parameters, which the profile does not use
 }
 
 // member is one entry of a dictionary.
 type member struct {
 	name   string
-	list   bool // an inner list, whose items are components, rather than an item
+	isList bool // an inner list of components, not a single item
 	items  []component
 	value  item
 	params []param
 	raw    string // the value with its parameters, byte for byte
 }
 
-// Bounds on headers that anybody may send.
+// Bounds on headers, which an unauthenticated sender controls.
 const (
 	maxField   = 8 << 10 // bytes of one header
 	maxMembers = 16
-	maxItems   = 32 // of a list, and parameters of one item
+	maxItems   = 32 // components of a list, and parameters of an item
 )
 
 var errField = errors.New("not a structured field of the expected form")
 
-// parseDictionary reads a dictionary (RFC 8941, 4.2.2), stricter than the RFC in that nothing may stand twice: there the last of two wins, and a proxy
-// that reads the first would have seen another message.
+// parseDictionary reads a dictionary (RFC 8941, 4.2.2). Unlike the RFC, which takes the last of two
+// equal labels or parameters, it refuses duplicates: a proxy that takes the first would see another
+// message.
 func parseDictionary(s string) ([]member, error) {
 	if len(s) > maxField {
 		return nil, errors.New("too long")
@@ -67,17 +68,17 @@ func parseDictionary(s string) ([]member, error) {
 		}
 		for i := range members {
 			if members[i].name == m.name {
-				return nil, errors.New("a label stands twice")
+				return nil, errors.New("a label occurs twice")
 			}
 		}
 		if members = append(members, m); len(members) > maxMembers {
 			return nil, errors.New("too many labels")
 		}
 		p.skip(" \t")
-		if p.done() {
+		if p.atEnd() {
 			return members, nil
 		}
-		if !p.take(',') {
+		if !p.accept(',') {
 			return nil, errField
 		}
 		p.skip(" \t")
@@ -89,17 +90,17 @@ type parser struct {
 	i int
 }
 
-func (p *parser) done() bool { return p.i == len(p.s) }
+func (p *parser) atEnd() bool { return p.i == len(p.s) }
 
 func (p *parser) peek() byte {
-	if p.done() {
+	if p.atEnd() {
 		return 0
 	}
 	return p.s[p.i]
 }
 
-func (p *parser) take(c byte) bool {
-	if p.peek() != c || p.done() {
+func (p *parser) accept(c byte) bool {
+	if p.peek() != c || p.atEnd() {
 		return false
 	}
 	p.i++
@@ -107,7 +108,7 @@ func (p *parser) take(c byte) bool {
 }
 
 func (p *parser) skip(set string) {
-	for !p.done() && strings.IndexByte(set, p.s[p.i]) >= 0 {
+	for !p.atEnd() && strings.IndexByte(set, p.s[p.i]) >= 0 {
 		p.i++
 	}
 }
@@ -116,12 +117,12 @@ func (p *parser) member() (m member, err error) {
 	if m.name, err = p.key(); err != nil {
 		return m, err
 	}
-	if !p.take('=') {
-		return m, errField // a bare label is the boolean true: no signature
+	if !p.accept('=') {
+		return m, errField // a bare label is the boolean true, not a signature
 	}
 	start := p.i
 	if p.peek() == '(' {
-		m.list = true
+		m.isList = true
 		m.items, err = p.innerList()
 	} else {
 		m.value, err = p.bareItem()
@@ -135,11 +136,11 @@ func (p *parser) member() (m member, err error) {
 }
 
 func (p *parser) innerList() ([]component, error) {
-	p.i++ // the parenthesis
+	p.i++ // the opening parenthesis
 	items := make([]component, 0, 8)
 	for {
 		p.skip(" ")
-		if p.take(')') {
+		if p.accept(')') {
 			return items, nil
 		}
 		start := p.i
@@ -148,7 +149,7 @@ func (p *parser) innerList() ([]component, error) {
 			return nil, err
 		}
 		if v.kind != kindString {
-			return nil, errors.New("a component is no string")
+			return nil, errors.New("a component is not a string")
 		}
 		params, err := p.params()
 		if err != nil {
@@ -157,7 +158,8 @@ func (p *parser) innerList() ([]component, error) {
 		if c := p.peek(); c != ' ' && c != ')' {
 			return nil, errField
 		}
-		if items = append(items, component{name: v.text, raw: p.s[start:p.i], params: len(params) > 0}); len(items) > maxItems {
+		items = append(items, component{name: v.text, raw: p.s[start:p.i], params: len(params) > 0})
+		if len(items) > maxItems {
 			return nil, errors.New("too many components")
 		}
 	}
@@ -165,21 +167,21 @@ func (p *parser) innerList() ([]component, error) {
 
 func (p *parser) params() ([]param, error) {
 	var params []param
-	for p.take(';') {
+	for p.accept(';') {
 		p.skip(" ")
 		key, err := p.key()
 		if err != nil {
 			return nil, err
 		}
-		v := item{kind: kindOther} // true, where there is no value
-		if p.take('=') {
+		v := item{kind: kindOther} // without a value, the boolean true
+		if p.accept('=') {
 			if v, err = p.bareItem(); err != nil {
 				return nil, err
 			}
 		}
 		for i := range params {
 			if params[i].key == key {
-				return nil, errors.New("parameter " + Loggable(key) + " stands twice")
+				return nil, errors.New("parameter " + Loggable(key) + " occurs twice")
 			}
 		}
 		if params == nil {
@@ -197,7 +199,7 @@ func (p *parser) key() (string, error) {
 	if c := p.peek(); !(c >= 'a' && c <= 'z' || c == '*') {
 		return "", errField
 	}
-	for !p.done() {
+	for !p.atEnd() {
 		c := p.s[p.i]
 		if !(c >= 'a' && c <= 'z' || digit(c) || c == '_' || c == '-' || c == '.' || c == '*') {
 			break
@@ -216,12 +218,12 @@ func (p *parser) bareItem() (item, error) {
 	case c == '-' || digit(c):
 		return p.number()
 	case c == '?':
-		if p.i++; !p.take('0') && !p.take('1') {
+		if p.i++; !p.accept('0') && !p.accept('1') {
 			return item{}, errField
 		}
 		return item{kind: kindOther}, nil
 	case c == '*' || letter(c):
-		for !p.done() && (letter(p.s[p.i]) || digit(p.s[p.i]) || strings.IndexByte("!#$%&'*+-.^_`|~:/", p.s[p.i]) >= 0) {
+		for !p.atEnd() && tokenChar(p.s[p.i]) {
 			p.i++
 		}
 		return item{kind: kindOther}, nil
@@ -229,10 +231,15 @@ func (p *parser) bareItem() (item, error) {
 	return item{}, errField
 }
 
+// tokenChar reports whether c may follow the first character of a token.
+func tokenChar(c byte) bool {
+	return letter(c) || digit(c) || strings.IndexByte("!#$%&'*+-.^_`|~:/", c) >= 0
+}
+
 func (p *parser) quoted() (item, error) {
 	p.i++
 	start, escaped := p.i, false
-	for ; !p.done(); p.i++ {
+	for ; !p.atEnd(); p.i++ {
 		switch c := p.s[p.i]; {
 		case c < ' ' || c > '~':
 			return item{}, errField
@@ -250,16 +257,17 @@ func (p *parser) quoted() (item, error) {
 			return item{kind: kindString, text: text}, nil
 		}
 	}
-	return item{}, errors.New("a string has no end")
+	return item{}, errors.New("a string is not closed")
 }
 
 var unescaper = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
 
-// bytes reads a byte sequence without decoding it: this profile allows two alphabets, and only sig1 matters.
+// bytes reads a byte sequence without decoding it: the profile allows two alphabets, and only
+// sig1's value is needed.
 func (p *parser) bytes() (item, error) {
 	p.i++
 	start := p.i
-	for ; !p.done(); p.i++ {
+	for ; !p.atEnd(); p.i++ {
 		switch c := p.s[p.i]; {
 		case c == ':':
 			p.i++
@@ -268,17 +276,17 @@ func (p *parser) bytes() (item, error) {
 			return item{}, errField
 		}
 	}
-	return item{}, errors.New("a byte sequence has no end")
+	return item{}, errors.New("a byte sequence is not closed")
 }
 
 func (p *parser) number() (item, error) {
 	start := p.i
-	p.take('-')
+	p.accept('-')
 	for digit(p.peek()) {
 		p.i++
 	}
 	text := p.s[start:p.i]
-	if p.take('.') {
+	if p.accept('.') {
 		first := p.i
 		for digit(p.peek()) {
 			p.i++

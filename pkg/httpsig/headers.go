@@ -15,16 +15,17 @@ const (
 	headerType      = "Content-Type"
 )
 
-// label is the only signature that is looked at (contract F.5 step 1): whatever else relays add says nothing about the sender.
+// label names the only signature that is verified (contract F.5 step 1). Signatures that relays add
+// say nothing about the sender.
 const label = "sig1"
 
-// maxKeyID bounds what stores have to take as a part of a key.
+// maxKeyID bounds the key id in bytes, because stores use it in their keys.
 const maxKeyID = 256
 
-// signature is what the headers claim.
+// signature is the content of the headers, not verified yet.
 type signature struct {
 	components []component
-	rawParams  string // for the signature base: as received, because another order or spelling is another signature
+	rawParams  string // as received: another order or spelling would be another signature base
 	value      []byte
 
 	created, expires         int64
@@ -33,18 +34,18 @@ type signature struct {
 	hasNonce, hasKeyID       bool
 	hasAlg, hasTag           bool
 	contentType, digestField string // as received (contract F41)
-	digest                   []byte // of SHA-256, or nil
+	digest                   []byte // the SHA-256 digest, or nil
 }
 
-// parseHeaders is step 1 but for the presence of both headers.
+// parseHeaders is step 1, except for the presence of both headers, which readSignature checks.
 func parseHeaders(h http.Header) (s signature, err error) {
-	if err := s.parseInput(joined(h, HeaderInput)); err != nil {
+	if err := s.parseInput(joinedHeader(h, HeaderInput)); err != nil {
 		return s, fmt.Errorf("%s: %w", HeaderInput, err)
 	}
-	if err := s.parseValue(joined(h, HeaderSignature)); err != nil {
+	if err := s.parseValue(joinedHeader(h, HeaderSignature)); err != nil {
 		return s, fmt.Errorf("%s: %w", HeaderSignature, err)
 	}
-	if s.contentType, err = single(h, headerType); err != nil {
+	if s.contentType, err = singleHeader(h, headerType); err != nil {
 		return s, err
 	}
 	if commaOutsideQuotes(s.contentType) {
@@ -53,23 +54,24 @@ func parseHeaders(h http.Header) (s signature, err error) {
 	return s, s.parseDigest(h)
 }
 
-// Claimed returns the key id and nonce that a message names, before anything of it is checked: to read in one request what it will be checked against. Both
-// are empty for a message without a readable signature.
+// Claimed returns the key id and the nonce that a message claims, without verifying it. With them a
+// caller can read everything that Verify needs in one request. Both are empty if the message has no
+// readable signature.
 func Claimed(h http.Header) (keyID, nonce string) {
 	var s signature
-	if s.parseInput(joined(h, HeaderInput)) != nil {
+	if s.parseInput(joinedHeader(h, HeaderInput)) != nil {
 		return "", ""
 	}
 	return s.keyID, s.nonce
 }
 
 func (s *signature) parseInput(field string) error {
-	m, err := labelled(field)
+	m, err := signatureMember(field)
 	if err != nil {
 		return err
 	}
-	if !m.list {
-		return errors.New("sig1 is no list of components")
+	if !m.isList {
+		return errors.New("sig1 is not a list of components")
 	}
 	for i, c := range m.items {
 		if !componentName(c.name) {
@@ -77,7 +79,7 @@ func (s *signature) parseInput(field string) error {
 		}
 		for _, other := range m.items[:i] {
 			if other.raw == c.raw {
-				return errors.New("a component stands twice")
+				return errors.New("a component occurs twice")
 			}
 		}
 	}
@@ -98,7 +100,7 @@ func (s *signature) param(p param) error {
 	case "expires":
 		s.expires, s.hasExpires, want, ok = p.value.integer, true, kindInteger, true
 	case "nonce":
-		s.nonce, s.hasNonce, ok = p.value.text, true, goodNonce(p.value.text)
+		s.nonce, s.hasNonce, ok = p.value.text, true, validNonce(p.value.text)
 	case "keyid":
 		s.keyID, s.hasKeyID, ok = p.value.text, true, ok && len(p.value.text) <= maxKeyID
 	case "alg":
@@ -106,7 +108,7 @@ func (s *signature) param(p param) error {
 	case "tag":
 		s.tag, s.hasTag = p.value.text, true
 	default:
-		return nil // it is signed along with the others, and says nothing to us
+		return nil // an unknown parameter is signed like the others, but has no meaning here
 	}
 	if p.value.kind != want || !ok {
 		return errors.New("parameter " + p.key + " is malformed")
@@ -114,26 +116,27 @@ func (s *signature) param(p param) error {
 	return nil
 }
 
-// complete is step 2.
+// complete reports whether every required parameter is there (step 2).
 func (s *signature) complete() bool {
 	return s.hasCreated && s.hasExpires && s.hasNonce && s.hasKeyID && s.hasAlg && s.hasTag
 }
 
 func (s *signature) parseValue(field string) error {
-	m, err := labelled(field)
+	m, err := signatureMember(field)
 	if err != nil {
 		return err
 	}
-	if m.list || m.value.kind != kindBytes {
-		return errors.New("sig1 is no byte sequence")
+	if m.isList || m.value.kind != kindBytes {
+		return errors.New("sig1 is not a byte sequence")
 	}
 	s.value, err = decodeBytes(m.value.text)
 	return err
 }
 
-// parseDigest reads Content-Digest, of which there may be one algorithm only: with two, one may be right and the other checked.
+// parseDigest reads Content-Digest. It refuses several algorithms: a wrong digest could stand
+// beside the one that is checked.
 func (s *signature) parseDigest(h http.Header) (err error) {
-	if s.digestField, err = single(h, HeaderDigest); err != nil || s.digestField == "" {
+	if s.digestField, err = singleHeader(h, HeaderDigest); err != nil || s.digestField == "" {
 		return err
 	}
 	members, err := parseDictionary(s.digestField)
@@ -141,8 +144,8 @@ func (s *signature) parseDigest(h http.Header) (err error) {
 		return fmt.Errorf("%s: %w", HeaderDigest, err)
 	}
 	m := members[0]
-	if len(members) != 1 || m.list || m.value.kind != kindBytes || len(m.params) > 0 {
-		return errors.New(HeaderDigest + " is not one digest")
+	if len(members) != 1 || m.isList || m.value.kind != kindBytes || len(m.params) > 0 {
+		return errors.New(HeaderDigest + " is not a single digest")
 	}
 	digest, err := decodeBytes(m.value.text)
 	if err != nil {
@@ -154,8 +157,8 @@ func (s *signature) parseDigest(h http.Header) (err error) {
 	return nil
 }
 
-// labelled returns the member sig1 of a field.
-func labelled(field string) (member, error) {
+// signatureMember returns the member sig1 of a header.
+func signatureMember(field string) (member, error) {
 	members, err := parseDictionary(field)
 	if err != nil {
 		return member{}, err
@@ -168,19 +171,20 @@ func labelled(field string) (member, error) {
 	return member{}, errors.New("there is no sig1")
 }
 
-// joined is a header's value as a structured field: its lines are one list.
-func joined(h http.Header, name string) string {
+// joinedHeader returns a header as one structured field: several lines are one list.
+func joinedHeader(h http.Header, name string) string {
 	if v := h.Values(name); len(v) != 1 {
 		return strings.Join(v, ", ")
 	}
 	return strings.TrimSpace(h.Get(name))
 }
 
-// single returns a header that may stand only once, without the space around it. A control character in it could forge a line of the signature base.
-func single(h http.Header, name string) (string, error) {
+// singleHeader returns the trimmed value of a header that may occur once, or "". A control
+// character in it could forge a line of the signature base.
+func singleHeader(h http.Header, name string) (string, error) {
 	v := h.Values(name)
 	if len(v) > 1 {
-		return "", errors.New(name + " stands twice")
+		return "", errors.New(name + " occurs twice")
 	}
 	if len(v) == 0 {
 		return "", nil
@@ -215,7 +219,8 @@ func commaOutsideQuotes(s string) bool {
 	return false
 }
 
-// componentName reports whether s may name a component: a derived one, or a header field in lower case (RFC 9421, 2.1).
+// componentName reports whether s can name a component: a derived one, or a header field in lower
+// case (RFC 9421, 2.1).
 func componentName(s string) bool {
 	rest := strings.TrimPrefix(s, "@")
 	for i := range len(rest) {

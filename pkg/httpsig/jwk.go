@@ -23,7 +23,8 @@ const (
 	AlgES256   = "ecdsa-p256-sha256"
 )
 
-// JWK is a public key as its owner publishes it (contract B55).
+// JWK is a public key as its owner publishes it (contract B55). X and Y are base64url without
+// padding.
 type JWK struct {
 	KID     string   `json:"kid"`
 	KeyType string   `json:"kty"`
@@ -34,11 +35,12 @@ type JWK struct {
 	AdCPUse string   `json:"adcp_use"`
 	X       string   `json:"x"`
 	Y       string   `json:"y,omitempty"`
-	// D is the private part. A key that is published with it is anybody's.
+	// D is the private part. A key that is published with it can't be trusted.
 	D string `json:"d,omitempty"`
 }
 
-// SignatureAlg is the alg parameter of signatures by the key, or "" for a key of no use here (contract F39).
+// SignatureAlg returns the alg parameter of the key's signatures, or "" if the profile does not
+// support the key (contract F39).
 func (k JWK) SignatureAlg() string {
 	switch {
 	case k.KeyType == "OKP" && k.Curve == "Ed25519" && k.Alg == "EdDSA":
@@ -49,29 +51,29 @@ func (k JWK) SignatureAlg() string {
 	return ""
 }
 
-// Verifies reports whether sig is a signature of message by the key, which has to be fit for that (contract F.5 step 8): for verifying signatures, of that alg,
-// for one of the uses, its private part not published.
+// Verifies reports whether sig is the key's signature of message. It also requires that the key may
+// make such a signature (contract F.5 step 8): it verifies signatures of that alg, it has one of
+// the uses, and its private part is not published.
 func (k JWK) Verifies(alg string, uses []string, message, sig []byte) bool {
-	public, err := k.fit(alg, uses)
-	return alg != "" && err == nil && valid(public, message, sig)
+	public, err := k.publicFor(alg, uses)
+	return alg != "" && err == nil && validSignature(public, message, sig)
 }
 
-// fit checks step 8 and returns the key.
-func (k JWK) fit(alg string, uses []string) (crypto.PublicKey, error) {
+// publicFor checks step 8 and returns the key.
+func (k JWK) publicFor(alg string, uses []string) (crypto.PublicKey, error) {
 	switch {
 	case k.Use != "sig" || !slices.Contains(k.KeyOps, "verify"):
 		return nil, errors.New("the key is not for verifying signatures")
 	case !slices.Contains(uses, k.AdCPUse):
 		return nil, errors.New("the key is for " + Loggable(k.AdCPUse))
 	case k.SignatureAlg() != alg:
-		return nil, errors.New("the key's kty, crv and alg are not the signature's")
+		return nil, errors.New("the key's kty, crv and alg do not fit the signature's alg")
 	case k.D != "":
 		return nil, errors.New("the key is published with its private part")
 	}
 	return k.public()
 }
 
-// public decodes the key.
 func (k JWK) public() (crypto.PublicKey, error) {
 	x, err := base64.RawURLEncoding.DecodeString(k.X)
 	if err != nil || len(x) != 32 {
@@ -84,11 +86,13 @@ func (k JWK) public() (crypto.PublicKey, error) {
 	if err != nil || len(y) != 32 {
 		return nil, errors.New("the key's y is not 32 bytes of base64url")
 	}
-	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y)) // checks that it is on the curve
+	// The parser also checks that the point is on the curve.
+	return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, x, y))
 }
 
-// valid reports whether sig is the key's signature of message. ECDSA's is r and s, 32 bytes each (contract B52).
-func valid(key crypto.PublicKey, message, sig []byte) bool {
+// validSignature reports whether sig is the key's signature of message. An ECDSA signature is r and
+// s, 32 bytes each (contract B52).
+func validSignature(key crypto.PublicKey, message, sig []byte) bool {
 	if len(sig) != 64 {
 		return false
 	}
@@ -105,7 +109,7 @@ func valid(key crypto.PublicKey, message, sig []byte) bool {
 // JWKS is a set of keys by key id.
 type JWKS map[string]JWK
 
-// Key implements Keys over a set that is at hand. It returns ErrKeyUnknown.
+// Key implements Keys for a fixed set. It returns ErrKeyUnknown.
 func (s JWKS) Key(_ context.Context, keyID string) (JWK, error) {
 	if k, ok := s[keyID]; ok {
 		return k, nil
@@ -113,8 +117,9 @@ func (s JWKS) Key(_ context.Context, keyID string) (JWK, error) {
 	return JWK{}, ErrKeyUnknown
 }
 
-// ParseJWKS reads a published key set. Two keys of one id make the whole set invalid (contract F55), and so does a JSON key that stands twice; keys of
-// forms that we don't know are passed over, as RFC 7517 wants it.
+// ParseJWKS reads a published key set. Two keys with one id make the whole set invalid (contract
+// F55), and so does a duplicate JSON key. Keys in an unknown form are skipped, as RFC 7517
+// requires.
 func ParseJWKS(data []byte) (JWKS, error) {
 	if err := adcp.CheckObject(data); err != nil {
 		return nil, fmt.Errorf("key set: %w", err)

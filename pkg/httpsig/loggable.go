@@ -6,37 +6,39 @@ import (
 	"unicode/utf8"
 )
 
-// maxLoggable is how much of a text from outside goes into a log.
+// maxLoggable is how many bytes of an untrusted text a log line holds.
 const maxLoggable = 32
 
-// Loggable makes a text from outside fit for a log line (contract F44): what follows the first character that doesn't print is replaced by how many bytes
-// it was, and at most 32 bytes stay.
+// Loggable makes an untrusted text safe for a log line (contract F44). It keeps at most 32 bytes.
+// From the first unprintable character on, it replaces the text by its length in bytes:
+// "<sanitized:7>".
 func Loggable(s string) string { return Printable(s, maxLoggable) }
 
-// Printable is Loggable with another length than a log's.
-func Printable(s string, most int) string {
+// Printable is Loggable with a limit of maxBytes.
+func Printable(s string, maxBytes int) string {
 	for i, r := range s {
 		if unprintable(r) || r == utf8.RuneError {
-			return cut(s[:i], most) + fmt.Sprintf("<sanitized:%d>", len(s)-i)
+			return truncate(s[:i], maxBytes) + fmt.Sprintf("<sanitized:%d>", len(s)-i)
 		}
 	}
-	return cut(s, most)
+	return truncate(s, maxBytes)
 }
 
-// cut shortens s at the end of a character.
-func cut(s string, most int) string {
-	if len(s) <= most {
+// truncate shortens s without splitting a character.
+func truncate(s string, maxBytes int) string {
+	if len(s) <= maxBytes {
 		return s
 	}
-	end := most
+	end := maxBytes
 	for !utf8.RuneStart(s[end]) {
 		end--
 	}
 	return s[:end]
 }
 
-// unprintable: controls, and the invisible characters that turn text around or break lines.
+// unprintable reports control characters, and invisible ones that reverse text or break lines.
 func unprintable(r rune) bool {
-	return unicode.IsControl(r) || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 ||
+	return unicode.IsControl(r) || r == 0x200e || r == 0x200f ||
+		r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 ||
 		r == 0x2028 || r == 0x2029 || r >= 0x200b && r <= 0x200d || r == 0xfeff
 }

@@ -2,7 +2,7 @@ package httpsig
 
 import "testing"
 
-// contract F44.
+// Contract F44.
 func TestLoggable(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

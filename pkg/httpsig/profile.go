@@ -1,63 +1,79 @@
-// Package httpsig is the AdCP profile of RFC 9421, HTTP Message Signatures: what a receiver checks on a signed webhook or request, and what a sender signs.
-// It reads nothing but its arguments: no network, no store, no clock. What needs those comes in through Keys, Revocation, Replay and Signer.
-//
-// The profile's own rules, base64url among them, are why this is no general library: those refuse what AdCP's senders send, and accept what AdCP refuses.
 package httpsig
 
 import "slices"
 
-// The profiles' tags: they keep a signature made for one purpose from being used for the other.
+// The tags of the profiles. They prevent the use of a signature for another purpose.
 const (
 	TagWebhook = "adcp/webhook-signing/v1"
 	TagRequest = "adcp/request-signing/v1"
 )
 
-// The values of a key's adcp_use that some profile accepts.
+// The values of a key's adcp_use that a profile accepts.
 const (
 	UseRequestSigning = "request-signing"
-	UseWebhookSigning = "webhook-signing" // deprecated by the protocol, in use all the same
+	UseWebhookSigning = "webhook-signing" // deprecated by the protocol, but senders still use it
 )
 
-// DigestPolicy is a verifier's covers_content_digest (contract B48).
+// DigestPolicy says whether a signature covers Content-Digest: a verifier's covers_content_digest
+// (contract B48).
 type DigestPolicy string
 
-// The three policies.
+// The digest policies.
 const (
 	DigestRequired  DigestPolicy = "required"
 	DigestForbidden DigestPolicy = "forbidden"
 	DigestEither    DigestPolicy = "either"
 )
 
-// Profile is one use of signatures.
+// Profile holds the rules of one use of signatures. The zero Profile is not usable.
 type Profile struct {
-	prefix     string // of the codes
+	prefix     string // of the error codes
 	tag        string
-	components []string // that have to be covered
+	components []string // that a signature has to cover
 	digest     DigestPolicy
-	uses       []string // of a key
-	// extras: other header fields than the profile's may be covered.
-	extras bool
-	// strictBody: the body is checked for duplicate keys.
+	uses       []string // the values of a key's adcp_use that are accepted
+	// extraFields: a signature may cover other header fields too.
+	extraFields bool
+	// strictBody: duplicate keys in the body are refused.
 	strictBody bool
-	unsigned   string // the code for neither signature header
+	// unsignedCode is the error code for a message without signature headers.
+	unsignedCode string
 }
 
-// components that both profiles require; content-digest is the policy's.
-var required = []string{compMethod, compTarget, compAuthority, compType}
+// requiredComponents are those of both profiles. The digest policy decides about content-digest.
+var requiredComponents = []string{compMethod, compTarget, compAuthority, compType}
 
-// WebhookProfile is for webhooks (contract F.5): the digest is always covered, because the body is the event.
+// WebhookProfile returns the rules for webhooks (contract F.5). A signature always covers the
+// digest, because the body is the event.
 func WebhookProfile() Profile {
-	return Profile{prefix: "webhook", tag: TagWebhook, components: required, digest: DigestRequired, uses: []string{UseRequestSigning, UseWebhookSigning},
-		extras: true, strictBody: true, unsigned: headerMalformed}
+	return Profile{
+		prefix:       "webhook",
+		tag:          TagWebhook,
+		components:   requiredComponents,
+		digest:       DigestRequired,
+		uses:         []string{UseRequestSigning, UseWebhookSigning},
+		extraFields:  true,
+		strictBody:   true,
+		unsignedCode: headerMalformed,
+	}
 }
 
-// RequestProfile is for requests to agents (contract B.4), under the agent's policy on content-digest.
+// RequestProfile returns the rules for requests to agents (contract B.4) under the agent's digest
+// policy.
 func RequestProfile(digest DigestPolicy) Profile {
-	return Profile{prefix: "request", tag: TagRequest, components: required, digest: digest, uses: []string{UseRequestSigning}, unsigned: signatureRequired}
+	return Profile{
+		prefix:       "request",
+		tag:          TagRequest,
+		components:   requiredComponents,
+		digest:       digest,
+		uses:         []string{UseRequestSigning},
+		unsignedCode: signatureRequired,
+	}
 }
 
-// covered checks step 6: what has to be covered is, and for requests nothing else is.
-func (p Profile) covered(components []component) *Error {
+// checkComponents is step 6: a signature covers what the profile requires and, on requests, nothing
+// else.
+func (p Profile) checkComponents(components []component) *Error {
 	has := func(name string) bool {
 		return slices.ContainsFunc(components, func(c component) bool { return c.name == name && !c.params })
 	}
@@ -72,12 +88,12 @@ func (p Profile) covered(components []component) *Error {
 	case p.digest == DigestForbidden && digest:
 		return p.fail("6", componentsUnexpected, "content-digest is covered")
 	}
-	if p.extras {
+	if p.extraFields {
 		return nil
 	}
 	for _, c := range components {
 		if c.params || !slices.Contains(p.components, c.name) && c.name != compDigest {
-			return p.fail("6", componentsUnexpected, "more is covered than the profile allows: "+Loggable(c.name))
+			return p.fail("6", componentsUnexpected, "the profile does not allow to cover "+Loggable(c.name))
 		}
 	}
 	return nil

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// The protocol's two SDKs sign webhooks with headers of their own spelling and order: each file of testdata is one delivery that an SDK signed.
-func TestDeliveriesOfTheSDKs(t *testing.T) {
+// AdCP's two SDKs each have their own spelling and order of the signature headers. Each file of
+// testdata is a delivery that one of them signed.
+func TestVerifyAcceptsDeliveriesOfTheSDKs(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/*.json")
 	if err != nil || len(paths) != 3 {
@@ -41,15 +42,22 @@ func TestDeliveriesOfTheSDKs(t *testing.T) {
 			for _, line := range d.Headers {
 				h.Add(line[0], line[1])
 			}
-			s := newState()
+			s := newFakeSender()
 			v := Verifier{Profile: WebhookProfile(), Keys: keys, Revocation: s, Replay: s}
-			m := Message{Method: http.MethodPost, URL: d.URL, Host: h.Get("Host"), Header: h, Body: []byte(d.Body)}
+			m := Message{
+				Method: http.MethodPost,
+				URL:    d.URL,
+				Host:   h.Get("Host"),
+				Header: h,
+				Body:   []byte(d.Body),
+			}
 			got, err := v.Verify(t.Context(), m, time.Unix(d.Now+30, 0))
 			if _, known := keys[got.KeyID]; err != nil || !known {
 				t.Fatalf("got %+v, %v", got, err)
 			}
 			m.Body[20] ^= 1
-			if code, step := verdict(v.Verify(t.Context(), m, time.Unix(d.Now+30, 0))); code != "webhook_signature_digest_mismatch" || step != "11" {
+			code, step := refusal(v.Verify(t.Context(), m, time.Unix(d.Now+30, 0)))
+			if code != "webhook_signature_digest_mismatch" || step != "11" {
 				t.Errorf("a changed body gave %s at step %s", code, step)
 			}
 		})

@@ -13,41 +13,45 @@ import (
 	"time"
 )
 
-// Signer holds a private key, or knows the service that does.
+// Signer signs with a private key, which it may keep in a service such as AWS KMS.
 type Signer interface {
-	// Sign signs the message itself, not a digest of it: 64 bytes of Ed25519, or of ECDSA as P1363 makes them.
+	// Sign signs the message itself, not a digest of it. It returns 64 bytes: an Ed25519 signature, or
+	// an ECDSA signature in the form that P1363 returns.
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 
-// Identity is a key that signs, with the public half that is published for it (contract B55).
+// Identity is a signing key together with its published half (contract B55).
 type Identity struct {
 	Key    JWK
 	Signer Signer
 }
 
-// Stamp is what makes a signature the only one of its kind: new for each attempt, retries of the same bytes included (contract B51).
+// Stamp makes a signature unique. Each attempt needs a new one, also a retry of the same bytes
+// (contract B51).
 type Stamp struct {
 	Created time.Time
-	// Lifetime is at most five minutes, which is also what zero means.
+	// Lifetime is one second to five minutes. Zero means five minutes.
 	Lifetime time.Duration
 	// Nonce is at least 16 random bytes, as base64url without padding.
 	Nonce string
-	// Padded writes the signature and the digest as AdCP 3.2 wants them on requests, in padded standard base64 (contract B50).
+	// Padded writes the signature and the digest in padded standard base64, as AdCP 3.2 requires on
+	// requests, and not in base64url (contract B50).
 	Padded bool
 }
 
-// Sign returns the headers to set on a message: Signature-Input, Signature and, where the profile's policy does not forbid it, Content-Digest. The message
-// needs its Content-Type. The signature is checked against the published key before it leaves (contract B56): a key that was changed in one place only
-// shows here, and not as refusals by every agent.
+// Sign returns the headers to set on a message: Signature-Input, Signature and, unless the policy
+// forbids it, Content-Digest. The message needs its Content-Type. Sign verifies the signature
+// against the published key (contract B56), so that a key that was changed in one place only fails
+// here and not at every agent.
 func Sign(ctx context.Context, p Profile, id Identity, m Message, stamp Stamp) (http.Header, error) {
 	target, err := canonical(m.URL)
 	if err != nil {
 		return nil, err
 	}
-	if v, err := single(m.Header, headerType); err != nil || v == "" || commaOutsideQuotes(v) {
-		return nil, errors.New("httpsig: a signed message has one content type")
+	if v, err := singleHeader(m.Header, headerType); err != nil || v == "" || commaOutsideQuotes(v) {
+		return nil, errors.New("httpsig: a signed message needs exactly one content type")
 	}
-	public, err := id.Key.fit(id.Key.SignatureAlg(), p.uses)
+	public, err := id.Key.publicFor(id.Key.SignatureAlg(), p.uses)
 	if err != nil {
 		return nil, fmt.Errorf("httpsig: the signing key: %w", err)
 	}
@@ -75,7 +79,7 @@ func Sign(ctx context.Context, p Profile, id Identity, m Message, stamp Stamp) (
 	if err != nil {
 		return nil, fmt.Errorf("httpsig: signing: %w", err)
 	}
-	if !valid(public, base, sig) {
+	if !validSignature(public, base, sig) {
 		return nil, errors.New("httpsig: the signer's signature is not the published key's")
 	}
 	headers.Del(headerType)
@@ -84,7 +88,8 @@ func Sign(ctx context.Context, p Profile, id Identity, m Message, stamp Stamp) (
 	return headers, nil
 }
 
-// params writes the parameters that contract B49 requires, in the order that the protocol's own senders use.
+// params writes the components and the parameters that contract B49 requires, in the order that
+// AdCP's own senders use.
 func (p Profile) params(key JWK, components []string, stamp Stamp) (string, error) {
 	if stamp.Lifetime == 0 {
 		stamp.Lifetime = maxLifetime * time.Second
@@ -93,25 +98,37 @@ func (p Profile) params(key JWK, components []string, stamp Stamp) (string, erro
 	if seconds < 1 || seconds > maxLifetime {
 		return "", errors.New("httpsig: a signature lives for one second to five minutes")
 	}
-	if !goodNonce(stamp.Nonce) {
+	if !validNonce(stamp.Nonce) {
 		return "", errors.New("httpsig: a nonce is 16 bytes or more, as base64url without padding")
 	}
-	if key.KID == "" || len(key.KID) > maxKeyID || !printable(strings.ReplaceAll(key.KID, " ", "")) || strings.Contains(key.KID, `"`) {
-		return "", errors.New("httpsig: a key id that can't be written")
+	if !writableKeyID(key.KID) {
+		return "", errors.New("httpsig: the key id can't be written as a parameter")
 	}
 	created := stamp.Created.Unix()
-	return `("` + strings.Join(components, `" "`) + `");created=` + strconv.FormatInt(created, 10) + `;expires=` + strconv.FormatInt(created+seconds, 10) +
-		`;nonce="` + stamp.Nonce + `";keyid="` + key.KID + `";alg="` + key.SignatureAlg() + `";tag="` + p.tag + `"`, nil
+	return `("` + strings.Join(components, `" "`) + `")` +
+		`;created=` + strconv.FormatInt(created, 10) +
+		`;expires=` + strconv.FormatInt(created+seconds, 10) +
+		`;nonce="` + stamp.Nonce +
+		`";keyid="` + key.KID +
+		`";alg="` + key.SignatureAlg() +
+		`";tag="` + p.tag + `"`, nil
 }
 
-// P1363 turns the DER form of an ECDSA signature on P-256, which is what KMS returns, into r and s of 32 bytes each (contract B52).
+// writableKeyID reports whether a key id can be written as a string without escapes.
+func writableKeyID(kid string) bool {
+	return kid != "" && len(kid) <= maxKeyID &&
+		printable(strings.ReplaceAll(kid, " ", "")) && !strings.Contains(kid, `"`)
+}
+
+// P1363 converts an ECDSA signature on P-256 from DER, the form that AWS KMS returns, to r and s of
+// 32 bytes each (contract B52).
 func P1363(der []byte) ([]byte, error) {
 	var sig struct{ R, S *big.Int }
 	if rest, err := asn1.Unmarshal(der, &sig); err != nil || len(rest) > 0 {
-		return nil, errors.New("httpsig: no ECDSA signature in DER")
+		return nil, errors.New("httpsig: not an ECDSA signature in DER")
 	}
 	if sig.R.Sign() <= 0 || sig.S.Sign() <= 0 || sig.R.BitLen() > 256 || sig.S.BitLen() > 256 {
-		return nil, errors.New("httpsig: no ECDSA signature on P-256")
+		return nil, errors.New("httpsig: not an ECDSA signature on P-256")
 	}
 	out := make([]byte, 64)
 	sig.R.FillBytes(out[:32])

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// testKeys are the key ids of the protocol's test vectors with their keys' x. The private parts are public, so whoever trusts one of them trusts everybody
-// (contract L23). Both the id and the key are denied: the key could stand under another id.
+// testKeys maps the key ids of the protocol's test vectors to the x of their public keys. The
+// private keys are public, so a verifier that trusts one of them trusts any sender (contract L23).
+// The id and the key are both denied: a sender could publish the key under another id.
 var testKeys = map[string]string{
 	"test-ed25519-webhook-2026":  "y7tTfeqazsFeTn3ccCzQlcJ4qFWuYsu-JkJAcfc9VoA",
 	"test-es256-webhook-2026":    "0X7G_jryFpiX9XO3CKxIqUQs3DC8OhUkw6Rb5QOZd5M",
@@ -20,14 +21,15 @@ var testKeys = map[string]string{
 	"test-alg-crv-mismatch-2026": "gWUqzATUcUco5Q8fZZXn8aWwb7DQbYGBiqUzLiSDDJo",
 }
 
-// IsTestKey reports whether a key is one of the protocol's test keys, by its id or by itself.
+// IsTestKey reports whether k has the id or the value of one of the protocol's test keys.
 func IsTestKey(k JWK) bool {
 	if _, ok := testKeys[k.KID]; ok {
 		return true
 	}
 	x := k.X
 	if raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(x, "=")); err == nil {
-		x = base64.RawURLEncoding.EncodeToString(raw) // the last character has spare bits: several spellings are one key
+		// The last character has spare bits, so one key has several spellings: compare one of them.
+		x = base64.RawURLEncoding.EncodeToString(raw)
 	}
 	for _, denied := range testKeys {
 		if x == denied {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Bounds of a URL that is canonicalized: its length, and that of a DNS name.
+// Bounds in bytes, because a sender controls the URL: of the URL and of its host.
 const (
 	maxURI  = 8 << 10
 	maxHost = 255
@@ -21,18 +21,20 @@ var errURI = errors.New("httpsig: malformed target URI")
 // uri is a canonical URL and its authority.
 type uri struct{ full, authority string }
 
-// CanonicalURI returns the URL that @target-uri stands for (contract B53). Every step differs from what net/url, path.Clean or a ServeMux would do
-// in something that a signature notices.
+// CanonicalURI returns the value of @target-uri for a URL (contract B53). It is written by hand
+// because net/url, path.Clean and http.ServeMux each produce other bytes in some step, and a
+// signature covers every byte.
 func CanonicalURI(raw string) (string, error) {
 	u, err := canonical(raw)
 	return u.full, err
 }
 
+// canonical does the steps of contract B53; the numbers are its own.
 func canonical(raw string) (uri, error) {
 	if len(raw) > maxURI {
 		return uri{}, errURI
 	}
-	// 8. The fragment, first because it ends everything else.
+	// 8. The fragment. It comes first, because everything after the # belongs to it.
 	raw, _, _ = strings.Cut(raw, "#")
 	// 1. The scheme.
 	scheme, rest, ok := strings.Cut(raw, "://")
@@ -43,26 +45,26 @@ func canonical(raw string) (uri, error) {
 	if end < 0 {
 		end = len(rest)
 	}
-	// 2. to 4. The authority.
+	// 2 to 4. The authority.
 	authority, err := canonicalAuthority(scheme, rest[:end])
 	if err != nil {
 		return uri{}, err
 	}
 	path, query := rest[end:], ""
 	if i := strings.IndexByte(path, '?'); i >= 0 {
-		path, query = path[:i], path[i:] // 7. The query as it is, and a lone question mark too (contract B53a).
+		path, query = path[:i], path[i:] // 7. The query unchanged, even a lone question mark (contract B53a).
 	}
 	if !printable(path) || !printable(query) {
 		return uri{}, errURI
 	}
-	// 5. and 6. The path.
+	// 5 and 6. The path.
 	if path, err = unescapeUnreserved(removeDots(path)); err != nil {
 		return uri{}, err
 	}
 	return uri{scheme + "://" + authority + path + query, authority}, nil
 }
 
-// canonicalAuthority is steps 2 to 4, in the order in which they can be told apart: userinfo, host, port.
+// canonicalAuthority is steps 2 to 4. It splits userinfo, host and port from left to right.
 func canonicalAuthority(scheme, s string) (string, error) {
 	if i := strings.IndexByte(s, '@'); i >= 0 {
 		userinfo := s[:i]
@@ -77,7 +79,8 @@ func canonicalAuthority(scheme, s string) (string, error) {
 			return "", errURI
 		}
 		host, port = strings.ToLower(s[:end+1]), s[end+1:]
-		if ip, err := netip.ParseAddr(host[1:end]); err != nil || !ip.Is6() || ip.Zone() != "" { // a zone means nothing on another machine
+		ip, err := netip.ParseAddr(host[1:end])
+		if err != nil || !ip.Is6() || ip.Zone() != "" { // a zone has a meaning on one machine only
 			return "", errURI
 		}
 	} else {
@@ -95,8 +98,8 @@ func canonicalAuthority(scheme, s string) (string, error) {
 		return host, nil
 	}
 	n, err := strconv.ParseUint(port[1:], 10, 16)
-	if port[0] != ':' || err != nil || port[1] == '0' { // a bare IPv6 address ends here too: its port has a colon
-		return "", errURI
+	if port[0] != ':' || err != nil || port[1] == '0' {
+		return "", errURI // an IPv6 address without brackets fails here too: its port has a colon
 	}
 	if scheme == "https" && n == 443 || scheme == "http" && n == 80 {
 		return host, nil
@@ -106,18 +109,22 @@ func canonicalAuthority(scheme, s string) (string, error) {
 
 func canonicalHost(host string) (string, error) {
 	if !ascii(host) {
-		if !utf8.ValidString(host) || len(host) > maxHost { // the encoding takes quadratic time
+		if !utf8.ValidString(host) || len(host) > maxHost { // encoding takes quadratic time
 			return "", errURI
 		}
-		a, err := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.CheckJoiners(true), idna.StrictDomainName(true)).ToASCII(host)
+		profile := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(),
+			idna.CheckJoiners(true), idna.StrictDomainName(true))
+		a, err := profile.ToASCII(host)
 		if err != nil {
 			return "", errURI
 		}
-		host = a // checked below like any other: a mapping may have made a slash of something
+		host = a // checked below like any other host: a mapping can yield a slash
 	}
 	host = strings.ToLower(host)
 	for i := range len(host) {
-		if c := host[i]; !(c >= 'a' && c <= 'z' || digit(c) || c == '-' || c == '_' || c == '.' && i > 0 && host[i-1] != '.') {
+		c := host[i]
+		dot := c == '.' && i > 0 && host[i-1] != '.'
+		if !dot && !(c >= 'a' && c <= 'z' || digit(c) || c == '-' || c == '_') {
 			return "", errURI
 		}
 	}
@@ -127,7 +134,8 @@ func canonicalHost(host string) (string, error) {
 	return host, nil
 }
 
-// removeDots is RFC 3986, 5.2.4. An empty segment is a segment: slashes are never merged.
+// removeDots removes dot segments (RFC 3986, 5.2.4). It never merges slashes: an empty segment
+// counts.
 func removeDots(path string) string {
 	if path == "" {
 		return "/"
@@ -155,8 +163,8 @@ func removeDots(path string) string {
 	return "/" + strings.Join(kept, "/")
 }
 
-// unescapeUnreserved writes escapes in upper case, and those of unreserved characters as the characters. It comes after removeDots, as the protocol
-// has it: a segment of escaped dots stays one.
+// unescapeUnreserved decodes the escapes of unreserved characters and writes the other escapes in
+// upper case. The protocol puts it after removeDots: a segment of escaped dots stays a segment.
 func unescapeUnreserved(path string) (string, error) {
 	if strings.IndexByte(path, '%') < 0 {
 		return path, nil
@@ -184,7 +192,7 @@ func unescapeUnreserved(path string) (string, error) {
 	return string(b), nil
 }
 
-// rawAuthority is a URL's authority as it stands there.
+// rawAuthority returns the authority of a URL unchanged.
 func rawAuthority(raw string) string {
 	_, rest, _ := strings.Cut(raw, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -202,7 +210,8 @@ func ascii(s string) bool {
 	return true
 }
 
-// printable reports whether s may be a part of an HTTP request's target. The backslash may not: some parsers make a slash of it.
+// printable reports whether s can be part of a request target. It refuses the backslash, because
+// some parsers turn it into a slash.
 func printable(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c > '~' || c == '\\' {
@@ -212,8 +221,8 @@ func printable(s string) bool {
 	return true
 }
 
-// at reports whether an authority as received is that of the URL.
-func (u uri) at(received string) bool {
+// hasAuthority reports whether a received authority is the URL's.
+func (u uri) hasAuthority(received string) bool {
 	if !ascii(received) || strings.IndexByte(received, '@') >= 0 {
 		return false
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// contract B53: what the official vectors leave open.
+// Contract B53: the cases that the official vectors do not cover.
 func TestCanonicalURI(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
@@ -18,7 +18,7 @@ func TestCanonicalURI(t *testing.T) {
 		"https://a.example/../../a":                        "https://a.example/a",
 		"https://a.example/..//a":                          "https://a.example//a",
 		"https://a.example/.../.a":                         "https://a.example/.../.a",
-		"https://a.example/a/%2e%2E/b":                     "https://a.example/a/../b", // the dots go before the escapes do
+		"https://a.example/a/%2e%2E/b":                     "https://a.example/a/../b", // dots go before escapes are decoded
 		"https://a.example/%2f%3a%41":                      "https://a.example/%2F%3AA",
 		"https://a.example/p?a=%7e/../b":                   "https://a.example/p?a=%7e/../b", // contract B53a
 		"https://a.example?#f":                             "https://a.example/?",

@@ -1,8 +1,6 @@
 package httpsig
 
 import (
-	"adcp-orchestrator/pkg/adcp/adcptest"
-	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -12,9 +10,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp/adcptest"
 )
 
-// vector is one file of webhook-signing or request-signing (contract P1, P4).
+// vector is a file of the directory webhook-signing or request-signing (contract P1, P4).
 type vector struct {
 	Now     int64 `json:"reference_now"`
 	Request struct {
@@ -55,7 +55,13 @@ func (v vector) message() Message {
 	for name, value := range v.Request.Headers {
 		h.Set(name, value)
 	}
-	return Message{Method: v.Request.Method, URL: v.Request.URL, Host: rawAuthority(v.Request.URL), Header: h, Body: []byte(v.Request.Body)}
+	return Message{
+		Method: v.Request.Method,
+		URL:    v.Request.URL,
+		Host:   rawAuthority(v.Request.URL),
+		Header: h,
+		Body:   []byte(v.Request.Body),
+	}
 }
 
 // privateKeys reads the private parts of a keys.json.
@@ -77,7 +83,8 @@ func privateKeys(t *testing.T, file []byte) map[string]string {
 	return private
 }
 
-// keys is the set that a vector's verifier sees: its own where it has one, in either of the two shapes that the files use.
+// keys returns the key set of a vector's verifier: the vector's own set if it has one, in either of
+// the two shapes that the files use.
 func (v vector) keys(t *testing.T, all JWKS) JWKS {
 	t.Helper()
 	set := JWKS{}
@@ -100,16 +107,23 @@ func (v vector) keys(t *testing.T, all JWKS) JWKS {
 
 func (v vector) verifier(t *testing.T, p Profile, all JWKS) Verifier {
 	t.Helper()
-	s := &state{claimed: map[string]time.Time{}, full: map[string]bool{v.State.FilledFor: true, v.State.CapHit.KeyID: true},
-		revoked: slices.Concat(v.State.RevokedKIDs, v.State.RevocationList.RevokedKIDs), stale: v.State.StaleSeconds > 0}
+	s := &fakeSender{
+		claimed: map[string]time.Time{},
+		full:    map[string]bool{v.State.FilledFor: true, v.State.CapHit.KeyID: true},
+		revoked: slices.Concat(v.State.RevokedKIDs, v.State.RevocationList.RevokedKIDs),
+		stale:   v.State.StaleSeconds > 0,
+	}
 	for _, e := range v.State.Replay {
 		s.claimed[e.KeyID+" "+e.Nonce] = time.Time{}
 	}
 	return Verifier{Profile: p, Keys: v.keys(t, all), Revocation: s, Replay: s, AllowTestKeys: true}
 }
 
-// eachVector runs f for every vector of a directory.
-func eachVector(t *testing.T, dir string, f func(t *testing.T, v vector, all JWKS, private map[string]string)) {
+// vectorTest tests one vector; all and private are the keys of its directory.
+type vectorTest func(t *testing.T, v vector, all JWKS, private map[string]string)
+
+// eachVector runs a test for every vector of a directory.
+func eachVector(t *testing.T, dir string, test vectorTest) {
 	t.Helper()
 	files := adcptest.VectorDir(t, dir)
 	parent, _, _ := strings.Cut(dir, "/")
@@ -126,7 +140,7 @@ func eachVector(t *testing.T, dir string, f func(t *testing.T, v vector, all JWK
 			if err := json.Unmarshal(b, &v); err != nil {
 				t.Fatal(err)
 			}
-			f(t, v, all, private)
+			test(t, v, all, private)
 		})
 	}
 }
@@ -134,14 +148,14 @@ func eachVector(t *testing.T, dir string, f func(t *testing.T, v vector, all JWK
 func TestVectorWebhookPositive(t *testing.T) {
 	t.Parallel()
 	eachVector(t, "webhook-signing/positive", func(t *testing.T, v vector, all JWKS, private map[string]string) {
-		v.accepted(t, WebhookProfile(), all, private)
+		v.checkAccepted(t, WebhookProfile(), all, private)
 	})
 }
 
 func TestVectorRequestPositive(t *testing.T) {
 	t.Parallel()
 	eachVector(t, "request-signing/positive", func(t *testing.T, v vector, all JWKS, private map[string]string) {
-		v.accepted(t, RequestProfile(v.Capability.Digest), all, private)
+		v.checkAccepted(t, RequestProfile(v.Capability.Digest), all, private)
 	})
 }
 
@@ -149,20 +163,21 @@ func TestVectorWebhookNegative(t *testing.T) {
 	t.Parallel()
 	eachVector(t, "webhook-signing/negative", func(t *testing.T, v vector, all JWKS, _ map[string]string) {
 		if slices.Equal(v.KeyIDs, []string{"test-wrong-purpose-2026"}) {
-			t.Skip("of AdCP 3.0, where a request-signing key was refused for webhooks: 3.1 accepts it (its positive vector 008)")
+			t.Skip("AdCP 3.0 refused a request-signing key for webhooks; " +
+				"AdCP 3.1 accepts it (its positive vector 008)")
 		}
-		v.refused(t, WebhookProfile(), all)
+		v.checkRefused(t, WebhookProfile(), all)
 	})
 }
 
 func TestVectorRequestNegative(t *testing.T) {
 	t.Parallel()
 	eachVector(t, "request-signing/negative", func(t *testing.T, v vector, all JWKS, _ map[string]string) {
-		v.refused(t, RequestProfile(v.Capability.Digest), all)
+		v.checkRefused(t, RequestProfile(v.Capability.Digest), all)
 	})
 }
 
-func (v vector) refused(t *testing.T, p Profile, all JWKS) {
+func (v vector) checkRefused(t *testing.T, p Profile, all JWKS) {
 	t.Helper()
 	_, err := v.verifier(t, p, all).Verify(t.Context(), v.message(), time.Unix(v.Now, 0))
 	var refused *Error
@@ -171,9 +186,9 @@ func (v vector) refused(t *testing.T, p Profile, all JWKS) {
 	}
 }
 
-// accepted checks that a positive vector verifies, that its base is built byte for byte, and that our signature over it is the vector's, where the
-// algorithm is deterministic.
-func (v vector) accepted(t *testing.T, p Profile, all JWKS, private map[string]string) {
+// checkAccepted checks that a positive vector verifies, that signatureBase returns its base byte
+// for byte and, for the deterministic Ed25519, that Sign returns its signature.
+func (v vector) checkAccepted(t *testing.T, p Profile, all JWKS, private map[string]string) {
 	t.Helper()
 	m, now := v.message(), time.Unix(v.Now, 0)
 	got, err := v.verifier(t, p, all).Verify(t.Context(), m, now)
@@ -203,18 +218,20 @@ func (v vector) accepted(t *testing.T, p Profile, all JWKS, private map[string]s
 	}
 	key := ed25519.NewKeyFromSeed(seed)
 	signed, field := label+"="+encodeBytes(ed25519.Sign(key, base), false), m.Header.Get(HeaderSignature)
-	if !strings.HasPrefix(field, signed) { // a relay's may follow
+	if !strings.HasPrefix(field, signed) { // a relay's signature may follow
 		t.Errorf("signature\n%s\nwant\n%s", signed, field)
 	}
-	if s.covers(compDigest) { // the vectors write this one in the other alphabet: see TestSign
+	if s.covers(compDigest) { // the vectors write the digest in the other alphabet: see TestSign
 		return
 	}
-	h, err := Sign(t.Context(), RequestProfile(DigestForbidden), Identity{all[got.KeyID], signerOf(key)}, m,
-		Stamp{Created: got.Created, Lifetime: got.Expires.Sub(got.Created), Nonce: got.Nonce})
+	id := Identity{all[got.KeyID], ed25519Signer(key)}
+	stamp := Stamp{Created: got.Created, Lifetime: got.Expires.Sub(got.Created), Nonce: got.Nonce}
+	h, err := Sign(t.Context(), RequestProfile(DigestForbidden), id, m, stamp)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(field, h.Get(HeaderSignature)) || !strings.HasPrefix(m.Header.Get(HeaderInput), h.Get(HeaderInput)) {
+	if !strings.HasPrefix(field, h.Get(HeaderSignature)) ||
+		!strings.HasPrefix(m.Header.Get(HeaderInput), h.Get(HeaderInput)) {
 		t.Errorf("signed %v", h)
 	}
 }
@@ -242,52 +259,4 @@ func TestVectorCanonicalization(t *testing.T) {
 			}
 		})
 	}
-}
-
-// state is the Revocation and Replay of tests.
-type state struct {
-	claimed map[string]time.Time
-	full    map[string]bool
-	revoked []string
-	stale   bool
-	calls   []string
-	fail    map[string]error // by call
-}
-
-func (s *state) Check(_ context.Context, keyID string) error {
-	s.calls = append(s.calls, "check")
-	switch {
-	case s.fail["check"] != nil:
-		return s.fail["check"]
-	case s.stale:
-		return ErrRevocationStale
-	case slices.Contains(s.revoked, keyID):
-		return ErrKeyRevoked
-	}
-	return nil
-}
-
-func (s *state) Seen(_ context.Context, keyID, nonce string) (seen, full bool, err error) {
-	s.calls = append(s.calls, "seen")
-	_, seen = s.claimed[keyID+" "+nonce]
-	return seen, s.full[keyID], s.fail["seen"]
-}
-
-func (s *state) Claim(_ context.Context, keyID, nonce string, until time.Time) error {
-	s.calls = append(s.calls, "claim")
-	if err := s.fail["claim"]; err != nil {
-		return err
-	}
-	if _, ok := s.claimed[keyID+" "+nonce]; ok {
-		return ErrReplayed
-	}
-	s.claimed[keyID+" "+nonce] = until
-	return nil
-}
-
-// signerOf is a Signer with an Ed25519 key.
-type signerOf ed25519.PrivateKey
-
-func (k signerOf) Sign(_ context.Context, message []byte) ([]byte, error) {
-	return ed25519.Sign(ed25519.PrivateKey(k), message), nil
 }

@@ -1,25 +1,28 @@
 package inbox
 
 import (
-	"adcp-orchestrator/pkg/digest"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/validation"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
 	"strings"
+
+	"adcp-orchestrator/pkg/digest"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/validation"
 )
 
-// Route is the last segment of a webhook URL: where the registration and the sender's records are found with one look, and a secret of 256 bits that
-// nobody can guess (contract L9). It holds unreserved characters only, so that no proxy rewrites it.
+// CallbackToken is the last segment of a webhook URL. Its names lead to the operation and to the
+// sender's records in one read; its secret of 256 bits cannot be guessed (contract L9). It consists
+// of unreserved characters only, so that no proxy rewrites it.
 type CallbackToken struct{ Tenant, Sender, OperationID, Secret string }
 
-var callbackTokenForm = validation.Pattern(`^([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)\.([a-z2-7]{16})\.(op_[a-z2-7]{26})\.([A-Za-z0-9_-]{43})$`)
+var callbackTokenForm = validation.Pattern(
+	`^([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)\.([a-z2-7]{16})\.(op_[a-z2-7]{26})\.([A-Za-z0-9_-]{43})$`)
 
-// ParseRoute reads a route. ok is false if s can't be one.
-func ParseCallbackToken(s string) (r CallbackToken, ok bool) {
+// ParseCallbackToken reads the form that String writes. ok is false if s has another form.
+func ParseCallbackToken(s string) (token CallbackToken, ok bool) {
 	m := callbackTokenForm().FindStringSubmatch(s)
 	if m == nil {
 		return CallbackToken{}, false
@@ -27,28 +30,34 @@ func ParseCallbackToken(s string) (r CallbackToken, ok bool) {
 	return CallbackToken{m[1], m[2], m[3], m[4]}, true
 }
 
-// String is the form that stands in the URL.
-func (r CallbackToken) String() string {
-	return r.Tenant + "." + r.Sender + "." + r.OperationID + "." + r.Secret
+// String returns the form that stands in the URL.
+func (c CallbackToken) String() string {
+	return c.Tenant + "." + c.Sender + "." + c.OperationID + "." + c.Secret
 }
 
-// Opens reports whether the route is the operation's: its secret in constant time, and its sender.
-func (r CallbackToken) Matches(op operation.Operation) bool {
-	return op.Webhook.CallbackHash != "" && subtle.ConstantTimeCompare([]byte(digest.Hex(r.Secret)), []byte(op.Webhook.CallbackHash)) == 1 &&
-		r.Sender == SenderID(op.Target)
+// Matches reports whether the token belongs to the operation: by its secret, compared in constant
+// time, and by its sender.
+func (c CallbackToken) Matches(op operation.Operation) bool {
+	want := op.Webhook.CallbackHash
+	return want != "" &&
+		subtle.ConstantTimeCompare([]byte(digest.Hex(c.Secret)), []byte(want)) == 1 &&
+		c.Sender == SenderID(op.Target)
 }
 
-// SenderOf names an agent as a sender of webhooks: by its URL, which is what its brand.json lists (contract F47, F75), and by the brand.json that was
-// configured for it. Two registry entries for one agent are one sender, with one set of keys and nonces.
+// URL returns the webhook URL to give to the agent. base is our public address without a trailing
+// slash.
+func (c CallbackToken) URL(base string) string { return base + "/v1/webhooks/" + c.String() }
+
+// SenderID names an agent as a sender of webhooks: by its URL, which its brand.json lists (contract
+// F47, F75), and by the brand.json that was configured for it. Two registry entries for one agent
+// are one sender, with one set of keys and nonces.
 func SenderID(t operation.Target) string {
 	sum := sha256.Sum256([]byte(t.URL + "\x00" + t.BrandURL))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }
 
-// URL is what the agent is given: the route below our public base address, which ends without a slash.
-func (r CallbackToken) URL(base string) string { return base + "/v1/webhooks/" + r.String() }
-
-// Credential derives a registration's webhook credential from a root secret: 43 characters, different for each operation, stored nowhere.
+// WebhookCredential derives the webhook credential of an operation from a root secret: 43
+// characters, different for each operation, stored nowhere.
 func WebhookCredential(root, tenant, operationID string) string {
 	m := hmac.New(sha256.New, []byte(root))
 	m.Write([]byte("webhook-credential\x00" + tenant + "\x00" + operationID))

@@ -1,49 +1,59 @@
 package inbox
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store"
 	"context"
 	"time"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 )
 
-// Nonce names a signature's nonce: unique among one sender's signatures with one key (contract F74).
+// Nonce identifies a signature's nonce: unique among the signatures of one sender with one key
+// (contract F74).
 type Nonce struct{ Tenant, Sender, KeyID, Value string }
 
-// The life of a nonce. It lives at most NonceWindow: a signature expires at most 300 s after it was made, which is at most 60 s ahead of our clock, and is
-// remembered for 60 s more (contract F.5 steps 5 and 13).
 const (
+	// NonceWindow is the longest life of a nonce. A signature expires at most 300 s after it was
+	// made, may be made up to 60 s ahead of our clock, and is remembered for 60 s more (contract F.5
+	// steps 5 and 13).
 	NonceWindow = 7 * time.Minute
-	// NoncesPerWindow bounds how many nonces of a key are claimed in one window of the clock. What lives at any time was claimed in two of them: this holds
-	// the cap of 100,000 for each key (contract F76). The one of 10,000,000 for all keys together is the webhook route's own throttle: at 50 deliveries a
-	// second no more than 21,100 nonces are alive.
+	// NoncesPerWindow is how many nonces of a key may be claimed in one window of the clock. All live
+	// nonces were claimed in at most two windows, so this keeps the limit of 100,000 for each key
+	// (contract F76). The webhook route's own throttle keeps the limit of 10,000,000 for all keys
+	// together: at 50 deliveries per second no more than 21,100 nonces are alive.
 	NoncesPerWindow = 50_000
 )
 
-// Arriving is what a delivery says of itself before anything of it is believed.
+// DeliveryQuery is what a delivery claims, before it is verified.
 type DeliveryQuery struct {
 	Route CallbackToken
-	// KeyID and Nonce are the signature's, both empty for a delivery without one.
+	// KeyID and Nonce come from the signature. Both are empty for a delivery without a signature.
 	KeyID, Nonce string
-	// Most is what ClaimNonce is given: how many nonces of the key may be claimed in one NonceWindow. 0 is NoncesPerWindow.
+	// MaxNonces is the limit that ClaimNonce is called with. 0 means NoncesPerWindow.
 	MaxNonces int
 }
 
-// Arrival is what the store knows of a delivery: everything that it is checked against, in one read.
+// DeliveryContext is what the store knows about a delivery: everything to verify it against, from
+// one read.
 type DeliveryContext struct {
-	// Operation is the one that the route was made for; its ID is empty if there is none.
+	// Operation is the one that the callback token names. Its ID is empty if there is none.
 	Operation operation.Operation
-	// Keyring is what is kept of the sender's keys; of version 0 if nothing is, and if no KeyID was asked for.
+	// Keyring holds the sender's stored keys. Its version is 0 if there are none, or if the query has
+	// no KeyID.
 	Keyring store.Document
-	// NonceSeen: the nonce was claimed and has not expired. NonceFull: the key has no room for another.
+	// NonceSeen: the nonce was claimed and has not expired. NonceFull: the key has no room for another
+	// nonce.
 	NonceSeen, NonceFull bool
 }
 
-// ArrivalStore is what receiving a delivery needs of the store before anything is applied.
+// Store is what receiving a delivery needs of the store before the delivery is applied.
 type Store interface {
-	// Arrive reads all that a delivery is checked against, consistently. It is no error if nothing is known.
-	LoadDelivery(ctx context.Context, a DeliveryQuery) (DeliveryContext, error)
-	// ClaimNonce keeps a nonce until the time given, in one step with the check that it is not kept already and that the key has room: most is how many
-	// may be claimed in one NonceWindow of the clock, at least 1 (a store may refuse earlier, never later). It returns ErrNonceSeen or ErrFull.
-	ClaimNonce(ctx context.Context, n Nonce, until time.Time, most int) error
+	// LoadDelivery reads, consistently, everything to verify a delivery against. Unknown names are not
+	// an error.
+	LoadDelivery(ctx context.Context, q DeliveryQuery) (DeliveryContext, error)
+	// ClaimNonce stores a nonce until the given time. In the same step it checks that the nonce is not
+	// stored yet and that the key has room: at most limit nonces may be claimed in one NonceWindow of
+	// the clock, and limit is at least 1. A store may refuse earlier, but never later. It returns
+	// store.ErrNonceSeen or store.ErrFull.
+	ClaimNonce(ctx context.Context, n Nonce, until time.Time, limit int) error
 }

@@ -5,44 +5,52 @@ import (
 	"time"
 )
 
-// Quarantined is a delivery that was not applied, kept with its reason.
+// Quarantined is a delivery that was not applied, with the reason.
 type Quarantined struct {
 	Tenant, AgentID string
-	// OperationID is the operation that the route was made for.
+	// OperationID is the operation that the callback token names.
 	OperationID string
 	At          time.Time
-	// Authentic: the agent sent it. Otherwise anybody who knows the route may have.
+	// Authentic: the agent sent the delivery. Otherwise anyone who knows the webhook URL may have sent
+	// it.
 	Authentic bool
-	// Code is what the sender was told, Reason what the tenant is told.
+	// Code was returned to the sender, Reason is for the tenant.
 	Code, Reason string
-	// Digest is the hexadecimal SHA-256 of the body, Size its length in bytes; the body itself is not kept.
+	// Digest is the hexadecimal SHA-256 of the body, Size its length in bytes. The body itself is not
+	// stored.
 	Digest string
 	Size   int
-	// Header holds the header fields that are no secrets, cut short.
+	// Header holds the header fields that are not secret, truncated.
 	Header map[string]string
-	// Of an authentic one: what it says of the task.
+	// TaskID and Status are what an authentic delivery reports about the task.
 	TaskID, Status string
-	// Count is how often it came, LastAt when it last did. Of those that are not authentic one record is kept for each operation, day and code: Digest and
-	// Header are the first's.
+	// Count is how often the delivery came, LastAt when it came last. Deliveries that are not
+	// authentic share one record for each operation, day and code: Digest and Header are those of the
+	// first one.
 	Count  int64
 	LastAt time.Time
 }
 
-// MostQuarantined is how many authentic deliveries are kept for one operation and day. An honest sender does not come near it.
+// MaxQuarantined is how many authentic deliveries are stored for one operation and day. An honest
+// sender does not come near it.
 const MaxQuarantined = 100
 
-// QuarantineFor is how long quarantined deliveries are kept (contract L11).
+// QuarantineFor is how long quarantined deliveries are stored (contract L11).
 const QuarantineFor = 90 * 24 * time.Hour
 
+// Quarantine stores the deliveries that were not applied.
 type Quarantine interface {
-	// Quarantine keeps a delivery that was not applied. The same again, by operation, day of At and digest (authentic) or code (not authentic), counts up
-	// the first. It returns ErrFull when MostQuarantined authentic ones are kept for the operation and day.
+	// Quarantine stores a delivery that was not applied. A repetition only increments the count of the
+	// first one: same operation and day of At, and same digest (authentic) or code (not authentic). It
+	// returns store.ErrFull if MaxQuarantined authentic deliveries are stored for the operation and
+	// day.
 	Quarantine(ctx context.Context, q Quarantined) error
 }
 
-// QuarantineReader lists what was kept.
+// QuarantineReader lists the stored deliveries.
 type QuarantineReader interface {
-	// Quarantined lists the deliveries kept for a tenant on a day, in UTC, as 2006-01-02: at most limit, from after the place given ("" for the first).
-	// It returns the place to go on from, "" at the end and there only: a page may be short, or empty, before it.
-	Quarantined(ctx context.Context, tenant, day, after string, limit int) (found []Quarantined, next string, err error)
+	// Quarantined lists a tenant's deliveries of a day (UTC, 2006-01-02): at most limit, after the
+	// given cursor ("" for the first page). next is the cursor of the next page; only the last page
+	// has "". Earlier pages may be short or empty.
+	Quarantined(ctx context.Context, tenant, day, after string, limit int) (page []Quarantined, next string, err error)
 }

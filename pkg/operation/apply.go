@@ -1,13 +1,9 @@
 package operation
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/gowebpki/jcs"
 
 	"adcp-orchestrator/pkg/adcp"
 )
@@ -17,12 +13,12 @@ type Observation struct {
 	Channel Channel
 	Answer  adcp.Answer
 	At      time.Time
-	// Resume is the generation of the pause whose resume is answered directly, 0 if none is.
+	// InputGeneration is the generation of the input request whose input is answered directly, 0 if none is.
 	InputGeneration int
 }
 
-// answers reports whether o is the direct answer to the resume of the last pause.
-func (o Observation) answers(op *Operation) bool {
+// answersInput reports whether o is the direct answer to the input of the last input request.
+func (o Observation) answersInput(op *Operation) bool {
 	return o.InputGeneration != 0 && o.InputGeneration == op.InputRequest.Generation
 }
 
@@ -32,16 +28,16 @@ type Verdict string
 // The verdicts.
 const (
 	Advanced  Verdict = "advanced"   // the state changed
-	Repeated  Verdict = "repeated"   // same state, or unknown: seen, nothing changed
+	Repeated  Verdict = "repeated"   // same state, or unknown: nothing changed
 	Stale     Verdict = "stale"      // non-terminal after the end, or an older answer
-	Duplicate Verdict = "duplicate"  // the terminal that is already known
-	Conflict  Verdict = "conflict"   // another terminal than the one that is known: the first wins
+	Duplicate Verdict = "duplicate"  // the end that is already known
+	Conflict  Verdict = "conflict"   // another end than the known one: the first wins
 	WrongTask Verdict = "wrong_task" // of another task than the operation's (contract A29, E6)
 )
 
-// Apply is the convergence function: direct answers, polls and webhooks all go through it. It returns the operation as it then is, with the
-// version counted up, and the event that tells of it. The first authoritative terminal wins (contract H2); terminal states absorb; a poll or
-// webhook that belongs to another task changes nothing.
+// Apply is the convergence function: direct answers, polls and webhooks all go through it. It returns the changed
+// operation with its version counted up, and the event that records the change. The first authoritative end wins
+// (contract H2), and terminal states absorb. An observation of another task changes nothing.
 func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	before := op.State
 	verdict, detail := converge(&op, o)
@@ -54,7 +50,8 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	case Conflict, WrongTask:
 		kind = EventConflict
 		op.flag(ProtocolClash, o.At, detail)
-		if o.InputGeneration != 0 && o.InputGeneration == op.PendingInput() { // the same again would be answered the same
+		if o.InputGeneration != 0 && o.InputGeneration == op.PendingInput() {
+			// The same input would be answered the same again.
 			op.InputRequest.Input.State, op.InputRequest.Input.Call.InFlight = InputUnclear, false
 		}
 	}
@@ -62,7 +59,7 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 		op.Attempts.Webhooks++
 	}
 	op.BumpVersion(o.At)
-	return op, Event{Seq: op.Version, At: o.At, Kind: kind, Channel: o.Channel, From: before, To: op.State, Detail: detail}, verdict
+	return op, op.event(kind, o.Channel, before, o.At, detail), verdict
 }
 
 func converge(op *Operation, o Observation) (Verdict, string) {
@@ -72,7 +69,8 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	}
 	if a.TaskID != "" && op.TaskID != "" && a.TaskID != op.TaskID {
 		if op.State.Terminal() && a.Status.Terminal() && sameEnd(*op, a) {
-			return Duplicate, "the known end under another task id" // an agent that invents a task for a direct answer (contract A16)
+			// Some agents invent a task for a direct answer (contract A16).
+			return Duplicate, "the known end under another task id"
 		}
 		return WrongTask, "the agent names another task id"
 	}
@@ -81,7 +79,6 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if !known {
 		return Repeated, "the agent does not know the status"
 	}
-	answers := o.answers(op)
 	if op.State.Terminal() {
 		v, detail := afterTheEnd(*op, a)
 		if v == Duplicate {
@@ -95,20 +92,34 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	if a.ContextID != "" {
 		op.ContextID = a.ContextID
 	}
-	if answers && next.NeedsInput() && op.InputRequest.Input.State == InputSending && (next == op.State || op.State.CanBecome(next)) {
-		op.become(next, a, o) // race R9: it asks again, whatever else was heard of it meanwhile
+	if o.answersInput(op) && next.NeedsInput() && op.InputRequest.Input.State == InputSending &&
+		(next == op.State || op.State.CanBecome(next)) {
+		op.become(next, a, o) // race R9: the agent asks again, whatever else was observed meanwhile
 		return Advanced, "asks again"
 	}
 	if next == op.State {
-		if op.unanswerable() && o.Channel == ByAnswer && o.InputGeneration == op.InputRequest.Generation-1 && a.Continuation != (adcp.Continuation{}) {
-			op.InputRequest.Continuation = a.Continuation // the webhook of this pause was faster than the answer, and had none
-			return Advanced, "can be resumed"
-		}
-		return Repeated, progress(a)
+		return op.stay(a, o)
 	}
+	return op.move(next, a, o)
+}
+
+// stay applies an observation of the present state. It can bring the continuation that the input request lacked:
+// its webhook was faster than the answer, and had none.
+func (op *Operation) stay(a adcp.Answer, o Observation) (Verdict, string) {
+	direct := o.Channel == ByAnswer && o.InputGeneration == op.InputRequest.Generation-1
+	if op.lacksContinuation() && direct && a.Continuation != (adcp.Continuation{}) {
+		op.InputRequest.Continuation = a.Continuation
+		return Advanced, "can be answered"
+	}
+	return Repeated, progress(a)
+}
+
+// move applies an observation of another state, unless it is older than what is known.
+func (op *Operation) move(next State, a adcp.Answer, o Observation) (Verdict, string) {
 	if o.Channel == ByWebhook && next == Completed && len(a.Value) == 0 {
 		return Repeated, "completed without its result: to be fetched by a poll" // contract H6
 	}
+	answers := o.answersInput(op)
 	awaited := op.State == CallingAdCP || answers && op.PendingInput() == o.InputGeneration
 	if a.Replayed && !awaited && !next.Terminal() {
 		return Stale, "a replayed answer is a snapshot of the past" // contract C12
@@ -117,7 +128,7 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 		if answers {
 			op.endInputRequest(o.At, true, false)
 		}
-		return Stale, "overtaken by a later observation" // race R3: what came by webhook is newer than the call's own answer
+		return Stale, "overtaken by a later observation" // race R3: a webhook is newer than the call's own answer
 	}
 	if !op.State.CanBecome(next) {
 		return WrongTask, fmt.Sprintf("%s cannot follow %s", next, op.State)
@@ -126,8 +137,9 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	return Advanced, progress(a)
 }
 
+// become changes the state, with all that depends on it.
 func (op *Operation) become(next State, a adcp.Answer, o Observation) {
-	answered := o.answers(op)
+	answered := o.answersInput(op)
 	op.State = next
 	op.Call.InFlight, op.Call.Unclear = false, false
 	op.Attempts.PollErrors = 0
@@ -150,7 +162,7 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	default:
 		op.endInputRequest(o.At, answered, false)
 		if op.Attention != nil && op.Attention.Reason != DeadlinePassed {
-			op.Attention = nil // whatever it was, the agent is heard again
+			op.Attention = nil // the agent answers again
 		}
 	}
 }
@@ -166,8 +178,8 @@ func afterTheEnd(op Operation, a adcp.Answer) (Verdict, string) {
 	}
 }
 
-// sameEnd compares two ends (contract H4). Without a value on one side nothing proves them different (contract H5). Real agents say rejected by
-// webhook and failed by poll of one task: those two are one end.
+// sameEnd compares two ends (contract H4). Without a value on one side nothing proves them different
+// (contract H5). Real agents report one task as rejected by webhook and as failed by poll: those are one end.
 func sameEnd(op Operation, a adcp.Answer) bool {
 	known, seen := op.Terminal.Status, a.Status
 	refusal := func(s adcp.Status) bool { return s == adcp.StatusFailed || s == adcp.StatusRejected }
@@ -178,52 +190,16 @@ func sameEnd(op Operation, a adcp.Answer) bool {
 	return f == op.Terminal.Fingerprint || f == "" || op.Terminal.Fingerprint == "" || refusal(known)
 }
 
-// Fingerprint is the hexadecimal SHA-256 of the JCS of {task_type, status, value} (contract H4), or "" if the answer carries no
-// value of its own.
-func Fingerprint(task adcp.Task, a adcp.Answer) string {
-	if len(a.Value) == 0 || a.Snapshot {
-		return ""
-	}
-	raw, err := json.Marshal(struct {
-		TaskType adcp.Task       `json:"task_type"`
-		Status   adcp.Status     `json:"status"`
-		Value    json.RawMessage `json:"value"`
-	}{task, a.Status, a.Value})
-	if err != nil {
-		return ""
-	}
-	canonical, err := jcs.Transform(raw)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:])
-}
-
+// progress is what a timeline shows of an agent's progress: a percentage, or nothing (contract E15).
 func progress(a adcp.Answer) string {
 	if a.Status.Terminal() || len(a.Progress) == 0 {
 		return ""
 	}
 	var p struct {
-		Percentage  *float64 `json:"percentage"`
-		CurrentStep string   `json:"current_step"`
+		Percentage *float64 `json:"percentage"`
 	}
 	if json.Unmarshal(a.Progress, &p) != nil || p.Percentage == nil {
 		return ""
 	}
 	return fmt.Sprintf("%.0f %%", *p.Percentage)
-}
-
-// flag raises attention. A reason that stands already keeps its time.
-func (op *Operation) flag(r Reason, now time.Time, detail string) {
-	if op.Attention != nil && op.Attention.Reason == r {
-		return
-	}
-	op.Attention = &Attention{Reason: r, Since: now, Detail: detail}
-}
-
-// Touch counts the operation's version up: each change does, once.
-func (op *Operation) BumpVersion(now time.Time) {
-	op.Version++
-	op.UpdatedAt = now
 }

@@ -4,20 +4,22 @@ import "encoding/json"
 
 // Change is everything that one write stores: all of it or nothing.
 type Change struct {
-	// Op is the operation as it shall be; the write is conditional on Op.Version-1 being stored.
+	// Op is the operation after the change. The write is conditional on Op.Version-1 being stored.
 	Op     Operation
 	Events []Event
-	// Result is the task's own body at its end, if this change ends the operation.
+	// Result is the task's own body, if this change ends the operation.
 	Result json.RawMessage
-	// Resume is the frozen request of Op.Pause.Resume, if this change accepts it. It is kept under the pause's generation.
+	// Input is the frozen request of Op.InputRequest.Input, if this change accepts it. It is kept under the
+	// input request's generation.
 	Input json.RawMessage
-	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it (contract H3).
+	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it
+	// (contract H3).
 	BindTask bool
 	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).
 	Delivery *Delivery
 }
 
-// Delivery identifies a webhook delivery (contract F74): the sender, never the payload, says who sent it (contract F75).
+// Delivery identifies a webhook delivery (contract F74): by its sender, never by its payload (contract F75).
 type Delivery struct {
 	Tenant  string
 	AgentID string
@@ -36,5 +38,5 @@ type Record struct {
 	Op      Operation
 	Request json.RawMessage // the frozen arguments, without the webhook's credential
 	Result  json.RawMessage
-	Events  []Event // the timeline, oldest first
+	Events  []Event // oldest first
 }

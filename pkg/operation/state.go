@@ -1,8 +1,7 @@
-// Package operation is one AdCP operation and all that may happen to it: its states, what an observation does to it, when to look again and when to
-// tell a human. It is pure: time, randomness and ids come in as values.
 package operation
 
 import (
+	"slices"
 	"strings"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -25,14 +24,16 @@ const (
 	Rejected      State = "rejected"
 )
 
-// States lists every state, in the order of an operation's life.
+// States returns every state, in the order of an operation's life.
 func States() []State {
-	return []State{Requested, CallingAdCP, Submitted, Working, InputRequired, AuthRequired, Completed, Failed, Canceled, Rejected}
+	return []State{Requested, CallingAdCP, Submitted, Working, InputRequired, AuthRequired,
+		Completed, Failed, Canceled, Rejected}
 }
 
 var ends = []State{Completed, Failed, Canceled, Rejected}
 
-// transitions is contract A19, which contains the seed's table (A17). A state that is not a key is terminal and absorbs.
+// transitions is contract A19, which contains the table of AdCP's orchestrator design guide (contract A17). A state
+// that is not a key is terminal and absorbs.
 var transitions = map[State][]State{
 	Requested:     {CallingAdCP},
 	CallingAdCP:   append([]State{Submitted, Working, InputRequired, AuthRequired}, ends...),
@@ -51,22 +52,16 @@ func (s State) Terminal() bool {
 	return false
 }
 
-// Paused reports whether s waits for us.
+// NeedsInput reports whether the agent waits for us in this state.
 func (s State) NeedsInput() bool { return s == InputRequired || s == AuthRequired }
 
-// CanBecome reports whether a change from s to t is in the table. Staying is no change and always legal (contract A21).
-func (s State) CanBecome(t State) bool {
-	for _, x := range transitions[s] {
-		if x == t {
-			return true
-		}
-	}
-	return false
-}
+// CanBecome reports whether the table allows a change from s to t. Staying is no change, and always legal
+// (contract A21).
+func (s State) CanBecome(t State) bool { return slices.Contains(transitions[s], t) }
 
-// FromWire maps a wire status to its state (contract A22). ok is false for unknown, which never is a state (contract A20), and for anything
-// that is not a wire status.
-func FromWire(s adcp.Status) (State, bool) {
+// FromWire maps a status on the wire to its state (contract A22). ok is false for unknown, which is never a state
+// (contract A20), and for anything that is no status.
+func FromWire(s adcp.Status) (state State, ok bool) {
 	if !s.Valid() || s == adcp.StatusUnknown {
 		return "", false
 	}

@@ -9,7 +9,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// refusal is how far a call went. That an agent's HTTP layer refuses us is one matter, wherever in the handshake it does.
+// outcomeOfCall is how far a call went. An agent whose HTTP layer refuses us refuses the call, wherever in the
+// handshake that happens.
 func outcomeOfCall(ce *adcp.CallError) adcp.Outcome {
 	if ce.Outcome == adcp.Unsent && ce.Status >= 400 && ce.Status < 500 {
 		return adcp.Refused
@@ -17,41 +18,11 @@ func outcomeOfCall(ce *adcp.CallError) adcp.Outcome {
 	return ce.Outcome
 }
 
-// settles says whether an AdCP error that answers a call ends the operation. It does not if the agent has been heard of the task by another way in the
-// meantime, if it is transient, or if it is about keys (contract C14 to C16). After an attempt whose outcome is unknown it does only if the agent has looked at
-// the request itself: agents keep what they carried out for the key and forget errors (contract C11), so an attempt that bought would have been replayed.
-func endsOperation(op operation.Operation, e *adcp.Error) bool {
-	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || strings.HasPrefix(e.Code, "IDEMPOTENCY_") || refusesCredential(e) {
-		return false
-	}
-	if !op.Call.Unclear {
-		return true
-	}
-	// contract D7: of a code that is not known nothing is concluded, and the protocol's word on a known one counts for more than the agent's.
-	recovery, known := adcp.RecoveryOf(e.Code)
-	return known && recovery != adcp.Transient && !isAccessError(e.Code)
-}
-
-// atTheDoor reports whether an error is about who asks: agents may answer it before they look for the key.
-func isAccessError(code string) bool {
-	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE", "CREDENTIAL_", "CONFIGURATION_", "VERSION_"} {
-		if strings.HasPrefix(code, p) {
-			return true
-		}
-	}
-	return false
-}
-
-// refusesUs reports whether an error is about our credential: AdCP's way of saying HTTP 401. It is no answer to the request, which goes out again when the
-// credential has been renewed: auth errors pause the agent, and end nothing (contract D12, E12).
-func refusesCredential(e *adcp.Error) bool {
-	return e.Code == "AUTH_MISSING" || e.Code == "AUTH_REQUIRED" || e.Code == "AUTH_INVALID"
-}
-
-// outcomeOf says whether an AdCP error leaves open that the request was carried out. That the key is known means that something was.
+// outcomeOfError reports whether an AdCP error leaves open that the request was carried out. If the agent knows
+// the key, something was.
 func outcomeOfError(e *adcp.Error) adcp.Outcome {
 	switch {
-	case strings.HasPrefix(e.Code, "IDEMPOTENCY_"):
+	case aboutKeys(e.Code):
 		return adcp.Ambiguous
 	case refusesCredential(e):
 		return adcp.Refused
@@ -59,22 +30,64 @@ func outcomeOfError(e *adcp.Error) adcp.Outcome {
 	return adcp.Unsent
 }
 
-// endsResumed says whether an AdCP error that answers a resume ends the operation: over says that the work itself has failed, by AdCP's own status or by that of
-// the A2A task that waited. Any other error is about the answer, and the pause still stands: whoever asks may have been answered by another way meanwhile.
-func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, over bool) bool {
-	if !over || op.PendingInput() != generation || e.Recovery == adcp.Transient || outcomeOfError(e) != adcp.Unsent || isAccessError(e.Code) {
+// endsOperation reports whether an AdCP error that answers the request ends the operation. It does not if another
+// channel has already reported on the task, if the error is transient, or if it is about keys (contract C14 to
+// C16). After an attempt whose outcome is unknown, it does only if the agent has looked at the request itself:
+// agents keep what they carried out for the key and forget errors (contract C11), so an attempt that bought would
+// have been replayed.
+func endsOperation(op operation.Operation, e *adcp.Error) bool {
+	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || aboutKeys(e.Code) || refusesCredential(e) {
 		return false
 	}
-	recovery, known := adcp.RecoveryOf(e.Code)
-	return !op.InputRequest.Input.Call.Unclear || known && recovery != adcp.Transient
+	return !op.Call.Unclear || isFinal(e) && !isAccessError(e.Code)
 }
 
-// unresumed records an AdCP error that answers a resume and does not end the operation: what may pass is sent again, what is about the resume asks anew.
+// isFinal reports whether the protocol itself says that the same request can't succeed later. Of an unknown code
+// nothing is concluded, and the protocol's word on a known one counts for more than the agent's (contract D7).
+func isFinal(e *adcp.Error) bool {
+	recovery, known := adcp.RecoveryOf(e.Code)
+	return known && recovery != adcp.Transient
+}
+
+// aboutKeys reports whether an error is about idempotency keys.
+func aboutKeys(code string) bool { return strings.HasPrefix(code, "IDEMPOTENCY_") }
+
+// isAccessError reports whether an error is about who asks: agents may answer it before they look for the key.
+func isAccessError(code string) bool {
+	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE",
+		"CREDENTIAL_", "CONFIGURATION_", "VERSION_"} {
+		if strings.HasPrefix(code, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401. It does not
+// answer the request, which is sent again when the credential has been renewed: such errors pause the agent and
+// end nothing (contract D12, E12).
+func refusesCredential(e *adcp.Error) bool {
+	return e.Code == "AUTH_MISSING" || e.Code == "AUTH_REQUIRED" || e.Code == "AUTH_INVALID"
+}
+
+// inputEndsOperation reports whether an AdCP error that answers an input ends the operation. workFailed says that
+// the work itself has failed, by AdCP's own status or by that of the waiting A2A task. Any other error is about
+// the input, and the input request stands: somebody may have answered the agent by another way meanwhile.
+func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, workFailed bool) bool {
+	if !workFailed || op.PendingInput() != generation || e.Recovery == adcp.Transient ||
+		outcomeOfError(e) != adcp.Unsent || isAccessError(e.Code) {
+		return false
+	}
+	return !op.InputRequest.Input.Call.Unclear || isFinal(e)
+}
+
+// recordInputError records an AdCP error that answers an input and does not end the operation. A transient error
+// is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
 	detail := "the agent answered " + e.Code
 	outcome := outcomeOfError(e)
-	d := op.InputRequest.Input.Call
-	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && (op.PendingInput() != generation || !d.Unclear) {
+	certain := op.PendingInput() != generation || !op.InputRequest.Input.Call.Unclear
+	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && certain {
 		return op.RejectInput(now, generation, e, false, detail)
 	}
 	event := op.FailAttempt(now, generation, outcome, e.RetryAfter, detail)
@@ -83,35 +96,40 @@ func recordInputError(op *operation.Operation, generation int, e *adcp.Error, no
 		if refusesCredential(e) {
 			op.Flag(operation.AgentRefuses, now, detail)
 		} else if e.Recovery != adcp.Transient {
-			op.Flag(operation.OutcomeUnclear, now, detail+" to a resume whose outcome is not known")
+			op.Flag(operation.OutcomeUnclear, now, detail+" to an input whose outcome is not known")
 		}
 	}
 	return event
 }
 
-// puzzle raises the attention that an error is worth which does not settle an operation.
+// flagUnresolved raises attention for an error that did not end the operation.
 func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.IdempotencyOffer, now time.Time) {
 	switch {
 	case refusesCredential(e):
 		op.Flag(operation.AgentRefuses, now, "the agent answered "+e.Code)
 	case e.Code == "IDEMPOTENCY_IN_FLIGHT":
-		// contract C14: the agent still works on an earlier attempt. Asking again with the same key is safe at any time, but after its own bound somebody should know.
-		budget := offer.InFlightMax
-		if budget == 0 {
-			budget = max(offer.ReplayTTL, time.Hour) / 10
+		// contract C14: the agent still works on an earlier attempt. The same key is safe to send again at any
+		// time, but beyond the agent's own bound somebody should know.
+		bound := offer.InFlightMax
+		if bound == 0 {
+			bound = max(offer.ReplayTTL, time.Hour) / 10
 		}
-		if now.Sub(op.Call.FirstAt) >= budget {
-			op.Flag(operation.OutcomeUnclear, now, "the agent has worked on the first attempt for longer than it should take")
+		if now.Sub(op.Call.FirstAt) >= bound {
+			op.Flag(operation.OutcomeUnclear, now,
+				"the agent has worked on the first attempt for longer than it should take")
 		}
 	case e.Recovery != adcp.Transient:
-		op.Flag(operation.OutcomeUnclear, now, "the agent answered "+e.Code+" after an attempt whose outcome is not known")
+		op.Flag(operation.OutcomeUnclear, now,
+			"the agent answered "+e.Code+" after an attempt whose outcome is not known")
 	}
 }
 
-// respeak has the next attempt speak the best release that an agent names in a VERSION_UNSUPPORTED: once (contract B31). The agent has refused the request for
-// its version, so nothing was carried out of it; where an earlier attempt may have been, other bytes under its key would prove nothing.
+// renegotiate makes the next attempt use the best release that an agent names in a VERSION_UNSUPPORTED, once
+// (contract B31). The agent has refused the request for its version, so nothing was carried out. Where an earlier
+// attempt may have been, other bytes under its key would prove nothing.
 func renegotiate(op *operation.Operation, e *adcp.Error) bool {
-	if e.Code != "VERSION_UNSUPPORTED" || op.State != operation.CallingAdCP || op.Call.Unclear || op.Call.ADCPVersion != "" {
+	if e.Code != "VERSION_UNSUPPORTED" || op.State != operation.CallingAdCP || op.Call.Unclear ||
+		op.Call.ADCPVersion != "" {
 		return false
 	}
 	v, shared := adcp.Negotiate(e.SupportedVersions())
@@ -122,7 +140,8 @@ func renegotiate(op *operation.Operation, e *adcp.Error) bool {
 	return true
 }
 
-// inVersion is a frozen request in another release. Members are written in the order of their names, as they were when it was frozen.
+// withVersion is a frozen request in another release. Its members stay in the order of their names, as when it was
+// frozen.
 func withVersion(request json.RawMessage, version string) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(request, &members); err != nil {

@@ -2,11 +2,12 @@ package orchestrator
 
 import "encoding/json"
 
-// contextMember is the member of a request's context that holds our operation's id. Agents keep the context and show it wherever they show what came of the
-// request, which makes it the natural key that proves a buy or a task to be an operation's (contract B8, C16, G10). It is not part of the idempotency fingerprint (contract C9).
+// contextMember is the member of a request's context that holds the operation's id. Agents keep the context and
+// return it with what the request has made, so it is the natural key which proves that a buy or a task belongs to
+// an operation (contract B8, C16, G10). It is not part of the idempotency fingerprint (contract C9).
 const contextMember = "adcp_operation_id"
 
-// withContext puts the operation's id into a request's context, beside what the client has there.
+// withContext adds the operation's id to a request's context.
 func withContext(client json.RawMessage, id string) (json.RawMessage, error) {
 	members := map[string]json.RawMessage{}
 	if len(client) > 0 {
@@ -18,7 +19,7 @@ func withContext(client json.RawMessage, id string) (json.RawMessage, error) {
 	return json.Marshal(members)
 }
 
-// carries reports whether a context is the one that an operation was sent with.
+// carriesID reports whether a context is the one that an operation was sent with.
 func carriesID(context json.RawMessage, id string) bool {
 	var members map[string]json.RawMessage
 	var got string

@@ -40,7 +40,7 @@ func paused(t *testing.T, answers ...adcp.Response) (*trial, *machine) {
 	return x, &machine{status: map[string]orchestrator.Execution{}}
 }
 
-const yes = `{"generation":1,"input":{"end_time":"2027-07-31T23:59:59Z","ext":{"flight":"a"}},"approved_by":"jane@acme.example"}`
+const yes = `{"generation":1,"input":{"end_time":"2027-07-31T23:59:59Z","ext":{"flight":"a"}},"on_behalf_of":"jane@acme.example"}`
 
 func (x *trial) resume(m *machine, body string) (operation.Operation, error) {
 	x.t.Helper()
@@ -88,7 +88,7 @@ func TestResumeGoesOnWhereTheAgentAsked(t *testing.T) {
 		}
 	}
 	record, err := x.store.Load(t.Context(), "acme", x.id)
-	if i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.EventInputAnswered }); err != nil || i < 0 || !strings.HasPrefix(record.Events[i].Detail, "by jane@acme.example, content ") {
+	if i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.EventInputAnswered }); err != nil || i < 0 || !strings.HasPrefix(record.Events[i].Detail, "on behalf of jane@acme.example, content ") {
 		t.Errorf("%v: %+v", err, record.Events)
 	}
 }
@@ -282,13 +282,13 @@ func TestReplyIsChecked(t *testing.T) {
 		body   string
 		fields []string
 	}{
-		"nothing":     {`{}`, []string{"generation", "input", "approved_by"}},
+		"nothing":     {`{}`, []string{"generation", "input", "on_behalf_of"}},
 		"no object":   {`[]`, []string{"(body)"}},
 		"twice":       {`{"generation":1,"generation":2}`, []string{"(body)"}},
-		"ours":        {`{"generation":1,"input":{"idempotency_key":"k","account":{"account_id":"other"},"context":{}},"approved_by":"j"}`, []string{"input.idempotency_key", "input.account", "input.context"}},
-		"a stranger":  {`{"generation":1,"input":{},"approved_by":"j","decision":"yes"}`, []string{"decision"}},
-		"two lines":   {`{"generation":1,"input":{},"approved_by":"j\nk"}`, []string{"approved_by"}},
-		"no such one": {`{"generation":0,"input":{},"approved_by":"j"}`, []string{"generation"}},
+		"ours":        {`{"generation":1,"input":{"idempotency_key":"k","account":{"account_id":"other"},"context":{}},"on_behalf_of":"j"}`, []string{"input.idempotency_key", "input.account", "input.context"}},
+		"a stranger":  {`{"generation":1,"input":{},"on_behalf_of":"j","decision":"yes"}`, []string{"decision"}},
+		"two lines":   {`{"generation":1,"input":{},"on_behalf_of":"j\nk"}`, []string{"on_behalf_of"}},
+		"no such one": {`{"generation":0,"input":{},"on_behalf_of":"j"}`, []string{"generation"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

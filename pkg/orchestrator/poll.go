@@ -1,105 +1,108 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/breaker"
-	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/registry"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"slices"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 )
 
-// Poll asks the agent how an operation's task stands.
+// Poll asks the agent about an operation's task.
 type Poll struct {
-	Store  FollowStore
+	Store  CallStore
 	Agents registry.Caller
-	// NewKey yields a fresh idempotency key: a poll that reused one would be answered from the agent's cache (contract C5).
+	// NewKey returns a fresh idempotency key: an agent would answer a poll with a used one from its cache
+	// (contract C5).
 	NewKey func() string
-	// Gate is what calls pass; nil lets all through.
+	// Breaker allows calls; nil allows all.
 	Breaker *breaker.Breaker
 	Deps    Deps
 }
 
-// Run reads what is stored, asks the agent if the operation is still open, applies the answer, and says what comes next. A poll's failure is never
-// the operation's (contract A28). An error is a fault of ours; the workflow tries again.
+// pollTimeout bounds one question (contract N: a synchronous call). The function has time for two answers, but not
+// for two timeouts.
+const pollTimeout = 25 * time.Second
+
+// Run reads what is stored, polls the agent if the operation is still open, applies the answer, and decides what
+// comes next. A poll's failure is never the operation's (contract A28). An error is a fault of ours; the workflow
+// tries again.
 func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
 	op, err := p.Store.Get(ctx, tenant, id)
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	agent := agentOf(op)
-	now := p.Deps.Now()
+	agent, now := agentOf(op), p.Deps.Now()
 	known, err := registry.Recall(ctx, p.Store, agent)
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, registry.SupportOf(known)) || known.Fresh(now) && !askable(op, known) {
-		return p.skipPoll(ctx, op, registry.SupportOf(known))
+	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, known.Support()) ||
+		known.Fresh(now) && !pollable(op, known) {
+		return p.skip(ctx, op, known)
 	}
-	agents, done, wait, reason, err := guard(ctx, p.Breaker, agent, p.Agents)
-	defer func() { done(ctx) }()
+	c, err := line{p.Store, p.Agents, p.Breaker}.reach(ctx, agent, known, p.Deps.Now)
+	defer func() { c.release(ctx) }()
 	switch {
 	case err != nil:
-		return operation.Decision{}, err
-	case reason == circuit.Limited:
-		return operation.Decision{Tenant: tenant, OperationID: id, Version: op.Version, Next: operation.NextWait, Delay: seconds(wait)}, nil
-	case wait > 0:
-		return p.failPoll(ctx, op, registry.SupportOf(known), wait, operation.AgentUnreached, describeCircuit(reason))
+		return p.failByError(ctx, op, c.profile, err)
+	case c.blocked.byOwnLimit():
+		return op.Postpone(operation.NextWait, c.blocked.wait), nil
+	case c.blocked.wait > 0:
+		return p.fail(ctx, op, c.profile, c.blocked.wait, operation.AgentUnreached, c.blocked.describe())
+	case unresolved(op, c.profile) || findable(op, c.profile):
+		return p.lookUp(ctx, op, c)
+	case !pollable(op, c.profile):
+		return p.skip(ctx, op, c.profile)
 	}
-	p.Agents = agents
-	profile, err := registry.Discover2(ctx, p.Store, agents, agent, known, now)
-	means := registry.SupportOf(profile)
-	agent.Signing = profile.Capabilities.Requests
-	if err != nil {
-		return p.pollFailed(ctx, op, means, err)
-	}
-	if unresolved(op, profile) || findable(op, profile) {
-		return p.lookUp(ctx, agent, profile, op, means)
-	}
-	if !askable(op, profile) {
-		return p.skipPoll(ctx, op, means)
-	}
+	return p.poll(ctx, op, c)
+}
+
+// pollable reports whether there is something to ask about an operation, and a tool to ask by.
+func pollable(op operation.Operation, p registry.Profile) bool {
+	polled := op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested
+	return polled || unresolved(op, p) || findable(op, p)
+}
+
+// poll asks the polling tool and applies its answer.
+func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (operation.Decision, error) {
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	response, err := p.ask(ctx, agent, profile.PollTool, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
+	response, err := p.ask(ctx, c, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
 	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
-		// contract B31: once more. There are agents that take our version for purchases and not for polls: this time they choose.
-		response, err = p.ask(ctx, agent, profile.PollTool, op, request, "")
+		// contract B31: once more. Some agents take our version for purchases and not for polls: let them choose.
+		response, err = p.ask(ctx, c, op, request, "")
 	}
 	if err != nil {
-		return p.pollFailed(ctx, op, means, err)
+		return p.failByError(ctx, op, c.profile, err)
 	}
 	answer, readable := adcp.ReadPoll(op.Type, response)
-	switch {
-	case !readable:
-		return p.pollRefused(ctx, op, means, response)
-	case answer.ResultMissing && answer.TaskID == op.TaskID && slices.Contains(profile.Tasks, lookupTool) && op.Type == adcp.CreateMediaBuy:
-		if found, err := p.lookUpBuy(ctx, agent, op, request); err == nil && found != nil {
-			answer = found.answer()
+	if !readable {
+		return p.failByResponse(ctx, op, c.profile, response)
+	}
+	if answer.ResultMissing && answer.TaskID == op.TaskID && listsBuys(op, c.profile) {
+		look := lookUp{c, request, op, p.NewKey}
+		if buy, err := look.buy(ctx); err == nil && buy != nil {
+			answer = buy.answer()
 		}
 	}
-	return p.apply(ctx, op, means, answer)
+	return p.apply(ctx, op, c.profile, answer)
 }
 
-// askable reports whether there is something to ask an agent about an operation, and a tool to ask it by.
-func askable(op operation.Operation, p registry.Profile) bool {
-	return op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested || unresolved(op, p) || findable(op, p)
-}
-
-// ask asks as contract E2 and E8 want it: with the account of the request, with the result, and with a fresh key each time.
-func (p Poll) ask(ctx context.Context, agent registry.Agent, tool string, op operation.Operation, request json.RawMessage, version string) (adcp.Response, error) {
-	var sent struct {
-		Account json.RawMessage `json:"account"`
-	}
-	if err := json.Unmarshal(request, &sent); err != nil {
+// ask asks as contract E2 and E8 want it: with the request's account, for the result too, and with a fresh key
+// each time.
+func (p Poll) ask(ctx context.Context, c contact, op operation.Operation, request json.RawMessage, version string) (
+	adcp.Response, error) {
+	account, err := accountOf(request)
+	if err != nil {
 		return adcp.Response{}, err
 	}
 	arguments, err := json.Marshal(struct {
@@ -108,102 +111,106 @@ func (p Poll) ask(ctx context.Context, agent registry.Agent, tool string, op ope
 		IncludeResult  bool            `json:"include_result"`
 		Version        string          `json:"adcp_version,omitempty"`
 		IdempotencyKey string          `json:"idempotency_key"`
-	}{op.TaskID, sent.Account, true, version, p.NewKey()})
+	}{op.TaskID, account, true, version, p.NewKey()})
 	if err != nil {
 		return adcp.Response{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	return p.Agents.Call(ctx, agent, tool, arguments)
+	return c.caller.Call(ctx, c.agent, c.profile.PollTool, arguments)
 }
 
-// pollBudget bounds one question (contract N: a synchronous call). The function has time for two, but not for two that time out.
-const pollTimeout = 25 * time.Second
+// accountOf returns the account that a request was sent with, nil if it has none.
+func accountOf(request json.RawMessage) (json.RawMessage, error) {
+	var sent struct {
+		Account json.RawMessage `json:"account"`
+	}
+	err := json.Unmarshal(request, &sent)
+	return sent.Account, err
+}
 
-func (p Poll) apply(ctx context.Context, polled operation.Operation, m operation.AgentSupport, a adcp.Answer) (operation.Decision, error) {
-	var step operation.Decision
-	_, err := updateFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
-		now := p.Deps.Now().UTC()
-		if op.State.Terminal() { // a webhook was faster: the same again is no news, another end is (race R2)
-			after, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.ByPoll, Answer: a, At: now})
+func (p Poll) planner(profile registry.Profile) planner { return planner{p.Store, p.Deps, profile.Support()} }
+
+// apply applies the answer of a poll.
+func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer) (
+	operation.Decision, error) {
+	return p.planner(profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
+		o := operation.Observation{Channel: operation.ByPoll, Answer: a, At: now}
+		if op.State.Terminal() { // a webhook was faster: the same end is no news, another one is (race R2)
+			after, e, verdict := operation.Apply(*op, o)
 			if verdict != operation.Conflict {
-				step = op.Plan(now, p.Deps.Jitter(), m)
-				return nil, nil
+				return nil
 			}
-			step = after.Plan(now, p.Deps.Jitter(), m)
-			return &operation.Change{Op: after, Events: []operation.Event{e}}, nil
+			*op = after
+			return recorded(e)
 		}
 		if e, missing := op.AwaitResult(now, a); missing {
-			step = op.Plan(now, p.Deps.Jitter(), m)
-			return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+			return recorded(e)
 		}
 		op.Attempts.Polls++
-		bound := op.TaskID
-		op, e, verdict := operation.Apply(op, operation.Observation{Channel: operation.ByPoll, Answer: a, At: now})
+		after, e, verdict := operation.Apply(*op, o)
+		*op = after
 		if verdict != operation.WrongTask {
 			op.Attempts.PollErrors = 0
 		}
-		result := resultOf(&op, a, verdict, now)
-		step = op.Plan(now, p.Deps.Jitter(), m)
-		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound}, nil
+		return &operation.Change{Events: []operation.Event{e}, Result: resultOf(op, a, verdict, now)}
 	})
-	return step, err
 }
 
-// refused records a poll that the agent answered with an error. Not found proves nothing (contract E7, G9): the agent may have forgotten.
-func (p Poll) pollRefused(ctx context.Context, op operation.Operation, m operation.AgentSupport, r adcp.Response) (operation.Decision, error) {
+// failByResponse records a poll that the agent answered with an error, or with nothing that can be read.
+func (p Poll) failByResponse(ctx context.Context, op operation.Operation, profile registry.Profile, r adcp.Response) (
+	operation.Decision, error) {
 	if r.Err == nil {
-		return p.failPoll(ctx, op, m, 0, operation.AgentUnreached, "the agent's answer could not be read")
+		return p.fail(ctx, op, profile, 0, operation.AgentUnreached, "the agent's answer could not be read")
 	}
 	reason := operation.AgentRefuses
-	if r.Err.Code == "REFERENCE_NOT_FOUND" {
+	if r.Err.Code == "REFERENCE_NOT_FOUND" { // proves nothing (contract E7, G9): the agent may have forgotten
 		reason = operation.TaskNotFound
 	}
-	return p.failPoll(ctx, op, m, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
+	return p.fail(ctx, op, profile, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
 }
 
-func (p Poll) pollFailed(ctx context.Context, op operation.Operation, m operation.AgentSupport, cause error) (operation.Decision, error) {
+// failByError records a poll without an answer. A fault of ours is returned.
+func (p Poll) failByError(ctx context.Context, op operation.Operation, profile registry.Profile, cause error) (
+	operation.Decision, error) {
 	var ce *adcp.CallError
 	if !errors.As(cause, &ce) {
 		return operation.Decision{}, cause
 	}
-	slog.WarnContext(ctx, "poll without answer", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "error", ce)
+	opLog(op).WarnContext(ctx, "poll without answer", "error", ce)
 	reason := operation.AgentUnreached
 	if outcomeOfCall(ce) == adcp.Refused {
 		reason = operation.AgentRefuses
 	}
-	return p.failPoll(ctx, op, m, ce.RetryAfter, reason, registry.DescribeCallError(ce))
+	return p.fail(ctx, op, profile, ce.RetryAfter, reason, registry.DescribeCallError(ce))
 }
 
-func (p Poll) failPoll(ctx context.Context, polled operation.Operation, m operation.AgentSupport, retryAfter time.Duration, reason operation.Reason, detail string) (operation.Decision, error) {
-	var step operation.Decision
-	_, err := updateFrom(ctx, p.Store, polled, func(op operation.Operation) (*operation.Change, error) {
-		now := p.Deps.Now().UTC()
+// fail records a poll without a usable answer.
+func (p Poll) fail(ctx context.Context, polled operation.Operation, profile registry.Profile,
+	retryAfter time.Duration, reason operation.Reason, detail string) (operation.Decision, error) {
+	return p.planner(profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
-			step = op.Plan(now, p.Deps.Jitter(), m)
-			return nil, nil
+			return nil
 		}
-		e := op.FailPoll(now, retryAfter, reason, detail)
-		step = op.Plan(now, p.Deps.Jitter(), m)
-		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
+		return recorded(op.FailPoll(now, retryAfter, reason, detail))
 	})
-	return step, err
 }
 
-// rest plans on without having asked: there is nothing to ask about, nobody to ask, or it is too early. It counts as a poll, so that the delays
-// grow and the workflow's history stays bounded; it is stored without an event unless a human has to be told.
-func (p Poll) skipPoll(ctx context.Context, seen operation.Operation, m operation.AgentSupport) (operation.Decision, error) {
-	var step operation.Decision
-	_, err := updateFrom(ctx, p.Store, seen, func(op operation.Operation) (*operation.Change, error) {
-		now := p.Deps.Now().UTC()
+// skip plans on without a question: there is nothing to ask about, no tool to ask by, or it is too early. It counts
+// as a poll, so that the delays grow and the workflow's history stays bounded. It has no event.
+func (p Poll) skip(ctx context.Context, seen operation.Operation, profile registry.Profile) (
+	operation.Decision, error) {
+	return p.planner(profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
-			step = op.Plan(now, p.Deps.Jitter(), m)
-			return nil, nil
+			return nil
 		}
 		op.Attempts.Polls++
 		op.BumpVersion(now)
-		step = op.Plan(now, p.Deps.Jitter(), m)
-		return &operation.Change{Op: op}, nil
+		return &operation.Change{}
 	})
-	return step, err
+}
+
+// listsBuys reports whether what an operation makes is a buy, and the agent lists its buys.
+func listsBuys(op operation.Operation, p registry.Profile) bool {
+	return op.Type == adcp.CreateMediaBuy && slices.Contains(p.Tasks, buysTool)
 }

@@ -1,20 +1,20 @@
 package orchestrator
 
 import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"time"
+
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
-	"context"
-	"crypto/subtle"
-	"errors"
-	"log/slog"
-	"time"
 )
 
-// The ways in which an authentic delivery is not applied: whoever called has to keep it. Anything else that Receive returns is a fault of ours: the sender
-// shall come again.
+// The reasons why an authentic delivery is not applied: the caller has to quarantine it. Every other error of
+// Receive is a fault of ours, and the sender should try again.
 var (
 	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6).
 	ErrUnknownOperation = errors.New("operation_id names no operation of this sender")
@@ -22,18 +22,18 @@ var (
 	ErrToken = errors.New("token is missing or wrong")
 	// ErrKeyReused: the delivery's key was used with another payload (contract F79).
 	ErrKeyReused = errors.New("idempotency_key was used with another payload")
-	// ErrConflict: the delivery contradicts what is known. It is kept, and changes nothing (contract H2, H3).
+	// ErrConflict: the delivery contradicts what is known. It changes nothing (contract H2, H3).
 	ErrConflict = errors.New("contradicts what is known of the task")
-	// ErrReport: a report on the same registration (contract F15), about the buy and not about the task. Nothing here reads it yet.
+	// ErrReport: a delivery report on the same webhook (contract F15), about the buy and not about the task. Nothing
+	// here reads it yet.
 	ErrReport = errors.New("a delivery report: kept, not applied")
-	// ErrTooMany: more deliveries for one operation than any honest sender has.
+	// ErrTooMany: more deliveries for one operation than any honest sender makes.
 	ErrTooMany = errors.New("too many deliveries for this operation")
 )
 
 // ReceiveStore is what Receive needs of the store.
 type ReceiveStore interface {
-	operationReader
-	committer
+	operations
 	inbox.Quarantine
 }
 
@@ -44,10 +44,10 @@ type Receive struct {
 	Deps     Deps
 }
 
-// deliveryFor is how long a delivery's key is remembered: over the longest horizon that a sender may retry for (contract F74, F85).
+// deliveryTTL is how long a delivery's key is remembered: longer than any sender may retry (contract F74, F85).
 const deliveryTTL = 8 * 24 * time.Hour
 
-// Received tells what a delivery did.
+// ReceiveResult is what a delivery did.
 type ReceiveResult struct {
 	Operation operation.Operation
 	Verdict   operation.Verdict
@@ -55,10 +55,12 @@ type ReceiveResult struct {
 	First bool
 }
 
-// Run applies a webhook that came by registered's route and was authenticated against its registration; fingerprint is its PayloadFingerprint. The payload's
-// operation_id alone says which operation it is for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the
-// same write that applies it; only then is the waiting execution woken.
-func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (ReceiveResult, error) {
+// Run applies a webhook that came in by registered's callback and was authenticated against its webhook
+// configuration. fingerprint is its PayloadFingerprint. The payload's operation_id alone says which operation it is
+// for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the same
+// write that applies it; only then is the waiting execution woken.
+func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (
+	ReceiveResult, error) {
 	target := registered
 	if w.OperationID != registered.ID {
 		var err error
@@ -71,7 +73,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 		}
 	}
 	got := ReceiveResult{Operation: target}
-	if target.Webhook.TokenHash == "" || subtle.ConstantTimeCompare([]byte(digest.Hex(w.Token)), []byte(target.Webhook.TokenHash)) != 1 {
+	if !tokenMatches(target, w.Token) {
 		return got, ErrToken
 	}
 	if w.Report() {
@@ -84,26 +86,35 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	return r.apply(ctx, target, answer, digest.Hex(w.IdempotencyKey), fingerprint)
 }
 
-// PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may order its members differently.
+// tokenMatches compares the payload's push token in constant time.
+func tokenMatches(op operation.Operation, token string) bool {
+	want := op.Webhook.TokenHash
+	return want != "" && subtle.ConstantTimeCompare([]byte(digest.Hex(token)), []byte(want)) == 1
+}
+
+// PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may order its members
+// differently.
 func PayloadFingerprint(body []byte) (string, error) { return digest.JSON(body) }
 
-func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer, keyHash, fingerprint string) (ReceiveResult, error) {
+// apply puts an answer through the convergence function, and stores it with the claim of the delivery's key.
+func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer,
+	keyHash, fingerprint string) (ReceiveResult, error) {
 	got := ReceiveResult{First: true}
-	var ring bool
+	var pollSoon bool
 	var err error
 	got.Operation, err = updateFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
-		now := r.Deps.Now().UTC()
+		now, bound := r.Deps.Now().UTC(), op.TaskID
 		var e operation.Event
-		bound := op.TaskID
-		op, e, got.Verdict = operation.Apply(op, operation.Observation{Channel: operation.ByWebhook, Answer: answer, At: now})
-		if ring = got.Verdict == operation.Repeated && answer.Status == adcp.StatusCompleted && !op.State.Terminal(); ring {
-			ring = op.PollSoon(now)
-		}
+		op, e, got.Verdict = operation.Apply(op,
+			operation.Observation{Channel: operation.ByWebhook, Answer: answer, At: now})
+		pollSoon = got.Verdict == operation.Repeated && answer.Status == adcp.StatusCompleted &&
+			!op.State.Terminal() && op.PollSoon(now)
 		op.ReconcileSoon(now)
 		result := resultOf(&op, answer, got.Verdict, now)
+		delivery := &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: keyHash,
+			Fingerprint: fingerprint, OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}
 		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound,
-			Delivery: &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: keyHash, Fingerprint: fingerprint,
-				OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}}, nil
+			Delivery: delivery}, nil
 	})
 	var taken *store.DeliveryTakenError
 	switch {
@@ -120,43 +131,40 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 		return got, ErrConflict
 	}
 	switch {
-	case got.Operation.State.Terminal() && got.Operation.PublishedAt.IsZero():
-		r.wake(ctx, got.Operation, operation.NextSettle) // a repeated delivery wakes again: the first may have died before it did
-	case ring:
+	case got.Operation.Unpublished():
+		// A repeated delivery wakes again: the process of the first may have died before it did.
+		r.wake(ctx, got.Operation, operation.NextSettle)
+	case pollSoon:
 		r.wake(ctx, got.Operation, operation.NextPoll)
 	}
 	return got, nil
 }
 
-// Ring brings the next poll forward for an authentic delivery that names no operation: older agents leave operation_id out (contract F21 demands
-// it). Nothing of the delivery is applied; the agent is asked instead.
+// PollSoon brings the next poll forward for an authentic delivery that names no operation: older agents leave
+// operation_id out, which contract F21 demands. Nothing of the delivery is applied; the agent is polled instead.
 func (r Receive) PollSoon(ctx context.Context, registered operation.Operation) error {
-	rung := false
+	noted := false
 	op, err := updateFrom(ctx, r.Store, registered, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
-		if rung = op.PollSoon(now); !rung {
+		if noted = op.PollSoon(now); !noted {
 			return nil, nil
 		}
-		e := op.Note(now, operation.ByWebhook, "a delivery without operation_id: not applied, the agent is asked")
+		e := op.Note(now, operation.ByWebhook, "a delivery without operation_id: not applied, the agent is polled")
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
-	if err == nil && rung {
+	if err == nil && noted {
 		r.wake(ctx, op, operation.NextPoll)
 	}
 	return err
 }
 
-// wake signals after the store. If it fails nothing is lost: the wait's own time-out polls, and finds what is stored.
+// wake signals after the store. If it fails nothing is lost: the wait's own timeout polls, and finds what is
+// stored.
 func (r Receive) wake(ctx context.Context, op operation.Operation, next operation.Next) {
-	if op.TaskToken == "" {
-		return
-	}
-	if err := r.Workflow.Wake(ctx, op.TaskToken, next); err != nil {
-		slog.WarnContext(ctx, "execution not woken, left to its time-out", "operation", op.ID, "tenant", op.Tenant, "error", err)
+	if err := wakeNow(ctx, r.Workflow, op, next); err != nil {
+		opLog(op).WarnContext(ctx, "execution not woken, left to its timeout", "error", err)
 	}
 }
 
-// Keep quarantines a delivery that was not applied. It returns ErrFull for more than any honest sender has.
-func (r Receive) Quarantine(ctx context.Context, q inbox.Quarantined) error {
-	return r.Store.Quarantine(ctx, q)
-}
+// Quarantine keeps a delivery that was not applied. It returns store.ErrFull for more than any honest sender makes.
+func (r Receive) Quarantine(ctx context.Context, q inbox.Quarantined) error { return r.Store.Quarantine(ctx, q) }

@@ -1,33 +1,35 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store"
 	"context"
 	"errors"
 	"log/slog"
 	"time"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 )
 
-// sweepAfter is how long after its creation an operation has to have shown a sign of life.
+// reconcileAfter is how long after its creation an operation must have shown a sign of life.
 const reconcileAfter = time.Minute
 
 // ReconcileStore is what Reconcile needs of the store.
 type ReconcileStore interface {
-	operationReader
-	committer
-	// Due returns operations whose DueAt is before now, at most limit of them, the longest due first. It may lag behind the last writes.
+	operations
+	// Due returns operations whose DueAt is before now, at most limit of them, the longest due first. It may lag
+	// behind the last writes.
 	Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error)
 }
 
-// Reconcile finds operations that nothing moves any more, and sets them going: what was stored but never started, and what lost its execution.
+// Reconcile finds operations that nothing moves any more, and continues them: those whose execution never started
+// or is over, and those whose signal was lost.
 type Reconcile struct {
 	Store    ReconcileStore
 	Workflow Executions
 	Deps     Deps
 }
 
-// Swept counts what a sweep did.
+// ReconcileSummary counts what a run did.
 type ReconcileSummary struct {
 	Looked    int `json:"looked"`
 	Started   int `json:"started"`
@@ -36,10 +38,11 @@ type ReconcileSummary struct {
 	Failed    int `json:"failed"`
 }
 
-// sweepBatch bounds one sweep; what is left is still due at the next.
+// reconcileBatch bounds one run; what is left is still due at the next.
 const reconcileBatch = 200
 
-// Run sweeps once. One operation's trouble does not keep the others from being looked at.
+// Run looks at the operations that are due, once. A fault of one operation does not keep the others from being
+// looked at.
 func (r Reconcile) Run(ctx context.Context) (ReconcileSummary, error) {
 	var s ReconcileSummary
 	due, err := r.Store.Due(ctx, r.Deps.Now(), reconcileBatch)
@@ -50,7 +53,8 @@ func (r Reconcile) Run(ctx context.Context) (ReconcileSummary, error) {
 		s.Looked++
 		if err := r.reconcileOne(ctx, ref, &s); err != nil {
 			s.Failed++
-			slog.ErrorContext(ctx, "sweep", "operation", ref.OperationID, "tenant", ref.Tenant, "error", err)
+			slog.ErrorContext(ctx, "operation not reconciled", "operation_id", ref.OperationID, "tenant", ref.Tenant,
+				"error", err)
 		}
 	}
 	return s, nil
@@ -65,18 +69,21 @@ func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref, s *Recon
 	if err != nil || op.DueAt.IsZero() || now.Before(op.DueAt) { // the index lags
 		return err
 	}
-	switch done, err := ensureExecution(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Restart(now) }); {
-	case err != nil:
+	result, err := ensureExecution(ctx, r.Store, r.Workflow, op,
+		func(op *operation.Operation) operation.Event { return op.Restart(now) })
+	if err != nil {
 		return ignoreStale(err)
-	case done == ExecutionRestarted:
+	}
+	switch result {
+	case ExecutionRestarted:
 		s.Restarted++
 		return nil
-	case done == ExecutionStarted:
+	case ExecutionStarted:
 		s.Started++
-	case done == ExecutionAlive:
+	case ExecutionAlive:
 		s.Alive++
-		if next := nextIfDue(op); next != "" && op.TaskToken != "" { // the signal was lost
-			if err := r.Workflow.Wake(ctx, op.TaskToken, next); err != nil {
+		if next := nextIfDue(op); next != "" { // the signal was lost
+			if err := wakeNow(ctx, r.Workflow, op, next); err != nil {
 				return err
 			}
 		}
@@ -85,7 +92,7 @@ func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref, s *Recon
 	return ignoreStale(r.Store.Commit(ctx, operation.Change{Op: op}))
 }
 
-// due is what an execution that waits is to do at once, nothing if it may wait on.
+// nextIfDue is what a waiting execution has to do at once, "" if it may wait on.
 func nextIfDue(op operation.Operation) operation.Next {
 	switch {
 	case op.State.Terminal():

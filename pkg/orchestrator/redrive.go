@@ -1,14 +1,15 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store"
 	"cmp"
 	"context"
 	"errors"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 )
 
-// Revival is what was done about an operation's execution.
+// RedriveResult is what was done about an operation's execution.
 type RedriveResult string
 
 // What can be done about an execution.
@@ -16,13 +17,14 @@ const (
 	ExecutionAlive     RedriveResult = "alive"     // it runs: nothing
 	ExecutionStarted   RedriveResult = "started"   // it had never started
 	ExecutionRestarted RedriveResult = "restarted" // it was over; the next generation runs
-	ExecutionSettled   RedriveResult = "at_rest"   // nothing is left to do for the operation
+	ExecutionSettled   RedriveResult = "settled"   // the end is published: nothing is left to do
 )
 
-// revive sees to it that an operation has an execution. begin begins its next generation: that is stored first and started then. Dying in between leaves
-// a generation that is missing, and starting one twice is no error. It returns ErrStale if the operation changed meanwhile: then it is alive, or to be looked
-// at again.
-func ensureExecution(ctx context.Context, s committer, w Executions, op operation.Operation, begin func(*operation.Operation) operation.Event) (RedriveResult, error) {
+// ensureExecution makes sure that an operation has an execution. begin begins its next generation, which is stored
+// first and started then. A crash in between leaves a missing generation, and starting one twice is no error. It
+// returns store.ErrStale if the operation changed meanwhile: then it is alive, or has to be looked at again.
+func ensureExecution(ctx context.Context, s committer, w Executions, op operation.Operation,
+	begin func(*operation.Operation) operation.Event) (RedriveResult, error) {
 	status, err := w.Status(ctx, op.Tenant, op.ID, op.Generation)
 	if err != nil {
 		return "", err
@@ -40,15 +42,16 @@ func ensureExecution(ctx context.Context, s committer, w Executions, op operatio
 	return ExecutionRestarted, w.Start(ctx, op.Tenant, op.ID, op.Generation)
 }
 
-// Redrive is what a human does about an operation that stands still or that nobody follows any more.
+// Redrive is what a person does about an operation that stands still, or that is no longer polled.
 type Redrive struct {
 	Store    operations
 	Workflow Executions
 	Deps     Deps
 }
 
-// Run sees to it that the operation is followed from now on: an execution that waits is made to ask the agent at once, one that never started is started,
-// one that is over is followed by the next generation's. However often it is repeated, one execution runs. It returns ErrNotFound.
+// Run makes sure that the operation is followed from now on: a waiting execution polls at once, one that never
+// started is started, one that is over is followed by the next generation's. However often it is repeated, one
+// execution runs. It returns store.ErrNotFound.
 func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operation, RedriveResult, error) {
 	for {
 		op, err := r.Store.Get(ctx, tenant, id)
@@ -59,19 +62,20 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 			return op, ExecutionSettled, nil
 		}
 		now := r.Deps.Now().UTC()
-		done, err := ensureExecution(ctx, r.Store, r.Workflow, op, func(op *operation.Operation) operation.Event { return op.Redrive(now) })
+		result, err := ensureExecution(ctx, r.Store, r.Workflow, op,
+			func(op *operation.Operation) operation.Event { return op.Redrive(now) })
 		if errors.Is(err, store.ErrStale) && ctx.Err() == nil {
 			continue
 		}
 		if err != nil {
 			return op, "", err
 		}
-		if done == ExecutionAlive && op.TaskToken != "" {
-			err = r.Workflow.Wake(ctx, op.TaskToken, cmp.Or(nextIfDue(op), operation.NextPoll))
-		}
-		if done == ExecutionRestarted && err == nil {
+		switch result {
+		case ExecutionAlive:
+			err = wakeNow(ctx, r.Workflow, op, cmp.Or(nextIfDue(op), operation.NextPoll))
+		case ExecutionRestarted:
 			op, err = r.Store.Get(ctx, tenant, id)
 		}
-		return op, done, err
+		return op, result, err
 	}
 }

@@ -42,10 +42,10 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 		"a key twice":                {`{"agent_id":"a","agent_id":"b"}`, []string{"(body)"}},
 		"nothing":                    {`{}`, []string{"agent_id", "type", "request"}},
 		"wrong kinds":                {`{"agent_id":1,"type":2,"request":3}`, []string{"agent_id", "type", "request"}},
-		"a member too many":          {strings.Replace(order(goodRequest), `{"agent"`, `{"extra":1,"agent"`, 1), []string{"extra"}},
+		"a member too many":          {strings.Replace(order(goodRequest), `{"agent_id"`, `{"extra":1,"agent_id"`, 1), []string{"extra"}},
 		"an unknown task":            {strings.Replace(order(goodRequest), "create_media_buy", "buy_all", 1), []string{"type"}},
 		"a read":                     {strings.Replace(order(goodRequest), "create_media_buy", "list_tasks", 1), []string{"type"}},
-		"an agent id that is none":   {strings.Replace(order(goodRequest), "seller", "Sel ler", 1), []string{"agent"}},
+		"an agent id that is none":   {strings.Replace(order(goodRequest), "seller", "Sel ler", 1), []string{"agent_id"}},
 		"ours":                       {change("idempotency_key", `"x"`), []string{"request.idempotency_key"}},
 		"ours too":                   {change("push_notification_config", `{}`), []string{"request.push_notification_config"}},
 		"an empty request":           {order(`{}`), []string{"request.account", "request.brand", "request.start_time", "request.end_time", "request.packages"}},
@@ -63,7 +63,7 @@ func TestParseOrderNamesEveryWrongField(t *testing.T) {
 		"the end before the start":   {change("end_time", `"2027-03-01T00:00:00Z"`), []string{"request.end_time"}},
 		"an empty purchase order":    {change("po_number", `""`), []string{"request.po_number"}},
 		"an update without its buy":  {`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"}}}`, []string{"request.media_buy_id"}},
-		"many at once":               {`{"agent_id":"","type":"create_media_buy","request":{"idempotency_key":"x","start_time":"soon","end_time":"2027-06-30T23:59:59Z","account":1,"brand":{},"packages":7}}`, []string{"agent", "request.idempotency_key", "request.account", "request.packages", "request.start_time"}},
+		"many at once":               {`{"agent_id":"","type":"create_media_buy","request":{"idempotency_key":"x","start_time":"soon","end_time":"2027-06-30T23:59:59Z","account":1,"brand":{},"packages":7}}`, []string{"agent_id", "request.idempotency_key", "request.account", "request.packages", "request.start_time"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,24 +9,22 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// ErrPublishing: another run holds the publication of the end, and may be telling of it right now.
+// ErrPublishing: another run holds the publication of the end, and may be publishing right now.
 var ErrPublishing = errors.New("another run publishes the end")
 
 // SettleStore is what Settle needs of the store.
-type SettleStore interface {
-	operationReader
-	committer
-}
+type SettleStore interface{ operations }
 
-// Publisher tells the world.
+// Publisher publishes the ends of operations.
 type Publisher interface {
-	// Publish tells of an end. After an error it is not known whether the world has heard of it: it is told again, under the same ID.
-	Publish(ctx context.Context, n EndedEvent) error
+	// Publish publishes an end. After an error it is not known whether anybody received it: it is published again,
+	// under the same ID.
+	Publish(ctx context.Context, e EndedEvent) error
 }
 
-// Notice is what the world is told of an end: ids and how it went, never payloads.
+// EndedEvent is what is published when an operation ends: ids and how it went, never payloads.
 type EndedEvent struct {
-	// ID is the same each time that the same end is told: whoever hears it twice knows by it.
+	// ID is the same each time that the same end is published: consumers deduplicate by it.
 	ID          string            `json:"id"`
 	Tenant      string            `json:"tenant"`
 	OperationID string            `json:"operation_id"`
@@ -36,42 +34,45 @@ type EndedEvent struct {
 	TaskID      string            `json:"task_id,omitempty"`
 	EndedBy     operation.Channel `json:"ended_by"`
 	EndedAt     time.Time         `json:"ended_at"`
-	// ErrorCode is the agent's, Attention why a human should look, if any.
+	// ErrorCode is the agent's; Attention is why a person should look, if there is a reason.
 	ErrorCode string           `json:"error_code,omitempty"`
 	Attention operation.Reason `json:"attention,omitempty"`
 }
 
+// EndedEventID is the id of the event that publishes an operation's end.
+func EndedEventID(op operation.Operation) string { return op.Tenant + "/" + op.ID + "/ended" }
+
 func endedEventOf(op operation.Operation) EndedEvent {
-	n := EndedEvent{ID: op.Tenant + "/" + op.ID + "/ended", Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type, State: op.State,
-		TaskID: op.TaskID, EndedBy: op.Terminal.Channel, EndedAt: op.Terminal.At}
+	e := EndedEvent{ID: EndedEventID(op), Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type,
+		State: op.State, TaskID: op.TaskID, EndedBy: op.Terminal.Channel, EndedAt: op.Terminal.At}
 	if op.Error != nil {
-		n.ErrorCode = op.Error.Code
+		e.ErrorCode = op.Error.Code
 	}
 	if op.Attention != nil {
-		n.Attention = op.Attention.Reason
+		e.Attention = op.Attention.Reason
 	}
-	return n
+	return e
 }
 
-// Settle does what must happen once after the end: it tells the world of it, and takes the operation from the sweeper's hands.
+// Settle does what must happen once after the end: it publishes it, and takes the operation from the reconciler.
 type Settle struct {
 	Store     SettleStore
 	Publisher Publisher
-	// NewOwner names a run, differently each time.
+	// NewOwner returns a name for a run, different each time.
 	NewOwner func() string
 	Deps     Deps
 }
 
-// Settled is Settle's answer to the workflow.
+// SettleResult is Settle's answer to the workflow.
 type SettleResult struct {
 	Tenant      string          `json:"tenant"`
 	OperationID string          `json:"operation_id"`
 	State       operation.State `json:"state"`
 }
 
-// Run settles an ended operation: it claims the publication, publishes, and records that it has (contract H7, races R8 and R13). Dying in between leaves a
-// lease; the run after its end publishes the same notice again. Settling what is settled changes nothing. It returns ErrPublishing while another run may be
-// at it: the workflow tries again.
+// Run settles an ended operation: it claims the publication, publishes, and records that it has (contract H7, races
+// R8 and R13). A crash in between leaves a lease; the run after its end publishes the same event again. A second
+// run changes nothing. It returns ErrPublishing while another run may be publishing: the workflow tries again.
 func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error) {
 	owner, ours := s.NewOwner(), false
 	op, err := update(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
@@ -80,14 +81,14 @@ func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error
 		}
 		return &operation.Change{Op: op}, nil
 	})
-	settled := SettleResult{Tenant: tenant, OperationID: id, State: op.State}
+	result := SettleResult{Tenant: tenant, OperationID: id, State: op.State}
 	switch {
 	case err != nil:
 		return SettleResult{}, err
 	case !ours && op.Unpublished():
 		return SettleResult{}, ErrPublishing
 	case !ours:
-		return settled, nil
+		return result, nil
 	}
 	if err := s.Publisher.Publish(ctx, endedEventOf(op)); err != nil {
 		return SettleResult{}, err
@@ -100,5 +101,5 @@ func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error
 		}
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
-	return settled, err
+	return result, err
 }

@@ -1,56 +1,69 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/registry"
 	"context"
 	"encoding/json"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 )
 
-// RecordReader reads operations with all that is kept beside them.
-type RecordReader interface {
-	// Load returns an operation with its request, result and timeline, or ErrNotFound.
-	Load(ctx context.Context, tenant, id string) (operation.Record, error)
-}
-
-// FollowStore is what calling an agent needs of the store.
-type FollowStore interface {
-	operationReader
-	committer
-	registry.Profiles
-	// Request returns an operation's frozen arguments, or ErrNotFound.
-	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
-	// Resume returns the frozen arguments of the resume of a pause, or ErrNotFound.
-	InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
-}
-
-// Submission binds a client's idempotency key to an operation.
+// IdempotencyRecord binds a client's idempotency key to an operation.
 type IdempotencyRecord struct {
 	OperationID string
 	// Fingerprint is SHA-256 of the JCS of what was submitted.
 	Fingerprint string
 }
 
-// Creation is everything that is stored when an operation begins: all of it or nothing.
+// NewOperation is everything that is stored when an operation begins: all of it or nothing.
 type NewOperation struct {
 	Op          operation.Operation // version 1
 	Event       operation.Event
 	Request     json.RawMessage // the frozen arguments
 	KeyHash     string
 	Fingerprint string
-	// NaturalHash is the natural key's hash, empty if the operation has none; Replaces is the ended operation that is known to hold it.
+	// NaturalHash is the natural key's hash, empty if the operation has none. Replaces is the ended operation that
+	// is known to hold it.
 	NaturalHash string
 	Replaces    string
 }
 
-// Reads of single operations. Every read is consistent: what a write of anybody's has stored before is seen.
+// operationReader reads single operations. Every read is consistent: it sees every write that was stored before.
 type operationReader interface {
-	// Get returns an operation as stored, or ErrNotFound.
+	// Get returns an operation as stored, or store.ErrNotFound.
 	Get(ctx context.Context, tenant, id string) (operation.Operation, error)
 }
 
+// committer stores changes.
 type committer interface {
-	// Commit stores a change. It returns ErrStale if Op.Version-1 is not the stored version, ErrTaskTaken, or a *DeliveryTakenError;
-	// then nothing was stored.
+	// Commit stores a change. It returns store.ErrStale if Op.Version-1 is not the stored version,
+	// store.ErrTaskTaken, or a *store.DeliveryTakenError; then nothing was stored.
 	Commit(ctx context.Context, c operation.Change) error
+}
+
+// operations reads and changes operations.
+type operations interface {
+	operationReader
+	committer
+}
+
+// requests reads frozen requests.
+type requests interface {
+	// Request returns an operation's frozen arguments, or store.ErrNotFound.
+	Request(ctx context.Context, tenant, id string) (json.RawMessage, error)
+}
+
+// RecordReader reads operations with all that is kept beside them.
+type RecordReader interface {
+	// Load returns an operation with its request, result and events, or store.ErrNotFound.
+	Load(ctx context.Context, tenant, id string) (operation.Record, error)
+}
+
+// CallStore is what calling an agent needs of the store.
+type CallStore interface {
+	operations
+	requests
+	registry.Profiles
+	// InputArguments returns the frozen arguments of the input for an input request, or store.ErrNotFound.
+	InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
 }

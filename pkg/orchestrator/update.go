@@ -1,15 +1,20 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 )
 
-// persist reads an operation and goes on as persistFrom.
-func update(ctx context.Context, s operations, tenant, id string, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
+// update reads an operation and continues as updateFrom.
+func update(ctx context.Context, s operations, tenant, id string,
+	change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
 	op, err := s.Get(ctx, tenant, id)
 	if err != nil {
 		return operation.Operation{}, err
@@ -17,23 +22,25 @@ func update(ctx context.Context, s operations, tenant, id string, change func(op
 	return updateFrom(ctx, s, op, change)
 }
 
-// persistFrom lets change decide about an operation that was read, and stores what it decided; again from what is stored then whenever somebody else was
-// faster. change returns nil to store nothing. The operation is returned as stored.
-func updateFrom(ctx context.Context, s operations, op operation.Operation, change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
+// updateFrom stores what change decides about an operation that was read. If another writer was faster, it reads
+// the operation and decides again. change returns nil to store nothing. The operation is returned as stored.
+func updateFrom(ctx context.Context, s operations, op operation.Operation,
+	change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
 	for {
 		c, err := change(op)
 		if err != nil || c == nil {
 			return op, err
 		}
 		raised := c.Op.Attention != nil && c.Op.Attention != op.Attention
-		if a := c.Op.Attention; raised { // whoever raised it, the timeline tells
-			c.Events = append(c.Events, operation.Event{Seq: c.Op.Version, At: c.Op.UpdatedAt, Kind: operation.EventAttention, Channel: operation.ByOrchestrator,
-				From: c.Op.State, To: c.Op.State, Detail: string(a.Reason)})
+		if raised { // the timeline shows every attention, whatever raised it
+			c.Events = append(c.Events, operation.Event{Seq: c.Op.Version, At: c.Op.UpdatedAt,
+				Kind: operation.EventAttention, Channel: operation.ByOrchestrator, From: c.Op.State, To: c.Op.State,
+				Detail: string(c.Op.Attention.Reason)})
 		}
 		switch err := s.Commit(ctx, *c); {
 		case err == nil:
 			if raised {
-				slog.WarnContext(ctx, "attention", "operation", op.ID, "tenant", op.Tenant, "agent", op.AgentID, "reason", c.Op.Attention.Reason)
+				opLog(op).WarnContext(ctx, "attention", "reason", c.Op.Attention.Reason)
 			}
 			return c.Op, nil
 		case !errors.Is(err, store.ErrStale):
@@ -48,8 +55,63 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation, chang
 	}
 }
 
-// operations is what persist needs of the store.
-type operations interface {
-	operationReader
-	committer
+// planner changes operations whose execution waits for a decision.
+type planner struct {
+	store   operations
+	deps    Deps
+	support operation.AgentSupport
+}
+
+// advance lets decide change an operation, plans what comes next, and commits both in one write. decide returns
+// nil if nothing changes; then only attention that is newly due is stored.
+func (p planner) advance(ctx context.Context, op operation.Operation,
+	decide func(op *operation.Operation, now time.Time) *operation.Change) (operation.Decision, error) {
+	var next operation.Decision
+	_, err := updateFrom(ctx, p.store, op, func(op operation.Operation) (*operation.Change, error) {
+		now, before := p.deps.Now().UTC(), op
+		c := decide(&op, now)
+		next = op.Plan(now, p.deps.Jitter(), p.support)
+		if c == nil {
+			return attentionOnly(before, op, now, &next), nil
+		}
+		c.Op, c.BindTask = op, op.TaskID != before.TaskID
+		return c, nil
+	})
+	return next, err
+}
+
+// attentionOnly is the change that stores newly due attention, or nil if there is none.
+func attentionOnly(op, planned operation.Operation, now time.Time, next *operation.Decision) *operation.Change {
+	if planned.Attention == op.Attention {
+		return nil
+	}
+	planned.BumpVersion(now)
+	next.Version = planned.Version
+	return &operation.Change{Op: planned}
+}
+
+// recorded is the change that consists of one event.
+func recorded(e operation.Event) *operation.Change {
+	return &operation.Change{Events: []operation.Event{e}}
+}
+
+// maxResult is the largest result that is kept, in bytes: what one transaction of any store can hold.
+const maxResult = 3 << 20
+
+// resultOf returns the body to keep at the end of an operation. A result that is too large does not keep the
+// operation from ending: it raises attention.
+func resultOf(op *operation.Operation, a adcp.Answer, v operation.Verdict, now time.Time) json.RawMessage {
+	if v != operation.Advanced || !op.State.Terminal() {
+		return nil
+	}
+	if len(a.Value) > maxResult {
+		op.Flag(operation.ResultTooLarge, now, "read it at the agent")
+		return nil
+	}
+	return a.Value
+}
+
+// opLog is the logger for an operation.
+func opLog(op operation.Operation) *slog.Logger {
+	return slog.With("operation_id", op.ID, "tenant", op.Tenant, "agent_id", op.AgentID)
 }

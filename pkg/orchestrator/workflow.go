@@ -1,36 +1,46 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/operation"
 	"context"
+
+	"adcp-orchestrator/pkg/operation"
 )
 
-// starter starts workflow executions.
-type starter interface {
-	// Start starts the execution of an operation's generation. Starting one that was started before is no error.
+// Starter starts workflow executions.
+type Starter interface {
+	// Start starts the execution of an operation's generation. Starting one again is no error.
 	Start(ctx context.Context, tenant, id string, generation int) error
 }
 
 // Waker ends an execution's wait.
 type Waker interface {
-	// Wake tells the execution that armed the token where to go next. An execution that waits no more is no error.
+	// Wake tells the execution that armed the token where to go next. An execution that no longer waits is no
+	// error.
 	Wake(ctx context.Context, token string, next operation.Next) error
 }
 
-// Execution is how a workflow execution stands.
+// Execution is the state of a workflow execution.
 type Execution string
 
-// How an execution can stand.
+// The states of an execution.
 const (
 	ExecutionMissing Execution = "missing"
 	ExecutionRunning Execution = "running"
-	ExecutionOver    Execution = "over" // ended, whatever way
+	ExecutionOver    Execution = "over" // ended, in whatever way
 )
 
-// Executions is what Reconcile needs of the workflow.
+// Executions starts, wakes and observes workflow executions.
 type Executions interface {
-	starter
+	Starter
 	Waker
-	// Status tells how the execution of an operation's generation stands.
+	// Status returns the state of the execution of an operation's generation.
 	Status(ctx context.Context, tenant, id string, generation int) (Execution, error)
+}
+
+// wakeNow wakes an operation's execution, if it waits, to do next.
+func wakeNow(ctx context.Context, w Waker, op operation.Operation, next operation.Next) error {
+	if op.TaskToken == "" {
+		return nil
+	}
+	return w.Wake(ctx, op.TaskToken, next)
 }

@@ -1,12 +1,13 @@
 package registry
 
 import (
-	"adcp-orchestrator/pkg/adcp"
 	"net/http"
 	"strconv"
+
+	"adcp-orchestrator/pkg/adcp"
 )
 
-// sayOutcome is what a timeline tells of a failed call: no address, no text of the counterparty's.
+// DescribeCallError describes a failed call for a timeline. It shows no address and no text of the agent's.
 func DescribeCallError(e *adcp.CallError) string {
 	switch {
 	case e.Signature == adcp.SigningFailed:

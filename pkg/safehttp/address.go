@@ -2,7 +2,8 @@ package safehttp
 
 import "net/netip"
 
-// reserved4 is every IPv4 block that is not an ordinary public address (contract L1; the rest from IANA's special-purpose registry).
+// reserved4 are all IPv4 blocks without ordinary public addresses (contract L1, and IANA's
+// special-purpose registry for the rest).
 var reserved4 = prefixes(
 	"0.0.0.0/8",       // this network
 	"10.0.0.0/8",      // private
@@ -21,11 +22,13 @@ var reserved4 = prefixes(
 	"240.0.0.0/4",     // future use, broadcast
 )
 
-// public6 is the only IPv6 block with public addresses. What lies outside is refused by that alone: unspecified, loopback, IPv4-mapped, NAT64,
-// discard, unique local (the metadata service's fd00:ec2::254 too), link-local, site-local, multicast.
+// public6 is the only IPv6 block with public addresses. Everything outside is refused: unspecified,
+// loopback, IPv4-mapped, NAT64, discard, unique local (including the metadata service's
+// fd00:ec2::254), link-local, site-local, multicast.
 var public6 = netip.MustParsePrefix("2000::/3")
 
-// reserved6 are the blocks inside public6 that are no ordinary addresses or lead to IPv4 ones.
+// reserved6 are the blocks inside public6 without ordinary addresses or with ones that embed IPv4
+// addresses.
 var reserved6 = prefixes(
 	"2001::/23",     // protocol assignments, Teredo
 	"2001:db8::/32", // documentation
@@ -41,7 +44,7 @@ func prefixes(s ...string) []netip.Prefix {
 	return out
 }
 
-// reserved names the block that keeps an address from being dialled, "" if it may be.
+// reserved returns the block because of which an address must not be dialed, "" if there is none.
 func reserved(a netip.Addr) string {
 	blocks := reserved4
 	if !a.Is4() {

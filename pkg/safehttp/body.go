@@ -5,15 +5,16 @@ import (
 	"io"
 )
 
-// TooLargeError says that a body was longer than allowed. What was read of it before is not the whole and must not be used as if it were.
+// TooLargeError reports that a body was longer than Limit bytes. The part that was read before is
+// incomplete and must not be used as the whole.
 type TooLargeError struct{ Limit int64 }
 
 func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the body is longer than %d bytes", e.Limit)
 }
 
-// LimitBody returns a body that fails with a *TooLargeError where the given one goes on after limit bytes. io.LimitReader would end there as if nothing
-// were missing.
+// LimitBody returns a body that fails with a *TooLargeError if the given body has more than limit
+// bytes. io.LimitReader would end there without an error.
 func LimitBody(body io.ReadCloser, limit int64) io.ReadCloser {
 	return &limitedBody{ReadCloser: body, limit: limit, left: limit}
 }
@@ -31,7 +32,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	// One byte more than allowed, to tell a body of exactly the limit from a longer one.
+	// One byte more than allowed distinguishes a body of exactly the limit from a longer one.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}

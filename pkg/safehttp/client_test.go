@@ -13,8 +13,11 @@ import (
 	"testing"
 )
 
-// serve starts a TLS server on this machine that is reached as example.com, the name in its certificate, and returns its URL and a client for it.
-func serve(t *testing.T, o Options, h http.HandlerFunc, configure ...func(*httptest.Server)) (string, *http.Client, *names) {
+// serve starts a TLS server on this machine under example.com, the name in its certificate. It
+// returns the server's URL, and a client and its resolver.
+func serve(
+	t *testing.T, o Options, h http.HandlerFunc, configure ...func(*httptest.Server),
+) (string, *http.Client, *fakeResolver) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	for _, c := range configure {
@@ -22,7 +25,7 @@ func serve(t *testing.T, o Options, h http.HandlerFunc, configure ...func(*httpt
 	}
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	resolver := &names{answers: map[string][][]string{"example.com": {{"127.0.0.1"}}}}
+	resolver := &fakeResolver{answers: map[string][][]string{"example.com": {{"127.0.0.1"}}}}
 	o.AllowLoopback, o.Resolver, o.RootCAs = true, resolver, x509.NewCertPool()
 	o.RootCAs.AddCert(s.Certificate())
 	client := New(o)
@@ -49,7 +52,7 @@ func get(t *testing.T, c *http.Client, u string) (*http.Response, string, error)
 	return resp, string(b), err
 }
 
-func TestNameIsKept(t *testing.T) {
+func TestConnectionIsReusedUnderItsName(t *testing.T) {
 	t.Parallel()
 	u, client, resolver := serve(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Host+" "+r.TLS.ServerName+" "+r.Proto)
@@ -82,10 +85,10 @@ func TestCertificateIsChecked(t *testing.T) {
 func TestOldTLSIsRefused(t *testing.T) {
 	t.Parallel()
 	u, client, _ := serve(t, Options{}, func(http.ResponseWriter, *http.Request) {}, func(s *httptest.Server) {
-		s.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // the old peer
+		s.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // an old server
 	})
 	if _, _, err := get(t, client, u); err == nil {
-		t.Error("a server with TLS 1.1 was spoken to")
+		t.Error("a request to a server with TLS 1.1 succeeded")
 	}
 }
 
@@ -93,7 +96,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	u, client, _ := serve(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
-			t.Errorf("%s was asked for", r.URL.Path)
+			t.Errorf("%s was requested", r.URL.Path)
 		}
 		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
 	})
@@ -105,9 +108,11 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 
 func TestPlainHTTPStaysOnThisMachine(t *testing.T) {
 	t.Parallel()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "here") }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "here")
+	}))
 	t.Cleanup(s.Close)
-	resolver := &names{answers: map[string][][]string{"example.com": {{"127.0.0.1"}}, "localhost": {{"127.0.0.1"}}}}
+	resolver := &fakeResolver{answers: map[string][][]string{"example.com": {{"127.0.0.1"}}, "localhost": {{"127.0.0.1"}}}}
 	local := New(Options{AllowLoopback: true, Resolver: resolver})
 	t.Cleanup(local.CloseIdleConnections)
 	for _, u := range []string{s.URL, strings.Replace(s.URL, "127.0.0.1", "localhost", 1)} {
@@ -127,7 +132,9 @@ func TestPlainHTTPStaysOnThisMachine(t *testing.T) {
 func TestProxyFromEnvironmentIsNotUsed(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	t.Setenv("https_proxy", "http://127.0.0.1:1")
-	u, client, _ := serve(t, Options{}, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "direct") })
+	u, client, _ := serve(t, Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "direct")
+	})
 	if _, body, err := get(t, client, u); err != nil || body != "direct" {
 		t.Errorf("got %q, %v", body, err)
 	}
@@ -141,7 +148,10 @@ func TestBodyLimit(t *testing.T) {
 		gzip bool
 		ok   bool
 	}{
-		"empty": {0, false, true}, "the limit": {limit, false, true}, "one more": {limit + 1, false, false}, "compressed": {100 * limit, true, false},
+		"empty":                {0, false, true},
+		"the limit":            {limit, false, true},
+		"one byte more":        {limit + 1, false, false},
+		"too long, compressed": {100 * limit, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -157,8 +167,11 @@ func TestBodyLimit(t *testing.T) {
 			})
 			_, body, err := get(t, client, u)
 			var large *TooLargeError
-			if c.ok && (err != nil || len(body) != c.size) || !c.ok && (!errors.As(err, &large) || large.Limit != limit || len(body) != limit) {
+			if c.ok && (err != nil || len(body) != c.size) {
 				t.Errorf("%d bytes, %v", len(body), err)
+			}
+			if !c.ok && (!errors.As(err, &large) || large.Limit != limit || len(body) != limit) {
+				t.Errorf("%d bytes, %v, want a TooLargeError after %d", len(body), err, limit)
 			}
 		})
 	}
@@ -170,6 +183,6 @@ func TestHeaderLimit(t *testing.T) {
 		w.Header().Set("X-Pad", strings.Repeat("x", 10_000))
 	})
 	if _, _, err := get(t, client, u); err == nil {
-		t.Error("10 kB of headers were read")
+		t.Error("10 kB of headers were accepted")
 	}
 }

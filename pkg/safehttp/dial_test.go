@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// names is a resolver whose answers for a host change with each look-up; the last one stays.
-type names struct {
+// fakeResolver gives the next of a host's answers at each look-up; the last one stays.
+type fakeResolver struct {
 	mu      sync.Mutex
 	answers map[string][][]string
 	lookups int
 }
 
-func (n *names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.lookups++
-	list := n.answers[host]
+func (r *fakeResolver) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lookups++
+	list := r.answers[host]
 	if len(list) == 0 {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	}
 	if len(list) > 1 {
-		n.answers[host] = list[1:]
+		r.answers[host] = list[1:]
 	}
 	var out []netip.Addr
 	for _, s := range list[0] {
@@ -37,14 +37,14 @@ func (n *names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, er
 	return out, nil
 }
 
-// dialled records what would have been connected to, and answers with each error in turn, the last one for ever.
-type dialled struct {
+// fakeNetwork records the dialed addresses and returns each error in turn, the last one forever.
+type fakeNetwork struct {
 	mu        sync.Mutex
 	addresses []string
 	errs      []error
 }
 
-func (d *dialled) connect(_ context.Context, _, address string) (net.Conn, error) {
+func (d *fakeNetwork) connect(_ context.Context, _, address string) (net.Conn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.addresses = append(d.addresses, address)
@@ -59,36 +59,72 @@ func (d *dialled) connect(_ context.Context, _, address string) (net.Conn, error
 
 var errRefused = errors.New("connection refused")
 
-func TestDialChecksWhatItDials(t *testing.T) {
+func TestDialedAddressIsTheCheckedOne(t *testing.T) {
 	t.Parallel()
+	const host = "seller.example"
 	for name, c := range map[string]struct {
 		host     string
 		resolved []string
 		loopback bool
-		dialled  []string
+		dialed   []string
 		rule     Rule
 	}{
-		"public":                     {"seller.example", []string{"8.8.8.8"}, false, []string{"8.8.8.8:443"}, ""},
-		"public IPv6":                {"seller.example", []string{"2606:4700::1111"}, false, []string{"[2606:4700::1111]:443"}, ""},
-		"IPv4 in IPv6 form":          {"seller.example", []string{"::ffff:8.8.8.8"}, false, []string{"8.8.8.8:443"}, ""},
-		"private":                    {"seller.example", []string{"10.0.0.1"}, false, nil, RuleAddress},
-		"metadata in IPv6 form":      {"seller.example", []string{"::ffff:169.254.169.254"}, false, nil, RuleAddress},
-		"one bad among good":         {"seller.example", []string{"8.8.8.8", "2606:4700::1111", "192.168.0.1"}, false, nil, RuleAddress},
-		"loopback":                   {"seller.example", []string{"127.0.0.1"}, false, nil, RuleAddress},
-		"a number the resolver read": {"2130706433", []string{"127.0.0.1"}, false, nil, RuleAddress},
-		"loopback allowed":           {"seller.example", []string{"127.0.0.1"}, true, []string{"127.0.0.1:443"}, ""},
-		"nothing else is allowed":    {"seller.example", []string{"127.0.0.1", "10.0.0.1"}, true, nil, RuleAddress},
-		"localhost is loopback":      {"localhost", []string{"8.8.8.8"}, true, nil, RuleAddress},
-		"literal":                    {"8.8.4.4", nil, false, []string{"8.8.4.4:443"}, ""},
-		"reserved literal":           {"169.254.169.254", nil, false, nil, RuleAddress},
-		"IPv4 in IPv6 form, literal": {"::ffff:8.8.8.8", nil, false, nil, RuleAddress},
-		"literal with a zone":        {"fe80::1%lo", nil, true, nil, RuleAddress},
+		"public": {host: host, resolved: []string{"8.8.8.8"}, dialed: []string{"8.8.8.8:443"}},
+		"public IPv6": {
+			host:     host,
+			resolved: []string{"2606:4700::1111"},
+			dialed:   []string{"[2606:4700::1111]:443"},
+		},
+		"IPv4 in IPv6 form": {
+			host:     host,
+			resolved: []string{"::ffff:8.8.8.8"},
+			dialed:   []string{"8.8.8.8:443"},
+		},
+		"private":               {host: host, resolved: []string{"10.0.0.1"}, rule: RuleAddress},
+		"metadata in IPv6 form": {host: host, resolved: []string{"::ffff:169.254.169.254"}, rule: RuleAddress},
+		"one bad among good": {
+			host:     host,
+			resolved: []string{"8.8.8.8", "2606:4700::1111", "192.168.0.1"},
+			rule:     RuleAddress,
+		},
+		"loopback": {host: host, resolved: []string{"127.0.0.1"}, rule: RuleAddress},
+		"a number that the resolver reads as an address": {
+			host:     "2130706433",
+			resolved: []string{"127.0.0.1"},
+			rule:     RuleAddress,
+		},
+		"loopback allowed": {
+			host:     host,
+			resolved: []string{"127.0.0.1"},
+			loopback: true,
+			dialed:   []string{"127.0.0.1:443"},
+		},
+		"only loopback is allowed": {
+			host:     host,
+			resolved: []string{"127.0.0.1", "10.0.0.1"},
+			loopback: true,
+			rule:     RuleAddress,
+		},
+		"localhost is loopback": {
+			host:     "localhost",
+			resolved: []string{"8.8.8.8"},
+			loopback: true,
+			rule:     RuleAddress,
+		},
+		"literal":                    {host: "8.8.4.4", dialed: []string{"8.8.4.4:443"}},
+		"reserved literal":           {host: "169.254.169.254", rule: RuleAddress},
+		"IPv4 in IPv6 form, literal": {host: "::ffff:8.8.8.8", rule: RuleAddress},
+		"literal with a zone":        {host: "fe80::1%lo", loopback: true, rule: RuleAddress},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rec := &dialled{errs: []error{nil}}
-			d := dialer{guard: guard{loopback: c.loopback}, timeout: time.Minute, connect: rec.connect,
-				resolver: &names{answers: map[string][][]string{c.host: {c.resolved}}}}
+			rec := &fakeNetwork{errs: []error{nil}}
+			d := dialer{
+				guard:    guard{loopback: c.loopback},
+				resolver: &fakeResolver{answers: map[string][][]string{c.host: {c.resolved}}},
+				timeout:  time.Minute,
+				connect:  rec.connect,
+			}
 			conn, err := d.dial(t.Context(), "tcp", net.JoinHostPort(c.host, "443"))
 			if ruleOf(err) != c.rule {
 				t.Fatalf("err = %v, want rule %q", err, c.rule)
@@ -96,18 +132,19 @@ func TestDialChecksWhatItDials(t *testing.T) {
 			if conn != nil {
 				_ = conn.Close()
 			}
-			if !slices.Equal(rec.addresses, c.dialled) {
-				t.Errorf("dialled %v, want %v", rec.addresses, c.dialled)
+			if !slices.Equal(rec.addresses, c.dialed) {
+				t.Errorf("dialed %v, want %v", rec.addresses, c.dialed)
 			}
 		})
 	}
 }
 
-// A name that is public when it is checked and private when it is looked up again must not be looked up again.
-func TestRebinding(t *testing.T) {
+// A name may be public when it is checked and private at the next look-up. A request therefore
+// resolves it only once.
+func TestRebindingIsRefused(t *testing.T) {
 	t.Parallel()
-	resolver := &names{answers: map[string][][]string{"seller.example": {{"8.8.8.8"}, {"127.0.0.1"}}}}
-	rec := &dialled{errs: []error{errRefused}}
+	resolver := &fakeResolver{answers: map[string][][]string{"seller.example": {{"8.8.8.8"}, {"127.0.0.1"}}}}
+	rec := &fakeNetwork{errs: []error{errRefused}}
 	client := newClient(Options{}, dialer{resolver: resolver, timeout: time.Minute, connect: rec.connect})
 	for i, want := range []func(error) bool{
 		func(err error) bool { return errors.Is(err, errRefused) },
@@ -122,14 +159,14 @@ func TestRebinding(t *testing.T) {
 		}
 	}
 	if want := []string{"8.8.8.8:443"}; !slices.Equal(rec.addresses, want) {
-		t.Errorf("dialled %v, want %v", rec.addresses, want)
+		t.Errorf("dialed %v, want %v", rec.addresses, want)
 	}
 }
 
-func TestDialGoesOnToTheNextAddress(t *testing.T) {
+func TestDialContinuesWithTheNextAddress(t *testing.T) {
 	t.Parallel()
-	resolver := &names{answers: map[string][][]string{"seller.example": {{"8.8.8.8", "8.8.4.4", "1.1.1.1"}}}}
-	rec := &dialled{errs: []error{errRefused, nil}}
+	resolver := &fakeResolver{answers: map[string][][]string{"seller.example": {{"8.8.8.8", "8.8.4.4", "1.1.1.1"}}}}
+	rec := &fakeNetwork{errs: []error{errRefused, nil}}
 	d := dialer{resolver: resolver, timeout: time.Minute, connect: rec.connect}
 	conn, err := d.dial(t.Context(), "tcp", "seller.example:8443")
 	if err != nil {
@@ -137,20 +174,24 @@ func TestDialGoesOnToTheNextAddress(t *testing.T) {
 	}
 	_ = conn.Close()
 	if want := []string{"8.8.8.8:8443", "8.8.4.4:8443"}; !slices.Equal(rec.addresses, want) {
-		t.Errorf("dialled %v, want %v", rec.addresses, want)
+		t.Errorf("dialed %v, want %v", rec.addresses, want)
 	}
 }
 
-func TestDialSharesItsTime(t *testing.T) {
+func TestDialDividesItsTimeAmongTheAddresses(t *testing.T) {
 	t.Parallel()
-	resolver := &names{answers: map[string][][]string{"seller.example": {{"8.8.8.8", "8.8.4.4"}}}}
+	resolver := &fakeResolver{answers: map[string][][]string{"seller.example": {{"8.8.8.8", "8.8.4.4"}}}}
 	var shares []time.Duration
-	d := dialer{resolver: resolver, timeout: 40 * time.Millisecond, connect: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		deadline, _ := ctx.Deadline()
-		shares = append(shares, time.Until(deadline))
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}}
+	d := dialer{
+		resolver: resolver,
+		timeout:  40 * time.Millisecond,
+		connect: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			deadline, _ := ctx.Deadline()
+			shares = append(shares, time.Until(deadline))
+			<-ctx.Done()
+			return nil, ctx.Err()
+		},
+	}
 	if _, err := d.dial(t.Context(), "tcp", "seller.example:443"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("err = %v", err)
 	}
@@ -159,14 +200,14 @@ func TestDialSharesItsTime(t *testing.T) {
 	}
 }
 
-func TestDialReportsTheResolversError(t *testing.T) {
+func TestDialReturnsTheResolversError(t *testing.T) {
 	t.Parallel()
-	d := dialer{resolver: &names{answers: map[string][][]string{"empty.example": {{}}}}, timeout: time.Minute}
+	d := dialer{resolver: &fakeResolver{answers: map[string][][]string{"empty.example": {{}}}}, timeout: time.Minute}
 	var dns *net.DNSError
 	if _, err := d.dial(t.Context(), "tcp", "nowhere.example:443"); !errors.As(err, &dns) {
 		t.Errorf("err = %v, want a DNS error", err)
 	}
 	if _, err := d.dial(t.Context(), "tcp", "empty.example:443"); err == nil {
-		t.Error("a name without addresses was dialled")
+		t.Error("a name without addresses was dialed")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Rule names what a BlockedError was refused by.
+// Rule names the rule that a BlockedError violates.
 type Rule string
 
 // The rules of contract L1.
@@ -16,38 +16,41 @@ const (
 	RuleURL     Rule = "url"              // a plain absolute URL: no credentials, no fragment
 	RuleHTTPS   Rule = "https"            // https only
 	RuleHost    Rule = "host"             // a host name in ASCII or an IP address in its usual form
-	RuleAddress Rule = "reserved-address" // no address that is reserved, private or ours
+	RuleAddress Rule = "reserved-address" // no reserved or private address, and none of this machine
 )
 
-// BlockedError is a request that was refused before anything was sent. Its text is for our logs and for the owner of the configuration, not for the
-// counterparty.
+// BlockedError is a request that was refused before anything was sent. Its text is for our logs and
+// for the owner of the configuration, not for the counterparty.
 type BlockedError struct {
 	Rule   Rule
 	Detail string
 }
 
-func (e *BlockedError) Error() string { return fmt.Sprintf("refused by rule %q: %s", e.Rule, e.Detail) }
+func (e *BlockedError) Error() string {
+	return fmt.Sprintf("refused by rule %q: %s", e.Rule, e.Detail)
+}
 
 func blocked(r Rule, format string, args ...any) error {
 	return &BlockedError{Rule: r, Detail: fmt.Sprintf(format, args...)}
 }
 
-// maxURL is the longest URL accepted.
+// maxURL is the length in bytes of the longest accepted URL.
 const maxURL = 2048
 
-// CheckURL says whether a client with these options would try to reach the URL, before any name is looked up. It returns a *BlockedError if not.
+// CheckURL returns a *BlockedError if a client would refuse the URL before resolving its name.
+// allowLoopback is the client's Options.AllowLoopback.
 func CheckURL(raw string, allowLoopback bool) error {
 	if len(raw) > maxURL {
 		return blocked(RuleURL, "it has %d bytes, use at most %d", len(raw), maxURL)
 	}
 	u, err := url.Parse(raw)
 	if err != nil {
-		return blocked(RuleURL, "it can't be parsed") // the parser's error quotes the URL, credentials included
+		return blocked(RuleURL, "it cannot be parsed") // the parser's error quotes the URL, credentials included
 	}
 	return guard{loopback: allowLoopback}.checkURL(u)
 }
 
-// guard decides which URLs and which addresses may be dialled.
+// guard decides which URLs and which addresses may be dialed.
 type guard struct{ loopback bool }
 
 func (g guard) checkURL(u *url.URL) error {
@@ -65,19 +68,20 @@ func (g guard) checkURL(u *url.URL) error {
 	if err := checkHost(host); err != nil {
 		return err
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !g.loopback || !loopbackHost(host)) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !g.loopback || !isLoopbackHost(host)) {
 		return blocked(RuleHTTPS, "its scheme is %.20q, use https", u.Scheme)
 	}
 	if a, err := netip.ParseAddr(host); err == nil {
 		return g.checkAddr(host, a)
 	}
-	if loopbackHost(host) && !g.loopback {
+	if isLoopbackHost(host) && !g.loopback {
 		return blocked(RuleAddress, "%s is this machine", host)
 	}
 	return nil
 }
 
-// checkHost refuses every way of writing an address that some resolver reads as another host than we do: 2130706433, 0x7f.1, 0177.0.0.1, 127.1.
+// checkHost refuses every notation of an address that some resolver may read as another host than
+// this package does: 2130706433, 0x7f.1, 0177.0.0.1, 127.1.
 func checkHost(host string) error {
 	if a, err := netip.ParseAddr(host); err == nil {
 		if a.Zone() != "" || a.Is4In6() {
@@ -86,22 +90,25 @@ func checkHost(host string) error {
 		return nil
 	}
 	if strings.Trim(host, ".") == "" || len(host) > 253 {
-		return blocked(RuleHost, "%.60q is no host name", host)
+		return blocked(RuleHost, "%.60q is not a host name", host)
 	}
 	for _, c := range []byte(host) {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_') {
-			return blocked(RuleHost, "%.60q is no host name in ASCII, write an international name in its xn-- form", host)
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			c == '.' || c == '-' || c == '_') {
+			return blocked(RuleHost,
+				"%.60q is not a host name in ASCII, write an international name in its xn-- form", host)
 		}
 	}
 	labels := strings.Split(strings.TrimSuffix(strings.ToLower(host), "."), ".")
 	last := labels[len(labels)-1]
-	if strings.Trim(last, "0123456789") == "" || strings.HasPrefix(last, "0x") && strings.Trim(last[2:], "0123456789abcdef") == "" {
+	if strings.Trim(last, "0123456789") == "" ||
+		strings.HasPrefix(last, "0x") && strings.Trim(last[2:], "0123456789abcdef") == "" {
 		return blocked(RuleHost, "%.60q is a number, write an address as four decimal numbers", host)
 	}
 	return nil
 }
 
-// checkAddr refuses reserved addresses.
+// checkAddr refuses a reserved address to which a host resolved.
 func (g guard) checkAddr(host string, a netip.Addr) error {
 	if g.loopback && a.IsLoopback() {
 		return nil
@@ -109,14 +116,15 @@ func (g guard) checkAddr(host string, a netip.Addr) error {
 	if r := reserved(a); r != "" {
 		return blocked(RuleAddress, "%.253s is %s (%s)", host, a, r)
 	}
-	if g.loopback && loopbackHost(host) { // http is open to these names, so they must not lead elsewhere
+	// http is allowed for these names, so they must not lead to another machine.
+	if g.loopback && isLoopbackHost(host) {
 		return blocked(RuleAddress, "%.253s is %s, which is not this machine", host, a)
 	}
 	return nil
 }
 
-// loopbackHost reports whether a host can only mean this machine.
-func loopbackHost(host string) bool {
+// isLoopbackHost reports whether a host can only mean this machine.
+func isLoopbackHost(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback() || strings.EqualFold(host, "localhost")
 }

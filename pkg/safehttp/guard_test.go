@@ -45,7 +45,7 @@ func TestCheckURL(t *testing.T) {
 		{"https://[::ffff:127.0.0.1]/", RuleHost, RuleHost},
 		{"https://[fe80::1%25eth0]/", RuleHost, RuleHost},
 
-		// The same addresses as another resolver may read them.
+		// Notations that another resolver may read as one of these addresses.
 		{"https://2130706433/", RuleHost, RuleHost},
 		{"https://0x7f000001/", RuleHost, RuleHost},
 		{"https://0X7F.1/", RuleHost, RuleHost},
@@ -84,9 +84,13 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
-func TestCheckURLKeepsCredentialsOut(t *testing.T) {
+func TestCheckURLQuotesNoCredentials(t *testing.T) {
 	t.Parallel()
-	for _, u := range []string{"https://user:hunter2@seller.example/", "https://user:hunter2@%zz/", "https://seller.example/\x7fhunter2"} {
+	for _, u := range []string{
+		"https://user:hunter2@seller.example/",
+		"https://user:hunter2@%zz/",
+		"https://seller.example/\x7fhunter2",
+	} {
 		if err := CheckURL(u, false); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("CheckURL(%q) = %v", u, err)
 		}
@@ -96,19 +100,24 @@ func TestCheckURLKeepsCredentialsOut(t *testing.T) {
 func TestReserved(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
-		"0.0.0.0", "0.1.2.3", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.170",
-		"192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1",
-		"255.255.255.255", "::", "::1", "::7f00:1", "::ffff:10.0.0.1", "::ffff:8.8.8.8", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1", "2001::1",
-		"2001:db8::1", "2002:a00:1::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "4000::1",
+		"0.0.0.0", "0.1.2.3", "10.1.2.3", "100.64.0.1", "100.127.255.255", "127.0.0.1", "169.254.169.254",
+		"172.16.0.1", "172.31.255.255", "192.0.0.170", "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1",
+		"198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255",
+		"::", "::1", "::7f00:1", "::ffff:10.0.0.1", "::ffff:8.8.8.8", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1",
+		"2001::1", "2001:db8::1", "2002:a00:1::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1",
+		"fec0::1", "ff02::1", "4000::1",
 	} {
 		if reserved(netip.MustParseAddr(s)) == "" {
-			t.Errorf("%s is not held to be reserved", s)
+			t.Errorf("%s is not reserved", s)
 		}
 	}
-	for _, s := range []string{"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255", "172.32.0.0", "192.0.1.0",
-		"198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111", "2001:4860:4860::8888", "2a00::1", "3ffe::1"} {
+	for _, s := range []string{
+		"1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.15.255.255",
+		"172.32.0.0", "192.0.1.0", "198.17.255.255", "198.20.0.0", "223.255.255.255", "2606:4700::1111",
+		"2001:4860:4860::8888", "2a00::1", "3ffe::1",
+	} {
 		if r := reserved(netip.MustParseAddr(s)); r != "" {
-			t.Errorf("%s is held to be reserved by %s", s, r)
+			t.Errorf("%s is reserved by %s", s, r)
 		}
 	}
 }

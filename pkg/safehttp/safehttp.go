@@ -1,6 +1,3 @@
-// Package safehttp is the outbound HTTP client for addresses that a counterparty chose: agents, key sets, documents. No such address can turn it
-// inward (contract L1): it speaks https only, resolves a name once, refuses it if any of its addresses is reserved, dials the address that it checked,
-// follows no redirect, uses no proxy, and reads no more than it was told to.
 package safehttp
 
 import (
@@ -24,43 +21,53 @@ const (
 // handshakeTimeout bounds the TLS handshake (contract L4).
 const handshakeTimeout = 10 * time.Second
 
-// idleTimeout is how long an unused connection is kept: long enough for the requests of one call and for the next call of a busy function.
+// idleTimeout is how long an unused connection is kept: long enough for the requests of one call
+// and for the next call of a busy function.
 const idleTimeout = 30 * time.Second
 
-// Resolver looks a name up. *net.Resolver is one.
+// Resolver resolves a name. *net.Resolver implements it.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Options are what a client may be told. The zero value is the strictest.
+// Options configure a client. The zero value is the strictest.
 type Options struct {
-	// AllowLoopback also allows loopback addresses, over http too. It is for a stack on one machine and opens nothing else that is private.
+	// AllowLoopback also allows loopback addresses, over http too. It is for a stack on one machine
+	// and allows no other private address.
 	AllowLoopback bool
-	// Resolver is the system's by default.
+	// Resolver is net.DefaultResolver by default.
 	Resolver Resolver
-	// ConnectTimeout bounds the look-up and the connection together.
+	// ConnectTimeout bounds the look-up and the connection together, DefaultConnectTimeout by default.
 	ConnectTimeout time.Duration
-	// MaxHeaderBytes and MaxBodyBytes bound an answer. A body that is longer ends in a *TooLargeError.
+	// MaxHeaderBytes and MaxBodyBytes bound an answer. Reading a longer body fails with a
+	// *TooLargeError.
 	MaxHeaderBytes int64
 	MaxBodyBytes   int64
-	// RootCAs are the authorities to trust, the system's by default.
+	// RootCAs are the trusted authorities, the system's by default.
 	RootCAs *x509.CertPool
 }
 
-// New returns a client with the guard in place. It has no time limit of its own beyond the connection's: give each request a context that ends.
-// A refused request fails with a *BlockedError. Errors may hold addresses: they are for our own logs and must never reach the counterparty.
+// New returns a client that applies the rules of contract L1. It bounds only the time for the
+// connection and its TLS handshake: give each request a context that ends.
+//
+// A refused request fails with a *BlockedError. Errors may hold addresses: they are for our own
+// logs and must never reach the counterparty.
 func New(o Options) *http.Client {
-	d := dialer{guard: guard{loopback: o.AllowLoopback}, resolver: o.Resolver, timeout: orDefault(o.ConnectTimeout, DefaultConnectTimeout)}
+	d := dialer{
+		guard:    guard{loopback: o.AllowLoopback},
+		resolver: o.Resolver,
+		timeout:  orDefault(o.ConnectTimeout, DefaultConnectTimeout),
+		connect:  (&net.Dialer{}).DialContext,
+	}
 	if d.resolver == nil {
 		d.resolver = net.DefaultResolver
 	}
-	d.connect = (&net.Dialer{}).DialContext
 	return newClient(o, d)
 }
 
 func newClient(o Options, d dialer) *http.Client {
-	// HTTP/1.1 only: HTTP/2 may send a request again that its server has answered with a protocol error, and a purchase must never be sent twice
-	// without our knowing.
+	// HTTP/1.1 only: HTTP/2 may repeat a request that the server answered with a protocol error, and
+	// a purchase must never be sent twice without our knowledge.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	t := &http.Transport{
@@ -74,12 +81,16 @@ func newClient(o Options, d dialer) *http.Client {
 		Protocols:              &protocols,
 	}
 	return &http.Client{
-		Transport:     &transport{base: t, guard: d.guard, maxBody: orDefault(o.MaxBodyBytes, DefaultMaxBodyBytes)},
+		Transport: &transport{
+			base:    t,
+			guard:   d.guard,
+			maxBody: orDefault(o.MaxBodyBytes, DefaultMaxBodyBytes),
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// transport checks the URL of each request, also where it is used without a client.
+// transport checks the URL of each request. It is also used without an http.Client.
 type transport struct {
 	base    *http.Transport
 	guard   guard
@@ -101,10 +112,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// CloseIdleConnections closes the connections that no request uses.
+// CloseIdleConnections closes the connections that are not in use.
 func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
-// dialer resolves, checks and connects. It is the only place where an address is chosen, so that what was checked is what is dialled.
+// dialer resolves, checks and connects. No other place chooses an address, so the address that is
+// dialed is the one that was checked.
 type dialer struct {
 	guard    guard
 	resolver Resolver
@@ -123,9 +135,10 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, err
 	}
-	var failed error
+	var firstErr error
 	for i, a := range addrs {
-		// Each address gets its share of what is left, so that one that swallows packets doesn't use up the time of the others.
+		// Each address gets its share of the remaining time, so that one that swallows packets does
+		// not use up the time of the others.
 		deadline, _ := ctx.Deadline()
 		share, stop := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(len(addrs)-i))
 		conn, err := d.connect(share, network, net.JoinHostPort(a.String(), port))
@@ -133,11 +146,11 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 		if err == nil {
 			return conn, nil
 		}
-		if failed == nil {
-			failed = err
+		if firstErr == nil {
+			firstErr = err
 		}
 	}
-	return nil, failed
+	return nil, firstErr
 }
 
 // resolve returns the addresses of a host, all of them allowed.
@@ -153,18 +166,19 @@ func (d dialer) resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 		return nil, fmt.Errorf("%s has no address", host)
 	}
 	for i, a := range addrs {
-		// A resolver may write an IPv4 address as ::ffff:a.b.c.d: what counts is the address inside.
+		// A resolver may write an IPv4 address as ::ffff:a.b.c.d. The address inside is checked.
 		addrs[i] = a.Unmap()
 		if err := d.guard.checkAddr(host, addrs[i]); err != nil {
-			return nil, err // one bad address condemns the name: which one a later look-up gives is not ours to choose
+			// One bad address condemns the name: a later look-up may put it first.
+			return nil, err
 		}
 	}
 	return addrs, nil
 }
 
-func orDefault[T ~int64](v, otherwise T) T {
+func orDefault[T ~int64](v, def T) T {
 	if v == 0 {
-		return otherwise
+		return def
 	}
 	return v
 }

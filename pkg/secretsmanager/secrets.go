@@ -1,4 +1,4 @@
-// Package secrets reads Secrets Manager, and remembers for a minute what it read.
+// Package secretsmanager reads secrets from AWS Secrets Manager and caches them for a minute.
 package secretsmanager
 
 import (
@@ -13,45 +13,47 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// API is the part of Secrets Manager's client that is used.
+// API is the part of Secrets Manager's client that Manager uses.
 type API interface {
-	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
+	GetSecretValue(
+		context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options),
+	) (*secretsmanager.GetSecretValueOutput, error)
 }
 
-// fresh is how long a value is believed: a rotated secret is in use everywhere a minute later.
-const fresh = time.Minute
+// cacheFor is how long a value is cached: a rotated secret is in use everywhere after a minute.
+const cacheFor = time.Minute
 
 // Manager reads secrets by name or ARN.
 type Manager struct {
 	api API
 	now func() time.Time
 
-	mu   sync.Mutex
-	kept map[string]kept
+	mu    sync.Mutex
+	cache map[string]cached
 }
 
-type kept struct {
+type cached struct {
 	value string
 	at    time.Time
 }
 
-// FromConfig returns a manager with a client of its own.
+// FromConfig returns a manager with its own client.
 func FromConfig(c aws.Config, now func() time.Time) *Manager {
 	return New(secretsmanager.NewFromConfig(c), now)
 }
 
 // New returns a manager.
 func New(api API, now func() time.Time) *Manager {
-	return &Manager{api: api, now: now, kept: map[string]kept{}}
+	return &Manager{api: api, now: now, cache: map[string]cached{}}
 }
 
-// Secret returns a secret's text.
+// Secret returns a secret's text. An empty secret is an error.
 func (m *Manager) Secret(ctx context.Context, name string) (string, error) {
 	m.mu.Lock()
-	k, ok := m.kept[name]
+	c, ok := m.cache[name]
 	m.mu.Unlock()
-	if ok && m.now().Sub(k.at) < fresh {
-		return k.value, nil
+	if ok && m.now().Sub(c.at) < cacheFor {
+		return c.value, nil
 	}
 	out, err := m.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &name})
 	if err != nil {
@@ -62,12 +64,13 @@ func (m *Manager) Secret(ctx context.Context, name string) (string, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.kept[name] = kept{*out.SecretString, m.now()}
+	m.cache[name] = cached{*out.SecretString, m.now()}
 	return *out.SecretString, nil
 }
 
-// Roots returns the webhook root secrets that a secret of the form {"current": "...", "previous": "..."} holds: the current one first, the previous one
-// while a rotation is under way (contract F67).
+// Roots returns the root secrets of webhook credentials from a secret of the form
+// {"current": "...", "previous": "..."}: the current one first, then the previous one while a
+// rotation is under way (contract F67).
 func (m *Manager) Roots(ctx context.Context, name string) ([]string, error) {
 	s, err := m.Secret(ctx, name)
 	if err != nil {
@@ -75,7 +78,7 @@ func (m *Manager) Roots(ctx context.Context, name string) ([]string, error) {
 	}
 	var r struct{ Current, Previous string }
 	if err := json.Unmarshal([]byte(s), &r); err != nil || !Usable(r.Current) {
-		return nil, errors.New(`the webhook root secret has to be {"current": "<32 random characters or more>"}`)
+		return nil, errors.New(`the webhook root secret must be {"current": "<32 random characters or more>"}`)
 	}
 	if Usable(r.Previous) {
 		return []string{r.Current, r.Previous}, nil
@@ -83,7 +86,8 @@ func (m *Manager) Roots(ctx context.Context, name string) ([]string, error) {
 	return []string{r.Current}, nil
 }
 
-// Usable refuses secrets that protect nothing (contract F66): under 32 bytes, or one byte repeated.
+// Usable reports whether a secret can protect anything (contract F66): it has at least 32 bytes,
+// and not all of them are equal.
 func Usable(s string) bool {
 	if len(s) < 32 {
 		return false

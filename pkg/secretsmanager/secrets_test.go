@@ -1,7 +1,6 @@
 package secretsmanager_test
 
 import (
-	"adcp-orchestrator/pkg/secretsmanager"
 	"context"
 	"errors"
 	"strings"
@@ -9,42 +8,51 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"adcp-orchestrator/pkg/secretsmanager"
 )
 
-type vault struct {
+// fakeAPI answers every request with the same secret or error, and counts the requests.
+type fakeAPI struct {
 	value string
 	err   error
 	reads int
 }
 
-func (v *vault) GetSecretValue(context.Context, *sdk.GetSecretValueInput, ...func(*sdk.Options)) (*sdk.GetSecretValueOutput, error) {
-	v.reads++
-	return &sdk.GetSecretValueOutput{SecretString: &v.value}, v.err
+func (f *fakeAPI) GetSecretValue(
+	context.Context, *sdk.GetSecretValueInput, ...func(*sdk.Options),
+) (*sdk.GetSecretValueOutput, error) {
+	f.reads++
+	return &sdk.GetSecretValueOutput{SecretString: &f.value}, f.err
 }
 
 func TestSecretIsReadOnceAMinute(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
-	v := &vault{value: "a"}
-	m := secretsmanager.New(v, func() time.Time { return now })
+	api := &fakeAPI{value: "a"}
+	m := secretsmanager.New(api, func() time.Time { return now })
 	for _, step := range []struct {
 		after time.Duration
 		want  string
 		reads int
-	}{{0, "a", 1}, {59 * time.Second, "a", 1}, {time.Second, "b", 2}} {
+	}{
+		{0, "a", 1},
+		{59 * time.Second, "a", 1},
+		{time.Second, "b", 2},
+	} {
 		now = now.Add(step.after)
 		got, err := m.Secret(t.Context(), "x")
-		if err != nil || got != step.want || v.reads != step.reads {
-			t.Errorf("after %v: %q, %v, %d reads", step.after, got, err, v.reads)
+		if err != nil || got != step.want || api.reads != step.reads {
+			t.Errorf("after %v: %q, %v, %d reads", step.after, got, err, api.reads)
 		}
-		v.value = "b"
+		api.value = "b"
 	}
-	v.err = errors.New("denied")
+	api.err = errors.New("denied")
 	if _, err := m.Secret(t.Context(), "y"); err == nil {
-		t.Error("a fault gave a secret")
+		t.Error("a fault returned a secret")
 	}
-	if _, err := secretsmanager.New(&vault{}, time.Now).Secret(t.Context(), "x"); err == nil {
-		t.Error("an empty secret is none")
+	if _, err := secretsmanager.New(&fakeAPI{}, time.Now).Secret(t.Context(), "x"); err == nil {
+		t.Error("an empty secret was accepted")
 	}
 }
 
@@ -61,7 +69,7 @@ func TestRoots(t *testing.T) {
 		`{"previous":"` + b + `"}`: 0,
 		`{"current":"` + a + `","previous":"","other":"yes"}`: 1,
 	} {
-		got, err := secretsmanager.New(&vault{value: value}, time.Now).Roots(t.Context(), "x")
+		got, err := secretsmanager.New(&fakeAPI{value: value}, time.Now).Roots(t.Context(), "x")
 		if len(got) != want || (err == nil) != (want > 0) {
 			t.Errorf("%s: %d, %v", value, len(got), err)
 		}

@@ -1,5 +1,3 @@
-// Package signing holds the keys that requests to agents are signed with: in AWS KMS, which never hands them out, and with their public halves to be
-// published (contract B55, B56).
 package signing
 
 import (
@@ -21,25 +19,27 @@ import (
 	"adcp-orchestrator/pkg/httpsig"
 )
 
-// API is the part of KMS's client that is used.
+// API is the part of the KMS client that this package uses.
 type API interface {
 	GetPublicKey(context.Context, *kms.GetPublicKeyInput, ...func(*kms.Options)) (*kms.GetPublicKeyOutput, error)
 	Sign(context.Context, *kms.SignInput, ...func(*kms.Options)) (*kms.SignOutput, error)
 }
 
-// maxRaw is how many bytes of message KMS takes in.
-const maxRaw = 4096
+// maxMessage is the largest message in bytes that KMS signs; it signs digests of longer ones.
+const maxMessage = 4096
 
-// Key is one key in KMS, of the spec ECC_NIST_P256 or ECC_NIST_EDWARDS25519. KMS is asked for nothing before the key is used.
+// Key is a key in KMS of the spec ECC_NIST_P256 or ECC_NIST_EDWARDS25519. It calls KMS when it is
+// first used, not before.
 type Key struct {
 	api func() API
 	id  string
 
 	mu  sync.Mutex
-	jwk httpsig.JWK // as KMS told it; without a kid until then
+	jwk httpsig.JWK // KID is empty until KMS has returned the key
 }
 
-// Public returns the public half as it is published. It is read once in the life of the process; a failure is not remembered.
+// Public returns the published half. The process reads it from KMS once; after a failure the next
+// call reads it again.
 func (k *Key) Public(ctx context.Context) (httpsig.JWK, error) {
 	k.mu.Lock()
 	jwk := k.jwk
@@ -49,12 +49,12 @@ func (k *Key) Public(ctx context.Context) (httpsig.JWK, error) {
 	}
 	out, err := k.api().GetPublicKey(ctx, &kms.GetPublicKeyInput{KeyId: &k.id})
 	if err != nil {
-		return httpsig.JWK{}, fmt.Errorf("read a signing key's public half: %w", err)
+		return httpsig.JWK{}, fmt.Errorf("read the public half of a signing key: %w", err)
 	}
 	if out.KeyUsage != types.KeyUsageTypeSignVerify {
 		return httpsig.JWK{}, fmt.Errorf("signing key %s: its usage is %q, not SIGN_VERIFY", k.id, out.KeyUsage)
 	}
-	if jwk, err = publish(out.PublicKey); err != nil {
+	if jwk, err = publicJWK(out.PublicKey); err != nil {
 		return httpsig.JWK{}, fmt.Errorf("signing key %s: %w", k.id, err)
 	}
 	k.mu.Lock()
@@ -63,20 +63,26 @@ func (k *Key) Public(ctx context.Context) (httpsig.JWK, error) {
 	return jwk, nil
 }
 
-// Sign implements httpsig.Signer: it signs the message itself, 64 bytes whatever the kind of key (contract B52).
+// Sign implements httpsig.Signer. It signs the message itself and returns 64 bytes for both kinds
+// of keys (contract B52).
 func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	jwk, err := k.Public(ctx)
 	if err != nil {
 		return nil, err
 	}
-	in := &kms.SignInput{KeyId: &k.id, Message: message, MessageType: types.MessageTypeRaw, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256}
+	in := &kms.SignInput{
+		KeyId:            &k.id,
+		Message:          message,
+		MessageType:      types.MessageTypeRaw,
+		SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
+	}
 	switch ed := jwk.SignatureAlg() == httpsig.AlgEd25519; {
 	case ed:
 		in.SigningAlgorithm = types.SigningAlgorithmSpecEd25519Sha512
-		if len(message) > maxRaw { // it hashes twice: there is no digest to hand over instead
-			return nil, fmt.Errorf("sign with KMS: %d bytes are more than an Ed25519 key there signs", len(message))
+		if len(message) > maxMessage { // Ed25519 hashes the message twice, so KMS can't sign a digest
+			return nil, fmt.Errorf("sign with KMS: an Ed25519 key can't sign a message of %d bytes", len(message))
 		}
-	case len(message) > maxRaw:
+	case len(message) > maxMessage:
 		digest := sha256.Sum256(message)
 		in.Message, in.MessageType = digest[:], types.MessageTypeDigest
 	}
@@ -90,11 +96,11 @@ func (k *Key) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	return httpsig.P1363(out.Signature)
 }
 
-// publish makes a public key in DER, as KMS returns it, the JWK of contract B55.
-func publish(der []byte) (httpsig.JWK, error) {
+// publicJWK converts a public key in DER, as KMS returns it, to a JWK (contract B55).
+func publicJWK(der []byte) (httpsig.JWK, error) {
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return httpsig.JWK{}, fmt.Errorf("its public half can't be read: %w", err)
+		return httpsig.JWK{}, fmt.Errorf("parse its public half: %w", err)
 	}
 	k := httpsig.JWK{Use: "sig", KeyOps: []string{"verify"}, AdCPUse: httpsig.UseRequestSigning}
 	encode := base64.RawURLEncoding.EncodeToString
@@ -114,9 +120,10 @@ func publish(der []byte) (httpsig.JWK, error) {
 	return k, err
 }
 
-// thumbprint is the key's id: its own digest (RFC 7638), so that it needs to be written nowhere and is new whenever the key is.
+// thumbprint returns the key's id: the digest of the key (RFC 7638). So no setting holds the id,
+// and a new key always has a new one.
 func thumbprint(k httpsig.JWK) (string, error) {
-	canonical, err := json.Marshal(struct { // the required members, in the order of their names
+	canonical, err := json.Marshal(struct { // the required members in alphabetical order
 		Curve   string `json:"crv"`
 		KeyType string `json:"kty"`
 		X       string `json:"x"`

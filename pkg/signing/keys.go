@@ -15,11 +15,13 @@ import (
 	"adcp-orchestrator/pkg/httpsig"
 )
 
-// Keys are our signing keys. The first signs; all are published. A rotation puts a new key first and leaves the old one in for as long as agents may hold
-// requests that it has signed, or a key set without the new one.
+// Keys holds the signing keys. The first one signs; all are published. A rotation puts a new key
+// first and keeps the old one while agents may hold requests that it has signed, or a key set
+// without the new one.
 type Keys []*Key
 
-// New returns the keys of these KMS key ids or ARNs. The client is made when the first key is used: most calls of agents need none, and all wait for a start.
+// New returns the keys with these KMS key ids or ARNs. It makes the client when a key is first
+// used: most calls of agents need none, and making it slows every cold start.
 func New(client func() API, ids []string) Keys {
 	keys, api := make(Keys, len(ids)), sync.OnceValue(client)
 	for i, id := range ids {
@@ -28,12 +30,13 @@ func New(client func() API, ids []string) Keys {
 	return keys
 }
 
-// FromConfig returns the keys of these KMS key ids or ARNs, with a client that is made when the first key is used.
+// FromConfig is New with an AWS configuration, which it also reads when a key is first used.
 func FromConfig(c func() aws.Config, ids []string) Keys {
 	return New(func() API { return kms.NewFromConfig(c()) }, ids)
 }
 
-// IDs reads a comma-separated list of key ids, nil if there is none in it.
+// IDs parses a comma-separated list of key ids and drops duplicates. It returns nil for an empty
+// list.
 func IDs(list string) []string {
 	var ids []string
 	for id := range strings.SplitSeq(list, ",") {
@@ -44,7 +47,7 @@ func IDs(list string) []string {
 	return ids
 }
 
-// Identity returns the key that signs. Its public half is asked of KMS the first time.
+// Identity returns the key that signs, with its public half. The first call reads that from KMS.
 func (k Keys) Identity(ctx context.Context) (httpsig.Identity, error) {
 	if len(k) == 0 {
 		return httpsig.Identity{}, errors.New("there is no signing key")
@@ -58,9 +61,10 @@ type Set struct {
 	Keys []httpsig.JWK `json:"keys"`
 }
 
-// Published returns the public halves of all keys. A key that is disabled, or about to be deleted, is left out: whoever does that to a key that leaked
-// wants it believed no more, and the others have to stay in force. Any other failure is one of the whole set: a set without a key that signs would make
-// agents refuse honest requests.
+// Published returns the public halves of all keys. It leaves out a key that is disabled or
+// scheduled for deletion: an operator does that to a leaked key, which agents must no longer trust
+// while the other keys stay valid. Any other failure fails the whole set: in a set without the
+// signing key, agents would refuse honest requests.
 func (k Keys) Published(ctx context.Context) (Set, error) {
 	set := Set{Keys: []httpsig.JWK{}}
 	for _, key := range k {
@@ -72,7 +76,7 @@ func (k Keys) Published(ctx context.Context) (Set, error) {
 		if err != nil {
 			return Set{}, err
 		}
-		// Two names of one key: a set that has an id twice is invalid (contract F55).
+		// One key can have two names in KMS. A set with a duplicate id is invalid (contract F55).
 		if !slices.ContainsFunc(set.Keys, func(j httpsig.JWK) bool { return j.KID == public.KID }) {
 			set.Keys = append(set.Keys, public)
 		}
@@ -80,7 +84,7 @@ func (k Keys) Published(ctx context.Context) (Set, error) {
 	return set, nil
 }
 
-// withdrawn reports whether KMS says that a key is not to be used any more.
+// withdrawn reports whether KMS refused because the key is disabled or scheduled for deletion.
 func withdrawn(err error) bool {
 	_, disabled := errors.AsType[*types.DisabledException](err)
 	_, ending := errors.AsType[*types.KMSInvalidStateException](err)

@@ -17,15 +17,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 )
 
-// fakeKMS is a KMS in memory with its manners: signatures in DER, messages of 4096 bytes at most.
+// fakeKMS behaves like KMS: it signs in DER, and messages of at most 4096 bytes.
 type fakeKMS struct {
 	keys  map[string]crypto.Signer
 	usage types.KeyUsageType
-	fail  error // of the next call, whichever it is
+	fail  error // of the next call
 	calls []string
 }
 
-func newKMS(t *testing.T, ids ...string) *fakeKMS {
+func newFakeKMS(t *testing.T, ids ...string) *fakeKMS {
 	t.Helper()
 	f := &fakeKMS{keys: map[string]crypto.Signer{}, usage: types.KeyUsageTypeSignVerify}
 	for _, id := range ids {
@@ -51,7 +51,9 @@ func (f *fakeKMS) call(what, id string) (crypto.Signer, error) {
 	return key, nil
 }
 
-func (f *fakeKMS) GetPublicKey(_ context.Context, in *kms.GetPublicKeyInput, _ ...func(*kms.Options)) (*kms.GetPublicKeyOutput, error) {
+func (f *fakeKMS) GetPublicKey(
+	_ context.Context, in *kms.GetPublicKeyInput, _ ...func(*kms.Options),
+) (*kms.GetPublicKeyOutput, error) {
 	key, err := f.call("read", *in.KeyId)
 	if err != nil {
 		return nil, err
@@ -60,7 +62,9 @@ func (f *fakeKMS) GetPublicKey(_ context.Context, in *kms.GetPublicKeyInput, _ .
 	return &kms.GetPublicKeyOutput{PublicKey: der, KeyUsage: f.usage}, err
 }
 
-func (f *fakeKMS) Sign(_ context.Context, in *kms.SignInput, _ ...func(*kms.Options)) (*kms.SignOutput, error) {
+func (f *fakeKMS) Sign(
+	_ context.Context, in *kms.SignInput, _ ...func(*kms.Options),
+) (*kms.SignOutput, error) {
 	key, err := f.call("sign", *in.KeyId)
 	if err != nil {
 		return nil, err
@@ -69,14 +73,17 @@ func (f *fakeKMS) Sign(_ context.Context, in *kms.SignInput, _ ...func(*kms.Opti
 		return nil, errors.New("ValidationException")
 	}
 	var sig []byte
-	_, ed := key.(ed25519.PrivateKey)
+	_, isEd25519 := key.(ed25519.PrivateKey)
+	ed := isEd25519 && in.SigningAlgorithm == types.SigningAlgorithmSpecEd25519Sha512
+	ec := !isEd25519 && in.SigningAlgorithm == types.SigningAlgorithmSpecEcdsaSha256
+	raw := in.MessageType == types.MessageTypeRaw
 	switch {
-	case ed && in.SigningAlgorithm == types.SigningAlgorithmSpecEd25519Sha512 && in.MessageType == types.MessageTypeRaw:
+	case ed && raw:
 		sig, err = key.Sign(rand.Reader, in.Message, crypto.Hash(0))
-	case !ed && in.SigningAlgorithm == types.SigningAlgorithmSpecEcdsaSha256 && in.MessageType == types.MessageTypeRaw:
+	case ec && raw:
 		digest := sha256.Sum256(in.Message)
 		sig, err = key.Sign(rand.Reader, digest[:], crypto.SHA256)
-	case !ed && in.SigningAlgorithm == types.SigningAlgorithmSpecEcdsaSha256 && len(in.Message) == sha256.Size:
+	case ec && len(in.Message) == sha256.Size:
 		sig, err = key.Sign(rand.Reader, in.Message, crypto.SHA256)
 	default:
 		err = errors.New("InvalidKeyUsageException")
@@ -84,13 +91,13 @@ func (f *fakeKMS) Sign(_ context.Context, in *kms.SignInput, _ ...func(*kms.Opti
 	return &kms.SignOutput{Signature: sig}, err
 }
 
-func (f *fakeKMS) open() API { return f }
+func (f *fakeKMS) client() API { return f }
 
-// asked takes what KMS has been asked for since the last time.
-func (f *fakeKMS) asked(t *testing.T, want ...string) {
+// expectCalls checks the calls since the last check.
+func (f *fakeKMS) expectCalls(t *testing.T, want ...string) {
 	t.Helper()
 	if !slices.Equal(f.calls, want) {
-		t.Errorf("KMS was asked for %q, want %q", f.calls, want)
+		t.Errorf("KMS was called for %q, want %q", f.calls, want)
 	}
 	f.calls = nil
 }

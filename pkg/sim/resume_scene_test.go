@@ -71,7 +71,7 @@ func (c *scene) goesOn(on adcp.Continuation, arguments json.RawMessage) adcp.Res
 // resume is a human's answer to a pause; what is to be said of it is its result.
 func (c *scene) resume(name string, generation int, said string) *player {
 	return &player{name: name, ready: func() bool { return true }, run: func(p *player) {
-		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"approved_by":"somebody"}`, generation, said)
+		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"on_behalf_of":"somebody"}`, generation, said)
 		reply, err := orchestrator.ParseInput([]byte(body))
 		c.fault(name, err)
 		_, err = orchestrator.SendInput{Store: watched{c.store, c, p}, Workflow: c.flow(p), Deps: c.deps()}.Run(c.t.Context(), Tenant, c.id, reply)

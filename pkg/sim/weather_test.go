@@ -160,7 +160,7 @@ func (x *weather) stored(op operation.Operation) {
 // answer is what people do about a pause: they answer after a while, some twice, some two at once, some late.
 func (x *weather) answer(op operation.Operation) {
 	say := func(at time.Time, words string) {
-		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"approved_by":"somebody"}`, op.InputRequest.Generation, words)
+		body := fmt.Sprintf(`{"generation":%d,"input":{"ext":{"said":%q}},"on_behalf_of":"somebody"}`, op.InputRequest.Generation, words)
 		x.resume(at, op, body)
 	}
 	at := x.w.now.Add(time.Second + x.upTo(pick(x.rng, time.Minute, time.Hour, 24*time.Hour)))

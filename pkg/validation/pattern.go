@@ -5,7 +5,8 @@ import (
 	"sync"
 )
 
-// pattern is a regular expression that is compiled when it is first needed: a function's start is not the time for it.
+// Pattern returns a regular expression that is compiled at its first use: compiling all of them at the start of
+// a function would make every cold start slower.
 func Pattern(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,79 +10,114 @@ import (
 	"adcp-orchestrator/pkg/webhook"
 )
 
-// a2aDesk has an agent that is registered to send A2A's own payloads, and its operation "x".
-func a2aDesk(t *testing.T, mode operation.WebhookMode) *desk {
+// newA2AHarness adds an agent that is registered for A2A's own payloads, and its operation x.
+func newA2AHarness(t *testing.T, mode operation.WebhookMode) *harness {
 	t.Helper()
-	d := newDesk(t, mode)
-	d.agent(t, "a2a", mode, operation.FormatA2A)
-	d.submit(t, "a2a", "x")
-	return d
+	h := newHarness(t, mode)
+	h.putAgent(t, "a2a", mode, operation.FormatA2A)
+	h.submit(t, "a2a", "x")
+	return h
 }
 
-// pushed is an A2A delivery: its token stands in a header.
-func (d *desk) pushed(name, body string) webhook.Delivery {
-	x := d.signed(name, []byte(body))
-	x.Header.Set("X-A2A-Notification-Token", d.push[name])
+// signedA2A returns an authentic A2A delivery, which has the push token in a header.
+func (h *harness) signedA2A(name, body string) webhook.Delivery {
+	x := h.signed(name, []byte(body))
+	x.Header.Set("X-A2A-Notification-Token", h.push[name])
 	return x
 }
 
 const (
-	a2aDone = `{"id":"a2a-1","contextId":"ctx","status":{"state":"completed"},"artifacts":[{"artifactId":"r","parts":[{"kind":"data","data":%s}]}]}`
-	buyDone = `{"status":"completed","task_id":"task_x","media_buy_id":"mb_x"}`
+	// a2aCompleted is a completed A2A task around a task response.
+	a2aCompleted = `{"id":"a2a-1","contextId":"ctx","status":{"state":"completed"},` +
+		`"artifacts":[{"artifactId":"r","parts":[{"kind":"data","data":%s}]}]}`
+	a2aUpdate = `{"statusUpdate":{"taskId":"a2a-1","status":{"state":"working","message":{"parts":[` +
+		`{"data":{"status":"working","task_id":"task_x","percentage":5}}]}}}}`
+	buyCompleted = `{"status":"completed","task_id":"task_x","media_buy_id":"mb_x"}`
 )
 
-// contract F26: the forms of A2A's payloads, by a registration that asks for them. The AdCP task id that the agent told before is the correlation.
+// Contract F26: the forms of A2A's payloads, for a registration with this format. They correlate by
+// the task id that the agent has reported before.
 func TestReceiverReadsA2A(t *testing.T) {
 	t.Parallel()
-	done := fmt.Sprintf(a2aDone, buyDone)
+	task := fmt.Sprintf(a2aCompleted, buyCompleted)
 	for name, tc := range map[string]struct {
 		body   string
 		status int
 		code   string
 		state  operation.State
-		woken  int
+		wakes  int
 	}{
-		"a bare task":                   {done, 200, "advanced", operation.Completed, 1},
-		"a task in its envelope":        {`{"task":` + strings.Replace(done, `"completed"`, `"TASK_STATE_COMPLETED"`, 1) + `}`, 200, "advanced", operation.Completed, 1},
-		"an update in its envelope":     {`{"statusUpdate":{"taskId":"a2a-1","status":{"state":"working","message":{"parts":[{"data":{"status":"working","task_id":"task_x","percentage":5}}]}}}}`, 200, "advanced", operation.Working, 0},
-		"submitted, in a finished call": {fmt.Sprintf(a2aDone, `{"status":"submitted","task_id":"task_x"}`), 200, "repeated", operation.Submitted, 0},
-		"a buy without its id (F30)":    {fmt.Sprintf(a2aDone, `{"status":"completed","task_id":"task_x"}`), 200, "repeated", operation.Submitted, 1},
-		"another task":                  {strings.Replace(done, "task_x", "task_y", 1), 422, "missing_envelope_fields", operation.Submitted, 1},
-		"no task id":                    {strings.Replace(done, `"task_id":"task_x",`, "", 1), 422, "missing_envelope_fields", operation.Submitted, 1},
-		"a message (F28)":               {`{"message":{"messageId":"m","role":"agent","parts":[]}}`, 200, "ignored", operation.Submitted, 0},
-		"MCP's form":                    {`{"status":"completed","task_id":"task_x"}`, 422, "malformed_envelope", operation.Submitted, 0},
-		"not an object":                 {`"task"`, 422, "malformed_envelope", operation.Submitted, 0},
+		"a bare task": {task, 200, "advanced", operation.Completed, 1},
+		"a task in its envelope": {
+			body:   `{"task":` + strings.Replace(task, `"completed"`, `"TASK_STATE_COMPLETED"`, 1) + `}`,
+			status: 200, code: "advanced", state: operation.Completed, wakes: 1,
+		},
+		"an update in its envelope": {a2aUpdate, 200, "advanced", operation.Working, 0},
+		"submitted, in a completed A2A task": {
+			body:   fmt.Sprintf(a2aCompleted, `{"status":"submitted","task_id":"task_x"}`),
+			status: 200, code: "repeated", state: operation.Submitted, wakes: 0,
+		},
+		"a buy without its id (F30)": {
+			body:   fmt.Sprintf(a2aCompleted, `{"status":"completed","task_id":"task_x"}`),
+			status: 200, code: "repeated", state: operation.Submitted, wakes: 1,
+		},
+		"another task": {
+			body:   strings.Replace(task, "task_x", "task_y", 1),
+			status: 422, code: "missing_envelope_fields", state: operation.Submitted, wakes: 1,
+		},
+		"no task id": {
+			body:   strings.Replace(task, `"task_id":"task_x",`, "", 1),
+			status: 422, code: "missing_envelope_fields", state: operation.Submitted, wakes: 1,
+		},
+		"a message (F28)": {
+			body:   `{"message":{"messageId":"m","role":"agent","parts":[]}}`,
+			status: 200, code: "ignored", state: operation.Submitted, wakes: 0,
+		},
+		"MCP's form": {
+			body:   `{"status":"completed","task_id":"task_x"}`,
+			status: 422, code: "malformed_envelope", state: operation.Submitted, wakes: 0,
+		},
+		"not an object": {`"task"`, 422, "malformed_envelope", operation.Submitted, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, mode := range modes {
-				d := a2aDesk(t, mode)
-				got := d.Handle(t.Context(), d.pushed("x", tc.body))
-				if got.Status != tc.status || got.Code != tc.code || d.state(t, "x") != tc.state || len(d.woken) != tc.woken {
-					t.Errorf("%s: got %+v, state %s, woken %v", mode, got, d.state(t, "x"), d.woken)
+				h := newA2AHarness(t, mode)
+				got := h.Handle(t.Context(), h.signedA2A("x", tc.body))
+				if got.Status != tc.status || got.Code != tc.code ||
+					h.state(t, "x") != tc.state || len(h.wakes) != tc.wakes {
+					t.Errorf("%s: got %+v, state %s, wakes %v", mode, got, h.state(t, "x"), h.wakes)
 				}
 			}
 		})
 	}
 }
 
-func TestReceiverA2ARepetitionsAndTokens(t *testing.T) {
+func TestReceiverChecksA2ATokensAndRepetitions(t *testing.T) {
 	t.Parallel()
-	d := a2aDesk(t, operation.WebhookRFC9421)
-	done := fmt.Sprintf(a2aDone, buyDone)
-	x := d.pushed("x", done)
-	x.Header.Set("X-A2A-Notification-Token", d.push["a"])
-	if got := d.Handle(t.Context(), x); got.Status != 401 || got.Code != "token_mismatch" || d.state(t, "x") != operation.Submitted {
+	h := newA2AHarness(t, operation.WebhookRFC9421)
+	task := fmt.Sprintf(a2aCompleted, buyCompleted)
+	x := h.signedA2A("x", task)
+	x.Header.Set("X-A2A-Notification-Token", h.push["a"])
+	got := h.Handle(t.Context(), x)
+	if got.Status != 401 || got.Code != "token_mismatch" || h.state(t, "x") != operation.Submitted {
 		t.Errorf("another token: %+v", got)
 	}
-	for _, code := range []string{"advanced", "duplicate"} { // without a key the payload itself is the key
-		if got := d.Handle(t.Context(), d.pushed("x", done)); got.Status != 200 || got.Code != code {
+	for _, code := range []string{"advanced", "duplicate"} { // A2A has no key: the payload itself is the key
+		if got := h.Handle(t.Context(), h.signedA2A("x", task)); got.Status != 200 || got.Code != code {
 			t.Errorf("got %+v, want %s", got, code)
 		}
 	}
-	// contract F27: what is registered decides. A2A's form on a registration for MCP's is read as nothing; it rings all the same.
-	if got := d.Handle(t.Context(), d.pushed("a", strings.ReplaceAll(done, "_x", "_a"))); got.Status != 422 || d.state(t, "a") != operation.Submitted ||
-		d.woken[len(d.woken)-1] != "token_a poll" {
-		t.Errorf("got %+v, woken %v", got, d.woken)
+}
+
+// Contract F27: the registered format decides. A payload in A2A's form is not read for a
+// registration with MCP's format, but it triggers an early poll.
+func TestReceiverPollsSoonForA2AInAnMCPRegistration(t *testing.T) {
+	t.Parallel()
+	h := newA2AHarness(t, operation.WebhookRFC9421)
+	task := fmt.Sprintf(a2aCompleted, buyCompleted)
+	got := h.Handle(t.Context(), h.signedA2A("a", strings.ReplaceAll(task, "_x", "_a")))
+	if got.Status != 422 || h.state(t, "a") != operation.Submitted || !slices.Equal(h.wakes, []string{"token_a poll"}) {
+		t.Errorf("got %+v, wakes %v", got, h.wakes)
 	}
 }

@@ -7,55 +7,97 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/validation"
 )
 
-// headerA2AToken is where A2A's own notifications carry the token that MCP's carry in the payload.
+// headerA2AToken carries the push token in A2A's own notifications. MCP's carry it in the payload.
 const headerA2AToken = "X-A2A-Notification-Token"
 
-// parse reads the payload in the registered format (contract F27).
-func (c call) parse() (adcp.Webhook, error) {
-	if c.op.Webhook.Format != operation.FormatA2A {
-		return adcp.ParseWebhook(c.d.Body)
+var (
+	// errUncorrelated: nothing in an authentic payload names the operation.
+	errUncorrelated = &adcp.EnvelopeError{
+		Code:   "missing_envelope_fields",
+		Fields: []string{"operation_id"},
+		Detail: "the payload has neither an operation_id nor a known task_id",
 	}
-	w, err := adcp.ParseA2AWebhook(c.d.Body)
+	errNotCanonical = &adcp.EnvelopeError{
+		Code:   "malformed_envelope",
+		Detail: "the body has no canonical form (RFC 8785)",
+	}
+)
+
+// parse reads the payload in the registered format (contract F27).
+func (in inbound) parse() (adcp.Webhook, error) {
+	if in.op.Webhook.Format != operation.FormatA2A {
+		return adcp.ParseWebhook(in.delivery.Body)
+	}
+	w, err := adcp.ParseA2AWebhook(in.delivery.Body)
 	if err != nil {
 		return w, err
 	}
 	if w.Token == "" {
-		w.Token, _ = only(c.d.Header, headerA2AToken)
+		w.Token, _ = singleHeader(in.delivery.Header, headerA2AToken)
 	}
 	if w.OperationID == "" {
-		// A2A's payloads have no operation_id, and the URL is no correlation (contract F5): the agent's task id is, once the agent has told it by another way.
-		if w.TaskID == "" || w.TaskID != c.op.TaskID {
+		// A2A's payloads have no operation_id, and the URL may not correlate (contract F5). The agent's
+		// task id does, once another channel has reported it.
+		if w.TaskID == "" || w.TaskID != in.op.TaskID {
 			return w, errUncorrelated
 		}
-		w.OperationID = c.op.ID
+		w.OperationID = in.op.ID
 	}
 	if w.TaskType == "" {
-		w.TaskType = string(c.op.Type)
+		w.TaskType = string(in.op.Type)
 	}
 	return w, nil
 }
 
-// errUncorrelated: nothing in an authentic payload says which operation it is for.
-var errUncorrelated = &adcp.EnvelopeError{Code: "missing_envelope_fields", Fields: []string{"operation_id"},
-	Detail: "neither operation_id nor a task_id that is known"}
-
-// malformed answers an authentic delivery that is no webhook in the registered format. Nothing of it is applied. If it tells of a task all the same, as older
-// agents' do that leave operation_id out, it is reason enough to ask the agent at once.
-func (c call) malformed(ctx context.Context, w adcp.Webhook, err error) Reply {
-	if errors.Is(err, adcp.ErrNoTask) { // contract F28, 3.2's reading: acknowledged, of no meaning to a task
+// rejectEnvelope replies to an authentic delivery that is not a webhook in the registered format.
+// Nothing of it is applied. If it still reports on a task, as those of older agents without
+// operation_id do, it triggers an early poll.
+func (in inbound) rejectEnvelope(ctx context.Context, w adcp.Webhook, err error) Reply {
+	if errors.Is(err, adcp.ErrNoTask) { // contract F28 as in AdCP 3.2: acknowledged, it concerns no task
 		return Reply{Status: http.StatusOK, Code: "ignored"}
 	}
 	var envelope *adcp.EnvelopeError
 	if !errors.As(err, &envelope) {
-		return c.keep(ctx, Reply{Status: http.StatusBadRequest, Code: "webhook_body_malformed", Detail: "an object key stands twice"}, "an object key stands twice", w)
+		const detail = "an object key occurs twice"
+		reply := Reply{Status: http.StatusBadRequest, Code: "webhook_body_malformed", Detail: detail}
+		return in.quarantineAuthentic(ctx, reply, detail, w)
 	}
-	if w.OperationID == "" && w.Status.Valid() || adcp.DetectFormat(c.d.Body) == adcp.FormatA2A {
-		if err := c.r.Apply.PollSoon(ctx, c.op); err != nil {
-			return ourFault(ctx, err)
+	if w.OperationID == "" && w.Status.Valid() || adcp.DetectFormat(in.delivery.Body) == adcp.FormatA2A {
+		if err := in.receiver.Apply.PollSoon(ctx, in.op); err != nil {
+			return internalFailure(ctx, err)
 		}
 	}
-	return c.keep(ctx, Reply{Status: http.StatusUnprocessableEntity, Code: envelope.Code, Detail: envelope.Detail, Fields: envelope.Fields},
-		envelope.Error(), w)
+	return in.quarantineAuthentic(ctx, Reply{
+		Status: http.StatusUnprocessableEntity,
+		Code:   envelope.Code,
+		Detail: envelope.Detail,
+		Errors: fieldErrors(envelope),
+	}, envelope.Error(), w)
+}
+
+// fieldErrors describes the wrong fields of an envelope, one by one (contract F25).
+func fieldErrors(e *adcp.EnvelopeError) []validation.FieldError {
+	fault := validation.FieldError{
+		Code:   validation.InvalidValue,
+		Rule:   e.Detail,
+		Remedy: "correct it and send the delivery again",
+	}
+	switch e.Code {
+	case "missing_envelope_fields", "missing_idempotency_key":
+		fault.Code = validation.Required
+		fault.Rule = "is required"
+		fault.Remedy = "add it and send the delivery again"
+	case "invalid_envelope_status":
+		fault.Rule = "has to be an AdCP task status"
+		fault.Remedy = "send the status of the task, and the status of a media buy in result"
+	}
+	var all []validation.FieldError
+	for _, field := range e.Fields {
+		fault.Field = field
+		all = append(all, fault)
+	}
+	return all
 }

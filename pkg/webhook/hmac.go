@@ -1,4 +1,3 @@
-// Package webhook receives what agents send: which registration it is for, whether it is authentic, and what it says.
 package webhook
 
 import (
@@ -17,22 +16,25 @@ const (
 	HeaderTimestamp = "X-Adcp-Timestamp"
 )
 
-// Why an HMAC delivery is refused: for our logs and tests. The sender is told 401 and nothing else (contract F73).
+// The errors of VerifyHMAC, for logs and the quarantine. The sender receives a plain 401 (contract
+// F73).
 var (
 	ErrSignatureMissing = errors.New("signature or timestamp header missing, empty or repeated")
-	ErrTimestamp        = errors.New("timestamp is no number of Unix seconds")
+	ErrTimestamp        = errors.New("timestamp is not a number of Unix seconds")
 	ErrWindow           = errors.New("timestamp is outside the window")
 	ErrSignature        = errors.New("signature does not match")
 )
 
-// window is how far a timestamp may be from now (contract F65).
+// window is the maximum distance of a timestamp from now in seconds (contract F65).
 const window = 300
 
-// VerifyHMAC checks a delivery as contract F64, F65 and F68 want it, in that order: headers, timestamp, window, signature over the raw bytes. Any of
-// the secrets may match: current and previous during a rotation (contract F67).
+// VerifyHMAC checks a delivery in the order of contract F64, F65 and F68: headers, timestamp,
+// window, and signature over the raw bytes. Any of the secrets may match: the current one and,
+// during a rotation, the previous one (contract F67). It returns ErrSignatureMissing, ErrTimestamp,
+// ErrWindow or ErrSignature.
 func VerifyHMAC(h http.Header, body []byte, secrets []string, now time.Time) error {
-	signature, ok1 := only(h, HeaderSignature)
-	timestamp, ok2 := only(h, HeaderTimestamp)
+	signature, ok1 := singleHeader(h, HeaderSignature)
+	timestamp, ok2 := singleHeader(h, HeaderTimestamp)
 	if !ok1 || !ok2 {
 		return ErrSignatureMissing
 	}
@@ -51,7 +53,7 @@ func VerifyHMAC(h http.Header, body []byte, secrets []string, now time.Time) err
 	matched := 0
 	for _, secret := range secrets {
 		if hmac.Equal([]byte(signature), []byte("sha256="+SignHMAC(secret, timestamp, body))) {
-			matched++ // the others are compared all the same
+			matched++ // no early exit: the time does not reveal which secret matched
 		}
 	}
 	if matched == 0 {
@@ -60,7 +62,8 @@ func VerifyHMAC(h http.Header, body []byte, secrets []string, now time.Time) err
 	return nil
 }
 
-// SignHMAC returns the lower-case hexadecimal HMAC-SHA256 of timestamp, a full stop and the body (contract F64).
+// SignHMAC returns the lower-case hexadecimal HMAC-SHA256 of the timestamp, a full stop and the
+// body (contract F64).
 func SignHMAC(secret, timestamp string, body []byte) string {
 	m := hmac.New(sha256.New, []byte(secret))
 	m.Write([]byte(timestamp))
@@ -69,8 +72,9 @@ func SignHMAC(secret, timestamp string, body []byte) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// only returns a header that stands exactly once and is not empty.
-func only(h http.Header, name string) (string, bool) {
+// singleHeader returns the value of a header. ok is false unless it occurs exactly once and is not
+// empty.
+func singleHeader(h http.Header, name string) (value string, ok bool) {
 	v := h.Values(name)
 	if len(v) != 1 || v[0] == "" {
 		return "", false

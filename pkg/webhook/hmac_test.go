@@ -10,7 +10,11 @@ import (
 
 func TestVerifyHMAC(t *testing.T) {
 	t.Parallel()
-	const secret, stamp = "an-old-secret-of-thirty-two-bytes", "1700000000"
+	const (
+		secret  = "an-old-secret-of-thirty-two-bytes"
+		another = "another-secret-of-thirty-two-byte"
+		stamp   = "1700000000"
+	)
 	now := time.Unix(1700000000, 0)
 	body := []byte("{\"a\": 1}\n\x00")
 	good := "sha256=" + SignHMAC(secret, stamp, body)
@@ -25,30 +29,30 @@ func TestVerifyHMAC(t *testing.T) {
 		now  time.Time
 		want error
 	}{
-		"right":                    {head(good, stamp), body, now, nil},
-		"five minutes late":        {head(good, stamp), body, now.Add(300 * time.Second), nil},
-		"later":                    {head(good, stamp), body, now.Add(301 * time.Second), ErrWindow},
-		"five minutes early":       {head(good, stamp), body, now.Add(-300 * time.Second), nil},
-		"earlier":                  {head(good, stamp), body, now.Add(-301 * time.Second), ErrWindow},
-		"no signature":             {http.Header{HeaderTimestamp: {stamp}}, body, now, ErrSignatureMissing},
-		"no timestamp":             {http.Header{HeaderSignature: {good}}, body, now, ErrSignatureMissing},
-		"empty signature":          {head("", stamp), body, now, ErrSignatureMissing},
-		"signature twice":          {twice, body, now, ErrSignatureMissing},
-		"timestamp in words":       {head(good, "now"), body, now, ErrTimestamp},
-		"timestamp with a sign":    {head(good, "+1700000000"), body, now, ErrTimestamp},
-		"timestamp with a zero":    {head(good, "01700000000"), body, now, ErrSignature}, // used as it stands in the header
-		"timestamp out of range":   {head(good, strings.Repeat("9", 30)), body, now, ErrTimestamp},
-		"truncated":                {head(good[:len(good)-2], stamp), body, now, ErrSignature},
-		"upper case":               {head("sha256="+strings.ToUpper(good[7:]), stamp), body, now, ErrSignature},
-		"wrong prefix":             {head("sha512="+good[7:], stamp), body, now, ErrSignature},
-		"double prefix":            {head("sha256="+good, stamp), body, now, ErrSignature},
-		"without the last newline": {head(good, stamp), body[:len(body)-2], now, ErrSignature},
-		"a bit flipped":            {head(good, stamp), append([]byte("|"), body[1:]...), now, ErrSignature},
+		"valid":                         {head(good, stamp), body, now, nil},
+		"300 s late":                    {head(good, stamp), body, now.Add(300 * time.Second), nil},
+		"301 s late":                    {head(good, stamp), body, now.Add(301 * time.Second), ErrWindow},
+		"300 s early":                   {head(good, stamp), body, now.Add(-300 * time.Second), nil},
+		"301 s early":                   {head(good, stamp), body, now.Add(-301 * time.Second), ErrWindow},
+		"no signature":                  {http.Header{HeaderTimestamp: {stamp}}, body, now, ErrSignatureMissing},
+		"no timestamp":                  {http.Header{HeaderSignature: {good}}, body, now, ErrSignatureMissing},
+		"empty signature":               {head("", stamp), body, now, ErrSignatureMissing},
+		"signature twice":               {twice, body, now, ErrSignatureMissing},
+		"timestamp in words":            {head(good, "now"), body, now, ErrTimestamp},
+		"timestamp with a sign":         {head(good, "+1700000000"), body, now, ErrTimestamp},
+		"timestamp with a leading zero": {head(good, "01700000000"), body, now, ErrSignature}, // signed as sent
+		"timestamp out of range":        {head(good, strings.Repeat("9", 30)), body, now, ErrTimestamp},
+		"truncated":                     {head(good[:len(good)-2], stamp), body, now, ErrSignature},
+		"upper case":                    {head("sha256="+strings.ToUpper(good[7:]), stamp), body, now, ErrSignature},
+		"wrong prefix":                  {head("sha512="+good[7:], stamp), body, now, ErrSignature},
+		"double prefix":                 {head("sha256="+good, stamp), body, now, ErrSignature},
+		"without the last newline":      {head(good, stamp), body[:len(body)-2], now, ErrSignature},
+		"a bit flipped":                 {head(good, stamp), append([]byte("|"), body[1:]...), now, ErrSignature},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// The order of the secrets must not matter: current and previous during a rotation.
-			for _, secrets := range [][]string{{secret}, {"another-secret-of-thirty-two-byte", secret}, {secret, "another-secret-of-thirty-two-byte"}} {
+			// During a rotation there are a current and a previous secret. Their order must not matter.
+			for _, secrets := range [][]string{{secret}, {another, secret}, {secret, another}} {
 				if err := VerifyHMAC(tc.h, tc.body, secrets, tc.now); !errors.Is(err, tc.want) {
 					t.Errorf("got %v, want %v", err, tc.want)
 				}

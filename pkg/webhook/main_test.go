@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // thousands of refusals
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // the tests refuse thousands of deliveries
 	os.Exit(m.Run())
 }

@@ -1,108 +1,89 @@
 package webhook
 
 import (
+	"context"
+	"log/slog"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
-	"context"
-	"encoding/json"
-	"errors"
-	"log/slog"
-	"mime"
-	"net/http"
-	"strings"
-	"time"
 )
 
-// maxBody is the largest delivery that is looked at (contract F31).
+// maxBody is the largest body in bytes (contract F31).
 const maxBody = 1 << 20
 
-// applier applies what is authentic, and keeps what is not applied.
-type applier interface {
-	Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (orchestrator.ReceiveResult, error)
+// deliveryReceiver is the use case behind the Receiver: it applies authentic webhooks, or
+// quarantines deliveries. Run returns the errors of orchestrator.Receive, Quarantine returns
+// store.ErrFull.
+type deliveryReceiver interface {
+	Run(
+		ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string,
+	) (orchestrator.ReceiveResult, error)
 	PollSoon(ctx context.Context, registered operation.Operation) error
 	Quarantine(ctx context.Context, q inbox.Quarantined) error
 }
 
-// Signers is what is known of one sender's keys.
+// SenderKeys finds the keys of one sender and their revocation.
 type SenderKeys interface {
 	httpsig.Keys
 	httpsig.Revocation
 }
 
-// Receiver takes deliveries in, in the order of contract F31. What it answers tells the sender whether to come again (contract F84): 2xx once the
-// delivery is durable, 503 for any fault of ours, never a 401 that would make an honest sender drop the event (contract F86).
+// Receiver processes deliveries in the order of contract F31. The reply decides whether the sender
+// sends the delivery again (contract F84): 2xx once it is durable, 503 for any internal failure. It
+// never replies 401 to an internal failure, because an honest sender would then drop the event
+// (contract F86).
 type Receiver struct {
 	Store inbox.Store
-	Apply applier
-	// Signers returns the keys of the agent that an operation is with; d is what the arrival holds of them.
+	Apply deliveryReceiver
+	// SenderKeys returns the keys of the agent of an operation. The document holds the keys that are
+	// stored.
 	SenderKeys func(op operation.Operation, d store.Document) SenderKeys
-	// Roots returns the root secrets that webhook credentials are derived from: the current one, and the previous during a rotation.
+	// Roots returns the root secrets from which the webhook credentials are derived: the current one
+	// and, during a rotation, the previous one.
 	Roots func(ctx context.Context) ([]string, error)
-	// BaseURL is the public address that agents were given: what they sign as target is put together from it and never from what a proxy rewrote
-	// (contract F42).
+	// BaseURL is the public base URL that agents received. The signed target is built from it, never
+	// from headers that a proxy may have rewritten (contract F42).
 	BaseURL string
-	// AllowTestKeys accepts the protocol's published test keys: on the local stack only (contract L23).
+	// AllowTestKeys accepts the protocol's published test keys: on the local stack only (contract
+	// L23).
 	AllowTestKeys bool
 	Now           func() time.Time
-	// Count counts an outcome for the metrics.
+	// Count counts a reply's code for the metrics.
 	Count func(outcome string)
 }
 
 // Delivery is one HTTP request to the webhook route.
 type Delivery struct {
 	Method string
-	// Path is the path as received; Route its last segment.
+	// Path is the path as received, Route its last segment: the callback token.
 	Path, Route string
-	// Query is the query as received, without the question mark. The URLs that we give have none.
+	// Query is the query as received, without the question mark. Our webhook URLs have none.
 	Query  string
 	Header http.Header
-	Body   []byte // as received, byte for byte (contract F32)
+	// Body is the body as received, byte for byte (contract F32).
+	Body []byte
 }
 
-// Reply is what the sender is told.
-type Reply struct {
-	Status int
-	// Code names the outcome, or what is wrong.
-	Code   string
-	Detail string
-	Fields []string
-	// Challenge is the WWW-Authenticate header of a 401, or "".
-	Challenge string
-	// RetryAfter is how long the sender should wait, or 0.
-	RetryAfter time.Duration
+// inbound is a delivery that a Receiver processes, with everything that is known about it.
+type inbound struct {
+	receiver Receiver
+	delivery Delivery
+	token    inbox.CallbackToken
+	known    inbox.DeliveryContext
+	// op is the operation that the callback token belongs to, not necessarily the payload's (contract
+	// F5).
+	op operation.Operation
 }
 
-// Body is the reply's JSON: for anything but 2xx a problem (RFC 9457). A 401 with a challenge says what is wrong there and nowhere else (contract F35).
-func (r Reply) Body() []byte {
-	var v any
-	switch {
-	case r.Status < 300:
-		v = struct {
-			Outcome string `json:"outcome"`
-		}{r.Code}
-	case r.Challenge != "":
-		v = struct {
-			Title  string `json:"title"`
-			Status int    `json:"status"`
-		}{http.StatusText(r.Status), r.Status}
-	default:
-		v = struct {
-			Title  string   `json:"title"`
-			Status int      `json:"status"`
-			Code   string   `json:"code,omitempty"`
-			Detail string   `json:"detail,omitempty"`
-			Fields []string `json:"fields,omitempty"`
-		}{http.StatusText(r.Status), r.Status, r.Code, r.Detail, r.Fields}
-	}
-	b, _ := json.Marshal(v) // strings and numbers only
-	return b
-}
-
-// Handle receives one delivery.
+// Handle receives one delivery and returns the reply to its sender.
 func (r Receiver) Handle(ctx context.Context, d Delivery) Reply {
 	reply := r.receive(ctx, d)
 	r.Count(reply.Code)
@@ -110,97 +91,75 @@ func (r Receiver) Handle(ctx context.Context, d Delivery) Reply {
 }
 
 func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
-	// 1. Method, and the registration that the route was made for. Unknown, malformed and wrong routes answer alike.
+	// 1. The method, and the registration of the callback token. Unknown, malformed and wrong tokens
+	// get the same reply.
 	if d.Method != http.MethodPost {
 		return Reply{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed"}
 	}
-	route, ok := inbox.ParseCallbackToken(d.Route)
+	token, ok := inbox.ParseCallbackToken(d.Route)
 	if !ok || !strings.HasSuffix(d.Path, "/"+d.Route) {
-		return notFound
+		return unknownRoute
 	}
-	c := call{r: r, d: d, route: route}
+	in := inbound{receiver: r, delivery: d, token: token}
 	keyID, nonce := httpsig.Claimed(d.Header)
 	var err error
-	c.arrival, err = r.Store.LoadDelivery(ctx, inbox.DeliveryQuery{Route: route, KeyID: keyID, Nonce: nonce})
+	in.known, err = r.Store.LoadDelivery(ctx, inbox.DeliveryQuery{Route: token, KeyID: keyID, Nonce: nonce})
 	if err != nil {
-		return ourFault(ctx, err)
+		return internalFailure(ctx, err)
 	}
-	if c.op = c.arrival.Operation; c.op.ID == "" || !route.Matches(c.op) {
-		return notFound
+	if in.op = in.known.Operation; in.op.ID == "" || !token.Matches(in.op) {
+		return unknownRoute
 	}
 	// 2. Content type and size, before any cryptography.
-	if t, _, err := mime.ParseMediaType(d.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return c.refuse(ctx, Reply{Status: http.StatusUnsupportedMediaType, Code: "content_type", Detail: "Content-Type has to be application/json"}, "")
+	mediaType, _, err := mime.ParseMediaType(d.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
+		return in.quarantineUnverified(ctx, wrongContentType, "")
 	}
 	if len(d.Body) > maxBody {
-		return c.refuse(ctx, Reply{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "at most 1 MiB"}, "")
+		return in.quarantineUnverified(ctx, tooLarge, "")
 	}
 	// 3. Authenticity, in the registration's mode and no other (contract F33).
-	if reply, ok := c.authenticate(ctx); !ok {
+	if reply, ok := in.authenticate(ctx); !ok {
 		return reply
 	}
 	// 4. The envelope, in the registration's format.
-	w, err := c.parse()
+	w, err := in.parse()
 	if err != nil {
-		return c.malformed(ctx, w, err)
+		return in.rejectEnvelope(ctx, w, err)
 	}
-	// 5. Binding, claim, convergence and signal.
+	// 5. Binding, claim of the idempotency key, convergence and signal.
 	fingerprint, err := orchestrator.PayloadFingerprint(d.Body)
 	if err != nil {
-		return c.malformed(ctx, w, &adcp.EnvelopeError{Code: "malformed_envelope", Detail: "the body has no canonical form (RFC 8785)"})
+		return in.rejectEnvelope(ctx, w, errNotCanonical)
 	}
 	if w.IdempotencyKey == "" {
-		w.IdempotencyKey = "a2a." + fingerprint // A2A's own payloads have none: the payload itself is the key
+		w.IdempotencyKey = "a2a." + fingerprint // A2A's own payloads have no key: the payload itself is the key
 	}
-	got, err := r.Apply.Run(ctx, c.op, w, fingerprint)
-	return c.outcome(ctx, w, got, err)
+	result, err := r.Apply.Run(ctx, in.op, w, fingerprint)
+	return in.outcome(ctx, w, result, err)
 }
 
-// call is one delivery on its way through the receiver.
-type call struct {
-	r       Receiver
-	d       Delivery
-	route   inbox.CallbackToken
-	arrival inbox.DeliveryContext
-	op      operation.Operation // that the route was made for
-}
-
-var notFound = Reply{Status: http.StatusNotFound, Code: "unknown_route"}
-
-// outcomes is what the sender hears of an authentic delivery that is not applied, by why it is not. The order of the cases is of no matter.
-var outcomes = []struct {
-	err    error
-	reply  Reply
-	fields []string
-}{
-	{orchestrator.ErrUnknownOperation, Reply{Status: http.StatusUnprocessableEntity, Code: "unknown_operation"}, []string{"operation_id"}},
-	{orchestrator.ErrToken, Reply{Status: http.StatusUnauthorized, Code: "token_mismatch"}, nil},
-	{orchestrator.ErrKeyReused, Reply{Status: http.StatusConflict, Code: "idempotency_key_reused"}, []string{"idempotency_key"}},
-	{orchestrator.ErrConflict, Reply{Status: http.StatusConflict, Code: "conflict"}, nil},
-	{orchestrator.ErrReport, Reply{Status: http.StatusOK, Code: "kept"}, nil},
-	{orchestrator.ErrTooMany, Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries"}, nil},
-}
-
-func (c call) outcome(ctx context.Context, w adcp.Webhook, got orchestrator.ReceiveResult, err error) Reply {
-	if err == nil {
-		code := string(got.Verdict)
-		if !got.First {
-			code = string(operation.Duplicate)
-		}
-		return Reply{Status: http.StatusOK, Code: code}
+var (
+	unknownRoute     = Reply{Status: http.StatusNotFound, Code: "unknown_route"}
+	wrongContentType = Reply{
+		Status: http.StatusUnsupportedMediaType,
+		Code:   "content_type",
+		Detail: "Content-Type has to be application/json",
 	}
-	for _, o := range outcomes {
-		if errors.Is(err, o.err) {
-			reply := o.reply
-			reply.Detail, reply.Fields = o.err.Error(), o.fields
-			return c.keep(ctx, reply, o.err.Error(), w)
-		}
+	tooLarge = Reply{
+		Status: http.StatusRequestEntityTooLarge,
+		Code:   "too_large",
+		Detail: "a delivery holds at most 1 MiB",
 	}
-	return ourFault(ctx, err)
-}
+)
 
-// ourFault tells the sender to come again. What went wrong stays inside.
-func ourFault(ctx context.Context, err error) Reply {
-	slog.ErrorContext(ctx, "webhook not taken in", "error", err)
-	return Reply{Status: http.StatusServiceUnavailable, Code: "try_again", Detail: "the delivery could not be stored; send it again"}
+// internalFailure requests a retry from the sender. The error is logged and does not leave the
+// process.
+func internalFailure(ctx context.Context, err error) Reply {
+	slog.ErrorContext(ctx, "webhook not processed", "error", err)
+	return Reply{
+		Status: http.StatusServiceUnavailable,
+		Code:   "try_again",
+		Detail: "the delivery could not be stored; send it again",
+	}
 }

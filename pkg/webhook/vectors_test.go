@@ -1,18 +1,19 @@
 package webhook
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/adcp/adcptest"
-	"adcp-orchestrator/pkg/secretsmanager"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/adcp/adcptest"
+	"adcp-orchestrator/pkg/secretsmanager"
 )
 
-// contract F64, F65, P9: the official vectors of the HMAC mode.
+// Contract F64, F65, P9: the official vectors of the HMAC mode.
 func TestVectorHMAC(t *testing.T) {
 	t.Parallel()
 	var file struct {
@@ -42,12 +43,17 @@ func TestVectorHMAC(t *testing.T) {
 	for _, v := range file.Vectors {
 		t.Run(v.ID, func(t *testing.T) {
 			t.Parallel()
-			h := http.Header{HeaderSignature: {v.Signature}, HeaderTimestamp: {strconv.FormatInt(v.Timestamp, 10)}}
-			if err := VerifyHMAC(h, []byte(v.RawBody), []string{file.Secret}, time.Unix(v.Timestamp, 0)); err != nil {
+			h := http.Header{
+				HeaderSignature: {v.Signature},
+				HeaderTimestamp: {strconv.FormatInt(v.Timestamp, 10)},
+			}
+			err := VerifyHMAC(h, []byte(v.RawBody), []string{file.Secret}, time.Unix(v.Timestamp, 0))
+			if err != nil {
 				t.Fatal(err)
 			}
 			var dup *adcp.DuplicateKeyError
-			if err := adcp.CheckObject([]byte(v.RawBody)); (v.Action == "reject-malformed") != errors.As(err, &dup) {
+			err = adcp.CheckObject([]byte(v.RawBody))
+			if (v.Action == "reject-malformed") != errors.As(err, &dup) {
 				t.Errorf("action %q, but duplicate keys: %v", v.Action, err)
 			}
 		})
@@ -89,7 +95,7 @@ func TestVectorHMAC(t *testing.T) {
 	}
 }
 
-// contract F24, F25, P5.
+// Contract F24, F25, P5: the official vectors of the envelope.
 func TestVectorReceiverEnvelope(t *testing.T) {
 	t.Parallel()
 	var file struct {

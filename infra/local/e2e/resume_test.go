@@ -64,7 +64,7 @@ func TestResumeOfARealAgent(t *testing.T) {
 						want = http.StatusConflict
 					}
 					resp, out, err := w.Do(ctx, http.MethodPost, "/v1/operations/"+op.ID+"/resume", nil,
-						map[string]any{"generation": i + 1, "input": map[string]any{"ext": map[string]any{"answer": answer}}, "approved_by": "jane@acme.example"})
+						map[string]any{"generation": i + 1, "input": map[string]any{"ext": map[string]any{"answer": answer}}, "on_behalf_of": "jane@acme.example"})
 					if err != nil || resp.StatusCode != want {
 						t.Fatalf("%q: %v, %v: %s", answer, resp, err, out)
 					}

@@ -1,20 +1,20 @@
 package adcptest
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// VectorDir reads the JSON files of one of the vectors' directories, named by its path below the vectors' directory, from where Vector finds its files. It
-// skips the test where there is no such directory: a copy of the vectors may be a part of them, but what is there has to pass.
+// VectorDir reads the JSON files of one directory of vectors, by their names without ".json". name
+// is its path below the directory of the vectors. VectorDir skips the test if there is no such
+// directory. A copy of the vectors may be incomplete, but every file in it must pass.
 func VectorDir(t *testing.T, name string) map[string][]byte {
 	t.Helper()
 	dir := filepath.Join(os.Getenv("ADCP_VECTORS"), filepath.FromSlash(name))
 	if os.Getenv("ADCP_VECTORS") == "" {
-		dir = installedDir(name)
+		dir = installed(name, true)
 	}
 	entries, err := os.ReadDir(dir)
 	if dir == "" || err != nil {
@@ -32,18 +32,4 @@ func VectorDir(t *testing.T, name string) map[string][]byte {
 		files[strings.TrimSuffix(e.Name(), ".json")] = b
 	}
 	return files
-}
-
-// installedDir finds a directory of vectors in the npm package, or "".
-func installedDir(name string) string {
-	var found string
-	_ = filepath.WalkDir(filepath.Join("..", "..", ".local", "install"), func(path string, d fs.DirEntry, err error) error {
-		slash := filepath.ToSlash(path)
-		if err == nil && d.IsDir() && strings.HasSuffix(slash, "/"+name) && strings.Contains(slash, "node_modules/@adcp/sdk/compliance/") {
-			found = path
-			return fs.SkipAll
-		}
-		return nil
-	})
-	return found
 }

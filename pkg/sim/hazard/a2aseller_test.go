@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// serveA2A is A2A over JSON-RPC: 0.3 as npm's seller speaks it, or 1.0 as Python's does.
-func (s *seller) serveA2A(w http.ResponseWriter, r *http.Request, m message) {
+// serveA2A is A2A over JSON-RPC: 0.3 like the npm seller, or 1.0 like the Python seller.
+func (s *seller) serveA2A(w http.ResponseWriter, r *http.Request, req request) {
 	if r.Method == http.MethodGet {
 		if !strings.HasPrefix(r.URL.Path, "/.well-known/") {
 			http.NotFound(w, r)
@@ -17,21 +17,54 @@ func (s *seller) serveA2A(w http.ResponseWriter, r *http.Request, m message) {
 		_, _ = fmt.Fprint(w, s.card("http://"+r.Host+"/"))
 		return
 	}
-	method, version, word := "message/send", "", "completed"
+	method, version, completed, failed := "message/send", "", "completed", "failed"
 	if s.a2a == "1.0" {
-		method, version, word = "SendMessage", "1.0", "TASK_STATE_COMPLETED"
+		method, version, completed, failed = "SendMessage", "1.0", "TASK_STATE_COMPLETED", "TASK_STATE_FAILED"
 	}
 	switch {
-	case m.Method == "tasks/get" || m.Method == "GetTask": // the call's own task: it never moves
-		s.reply(w, 200, m, `"result":{"kind":"task","id":"native","status":{"state":"completed"}}`)
+	case req.Method == "tasks/get" || req.Method == "GetTask": // the call's own task, which never moves
+		s.writeRPC(w, 200, req, `"result":{"kind":"task","id":"native","status":{"state":"completed"}}`)
 		return
-	case m.Method != method:
-		s.reply(w, 200, m, `"error":{"code":-32601,"message":"Method not found"}`)
+	case req.Method != method:
+		s.writeRPC(w, 200, req, `"error":{"code":-32601,"message":"Method not found"}`)
 		return
 	case r.Header.Get("A2A-Version") != version:
-		s.reply(w, 200, m, `"error":{"code":-32009,"message":"A2A version is not supported by this handler"}`)
+		s.writeRPC(w, 200, req,
+			`"error":{"code":-32009,"message":"A2A version is not supported by this handler"}`)
 		return
 	}
+	skill, arguments, ok := readSkillCall(req.Params)
+	if !ok {
+		s.writeRPC(w, 200, req, `"error":{"code":-32602,"message":"no parts"}`)
+		return
+	}
+	a := s.answer(skill, arguments)
+	switch {
+	case a.dropConnection:
+		panic(http.ErrAbortHandler)
+	case a.rpcError != "":
+		s.writeRPC(w, max(a.httpStatus, 200), req, `"error":`+a.rpcError)
+		return
+	case a.a2aTask != "":
+		s.writeTask(w, req, a.a2aTask)
+		return
+	}
+	state, metadata := completed, ""
+	if a.isError {
+		state = failed
+	}
+	if a.metadata != "" {
+		metadata = `,"metadata":` + a.metadata
+	}
+	// The A2A task is completed for a submitted operation too, and its id is not AdCP's.
+	s.writeTask(w, req, fmt.Sprintf(`{"kind":"task","id":"native-%d","contextId":"ctx","status":{"state":%q},`+
+		`"artifacts":[{"artifactId":"a","parts":[{"kind":"data","data":%s}]%s}]}`,
+		len(s.calls), state, a.payload, metadata))
+}
+
+// readSkillCall reads a call of a skill from the params of a message. Like the Python seller it
+// takes the arguments only under parameters; without them it calls the skill with none.
+func readSkillCall(params json.RawMessage) (skill string, arguments json.RawMessage, ok bool) {
 	var p struct {
 		Message struct {
 			Parts []struct {
@@ -42,55 +75,35 @@ func (s *seller) serveA2A(w http.ResponseWriter, r *http.Request, m message) {
 			} `json:"parts"`
 		} `json:"message"`
 	}
-	if json.Unmarshal(m.Params, &p) != nil || len(p.Message.Parts) != 1 {
-		s.reply(w, 200, m, `"error":{"code":-32602,"message":"no parts"}`)
-		return
+	if json.Unmarshal(params, &p) != nil || len(p.Message.Parts) != 1 {
+		return "", nil, false
 	}
 	data := p.Message.Parts[0].Data
-	if data.Parameters == nil { // "takes the arguments only under `parameters`": without, it buys with none
+	if data.Parameters == nil {
 		data.Parameters = json.RawMessage(`{}`)
 	}
-	a := s.answer(data.Skill, data.Parameters)
-	switch {
-	case a.cut:
-		panic(http.ErrAbortHandler)
-	case a.rpc != "":
-		s.reply(w, max(a.status, 200), m, `"error":`+a.rpc)
-		return
-	case a.native != "":
-		s.answerA2A(w, m, a.native)
-		return
-	}
-	state := word
-	if a.failed {
-		state = strings.Replace(strings.Replace(word, "completed", "failed", 1), "COMPLETED", "FAILED", 1)
-	}
-	metadata := ""
-	if a.twin != "" {
-		metadata = `,"metadata":` + a.twin
-	}
-	// The task says completed for a submitted operation too, and its id is not AdCP's.
-	s.answerA2A(w, m, fmt.Sprintf(`{"kind":"task","id":"native-%d","contextId":"ctx","status":{"state":%q},"artifacts":[{"artifactId":"a","parts":[{"kind":"data","data":%s}]%s}]}`,
-		len(s.calls), state, a.payload, metadata))
+	return data.Skill, data.Parameters, true
 }
 
-// answerA2A writes a task: bare in 0.3, in its envelope in 1.0.
-func (s *seller) answerA2A(w http.ResponseWriter, m message, task string) {
+// writeTask writes an A2A task: bare in 0.3, in its envelope in 1.0.
+func (s *seller) writeTask(w http.ResponseWriter, req request, task string) {
 	if s.a2a == "1.0" {
 		task = `{"task":` + task + `}`
 	}
-	s.reply(w, 200, m, `"result":`+task)
+	s.writeRPC(w, 200, req, `"result":`+task)
 }
 
 func (s *seller) card(origin string) string {
-	var skills []string
+	var items []string
 	for _, name := range s.tools() {
-		skills = append(skills, fmt.Sprintf(`{"id":%q,"name":"not the key"}`, name))
+		items = append(items, fmt.Sprintf(`{"id":%q,"name":"not the key"}`, name))
 	}
-	all := strings.Join(skills, ",")
+	skills := strings.Join(items, ",")
 	if s.a2a == "0.3" {
-		return fmt.Sprintf(`{"name":"s","url":%q,"protocolVersion":"0.3.0","capabilities":{"streaming":false,"pushNotifications":false},"skills":[%s]}`, origin, all)
+		return fmt.Sprintf(`{"name":"s","url":%q,"protocolVersion":"0.3.0",`+
+			`"capabilities":{"streaming":false,"pushNotifications":false},"skills":[%s]}`, origin, skills)
 	}
-	// Python's names an address that it has only inside.
-	return fmt.Sprintf(`{"name":"s","supportedInterfaces":[{"url":"http://localhost:1/","protocolBinding":"JSONRPC","protocolVersion":"1.0"}],"capabilities":{},"skills":[%s]}`, all)
+	// The Python seller's card names an address that is valid only inside its own network.
+	return fmt.Sprintf(`{"name":"s","supportedInterfaces":[{"url":"http://localhost:1/",`+
+		`"protocolBinding":"JSONRPC","protocolVersion":"1.0"}],"capabilities":{},"skills":[%s]}`, skills)
 }

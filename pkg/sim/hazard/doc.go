@@ -1,3 +1,5 @@
-// Package hazard holds no code but its tests: a sales agent that can be scripted to misbehave in every way in which real ones were seen to, over HTTP, and the
-// orchestrator in front of it, whole and on a virtual clock. Each hazard is one scenario: what the operation comes to, and that nothing was bought twice.
+// Package hazard has no code, only tests. They run the orchestrator with its real client and its
+// real webhook receiver, on a virtual clock, against a sales agent over HTTP that misbehaves like
+// real agents. A scenario is one such behavior: it states how the operation must end, and every
+// scenario checks that nothing was bought twice.
 package hazard

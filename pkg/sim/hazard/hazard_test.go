@@ -15,23 +15,32 @@ import (
 type scenario struct {
 	name   string
 	seller *seller
-	// mode is the registration's, RFC 9421 if empty; format that of the webhooks.
+	// mode is the registered webhook mode, RFC 9421 if empty. format is the form of the webhooks.
 	mode    operation.WebhookMode
 	format  operation.WebhookFormat
-	horizon time.Duration // 3 days if 0
-	begin   func(g *stage)
+	horizon time.Duration // how long the operation is followed, 3 days if 0
+	setup   func(h *harness)
 
-	// What has to come of it.
+	// The required end.
 	state     operation.State
 	attention operation.Reason
 	purchases int
-	check     func(t *testing.T, g *stage)
+	check     func(t *testing.T, h *harness)
 }
 
-// TestHazards plays every scenario. Whatever the seller does, it is asked to buy with one key and one payload, and has at most one task.
+// Whatever the seller does, it gets one payload under one key, and has at most one task.
 func TestHazards(t *testing.T) {
 	t.Parallel()
-	all := slices.Concat(transportHazards(), versionHazards(), pollingHazards(), a2aHazards(), outcomeHazards(), idempotencyHazards(), webhookHazards(), signatureHazards())
+	all := slices.Concat(
+		transportHazards(),
+		versionHazards(),
+		pollingHazards(),
+		a2aHazards(),
+		outcomeHazards(),
+		idempotencyHazards(),
+		webhookHazards(),
+		signatureHazards(),
+	)
 	var mu sync.Mutex
 	table := map[string]string{}
 	t.Cleanup(func() {
@@ -43,60 +52,63 @@ func TestHazards(t *testing.T) {
 	for _, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
-			g := sc.play(t)
-			outcome := string(g.op.State)
-			if a := g.op.Attention; a != nil {
+			h := sc.run(t)
+			outcome := string(h.op.State)
+			if a := h.op.Attention; a != nil {
 				outcome += ", " + string(a.Reason)
 			}
 			mu.Lock()
 			if table[sc.name] != "" {
-				t.Error("two scenarios of one name")
+				t.Error("two scenarios have this name")
 			}
-			table[sc.name] = fmt.Sprintf("%-70s | %-34s | %d", sc.name, outcome, g.seller.purchases())
+			table[sc.name] = fmt.Sprintf("%-70s | %-34s | %d", sc.name, outcome, h.seller.purchases())
 			mu.Unlock()
-			sc.judge(t, g)
+			sc.verify(t, h)
 			if t.Failed() {
-				t.Log(g.timeline())
+				t.Log(h.timeline())
 			}
 		})
 	}
 }
 
-func (sc scenario) judge(t *testing.T, g *stage) {
+func (sc scenario) verify(t *testing.T, h *harness) {
 	t.Helper()
 	var attention operation.Reason
-	if a := g.op.Attention; a != nil {
+	if a := h.op.Attention; a != nil {
 		attention = a.Reason
 	}
-	if g.op.State != sc.state || attention != sc.attention {
-		t.Errorf("the operation is %s with attention %q, want %s with %q", g.op.State, attention, sc.state, sc.attention)
+	if h.op.State != sc.state || attention != sc.attention {
+		t.Errorf("the operation is %s with attention %q, want %s with %q",
+			h.op.State, attention, sc.state, sc.attention)
 	}
-	if n := g.seller.purchases(); n != sc.purchases || n > 1 || len(g.seller.tasks) > 1 {
-		t.Errorf("%d purchases and %d tasks, want %d", n, len(g.seller.tasks), sc.purchases)
+	if n := h.seller.purchases(); n != sc.purchases || n > 1 || len(h.seller.tasks) > 1 {
+		t.Errorf("%d purchases and %d tasks, want %d", n, len(h.seller.tasks), sc.purchases)
 	}
-	creates := g.seller.creates()
+	creates := h.seller.createCalls()
 	for _, c := range creates {
 		if string(c.raw) != string(creates[0].raw) {
 			t.Errorf("the request changed from\n%s\nto\n%s", creates[0].raw, c.raw)
 		}
 	}
-	if sc.state == operation.Completed && sc.attention != operation.ResultMissing && g.buy() != "mb_task_1" {
-		t.Errorf("the result is %s", g.result)
+	if sc.state == operation.Completed && sc.attention != operation.ResultMissing && h.mediaBuyID() != "mb_task_1" {
+		t.Errorf("the result is %s", h.result)
 	}
-	if sc.state.Terminal() && (g.op.PublishedAt.IsZero() || !g.op.DueAt.IsZero()) {
-		t.Errorf("ended and not settled")
+	if sc.state.Terminal() && (h.op.PublishedAt.IsZero() || !h.op.DueAt.IsZero()) {
+		t.Error("the operation ended and its end was not published, or it is still due")
 	}
 	if sc.check != nil {
-		sc.check(t, g)
+		sc.check(t, h)
 	}
 }
 
-// timeline is what happened, for a test that fails.
-func (g *stage) timeline() string {
+// timeline describes what happened, for a failed test.
+func (h *harness) timeline() string {
 	var b strings.Builder
-	for _, e := range g.events {
-		fmt.Fprintf(&b, "\n%s %s %s: %s to %s %s", e.At.Format(time.DateTime), e.Kind, e.Channel, e.From, e.To, e.Detail)
+	for _, e := range h.events {
+		fmt.Fprintf(&b, "\n%s %s %s: %s to %s %s",
+			e.At.Format(time.DateTime), e.Kind, e.Channel, e.From, e.To, e.Detail)
 	}
-	fmt.Fprintf(&b, "\nwebhooks: %s\ncreates %d, polls %d", g.codes(), len(g.seller.creates()), len(g.seller.polls()))
+	fmt.Fprintf(&b, "\nwebhooks: %s\ncreates %d, polls %d",
+		h.replyCodes(), len(h.seller.createCalls()), len(h.seller.pollCalls()))
 	return b.String()
 }

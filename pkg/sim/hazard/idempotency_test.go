@@ -7,177 +7,248 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// unheard loses the answers to the first calls for the purchase, after it was carried out.
-func unheard(n int) func(call) *said {
-	return on("create_media_buy", func(c call) *said {
-		if c.n <= n {
-			return &said{cut: true}
+// loseFirstAnswers loses the answers to the first n calls of the purchase, which was executed.
+func loseFirstAnswers(n int) func(call) *fakeAnswer {
+	return onTool("create_media_buy", func(c call) *fakeAnswer {
+		if c.nth <= n {
+			return &fakeAnswer{dropConnection: true}
 		}
 		return nil
 	})
 }
 
-// from answers calls for the purchase with an error, from the nth on.
-func from(n int, a said) func(call) *said {
-	return on("create_media_buy", func(c call) *said {
-		if c.n >= n {
-			return &a
+// answerFrom gives one answer to the nth call of the purchase and to all later ones.
+func answerFrom(n int, a *fakeAnswer) func(call) *fakeAnswer {
+	return onTool("create_media_buy", func(c call) *fakeAnswer {
+		if c.nth >= n {
+			return a
 		}
 		return nil
 	})
 }
 
-func called(times int) func(*testing.T, *stage) {
-	return func(t *testing.T, g *stage) {
+// purchaseCalls checks how often the purchase was called.
+func purchaseCalls(times int) func(*testing.T, *harness) {
+	return func(t *testing.T, h *harness) {
 		t.Helper()
-		if n := len(g.seller.creates()); n != times {
-			t.Errorf("the purchase was asked for %d times, want %d", n, times)
+		if n := len(h.seller.createCalls()); n != times {
+			t.Errorf("the purchase was called %d times, want %d", n, times)
 		}
 	}
+}
+
+// listedBuy is the purchased media buy as get_media_buys lists it.
+func listedBuy(h *harness) string {
+	bought := h.seller.createCalls()[0].args["context"].(map[string]any)
+	return `{"media_buy_id":"mb_task_1","status":"active",` +
+		`"context":{"adcp_operation_id":"` + bought["adcp_operation_id"].(string) + `"}}`
 }
 
 func idempotencyHazards() []scenario {
 	return []scenario{
 		{
-			// "A replay with the same key returns the first submitted with replayed:true even after completion: poll."
-			name:   "a replay says submitted after completion",
-			seller: &seller{takes: time.Second, after: unheard(3)}, state: operation.Completed, purchases: 1,
-			check: func(t *testing.T, g *stage) {
-				if len(g.seller.creates()) != 4 || g.op.Terminal.Channel != operation.ByPoll {
-					t.Errorf("asked for %d times, ended by %s", len(g.seller.creates()), g.op.Terminal.Channel)
+			// "A replay with the same key returns the first submitted with replayed:true even after
+			// completion: poll."
+			name:      "a replay says submitted after completion",
+			seller:    &seller{workTime: time.Second, after: loseFirstAnswers(3)},
+			state:     operation.Completed,
+			purchases: 1,
+			check: func(t *testing.T, h *harness) {
+				if len(h.seller.createCalls()) != 4 || h.op.Terminal.Channel != operation.ByPoll {
+					t.Errorf("called %d times, ended by %s", len(h.seller.createCalls()), h.op.Terminal.Channel)
 				}
 			},
 		},
 		{
-			// The same after the webhook has said completed: a replay is a snapshot of the past (contract C12).
+			// The same after the webhook has said completed: a replay is a snapshot of the past (contract
+			// C12).
 			name: "a replay says submitted after the webhook said completed",
-			seller: &seller{takes: time.Second, push: honest, after: on("create_media_buy", func(c call) *said {
-				if c.n == 1 {
-					return &said{cut: true}
-				}
-				return nil
-			})},
-			state: operation.Completed, purchases: 1,
+			seller: &seller{
+				workTime: time.Second,
+				push:     honestWebhook,
+				after: onTool("create_media_buy", func(c call) *fakeAnswer {
+					if c.nth == 1 {
+						return &fakeAnswer{dropConnection: true}
+					}
+					return nil
+				}),
+			},
+			state:     operation.Completed,
+			purchases: 1,
 		},
 		{
-			// "A changed payload: IDEMPOTENCY_CONFLICT." The seller compares bytes: ours are the same each time, credential and all.
-			name:   "IDEMPOTENCY_CONFLICT for any changed byte",
-			seller: &seller{after: unheard(5)}, mode: operation.WebhookHMAC, state: operation.Completed, purchases: 1, check: called(6),
+			// "A changed payload: IDEMPOTENCY_CONFLICT." The seller compares bytes. Ours are the same each
+			// time, including the credential.
+			name:      "IDEMPOTENCY_CONFLICT for any changed byte",
+			seller:    &seller{after: loseFirstAnswers(5)},
+			mode:      operation.WebhookHMAC,
+			state:     operation.Completed,
+			purchases: 1,
+			check:     purchaseCalls(6),
 		},
 		{
-			// One that says so of the same bytes has something under our key: whether it is our buy nobody knows, and no other key is tried (contract C15).
-			name:   "IDEMPOTENCY_CONFLICT for the same bytes",
-			seller: &seller{takes: 4 * day, before: from(2, refuse("IDEMPOTENCY_CONFLICT")), after: unheard(1)}, horizon: 3 * day,
-			state: operation.CallingAdCP, attention: operation.OutcomeUnclear, purchases: 1,
+			// A seller that answers so to the same bytes has something under our key. It is unknown whether
+			// that is our buy, and no other key is tried (contract C15).
+			name: "IDEMPOTENCY_CONFLICT for the same bytes",
+			seller: &seller{
+				workTime: 4 * day,
+				before:   answerFrom(2, adcpError("IDEMPOTENCY_CONFLICT")),
+				after:    loseFirstAnswers(1),
+			},
+			horizon:   3 * day,
+			state:     operation.CallingAdCP,
+			attention: operation.OutcomeUnclear,
+			purchases: 1,
 		},
 		{
-			name:   "IDEMPOTENCY_CONFLICT for the same bytes, and its webhook comes",
-			seller: &seller{takes: 2 * day, push: honest, before: from(2, refuse("IDEMPOTENCY_CONFLICT", `"recovery":"correctable"`)), after: unheard(1)},
-			state:  operation.Completed, purchases: 1,
-			check: func(t *testing.T, g *stage) { flagged(t, g, operation.OutcomeUnclear) },
+			name: "IDEMPOTENCY_CONFLICT for the same bytes, and its webhook comes",
+			seller: &seller{
+				workTime: 2 * day,
+				push:     honestWebhook,
+				before:   answerFrom(2, adcpError("IDEMPOTENCY_CONFLICT", `"recovery":"correctable"`)),
+				after:    loseFirstAnswers(1),
+			},
+			state:     operation.Completed,
+			purchases: 1,
+			check:     func(t *testing.T, h *harness) { attentionRaised(t, h, operation.OutcomeUnclear) },
 		},
 		{
-			// "Python's default server has idempotency.supported:false, and the same key made a second task."
-			name:   "no deduplication, the answer lost after the purchase",
-			seller: &seller{sessions: true, unsure: true, after: unheard(9)},
-			state:  operation.CallingAdCP, attention: operation.OutcomeUnclear, purchases: 1, check: called(1),
+			// "Python's default server has idempotency.supported:false, and the same key made a second
+			// task."
+			name:      "no deduplication, the answer lost after the purchase",
+			seller:    &seller{sessions: true, noDedup: true, after: loseFirstAnswers(9)},
+			state:     operation.CallingAdCP,
+			attention: operation.OutcomeUnclear,
+			purchases: 1,
+			check:     purchaseCalls(1),
 		},
 		{
-			name:   "no deduplication, the call lost before the purchase",
-			seller: &seller{sessions: true, unsure: true, before: from(1, said{cut: true})},
-			state:  operation.CallingAdCP, attention: operation.OutcomeUnclear, check: called(1),
+			name:      "no deduplication, the call lost before the purchase",
+			seller:    &seller{sessions: true, noDedup: true, before: answerFrom(1, &fakeAnswer{dropConnection: true})},
+			state:     operation.CallingAdCP,
+			attention: operation.OutcomeUnclear,
+			check:     purchaseCalls(1),
 		},
 		{
-			name:   "no deduplication, the answer lost, and its webhook comes",
-			seller: &seller{sessions: true, unsure: true, after: unheard(9), push: honest},
-			state:  operation.Completed, purchases: 1, check: called(1),
+			name:      "no deduplication, the answer lost, and its webhook comes",
+			seller:    &seller{sessions: true, noDedup: true, after: loseFirstAnswers(9), push: honestWebhook},
+			state:     operation.Completed,
+			purchases: 1,
+			check:     purchaseCalls(1),
 		},
 		{
 			name: "no deduplication, the answer lost, and the buy is found",
-			seller: &seller{sessions: true, unsure: true, more: []string{"get_media_buys"}, after: func(c call) *said {
-				if c.tool == "create_media_buy" {
-					return &said{cut: true}
-				}
-				return nil
-			}},
-			state: operation.Completed, purchases: 1,
-			begin: func(g *stage) {
-				g.seller.before = on("get_media_buys", func(c call) *said {
-					bought := g.seller.creates()[0].args["context"].(map[string]any)
-					return answer(`{"media_buys":[{"media_buy_id":"mb_other","context":{"adcp_operation_id":"op_other"}},{"media_buy_id":"mb_task_1","status":"active",` +
-						`"context":{"adcp_operation_id":"` + bought["adcp_operation_id"].(string) + `"}}]}`)
+			seller: &seller{
+				sessions:   true,
+				noDedup:    true,
+				otherTools: []string{"get_media_buys"},
+				after: func(c call) *fakeAnswer {
+					if c.tool == "create_media_buy" {
+						return &fakeAnswer{dropConnection: true}
+					}
+					return nil
+				},
+			},
+			state:     operation.Completed,
+			purchases: 1,
+			setup: func(h *harness) {
+				h.seller.before = onTool("get_media_buys", func(c call) *fakeAnswer {
+					other := `{"media_buy_id":"mb_other","context":{"adcp_operation_id":"op_other"}},`
+					return answerWith(`{"media_buys":[` + other + listedBuy(h) + `]}`)
 				})
 			},
 		},
 		{
-			// The look at the buys fails for days: attention is raised once for each reason, and keeps its time.
+			// The look-up of the buys fails for days: attention is raised once for each reason and keeps
+			// its time.
 			name: "no deduplication, the answer lost, and the buys can't be listed",
-			seller: &seller{unsure: true, more: []string{"get_media_buys"}, after: unheard(9),
-				before: on("get_media_buys", func(call) *said { return &said{cut: true} })},
-			state: operation.CallingAdCP, attention: operation.OutcomeUnclear, purchases: 1,
-			check: func(t *testing.T, g *stage) {
+			seller: &seller{
+				noDedup:    true,
+				otherTools: []string{"get_media_buys"},
+				after:      loseFirstAnswers(9),
+				before:     onTool("get_media_buys", func(call) *fakeAnswer { return &fakeAnswer{dropConnection: true} }),
+			},
+			state:     operation.CallingAdCP,
+			attention: operation.OutcomeUnclear,
+			purchases: 1,
+			check: func(t *testing.T, h *harness) {
 				raised := 0
-				for _, e := range g.events {
+				for _, e := range h.events {
 					if e.Kind == operation.EventAttention {
 						raised++
 					}
 				}
 				if raised > 2 {
-					t.Errorf("attention was raised %d times, the last at %s: each failed look takes its place", raised, g.op.Attention.Since)
+					t.Errorf("attention was raised %d times, the last at %s: each failed look-up replaced it",
+						raised, h.op.Attention.Since)
 				}
 			},
 		},
 		{
-			// HTTP 500 is no proof that nothing was done.
-			name:   "no deduplication, HTTP 500 after the purchase",
-			seller: &seller{unsure: true, after: from(1, said{status: 500, rpc: `{"code":-32603,"message":"Internal error"}`})},
-			state:  operation.CallingAdCP, attention: operation.OutcomeUnclear, purchases: 1, check: called(1),
+			// HTTP 500 does not prove that nothing was executed.
+			name: "no deduplication, HTTP 500 after the purchase",
+			seller: &seller{
+				noDedup: true,
+				after:   answerFrom(1, &fakeAnswer{httpStatus: 500, rpcError: `{"code":-32603,"message":"Internal error"}`}),
+			},
+			state:     operation.CallingAdCP,
+			attention: operation.OutcomeUnclear,
+			purchases: 1,
+			check:     purchaseCalls(1),
 		},
 		{
 			name: "IDEMPOTENCY_IN_FLIGHT with retry_after",
-			seller: &seller{after: on("create_media_buy", func(c call) *said {
-				switch c.n {
-				case 1:
-					return &said{cut: true}
-				case 2, 3:
-					a := refuse("IDEMPOTENCY_IN_FLIGHT", `"recovery":"transient"`, `"retry_after":45`)
-					return &a
-				}
-				return nil
-			})},
-			state: operation.Completed, purchases: 1,
-			check: func(t *testing.T, g *stage) {
-				creates := g.seller.creates()
+			seller: &seller{
+				after: onTool("create_media_buy", func(c call) *fakeAnswer {
+					switch c.nth {
+					case 1:
+						return &fakeAnswer{dropConnection: true}
+					case 2, 3:
+						return adcpError("IDEMPOTENCY_IN_FLIGHT", `"recovery":"transient"`, `"retry_after":45`)
+					}
+					return nil
+				}),
+			},
+			state:     operation.Completed,
+			purchases: 1,
+			check: func(t *testing.T, h *harness) {
+				creates := h.seller.createCalls()
 				if len(creates) != 4 {
-					t.Fatalf("asked for %d times", len(creates))
+					t.Fatalf("the purchase was called %d times", len(creates))
 				}
 				for i := 2; i < 4; i++ {
 					if d := creates[i].at.Sub(creates[i-1].at); d < 45*time.Second {
-						t.Errorf("asked again after %s", d)
+						t.Errorf("called again after %s", d)
 					}
 				}
 			},
 		},
 		{
-			// contract C16: only a look at the buys tells, and no other key is tried.
-			name:   "IDEMPOTENCY_EXPIRED",
-			seller: &seller{takes: 4 * day, after: unheard(1), before: from(2, refuse("IDEMPOTENCY_EXPIRED", `"recovery":"correctable"`))},
-			state:  operation.CallingAdCP, attention: operation.OutcomeUnclear, purchases: 1,
+			// Only a look-up of the buys can show the outcome, and no other key is tried (contract C16).
+			name: "IDEMPOTENCY_EXPIRED",
+			seller: &seller{
+				workTime: 4 * day,
+				after:    loseFirstAnswers(1),
+				before:   answerFrom(2, adcpError("IDEMPOTENCY_EXPIRED", `"recovery":"correctable"`)),
+			},
+			state:     operation.CallingAdCP,
+			attention: operation.OutcomeUnclear,
+			purchases: 1,
 		},
 		{
 			name:   "IDEMPOTENCY_EXPIRED, and the buy is found",
-			seller: &seller{takes: 4 * day, more: []string{"get_media_buys"}, after: unheard(1)},
-			begin: func(g *stage) {
-				expired := from(2, refuse("IDEMPOTENCY_EXPIRED", `"recovery":"correctable"`))
-				g.seller.before = func(c call) *said {
+			seller: &seller{workTime: 4 * day, otherTools: []string{"get_media_buys"}, after: loseFirstAnswers(1)},
+			setup: func(h *harness) {
+				expired := answerFrom(2, adcpError("IDEMPOTENCY_EXPIRED", `"recovery":"correctable"`))
+				h.seller.before = func(c call) *fakeAnswer {
 					if c.tool != "get_media_buys" {
 						return expired(c)
 					}
-					bought := g.seller.creates()[0].args["context"].(map[string]any)
-					return answer(`{"media_buys":[{"media_buy_id":"mb_task_1","status":"active","context":{"adcp_operation_id":"` + bought["adcp_operation_id"].(string) + `"}}]}`)
+					return answerWith(`{"media_buys":[` + listedBuy(h) + `]}`)
 				}
 			},
-			state: operation.Completed, purchases: 1,
+			state:     operation.Completed,
+			purchases: 1,
 		},
 	}
 }

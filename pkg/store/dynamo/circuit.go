@@ -1,23 +1,21 @@
 package dynamo
 
 import (
-	"adcp-orchestrator/pkg/store"
 	"context"
+
+	"adcp-orchestrator/pkg/store"
 )
 
-// Circuit implements orchestrator.Store.
+// Circuit returns the circuit's document, or store.ErrNotFound.
 func (s *Store) Circuit(ctx context.Context, tenant, agentID string) (store.Document, error) {
-	i, err := s.get(ctx, circuitKey(tenant, agentID))
+	i, err := s.get(ctx, agentKey(tenant, agentID, skCircuit))
 	if err == nil && i == nil {
 		err = store.ErrNotFound
 	}
-	return store.Document{Version: number(i, "version"), Body: data(i, "body")}, err
+	return readDocument(i), err
 }
 
-// PutCircuit implements orchestrator.Store.
+// PutCircuit stores a document if the version before it is stored, or returns store.ErrStale.
 func (s *Store) PutCircuit(ctx context.Context, tenant, agentID string, d store.Document) error {
-	return s.putVersion(ctx, with(circuitKey(tenant, agentID), item{"body": bin(d.Body)}), d.Version)
+	return s.putVersion(ctx, with(agentKey(tenant, agentID, skCircuit), item{"body": bin(d.Body)}), d.Version)
 }
-
-// circuitKey is beside the agent's profile: whoever needs both can have them with one query.
-func circuitKey(tenant, agentID string) item { return key(tenant, "agent", agentID, "circuit") }

@@ -1,8 +1,6 @@
 package dynamo
 
 import (
-	"adcp-orchestrator/pkg/inbox"
-	"adcp-orchestrator/pkg/store"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,32 +9,42 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store"
 )
 
-// Quarantine implements orchestrator.Store. A new authentic delivery takes a place in the same transaction; everything else is one write.
+// Quarantine stores a delivery, or counts its repetition. A new authentic delivery is counted for
+// its operation and day in the same transaction; every other case is one write. It returns
+// store.ErrFull.
 func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
-	day, ttl, place := q.At.UTC().Format(time.DateOnly), wholeSeconds(q.At.Add(inbox.QuarantineFor)), q.OperationID+"#r#"+q.Code
+	day, ttl := q.At.UTC().Format(time.DateOnly), wholeSeconds(q.At.Add(inbox.QuarantineFor))
+	sk := q.OperationID + "#r#" + q.Code
 	if q.Authentic {
-		place = q.OperationID + "#a#" + q.Digest
+		sk = q.OperationID + "#a#" + q.Digest
 	}
 	doc, err := json.Marshal(q)
 	if err != nil {
 		return err
 	}
-	// How often and when last are attributes of their own: the document stays the first's.
-	at := q.At.UTC().Format(time.RFC3339Nano)
-	first := with(key(q.Tenant, "quarantine", day, place), item{"doc": str(string(doc)), "count": num(1), "last_at": str(at), "ttl": num(ttl)})
+	// The document stays that of the first delivery, so count and last time are separate attributes.
+	first := with(key(q.Tenant, "quarantine", day, sk), item{
+		"doc":     str(string(doc)),
+		"count":   num(1),
+		"last_at": str(q.At.UTC().Format(time.RFC3339Nano)),
+		"ttl":     num(ttl),
+	})
 	if !q.Authentic {
-		_, err := s.recur(ctx, first, "")
+		_, err := s.countRepetition(ctx, first, "")
 		return err
 	}
 	for {
-		if there, err := s.recur(ctx, first, "attribute_exists(pk)"); there || err != nil {
+		if exists, err := s.countRepetition(ctx, first, "attribute_exists(pk)"); exists || err != nil {
 			return err
 		}
 		failed, err := s.transact(ctx, []types.TransactWriteItem{
 			s.put(first, absent, nil, nil),
-			s.countTo(key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly), inbox.MaxQuarantined, ttl),
+			s.increment(key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly), inbox.MaxQuarantined, ttl),
 		})
 		if err != nil {
 			return fmt.Errorf("quarantine: %w", err)
@@ -44,20 +52,27 @@ func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 		if len(failed) == 0 {
 			return nil
 		}
-		if _, there := failed[0]; !there {
+		if _, exists := failed[0]; !exists {
 			return store.ErrFull
 		}
-		// The same was kept since: it is there to be counted.
+		// Another process has stored the same delivery since, so this one is a repetition.
 	}
 }
 
-// recur counts a quarantined delivery up, given as it is if it comes first; done is false if the condition failed. A transaction in the way is waited
-// for. A request that was sent again because its answer was lost counts twice: nothing depends on the count.
-func (s *Store) recur(ctx context.Context, first item, condition string) (done bool, err error) {
+// countRepetition increments the count of a delivery, or stores first if there is none yet. done is
+// false if the condition failed. Transactions on the item are waited for. If an answer is lost, the
+// SDK repeats the request and it counts twice; nothing depends on the exact count.
+func (s *Store) countRepetition(ctx context.Context, first item, condition string) (done bool, err error) {
 	update := "SET doc = if_not_exists(doc, :doc), last_at = :at, #ttl = :ttl ADD #count :one"
-	in := &dynamodb.UpdateItemInput{TableName: &s.table, Key: item{"pk": first["pk"], "sk": first["sk"]}, UpdateExpression: &update,
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl", "#count": "count"},
-		ExpressionAttributeValues: item{":doc": first["doc"], ":at": first["last_at"], ":ttl": first["ttl"], ":one": first["count"]}}
+	in := &dynamodb.UpdateItemInput{
+		TableName:                &s.table,
+		Key:                      item{"pk": first["pk"], "sk": first["sk"]},
+		UpdateExpression:         &update,
+		ExpressionAttributeNames: map[string]string{"#ttl": "ttl", "#count": "count"},
+		ExpressionAttributeValues: item{
+			":doc": first["doc"], ":at": first["last_at"], ":ttl": first["ttl"], ":one": first["count"],
+		},
+	}
 	if condition != "" {
 		in.ConditionExpression = &condition
 	}
@@ -69,22 +84,33 @@ func (s *Store) recur(ctx context.Context, first item, condition string) (done b
 		if errors.As(err, new(*types.ConditionalCheckFailedException)) {
 			return false, nil
 		}
-		if !errors.As(err, new(*types.TransactionConflictException)) || try == retries {
+		if !errors.As(err, new(*types.TransactionConflictException)) || try == maxRetries {
 			return false, fmt.Errorf("count %s: %w", text(first, "sk"), err)
 		}
-		if err := pause(ctx, try); err != nil {
+		if err := waitBeforeRetry(ctx, try); err != nil {
 			return false, err
 		}
 	}
 }
 
-// Quarantined implements orchestrator.Store.
-func (s *Store) Quarantined(ctx context.Context, tenant, day, after string, limit int) (found []inbox.Quarantined, next string, err error) {
+// Quarantined lists a page of a tenant's deliveries of a day. The cursor is a sort key.
+func (s *Store) Quarantined(
+	ctx context.Context, tenant, day, after string, limit int,
+) (page []inbox.Quarantined, next string, err error) {
 	// TTL only cleans up: the expiry is compared here (contract F77).
-	consistent, condition, kept, most := true, "pk = :pk", "#ttl >= :now", int32(limit)
-	in := &dynamodb.QueryInput{TableName: &s.table, ConsistentRead: &consistent, Limit: &most, KeyConditionExpression: &condition, FilterExpression: &kept,
-		ExpressionAttributeNames:  map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: item{":pk": key(tenant, "quarantine", day, "")["pk"], ":now": num(s.now().Unix())}}
+	consistent, condition, alive, pageSize := true, "pk = :pk", "#ttl >= :now", int32(limit)
+	in := &dynamodb.QueryInput{
+		TableName:                &s.table,
+		ConsistentRead:           &consistent,
+		Limit:                    &pageSize,
+		KeyConditionExpression:   &condition,
+		FilterExpression:         &alive,
+		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
+		ExpressionAttributeValues: item{
+			":pk":  key(tenant, "quarantine", day, "")["pk"],
+			":now": num(s.now().Unix()),
+		},
+	}
 	if after != "" {
 		in.ExclusiveStartKey = key(tenant, "quarantine", day, after)
 	}
@@ -97,9 +123,9 @@ func (s *Store) Quarantined(ctx context.Context, tenant, day, after string, limi
 		if err != nil {
 			return nil, "", fmt.Errorf("quarantined %s: %w", text(i, "sk"), err)
 		}
-		found = append(found, q)
+		page = append(page, q)
 	}
-	return found, text(out.LastEvaluatedKey, "sk"), nil
+	return page, text(out.LastEvaluatedKey, "sk"), nil
 }
 
 func readQuarantined(i item) (q inbox.Quarantined, err error) {

@@ -1,23 +1,24 @@
 package memory
 
 import (
-	"adcp-orchestrator/pkg/inbox"
-	"adcp-orchestrator/pkg/store"
 	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"time"
+
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store"
 )
 
-// Quarantine implements orchestrator.Store.
+// Quarantine stores a delivery, or counts its repetition. It returns store.ErrFull.
 func (s *Store) Quarantine(_ context.Context, q inbox.Quarantined) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := id{q.Tenant, dayOf(q) + "\x00" + placeOf(q)}
-	first, there := s.quarantine[k]
-	if !there {
-		if q.Authentic && s.authentic(q) >= inbox.MaxQuarantined {
+	k := id{q.Tenant, dayOf(q) + "\x00" + cursorOf(q)}
+	first, exists := s.quarantine[k]
+	if !exists {
+		if q.Authentic && s.countAuthentic(q) >= inbox.MaxQuarantined {
 			return store.ErrFull
 		}
 		first = q
@@ -29,8 +30,9 @@ func (s *Store) Quarantine(_ context.Context, q inbox.Quarantined) error {
 	return nil
 }
 
-// authentic counts the authentic deliveries kept for q's operation and day. The lock is held.
-func (s *Store) authentic(q inbox.Quarantined) (n int) {
+// countAuthentic counts the authentic deliveries that are stored for q's operation and day. The
+// caller holds the lock.
+func (s *Store) countAuthentic(q inbox.Quarantined) (n int) {
 	for k, other := range s.quarantine {
 		if k.tenant == q.Tenant && other.Authentic && other.OperationID == q.OperationID && dayOf(other) == dayOf(q) {
 			n++
@@ -41,28 +43,31 @@ func (s *Store) authentic(q inbox.Quarantined) (n int) {
 
 func dayOf(q inbox.Quarantined) string { return q.At.UTC().Format(time.DateOnly) }
 
-// placeOf is where a delivery stands in its day: the same for what counts as the same.
-func placeOf(q inbox.Quarantined) string {
+// cursorOf is the position of a delivery in its day. Repetitions have the position of the first.
+func cursorOf(q inbox.Quarantined) string {
 	if q.Authentic {
 		return q.OperationID + "#a#" + q.Digest
 	}
 	return q.OperationID + "#r#" + q.Code
 }
 
-// Quarantined implements orchestrator.Store.
-func (s *Store) Quarantined(_ context.Context, tenant, day, after string, limit int) (found []inbox.Quarantined, next string, err error) {
+// Quarantined lists a page of a tenant's deliveries of a day.
+func (s *Store) Quarantined(
+	_ context.Context, tenant, day, after string, limit int,
+) (page []inbox.Quarantined, next string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for k, q := range s.quarantine {
-		if k.tenant == tenant && dayOf(q) == day && placeOf(q) > after && !s.now().After(q.LastAt.Add(inbox.QuarantineFor)) {
+		expired := s.now().After(q.LastAt.Add(inbox.QuarantineFor))
+		if k.tenant == tenant && dayOf(q) == day && cursorOf(q) > after && !expired {
 			q.Header = maps.Clone(q.Header)
-			found = append(found, q)
+			page = append(page, q)
 		}
 	}
-	slices.SortFunc(found, func(a, b inbox.Quarantined) int { return cmp.Compare(placeOf(a), placeOf(b)) })
-	if len(found) > limit {
-		found = found[:limit]
-		next = placeOf(found[limit-1])
+	slices.SortFunc(page, func(a, b inbox.Quarantined) int { return cmp.Compare(cursorOf(a), cursorOf(b)) })
+	if len(page) > limit {
+		page = page[:limit]
+		next = cursorOf(page[limit-1])
 	}
-	return found, next, nil
+	return page, next, nil
 }

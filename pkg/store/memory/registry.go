@@ -1,18 +1,18 @@
 package memory
 
 import (
-	"adcp-orchestrator/pkg/apikey"
+	"context"
+
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
-	"context"
 )
 
-// Agent implements orchestrator.Store.
+// Agent returns an agent's entry, or store.ErrNotFound.
 func (s *Store) Agent(_ context.Context, tenant, agentID string) (registry.Agent, error) {
 	return find(s, s.agents, id{tenant, agentID})
 }
 
-// PutAgent implements orchestrator.Store.
+// PutAgent stores an entry if the version before it is stored, or returns store.ErrStale.
 func (s *Store) PutAgent(_ context.Context, a registry.Agent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -23,28 +23,15 @@ func (s *Store) PutAgent(_ context.Context, a registry.Agent) error {
 	return nil
 }
 
-// Profile implements orchestrator.Store.
+// Profile returns what was discovered about an agent, or store.ErrNotFound.
 func (s *Store) Profile(_ context.Context, tenant, agentID string) (registry.Profile, error) {
 	return find(s, s.profiles, id{tenant, agentID})
 }
 
-// PutProfile implements orchestrator.Store.
+// PutProfile replaces an agent's profile.
 func (s *Store) PutProfile(_ context.Context, tenant, agentID string, p registry.Profile) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.profiles[id{tenant, agentID}] = p
-	return nil
-}
-
-// Key implements orchestrator.Store.
-func (s *Store) Key(_ context.Context, tenant, hash string) (apikey.Key, error) {
-	return find(s, s.apiKeys, id{tenant, hash})
-}
-
-// PutKey implements orchestrator.Store.
-func (s *Store) PutKey(_ context.Context, k apikey.Key) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.apiKeys[id{k.Tenant, k.Hash}] = k
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // Store is everything that a store keeps. Each use case names the part that it needs; this is for those who build stores.
 type Store interface {
 	orchestrator.SubmitStore
-	orchestrator.FollowStore
+	orchestrator.CallStore
 	orchestrator.ReceiveStore
 	orchestrator.ReconcileStore
 	registry.Store

@@ -1,0 +1,13 @@
+// Package agent calls sales agents over MCP's streamable HTTP transport and over A2A. It implements
+// the orchestrator's registry.Caller.
+//
+// A call may be a purchase. The package therefore sends the frozen arguments byte for byte and
+// sends a call once. A failed call is Unsent only if it provably never left, and Refused only if
+// the agent provably did not carry it out; everything else is Ambiguous. The package never
+// retries a call, except with a signature after the agent refused it for lack of one.
+//
+// Words: a session serves one call over one protocol (mcpSession, a2aSession). The transport
+// sends the HTTP requests of one session. An exchange is one such request and what is known about
+// its fate. MCP's framing and streams are the official SDK's; A2A needs only one JSON-RPC request
+// per call.
+package agent

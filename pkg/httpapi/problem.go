@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/validation"
+)
+
+// Problem is an error as clients see it (RFC 9457). docs/problems.md lists the codes.
+type Problem struct {
+	// Type is the address of the code's description.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Code identifies the problem for programs.
+	Code      string `json:"code"`
+	Detail    string `json:"detail,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	// State is the operation's, where its state is the reason.
+	State operation.State `json:"state,omitempty"`
+	// Errors names every wrong field.
+	Errors []validation.FieldError `json:"errors,omitempty"`
+}
+
+// Error makes a Problem an error, so that handlers can return it.
+func (p Problem) Error() string { return p.Detail }
+
+// The codes of problems that handlers return themselves.
+const (
+	codeMalformedBody       = "malformed_body"
+	codeInvalidRequest      = "invalid_request"
+	codeUnauthorized        = "unauthorized"
+	codeInsufficientScope   = "insufficient_scope"
+	codeNotFound            = "not_found"
+	codeNoSuchRoute         = "no_such_route"
+	codeIdempotencyConflict = "idempotency_conflict"
+	codeTooLarge            = "too_large"
+	codeAgentRefused        = "agent_refused"
+	codeKeysUnavailable     = "keys_unavailable"
+	codeUnavailable         = "unavailable"
+	codeInternalError       = "internal_error"
+)
+
+// NewProblem returns a problem with the status's own title.
+func NewProblem(status int, code, detail string, fields ...validation.FieldError) Problem {
+	return Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields}
+}
+
+// problemOf turns an error of a handler into a problem. What it does not know is logged, and shown as a fault of
+// the orchestrator without any detail.
+func problemOf(ctx context.Context, err error) Problem {
+	var p Problem
+	var invalid *validation.Error
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &invalid):
+		return NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
+			invalid.Fields...)
+	case errors.Is(err, store.ErrNotFound):
+		return NewProblem(http.StatusNotFound, codeNotFound, "it does not exist, or it is not yours")
+	case errors.Is(err, orchestrator.ErrPayloadDiffers):
+		return NewProblem(http.StatusConflict, codeIdempotencyConflict,
+			"this Idempotency-Key was used with another payload: send the first payload again, or take a new key",
+			validation.FieldError{Field: "Idempotency-Key", Code: validation.KeyReused,
+				Rule: "must belong to one payload", Remedy: "take a new key for a new operation"})
+	}
+	slog.ErrorContext(ctx, "request failed", "error", err)
+	return NewProblem(http.StatusServiceUnavailable, codeUnavailable,
+		"something failed on our side; nothing is lost, send the same request again")
+}

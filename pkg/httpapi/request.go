@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"adcp-orchestrator/pkg/apikey"
+)
+
+// Request is one HTTP request.
+type Request struct {
+	Method    string
+	Path      map[string]string // the path's parameters
+	Query     url.Values
+	Header    http.Header
+	Body      []byte // as received, base64 decoded
+	Principal apikey.Principal
+}
+
+// Read decodes an event of API Gateway. It returns an error if the body is not the base64 that it claims to be.
+func Read(e events.APIGatewayProxyRequest) (Request, error) {
+	r := Request{Method: e.HTTPMethod, Path: e.PathParameters, Query: url.Values{}, Header: http.Header{},
+		Body: []byte(e.Body)}
+	if e.IsBase64Encoded {
+		b, err := base64.StdEncoding.DecodeString(e.Body)
+		if err != nil {
+			return r, err
+		}
+		r.Body = b
+	}
+	for name, values := range e.MultiValueHeaders {
+		for _, v := range values {
+			r.Header.Add(name, v)
+		}
+	}
+	for name, v := range e.Headers { // some gateways fill only one of the two maps
+		if r.Header.Get(name) == "" {
+			r.Header.Set(name, v)
+		}
+	}
+	for name, values := range e.MultiValueQueryStringParameters {
+		r.Query[name] = values
+	}
+	for name, v := range e.QueryStringParameters {
+		if !r.Query.Has(name) {
+			r.Query.Set(name, v)
+		}
+	}
+	r.Principal = apikey.Principal{Tenant: claim(e, "tenant"), KeyID: claim(e, "key_id"),
+		Scopes: strings.Fields(claim(e, "scopes"))}
+	return r, nil
+}
+
+// claim returns what the authorizer put into the request's context.
+func claim(e events.APIGatewayProxyRequest, name string) string {
+	s, _ := e.RequestContext.Authorizer[name].(string)
+	return s
+}

@@ -1,0 +1,61 @@
+package operation
+
+import "time"
+
+// Channel is the way by which something was observed. No channel has priority over another (contract H2).
+type Channel string
+
+// The channels.
+const (
+	ByAnswer       Channel = "direct"  // the answer to the call itself
+	ByPoll         Channel = "poll"    // the answer of a polling tool
+	ByWebhook      Channel = "webhook" // an authentic webhook
+	ByAPI          Channel = "api"     // a request of the tenant
+	ByOrchestrator Channel = "orchestrator"
+)
+
+// Event is one line of an operation's timeline. It is written in the same transaction as the change.
+type Event struct {
+	// Seq is the operation's version after the change. Gaps are legal: arming a task token counts a version too.
+	Seq     int64     `json:"seq"`
+	At      time.Time `json:"at"`
+	Kind    EventKind `json:"kind"`
+	Channel Channel   `json:"channel"`
+	From    State     `json:"from"`
+	To      State     `json:"to"`
+	Detail  string    `json:"detail,omitempty"`
+}
+
+// EventKind is what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventCreated       EventKind = "created"
+	EventCalling       EventKind = "calling"   // the agent is about to be called
+	EventNoAnswer      EventKind = "no_answer" // a call ended without an answer
+	EventChanged       EventKind = "changed"   // the state changed
+	EventSeen          EventKind = "seen"      // an observation changed nothing
+	EventIgnored       EventKind = "ignored"   // an observation was stale or a duplicate
+	EventConflict      EventKind = "conflict"  // an observation contradicts what is known: kept, not applied
+	EventAttention     EventKind = "attention"
+	EventRestarted     EventKind = "restarted"      // a new workflow execution
+	EventInputAnswered EventKind = "input_answered" // a person has answered an input request
+	EventPublished     EventKind = "published"      // the end was published
+)
+
+func (op *Operation) event(k EventKind, c Channel, from State, now time.Time, detail string) Event {
+	return Event{Seq: op.Version, At: now, Kind: k, Channel: c, From: from, To: op.State, Detail: detail}
+}
+
+// Note records something that changed nothing but belongs on the timeline.
+func (op *Operation) Note(now time.Time, c Channel, detail string) Event {
+	op.BumpVersion(now)
+	return op.event(EventIgnored, c, op.State, now, detail)
+}
+
+// BumpVersion counts a change: every change does, once.
+func (op *Operation) BumpVersion(now time.Time) {
+	op.Version++
+	op.UpdatedAt = now
+}

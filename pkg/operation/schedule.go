@@ -1,0 +1,133 @@
+package operation
+
+import "time"
+
+// Next is what the workflow does next: template/operation.asl.json branches on these values.
+type Next string
+
+// What the workflow can do next.
+const (
+	NextAwait  Next = "await"   // arm the task token; poll when the delay is over
+	NextWait   Next = "wait"    // wait the delay, then poll
+	NextRetry  Next = "retry"   // wait the delay, then send the same bytes again
+	NextPoll   Next = "poll"    // poll at once
+	NextSettle Next = "settle"  // publish the end
+	NextGiveUp Next = "give_up" // polling has ended
+)
+
+// Decision is a function's answer to the workflow: ids and numbers, never payloads.
+type Decision struct {
+	Tenant      string `json:"tenant"`
+	OperationID string `json:"operation_id"`
+	Version     int64  `json:"version"`
+	Next        Next   `json:"next"`
+	// Delay is in whole seconds, at least 1: AwaitUpdate's timeout, or a wait.
+	Delay int `json:"delay"`
+}
+
+// attentionAfter is how many times in a row a call or a poll may fail before attention is raised.
+const attentionAfter = 5
+
+// AgentSupport is what an agent offers for following an operation.
+type AgentSupport struct {
+	// Pollable: the agent has a tool that returns a task's status.
+	Pollable bool
+	// ReplayWindow is how long the agent replays an idempotency key, 0 if it does not: then nothing that may have
+	// been carried out is sent again.
+	ReplayWindow time.Duration
+}
+
+// Plan decides what comes next for an operation, raises the attention that is due, and sets when the reconciler
+// looks. It is called before the operation is stored, so that the decision and its reason are one write.
+func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decision {
+	var next Next
+	var delay time.Duration
+	switch {
+	case op.State.Terminal():
+		next = NextSettle
+		if !op.PublishedAt.IsZero() {
+			op.DueAt = time.Time{}
+			return op.decide(next, 0)
+		}
+	case !now.Before(op.FollowUntil):
+		op.flag(GaveUp, now, "polling has ended; a webhook or a redrive can still end the operation")
+		op.DueAt = time.Time{}
+		return op.decide(NextGiveUp, 0)
+	case op.State == Requested:
+		next = NextRetry
+	case (op.State == CallingAdCP || op.PendingInput() != 0) && op.mayRetry(now, s):
+		next, delay = NextRetry, op.retryDelay(now, jitter, s)
+		op.flagUnreached(now)
+	default:
+		next, delay = op.planPoll(now, jitter, s)
+	}
+	if !op.State.Terminal() && !now.Before(op.Deadline) && !op.flaggedByUs() {
+		op.flag(DeadlinePassed, now, "not finished in time; it is still followed, more slowly")
+	}
+	if wait := op.NotBefore.Sub(now); wait > delay {
+		delay = wait
+	}
+	op.DueAt = now.Add(delay + reconcileGrace)
+	return op.decide(next, delay)
+}
+
+// planPoll decides between waiting for a webhook and waiting for the next poll, and says why nothing else can be
+// done.
+func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Next, time.Duration) {
+	since := op.CreatedAt
+	if !op.RedrivenAt.IsZero() {
+		since = op.RedrivenAt
+	}
+	delay := op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
+	if op.State == CallingAdCP || op.PendingInput() != 0 {
+		op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be called again safely")
+	}
+	if op.Webhook.Mode != WebhookNone || op.NeedsInput() { // an input wakes the execution as a webhook does
+		return NextAwait, delay
+	}
+	if !s.Pollable {
+		op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is configured")
+	}
+	return NextWait, delay
+}
+
+// flagUnreached raises attention for a call that failed many times, if nothing else has.
+func (op *Operation) flagUnreached(now time.Time) {
+	if op.call(op.PendingInput()).Attempts < attentionAfter || op.Attention != nil {
+		return
+	}
+	detail := ""
+	if op.Error != nil {
+		detail = "the agent answered " + op.Error.Code
+	}
+	op.flag(AgentUnreached, now, detail)
+}
+
+// flaggedByUs reports whether attention stands that a passed deadline must not hide. What the agent asks for is
+// less urgent than its deadline.
+func (op *Operation) flaggedByUs() bool {
+	return op.Attention != nil && op.Attention.Reason != InputNeeded && op.Attention.Reason != AuthNeeded
+}
+
+// retryDelay is the time before the next attempt of the call that is due: none before the first, and none shorter
+// than another dispatcher's lease.
+func (op *Operation) retryDelay(now time.Time, jitter float64, s AgentSupport) time.Duration {
+	c := op.call(op.PendingInput())
+	if c.Attempts == 0 {
+		return 0
+	}
+	d := RetryDelay(c.Attempts, jitter)
+	if op.leased(now, s) {
+		d = max(d, c.LeaseUntil.Sub(now))
+	}
+	return d
+}
+
+// Postpone does next after a delay that somebody else has decided, without a change of the operation: our own
+// rate limit was reached.
+func (op *Operation) Postpone(next Next, d time.Duration) Decision { return op.decide(next, d) }
+
+func (op *Operation) decide(next Next, d time.Duration) Decision {
+	return Decision{Tenant: op.Tenant, OperationID: op.ID, Version: op.Version, Next: next,
+		Delay: max(1, int((d+time.Second-1)/time.Second))}
+}

@@ -1,0 +1,95 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
+)
+
+// conclude stores how a call ended, and decides what comes next. called is the operation as it stood when the call
+// began.
+func (d Dispatch) conclude(ctx context.Context, called operation.Operation, profile registry.Profile,
+	r adcp.Response, callErr error) (operation.Decision, error) {
+	if callErr != nil {
+		opLog(called).WarnContext(ctx, "no answer from the agent", "error", callErr)
+	}
+	end := callEnd{generation: called.PendingInput(), response: r, err: callErr,
+		idempotency: profile.Capabilities.Idempotency}
+	next, err := d.planner(profile).advance(ctx, called, end.record)
+	if errors.Is(err, store.ErrTaskTaken) {
+		return d.clash(ctx, called, profile)
+	}
+	return next, err
+}
+
+// clash records that the agent named a task of another operation (contract H3): what it did for this one is not
+// known.
+func (d Dispatch) clash(ctx context.Context, called operation.Operation, profile registry.Profile) (
+	operation.Decision, error) {
+	const detail = "the agent named a task of another operation"
+	return d.planner(profile).advance(ctx, called, func(op *operation.Operation, now time.Time) *operation.Change {
+		e := op.FailAttempt(now, called.PendingInput(), adcp.Ambiguous, 0, detail)
+		op.Flag(operation.ProtocolClash, now, detail)
+		return recorded(e)
+	})
+}
+
+// callEnd is how a call ended: the call of the request, or of the input of that generation.
+type callEnd struct {
+	generation  int
+	response    adcp.Response
+	err         error
+	idempotency adcp.IdempotencyOffer
+}
+
+// record changes the operation by the end of a call.
+func (c callEnd) record(op *operation.Operation, now time.Time) *operation.Change {
+	if c.err != nil {
+		return recorded(c.recordFailure(op, now))
+	}
+	answer, readable := adcp.ReadDirect(op.Type, c.response)
+	switch {
+	case !readable:
+		return recorded(op.FailAttempt(now, c.generation, adcp.Ambiguous, 0, "the agent's answer could not be read"))
+	case answer.Err != nil && c.generation != 0:
+		workFailed := c.response.WorkFailed || c.response.Err == nil
+		if !inputEndsOperation(*op, c.generation, answer.Err, workFailed) {
+			return recorded(recordInputError(op, c.generation, answer.Err, now))
+		}
+	case answer.Err != nil && renegotiate(op, answer.Err):
+		return recorded(op.FailAttempt(now, 0, adcp.Unsent, 0, "the agent wants AdCP "+op.Call.ADCPVersion))
+	case answer.Err != nil && !endsOperation(*op, answer.Err):
+		return recorded(c.recordError(op, answer.Err, now))
+	}
+	after, e, verdict := operation.Apply(*op, operation.Observation{Channel: operation.ByAnswer, Answer: answer,
+		At: now, InputGeneration: c.generation})
+	*op = after
+	return &operation.Change{Events: []operation.Event{e}, Result: resultOf(op, answer, verdict, now)}
+}
+
+// recordFailure records a call without an AdCP answer.
+func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation.Event {
+	var ce *adcp.CallError
+	if !errors.As(c.err, &ce) {
+		ce = &adcp.CallError{Outcome: adcp.Ambiguous, Cause: c.err}
+	}
+	if c.generation != 0 && ce.Code == adcp.ContinuationLost {
+		return op.RejectInput(now, c.generation, nil, true, "the agent can't go on from where it asked")
+	}
+	return op.FailAttempt(now, c.generation, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
+}
+
+// recordError records an AdCP error that answers the request and does not end the operation.
+func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
+	e := op.FailAttempt(now, 0, outcomeOfError(agentErr), agentErr.RetryAfter, "the agent answered "+agentErr.Code)
+	if op.State == operation.CallingAdCP {
+		op.Error = agentErr // for the person who has to decide; the end, when it comes, has its own
+		flagUnresolved(op, agentErr, c.idempotency, now)
+	}
+	return e
+}

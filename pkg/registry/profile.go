@@ -1,0 +1,68 @@
+package registry
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+)
+
+// A profile is believed for maxProfileAge. An agent may shorten that to minProfileAge, and no further: its tool
+// list may be megabytes long.
+const (
+	maxProfileAge = 24 * time.Hour
+	minProfileAge = 5 * time.Minute
+)
+
+// Profile is what discovery found of an agent (contract B38).
+type Profile struct {
+	// URL and Transport are what was asked, Transport empty for MCP. An entry with others is discovered again.
+	URL       string    `json:"url"`
+	Transport Transport `json:"transport,omitempty"`
+	// PollTool is the tool that returns a task's status (contract E2); empty if the agent has none, and then its
+	// webhook is the only way to follow a task.
+	PollTool string `json:"poll_tool"`
+	// ListTool is the tool that lists tasks (contract G1), empty if the agent has none.
+	ListTool string `json:"list_tool"`
+	// Tasks are those of the agent's tools that are known AdCP tasks.
+	Tasks []string `json:"tasks"`
+	// Capabilities are the answer of get_adcp_capabilities.
+	Capabilities adcp.Capabilities `json:"capabilities"`
+	DiscoveredAt time.Time         `json:"discovered_at"`
+}
+
+// Fresh reports whether a profile is still believed: for a day, or for less if the agent says so (contract B37).
+func (p Profile) Fresh(now time.Time) bool {
+	ttl := maxProfileAge
+	if stated := p.Capabilities.Changes.TTL; stated > 0 {
+		ttl = min(ttl, max(stated, minProfileAge))
+	}
+	return !p.DiscoveredAt.IsZero() && now.Sub(p.DiscoveredAt) < ttl
+}
+
+// isOf reports whether the profile belongs to that address and transport.
+func (p Profile) isOf(url string, t Transport) bool {
+	return p.URL == url && cmp.Or(p.Transport, MCP) == cmp.Or(t, MCP)
+}
+
+// KnownFor reports whether the profile was discovered of the agent as it is registered now.
+func (p Profile) KnownFor(a Agent) bool {
+	return !p.DiscoveredAt.IsZero() && p.isOf(a.URL, a.Transport)
+}
+
+// Offers reports whether the agent has a task's tool. An agent whose tools are unknown may have every one.
+func (p Profile) Offers(t adcp.Task) bool {
+	return len(p.Tasks) == 0 || slices.Contains(p.Tasks, string(t))
+}
+
+// Support returns what the agent offers for following an operation.
+func (p Profile) Support() operation.AgentSupport {
+	s := operation.AgentSupport{Pollable: p.PollTool != ""}
+	if offer := p.Capabilities.Idempotency; offer.Support == adcp.Supported {
+		// An agent that states no window replays for the least that the protocol allows (contract C17).
+		s.ReplayWindow = max(offer.ReplayTTL, time.Hour)
+	}
+	return s
+}

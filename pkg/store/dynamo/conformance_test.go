@@ -1,0 +1,95 @@
+package dynamo_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/store/dynamo"
+	"adcp-orchestrator/pkg/store/storetest"
+)
+
+var _ storetest.Store = (*dynamo.Store)(nil)
+
+// createTable creates one table for the whole run, on the emulator that AWS_ENDPOINT_URL names.
+var createTable = sync.OnceValues(func() (string, error) {
+	name := fmt.Sprintf("conformance-%d", time.Now().UnixNano())
+	attribute := func(n string) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: aws.String(n), AttributeType: types.ScalarAttributeTypeS}
+	}
+	schema := func(hash, sort string) []types.KeySchemaElement {
+		return []types.KeySchemaElement{
+			{AttributeName: aws.String(hash), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String(sort), KeyType: types.KeyTypeRange},
+		}
+	}
+	_, err := dynamodb.NewFromConfig(config.AWS("DYNAMODB")).CreateTable(context.Background(), &dynamodb.CreateTableInput{
+		TableName:   &name,
+		BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{
+			attribute("pk"), attribute("sk"), attribute("due_pk"), attribute("due_at"),
+		},
+		KeySchema: schema("pk", "sk"),
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
+			IndexName:  aws.String("due"),
+			KeySchema:  schema("due_pk", "due_at"),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+		}},
+	})
+	return name, err
+})
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("AWS_ENDPOINT_URL") == "" {
+		t.Skip("AWS_ENDPOINT_URL names no DynamoDB emulator: make test starts one")
+	}
+	table, err := createTable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checkKeys(t, table) }) // after the suite has written every kind of item
+	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Store {
+		return dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), table, now)
+	})
+}
+
+// checkKeys checks that every key of the table starts with a tenant, so that no tenant can reach
+// the items of another.
+func checkKeys(t *testing.T, table string) {
+	kinds := map[string]bool{}
+	pages := dynamodb.NewScanPaginator(dynamodb.NewFromConfig(config.AWS("DYNAMODB")),
+		&dynamodb.ScanInput{TableName: &table, ProjectionExpression: aws.String("pk")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range page.Items {
+			pk := i["pk"].(*types.AttributeValueMemberS).Value
+			tenant, rest, _ := strings.Cut(pk, "#")
+			kind, _, named := strings.Cut(rest, "#")
+			if !strings.HasPrefix(tenant, storetest.TenantPrefix) || !named {
+				t.Errorf("key %q does not start with a tenant of the suite", pk)
+			}
+			kinds[kind] = true
+		}
+	}
+	for _, k := range []string{
+		"op", "idempotency", "natural_key", "task", "delivery", "agent", "api_key", "keyring", "nonce", "nonces",
+		"quarantine", "quarantined",
+	} {
+		if !kinds[k] {
+			t.Errorf("no item of kind %s was written", k)
+		}
+	}
+}

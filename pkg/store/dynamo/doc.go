@@ -1,0 +1,21 @@
+// Package dynamo stores the orchestrator's state in one DynamoDB table. Every partition key starts
+// with the tenant. A write that depends on an earlier read is conditional on it; writes that belong
+// together are one transaction. TTL only cleans up: the store itself compares expiries with its
+// clock (contract F77).
+//
+// A partition key is tenant#kind#name. These are the kinds and their sort keys:
+//
+//	kind         name                      sort key
+//	op           operation id              operation, request#…, result#…, input#…, event#…
+//	idempotency  key hash                  -
+//	natural_key  natural key's hash        -
+//	task         agent id#hash of task id  -
+//	delivery     agent id#key hash         -
+//	agent        agent id                  registry, profile, circuit
+//	api_key      key hash                  -
+//	keyring      sender                    -
+//	nonce        sender#hash               -
+//	nonces       sender#hash#window#shard  -
+//	quarantine   day                       operation id#a#digest, operation id#r#code
+//	quarantined  day#operation id          -
+package dynamo

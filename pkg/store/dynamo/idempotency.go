@@ -1,0 +1,66 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+)
+
+func idempotencyKey(tenant, keyHash string) item { return key(tenant, "idempotency", keyHash, skOnly) }
+
+func naturalKey(tenant, hash string) item { return key(tenant, "natural_key", hash, skOnly) }
+
+func idempotencyItem(tenant, keyHash string, r orchestrator.IdempotencyRecord) item {
+	return with(idempotencyKey(tenant, keyHash), item{
+		"operation_id": str(r.OperationID),
+		"fingerprint":  str(r.Fingerprint),
+	})
+}
+
+// IdempotencyRecord returns what an idempotency key is bound to, or store.ErrNotFound.
+func (s *Store) IdempotencyRecord(
+	ctx context.Context, tenant, keyHash string,
+) (orchestrator.IdempotencyRecord, error) {
+	i, err := s.get(ctx, idempotencyKey(tenant, keyHash))
+	if err != nil {
+		return orchestrator.IdempotencyRecord{}, err
+	}
+	if i == nil {
+		return orchestrator.IdempotencyRecord{}, store.ErrNotFound
+	}
+	return orchestrator.IdempotencyRecord{
+		OperationID: text(i, "operation_id"),
+		Fingerprint: text(i, "fingerprint"),
+	}, nil
+}
+
+// Bind binds another idempotency key to the operation that holds a natural key. It returns
+// store.ErrKeyTaken, or store.ErrStale if the operation no longer holds the natural key.
+func (s *Store) Bind(
+	ctx context.Context, tenant, keyHash, naturalHash string, r orchestrator.IdempotencyRecord,
+) error {
+	holds := "operation_id = :id"
+	failed, err := s.transact(ctx, []types.TransactWriteItem{
+		s.put(idempotencyItem(tenant, keyHash, r), absent, nil, nil),
+		{ConditionCheck: &types.ConditionCheck{
+			TableName:                 &s.table,
+			Key:                       naturalKey(tenant, naturalHash),
+			ConditionExpression:       &holds,
+			ExpressionAttributeValues: item{":id": str(r.OperationID)},
+		}},
+	})
+	if err != nil {
+		return fmt.Errorf("bind: %w", err)
+	}
+	if _, taken := failed[0]; taken {
+		return store.ErrKeyTaken
+	}
+	if len(failed) > 0 {
+		return store.ErrStale
+	}
+	return nil
+}

@@ -1,0 +1,23 @@
+package dynamo
+
+import (
+	"context"
+
+	"adcp-orchestrator/pkg/store"
+)
+
+func keyringKey(tenant, sender string) item { return key(tenant, "keyring", sender, skOnly) }
+
+// Keyring returns a sender's keyring, or store.ErrNotFound.
+func (s *Store) Keyring(ctx context.Context, tenant, sender string) (store.Document, error) {
+	i, err := s.get(ctx, keyringKey(tenant, sender))
+	if err == nil && i == nil {
+		err = store.ErrNotFound
+	}
+	return readDocument(i), err
+}
+
+// PutKeyring stores a keyring if the version before it is stored, or returns store.ErrStale.
+func (s *Store) PutKeyring(ctx context.Context, tenant, sender string, d store.Document) error {
+	return s.putVersion(ctx, with(keyringKey(tenant, sender), item{"body": bin(d.Body)}), d.Version)
+}

@@ -1,0 +1,16 @@
+package memory_test
+
+import (
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/store/memory"
+	"adcp-orchestrator/pkg/store/storetest"
+)
+
+var _ storetest.Store = (*memory.Store)(nil)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Store { return memory.New(now) })
+}

@@ -1,0 +1,29 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+
+	"adcp-orchestrator/pkg/inbox"
+)
+
+// LoadDelivery reads everything to verify a delivery against.
+func (s *Store) LoadDelivery(_ context.Context, q inbox.DeliveryQuery) (inbox.DeliveryContext, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got inbox.DeliveryContext
+	tenant, sender := q.Route.Tenant, q.Route.Sender
+	if r, ok := s.operations[id{tenant, q.Route.OperationID}]; ok {
+		got.Operation = cloneOperation(r.op)
+	}
+	if q.KeyID == "" {
+		return got, nil
+	}
+	got.Keyring = cloneDocument(s.keyrings[id{tenant, sender}])
+	if q.Nonce != "" {
+		n := inbox.Nonce{Tenant: tenant, Sender: sender, KeyID: q.KeyID, Value: q.Nonce}
+		got.NonceSeen = s.nonceSeen(n)
+		got.NonceFull = s.nonceCounts[s.nonceCounter(n)] >= cmp.Or(q.MaxNonces, inbox.NoncesPerWindow)
+	}
+	return got, nil
+}

@@ -1,0 +1,46 @@
+package memory
+
+import (
+	"context"
+	"slices"
+
+	"adcp-orchestrator/pkg/store"
+)
+
+// Keyring returns a sender's keyring, or store.ErrNotFound.
+func (s *Store) Keyring(_ context.Context, tenant, sender string) (store.Document, error) {
+	d, err := find(s, s.keyrings, id{tenant, sender})
+	return cloneDocument(d), err
+}
+
+// PutKeyring stores a keyring if the version before it is stored, or returns store.ErrStale.
+func (s *Store) PutKeyring(_ context.Context, tenant, sender string, d store.Document) error {
+	return s.putDocument(s.keyrings, id{tenant, sender}, d)
+}
+
+// Circuit returns the circuit's document, or store.ErrNotFound.
+func (s *Store) Circuit(_ context.Context, tenant, agentID string) (store.Document, error) {
+	d, err := find(s, s.circuits, id{tenant, agentID})
+	return cloneDocument(d), err
+}
+
+// PutCircuit stores a document if the version before it is stored, or returns store.ErrStale.
+func (s *Store) PutCircuit(_ context.Context, tenant, agentID string, d store.Document) error {
+	return s.putDocument(s.circuits, id{tenant, agentID}, d)
+}
+
+// putDocument stores a document if the version before it is stored, or returns store.ErrStale.
+func (s *Store) putDocument(documents map[id]store.Document, k id, d store.Document) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if documents[k].Version != d.Version-1 {
+		return store.ErrStale
+	}
+	documents[k] = cloneDocument(d)
+	return nil
+}
+
+func cloneDocument(d store.Document) store.Document {
+	d.Body = slices.Clone(d.Body)
+	return d
+}

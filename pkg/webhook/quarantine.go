@@ -1,0 +1,79 @@
+package webhook
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store"
+)
+
+// quarantineUnverified records a delivery that anyone may have sent, and returns the reply.
+func (in inbound) quarantineUnverified(ctx context.Context, reply Reply, reason string) Reply {
+	return in.quarantine(ctx, reply, in.quarantineRecord(reply, reason))
+}
+
+// quarantineAuthentic records an authentic delivery that is not applied, and returns the reply.
+func (in inbound) quarantineAuthentic(ctx context.Context, reply Reply, reason string, w adcp.Webhook) Reply {
+	q := in.quarantineRecord(reply, reason)
+	q.Authentic = true
+	q.TaskID = shorten(w.TaskID)
+	q.Status = shorten(string(w.Status))
+	return in.quarantine(ctx, reply, q)
+}
+
+func (in inbound) quarantineRecord(reply Reply, reason string) inbox.Quarantined {
+	sum := sha256.Sum256(in.delivery.Body)
+	q := inbox.Quarantined{
+		Tenant:      in.op.Tenant,
+		AgentID:     in.op.AgentID,
+		OperationID: in.op.ID,
+		At:          in.receiver.Now().UTC(),
+		Code:        reply.Code,
+		Reason:      reason,
+		Digest:      hex.EncodeToString(sum[:]),
+		Size:        len(in.delivery.Body),
+		Header:      map[string]string{},
+	}
+	for _, name := range safeHeaders {
+		if v := in.delivery.Header.Values(name); len(v) > 0 {
+			q.Header[name] = shorten(v[0])
+		}
+	}
+	return q
+}
+
+// quarantine stores the record before it returns the reply. If that fails, the sender has to send
+// the delivery again, whatever the reply would have been.
+func (in inbound) quarantine(ctx context.Context, reply Reply, q inbox.Quarantined) Reply {
+	slog.WarnContext(ctx, "webhook quarantined", "operation", q.OperationID, "tenant", q.Tenant,
+		"agent", q.AgentID, "code", q.Code, "reason", q.Reason, "authentic", q.Authentic)
+	switch err := in.receiver.Apply.Quarantine(ctx, q); {
+	case errors.Is(err, store.ErrFull):
+		return Reply{
+			Status: http.StatusTooManyRequests,
+			Code:   "too_many_deliveries",
+			Detail: "too many deliveries for this operation could not be applied",
+		}
+	case err != nil:
+		return internalFailure(ctx, err)
+	}
+	return reply
+}
+
+// safeHeaders lists the header fields that a quarantine record keeps. None of them authenticates
+// anyone.
+var safeHeaders = []string{"Content-Type", "Content-Digest", "Signature-Input", "User-Agent", HeaderTimestamp}
+
+// maxKept is how many bytes of an untrusted text a quarantine record keeps.
+const maxKept = 512
+
+// shorten makes an untrusted text safe to store and to show. It ends the text at the first
+// unprintable character and at maxKept bytes.
+func shorten(s string) string { return httpsig.Printable(s, maxKept) }
