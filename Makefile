@@ -29,15 +29,13 @@ logs: ## what the local stack and the functions wrote: make logs F=dispatch
 	@$(LOCAL) logs $(F)
 
 test: ## everything, on a local stack of its own: make test, or make test ARGS='-v -run Killed'
-	@./infra/test.sh $(ARGS)
+	@./infra/dev/test.sh $(ARGS)
 
-unit: ## the tests that need nothing but Go
-	go test -race ./pkg/... ./functions/...
+unit: ## the tests that need nothing but Go, with fewer seeds than make test
+	GORACE=atexit_sleep_ms=0 go test -race -short ./pkg/... ./functions/...
 
-lint: ## gofmt, go vet, staticcheck
-	@test -z "$$(gofmt -l functions infra pkg | tee /dev/stderr)" || { echo "run gofmt -w on these"; exit 1; }
-	go vet ./...
-	go tool staticcheck ./...
+lint: ## golangci-lint by .golangci.yml; its first run compiles it
+	@go tool -modfile=infra/dev/lint/go.mod golangci-lint run ./...
 
 fuzz: ## the native fuzz targets, FUZZTIME each
 	@for p in $$(grep -rlE '^func Fuzz' --include=*_test.go pkg | xargs -n1 dirname | sort -u); do \
@@ -48,13 +46,13 @@ sim: ## whole worlds in which everything goes wrong, by seeds: make sim SEEDS=10
 	@GOGC=2000 SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim | grep -vE '^=== '
 
 soak: ## hundreds of buys from a real seller while all that can goes wrong: make soak OPERATIONS=500 SEED=1
-	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/soak.sh
+	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/dev/soak.sh
 
 mutants: ## the convergence broken in one way after the other: the races and the simulation have to find each
-	@go run ./infra/mutants
+	@go run ./infra/dev/mutants
 
 bench: ## what the functions cost to start, beside an empty handler
-	@go run ./infra/bench
+	@go run ./infra/dev/bench
 
 build: ## the functions for AWS into dist: ARCH=arm64 or amd64
 	@$(LOCAL) build -arch $(ARCH)

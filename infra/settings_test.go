@@ -25,7 +25,7 @@ func TestSettings(t *testing.T) {
 		"domain with an escape": {map[string]any{"publicBaseUrl": "https://adcp.example.com/a%20b"}, "context publicBaseUrl: "},
 		"local and a domain":    {map[string]any{"local": "http://127.0.0.1:4566", "publicBaseUrl": "https://adcp.example.com"}, "context local and publicBaseUrl "},
 		"ephemeral as a bool":   {map[string]any{"ephemeral": true}, ""},
-		"ephemeral misspelt":    {map[string]any{"ephemeral": "yes please"}, "context ephemeral: "},
+		"ephemeral misspelled":  {map[string]any{"ephemeral": "yes please"}, "context ephemeral: "},
 		"a year of logs":        {map[string]any{"logRetentionDays": "365"}, ""},
 		"a year as a number":    {map[string]any{"logRetentionDays": 365.0}, ""},
 		"a week of logs":        {map[string]any{"logRetentionDays": "7"}, "context logRetentionDays: "},

@@ -55,9 +55,9 @@ Another buy, and its timeline (it is polled after 2 s, its webhook comes after 1
 }
 
 // buy submits one create_media_buy and prints its timeline as it grows.
-func buy(ctx context.Context, c *client.Client, title string, behaviour map[string]any, out io.Writer) error {
+func buy(ctx context.Context, c *client.Client, title string, behavior map[string]any, out io.Writer) error {
 	fmt.Fprintf(out, "\n%s\n", title)
-	op, resp, err := c.Submit(ctx, uuid.NewString(), "seller", "create_media_buy", client.Buy("PO-"+uuid.NewString()[:8], behaviour))
+	op, resp, err := c.Submit(ctx, uuid.NewString(), "seller", "create_media_buy", client.Buy("PO-"+uuid.NewString()[:8], behavior))
 	if err != nil {
 		return err
 	}

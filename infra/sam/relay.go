@@ -76,9 +76,9 @@ func pass(client net.Conn, target string) {
 	var both sync.WaitGroup
 	for _, way := range [][2]net.Conn{{server, client}, {client, server}} {
 		both.Go(func() {
-			io.Copy(way[0], way[1])
+			_, _ = io.Copy(way[0], way[1])
 			if half, ok := way[0].(interface{ CloseWrite() error }); ok {
-				half.CloseWrite() // the other direction may go on
+				_ = half.CloseWrite() // the other direction may go on
 			}
 		})
 	}

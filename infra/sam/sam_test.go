@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -97,7 +98,7 @@ func TestForwardPassesBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := bufio.NewReader(c).ReadString('\n')
-	if err != io.EOF || answer != "got hello" {
+	if !errors.Is(err, io.EOF) || answer != "got hello" {
 		t.Errorf("got %q, %v", answer, err)
 	}
 }

@@ -62,7 +62,7 @@ func (c *Client) Do(ctx context.Context, method, path string, header map[string]
 
 // PutAgent registers an agent.
 func (c *Client) PutAgent(ctx context.Context, id string, entry map[string]any) error {
-	resp, out, err := c.Do(ctx, http.MethodPut, "/v1/agents/"+id, nil, entry)
+	resp, out, err := c.Do(ctx, http.MethodPut, "/v1/agents/"+id, nil, entry) //nolint:bodyclose // Do has read and closed it
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.Quaranti
 
 // Read reads a resource.
 func (c *Client) Read(ctx context.Context, path string, out any) error {
-	resp, body, err := c.Do(ctx, http.MethodGet, path, nil, nil)
+	resp, body, err := c.Do(ctx, http.MethodGet, path, nil, nil) //nolint:bodyclose // Do has read and closed it
 	if err != nil {
 		return err
 	}

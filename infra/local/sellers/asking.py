@@ -1,5 +1,5 @@
 """A sales agent on PyPI's a2a-sdk that asks before it buys: its task waits in input-required until it is told to go on. Tasks, contexts and their rules are
-the SDK's own. Loopback only, for the tests of infra/local/e2e, by the environment of infra/local/senders.
+the SDK's own. Loopback only, for the tests of infra/dev/e2e, by the environment of infra/local/senders.
 
 Environment: PORT, TOKEN (the buyer's bearer token).
   GET /ledger    create_media_buy calls and buys by po_number, as the demo seller's

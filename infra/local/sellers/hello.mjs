@@ -1,5 +1,5 @@
 // The npm package's own example of a guaranteed seller, with its own mock of an ad server behind it, as they are shipped. For the tests of
-// infra/local/e2e.
+// infra/dev/e2e.
 //
 // Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT (MCP at /mcp), UPSTREAM_PORT (the ad server), TOKEN (the buyer's bearer token),
 // EXAMPLE (examples/hello_seller_adapter_guaranteed.ts of the package, made CommonJS: it is shipped as TypeScript only, which Node 20 can't run). It is

@@ -1,5 +1,5 @@
 """A sales agent made of PyPI's adcp: its server answers MCP (sessionful, as it is by default) at /mcp and A2A at /, and its WebhookSender sends what
-became of a task. Loopback only, for the tests of infra/local/e2e, by the environment of infra/local/senders.
+became of a task. Loopback only, for the tests of infra/dev/e2e, by the environment of infra/local/senders.
 
 Environment: PORT, TOKEN (the buyer's bearer token). It is there when PORT takes connections: importing the SDK takes up to 20 seconds.
   GET /ledger                    create_media_buy calls and buys by po_number, as the demo seller's

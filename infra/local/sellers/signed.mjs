@@ -1,5 +1,5 @@
 // A seller that wants requests signed: the demo seller's platform behind npm's @adcp/sdk, which checks the signatures by itself (signedRequests). For the
-// tests of infra/local/e2e.
+// tests of infra/dev/e2e.
 //
 // Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT (MCP at /mcp, GET /ledger), TOKEN (the buyer's bearer token), JWKS_URL (the buyer's
 // key set), REQUIRED_FOR (the tools that have to be signed, separated by commas). It is there when PORT takes connections.

@@ -1,5 +1,5 @@
 // A sender of webhooks made of npm's @adcp/sdk: createWebhookEmitter signs and sends, nothing of it is done here. Loopback only, for the tests of
-// infra/local/e2e.
+// infra/dev/e2e.
 //
 // Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT; AGENT_URL, which brand.json lists byte for byte. One line of JSON on standard
 // output tells that it listens.

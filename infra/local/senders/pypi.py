@@ -1,4 +1,4 @@
-"""A sender of webhooks made of PyPI's adcp: WebhookSender signs and sends, nothing of it is done here. Loopback only, for the tests of infra/local/e2e.
+"""A sender of webhooks made of PyPI's adcp: WebhookSender signs and sends, nothing of it is done here. Loopback only, for the tests of infra/dev/e2e.
 
 Environment: PORT; AGENT_URL, which brand.json lists byte for byte. One line of JSON on standard output tells that it listens: importing the SDK
 takes 20 seconds.

@@ -22,13 +22,13 @@ const stackName = "AdcpOrchestrator"
 func (l Layout) sources() (string, error) {
 	f := newFingerprint(l.Root)
 	f.text("go", runtime.Version()) // go run uses the version that go.mod asks for, as go build does
-	for _, dir := range []string{"functions", "pkg", "infra"} {
-		err := f.tree(filepath.Join(l.Root, dir), func(path string) bool {
-			return buildInput(path) && !(dir == "infra" && strings.HasPrefix(path, "local/"))
-		})
-		if err != nil {
+	for _, dir := range []string{"functions", "pkg"} {
+		if err := f.tree(filepath.Join(l.Root, dir), buildInput); err != nil {
 			return "", err
 		}
+	}
+	if err := f.tree(filepath.Join(l.Root, "infra"), appInput); err != nil {
+		return "", err
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if err := f.file(filepath.Join(l.Root, name)); err != nil {
@@ -39,6 +39,11 @@ func (l Layout) sources() (string, error) {
 		return "", err
 	}
 	return f.sum(), nil
+}
+
+// appInput accepts what the CDK app is built from in infra: neither the local stack nor the developers' tools are deployed.
+func appInput(path string) bool {
+	return buildInput(path) && !strings.HasPrefix(path, "local/") && !strings.HasPrefix(path, "dev/")
 }
 
 // infrastructure is the name, among those of the functions, for all that is deployed besides their code.
@@ -60,10 +65,7 @@ func (l Layout) deployable(endpoint string) (map[string]string, error) {
 	}
 	f := newFingerprint(l.Root)
 	f.text("endpoint", endpoint)
-	err = f.tree(filepath.Join(l.Root, "infra"), func(path string) bool {
-		return buildInput(path) && !strings.HasPrefix(path, "local/")
-	})
-	if err != nil {
+	if err := f.tree(filepath.Join(l.Root, "infra"), appInput); err != nil {
 		return nil, err
 	}
 	if err := f.tree(filepath.Join(l.Root, "template"), anyFile); err != nil {
@@ -129,7 +131,7 @@ func (in *Instance) cdk(ctx context.Context, tools Tools, args ...string) error 
 		"TMPDIR="+in.Dir("tmp"),
 		"CDK_DISABLE_CLI_TELEMETRY=true",
 		"CDK_DISABLE_VERSION_CHECK=1",
-		"CI=true", // no colours, no questions
+		"CI=true", // no colors, no questions
 	)
 	_, err := command{
 		dir:  in.layout.work("infra"),

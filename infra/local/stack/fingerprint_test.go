@@ -72,3 +72,18 @@ func TestFingerprintOfAnAbsentFile(t *testing.T) {
 		t.Error("an absent file and an empty one have the same fingerprint")
 	}
 }
+
+func TestAppInput(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"stack.go":          true,
+		"stack_test.go":     false,
+		"cdk.json":          true,
+		"local/main.go":     false,
+		"dev/bench/main.go": false,
+	} {
+		if appInput(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+}

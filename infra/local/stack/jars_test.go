@@ -44,7 +44,7 @@ func TestFetchJars(t *testing.T) {
 		calls.Add(1)
 		switch r.URL.Path {
 		case "/org/a/1/a-1.jar":
-			w.Write([]byte("content"))
+			_, _ = w.Write([]byte("content"))
 		default:
 			http.NotFound(w, r)
 		}

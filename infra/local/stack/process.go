@@ -44,7 +44,7 @@ func (d daemon) start() (int, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("start %s: %w", filepath.Base(d.name), err)
 	}
-	go cmd.Wait() // collects it if it ends while we are here
+	go func() { _ = cmd.Wait() }() // collects it if it ends while we are here
 	return cmd.Process.Pid, nil
 }
 

@@ -78,9 +78,9 @@ func (w *world) agent(t *testing.T, id string, first int, mode operation.Webhook
 }
 
 // buy submits a create_media_buy and returns it as accepted.
-func (w *world) buy(t *testing.T, behaviour map[string]any) httpapi.Operation {
+func (w *world) buy(t *testing.T, behavior map[string]any) httpapi.Operation {
 	t.Helper()
-	op, _, err := w.Submit(t.Context(), uuid.NewString(), "seller", "create_media_buy", client.Buy("PO-"+uuid.NewString(), behaviour))
+	op, _, err := w.Submit(t.Context(), uuid.NewString(), "seller", "create_media_buy", client.Buy("PO-"+uuid.NewString(), behavior))
 	if err != nil {
 		t.Fatal(err)
 	}

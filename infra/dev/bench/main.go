@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -39,10 +40,13 @@ func run(rounds int, out io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	mains, err := filepath.Glob("functions/*")
-	if err != nil || len(mains) == 0 {
-		return fmt.Errorf("run this at the repository's root: %v", err)
+	if err != nil {
+		return err
 	}
-	names, packages := []string{empty}, []string{"./infra/bench/empty"}
+	if len(mains) == 0 {
+		return errors.New("run this at the repository's root")
+	}
+	names, packages := []string{empty}, []string{"./infra/dev/bench/empty"}
 	for _, m := range mains {
 		names, packages = append(names, filepath.Base(m)), append(packages, "./"+m)
 	}

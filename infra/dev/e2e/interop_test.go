@@ -204,7 +204,7 @@ func pypiSeller(t *testing.T, python string) foreign {
 	t.Helper()
 	port := freePort(t)
 	f := foreign{name: "PyPI adcp 9.2.0", token: uuid.NewString(), cells: everyWay()}
-	c := exec.CommandContext(t.Context(), python, "../sellers/pypi.py")
+	c := exec.CommandContext(t.Context(), python, "../../local/sellers/pypi.py")
 	c.Env = append(os.Environ(), "PORT="+port, "TOKEN="+f.token)
 	startSeller(t, c, port)
 	base := "http://127.0.0.1:" + port
@@ -227,7 +227,7 @@ func helloSeller(t *testing.T) foreign {
 		t.Fatalf("esbuild: %v\n%s", err, out)
 	}
 	f := foreign{name: "npm's guaranteed example", token: uuid.NewString(), urls: map[string]string{"mcp": "http://127.0.0.1:" + port + "/mcp"}}
-	c := exec.CommandContext(t.Context(), env(t, "NODE"), "../sellers/hello.mjs")
+	c := exec.CommandContext(t.Context(), env(t, "NODE"), "../../local/sellers/hello.mjs")
 	c.Env = append(os.Environ(), "ADCP_LOCAL_NPM="+npm, "PORT="+port, "UPSTREAM_PORT="+upstream, "TOKEN="+f.token, "EXAMPLE="+example)
 	startSeller(t, c, port)
 

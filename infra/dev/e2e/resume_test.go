@@ -22,7 +22,7 @@ import (
 func TestResumeOfARealAgent(t *testing.T) {
 	t.Parallel()
 	python, port, token := env(t, "SENDERS_PYTHON"), freePort(t), uuid.NewString()
-	c := exec.CommandContext(t.Context(), python, "../sellers/asking.py")
+	c := exec.CommandContext(t.Context(), python, "../../local/sellers/asking.py")
 	c.Env = append(os.Environ(), "PORT="+port, "TOKEN="+token)
 	startSeller(t, c, port)
 	base := "http://127.0.0.1:" + port

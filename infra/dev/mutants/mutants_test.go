@@ -10,7 +10,7 @@ import (
 func TestMutantsApply(t *testing.T) {
 	t.Parallel()
 	for _, m := range mutants {
-		b, err := m.broken("../..")
+		b, err := m.broken("../../..")
 		if err != nil {
 			t.Errorf("%s: %v", m.name, err)
 			continue

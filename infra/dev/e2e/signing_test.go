@@ -31,7 +31,7 @@ func TestSignedRequests(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			port, token := freePort(t), uuid.NewString()
-			c := exec.CommandContext(t.Context(), env(t, "NODE"), "../sellers/signed.mjs")
+			c := exec.CommandContext(t.Context(), env(t, "NODE"), "../../local/sellers/signed.mjs")
 			c.Env = append(os.Environ(), "ADCP_LOCAL_NPM="+env(t, "NPM_PACKAGES"), "PORT="+port, "TOKEN="+token, "REQUIRED_FOR="+tc.required,
 				"JWKS_URL="+env(t, "API_URL")+"/.well-known/jwks.json")
 			startSeller(t, c, port)

@@ -29,10 +29,10 @@ import (
 func TestKilledAfterEveryWrite(t *testing.T) {
 	r := reap(t)
 	for name, path := range map[string]struct {
-		first     int
-		behaviour map[string]any
-		by        operation.Channel
-		writes    int // at least
+		first    int
+		behavior map[string]any
+		by       operation.Channel
+		writes   int // at least
 	}{
 		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.ByWebhook, 7},
 		"poll":    {2, map[string]any{"delay_ms": 1500, "webhook": "none"}, operation.ByPoll, 5},
@@ -42,7 +42,7 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 				t.Parallel()
 				w := enter(t, path.first)
 				r.arm(w.tenant, n)
-				op, err := w.persist(t.Context(), "seller", uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behaviour))
+				op, err := w.persist(t.Context(), "seller", uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behavior))
 				if err != nil {
 					t.Fatal(err)
 				}

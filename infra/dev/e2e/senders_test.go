@@ -40,10 +40,10 @@ func startSender(t *testing.T, name string) sender {
 	var c *exec.Cmd
 	switch name {
 	case "npm":
-		c = exec.CommandContext(t.Context(), env(t, "NODE"), "../senders/npm.mjs")
+		c = exec.CommandContext(t.Context(), env(t, "NODE"), "../../local/senders/npm.mjs")
 		c.Env = append(os.Environ(), "ADCP_LOCAL_NPM="+env(t, "NPM_PACKAGES"))
 	case "pypi":
-		c = exec.CommandContext(t.Context(), env(t, "SENDERS_PYTHON"), "../senders/pypi.py")
+		c = exec.CommandContext(t.Context(), env(t, "SENDERS_PYTHON"), "../../local/senders/pypi.py")
 		c.Env = os.Environ()
 	}
 	c.Env = append(c.Env, "PORT="+port, "AGENT_URL="+env(t, "SELLER_URL"))
