@@ -21,14 +21,15 @@ type route struct {
 var routes = []route{
 	{method: "POST", path: "/v1/operations", function: "submit"},
 	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
+	{method: "POST", path: "/v1/operations/{id}/input", function: "submit"},
 	{method: "POST", path: "/v1/operations/{id}/redrive", function: "submit"},
-	{method: "POST", path: "/v1/operations/{id}/resume", function: "submit"},
 	{method: "GET", path: "/v1/agents/{id}", function: "agents"},
 	{method: "PUT", path: "/v1/agents/{id}", function: "agents"},
 	{method: "GET", path: "/v1/agents/{id}/keys", function: "agents"},
 	{method: "PUT", path: "/v1/agents/{id}/keys", function: "agents"},
 	{method: "GET", path: "/v1/quarantine", function: "operations"},
-	{method: "POST", path: "/v1/webhooks/{route}", function: "webhook", open: true},
+	{method: "POST", path: "/v1/webhooks/{callback_token}", function: "webhook", open: true},
+	{method: "GET", path: "/problems", function: "identity", open: true},
 	{method: "GET", path: brandPath, function: "identity", open: true},
 	{method: "GET", path: keysPath, function: "identity", open: true},
 }

@@ -58,13 +58,14 @@ func TestNoRouteIsOpenButTheWebhooksAndTheTwoThatSayWhoWeAre(t *testing.T) {
 		"POST /v1/operations":              "submit key",
 		"GET /v1/operations/{id}":          "operations key",
 		"POST /v1/operations/{id}/redrive": "submit key",
-		"POST /v1/operations/{id}/resume":  "submit key",
+		"POST /v1/operations/{id}/input":   "submit key",
 		"GET /v1/agents/{id}":              "agents key",
 		"PUT /v1/agents/{id}":              "agents key",
 		"GET /v1/agents/{id}/keys":         "agents key",
 		"PUT /v1/agents/{id}/keys":         "agents key",
 		"GET /v1/quarantine":               "operations key",
-		"POST /v1/webhooks/{route}":        "webhook open",
+		"POST /v1/webhooks/{callback_token}": "webhook open",
+		"GET /problems": "identity open",
 		"GET /.well-known/brand.json":      "identity open",
 		"GET /.well-known/jwks.json":       "identity open",
 	}
@@ -125,7 +126,7 @@ func TestStageThrottlesAndLogsNoSecrets(t *testing.T) {
 			t.Errorf("execution logs are on: %v", s) // they hold headers and bodies
 		}
 	}
-	for _, bucket := range []string{"* /*", "POST /~1v1~1webhooks~1{route}", "GET /~1.well-known~1brand.json", "GET /~1.well-known~1jwks.json"} {
+	for _, bucket := range []string{"* /*", "POST /~1v1~1webhooks~1{callback_token}", "GET /~1problems", "GET /~1.well-known~1brand.json", "GET /~1.well-known~1jwks.json"} {
 		if limits[bucket] == 0 {
 			t.Errorf("throttling is %v: no %s", limits, bucket)
 		}
@@ -163,7 +164,7 @@ func TestGatewayAnswersAreProblems(t *testing.T) {
 			t.Errorf("%s has the headers %v", kind, headers)
 		}
 		var problem struct {
-			Type, Title, Detail string
+			Type, Title, Code, Detail string
 			Status              int
 		}
 		template := text(at(p, "ResponseTemplates", "application/json"))
@@ -171,7 +172,7 @@ func TestGatewayAnswersAreProblems(t *testing.T) {
 			t.Errorf("%s: %s: %v", kind, template, err)
 		}
 		status, _ := strconv.Atoi(text(p["StatusCode"])) // a default has none
-		if problem.Type != "about:blank" || problem.Title == "" || problem.Detail == "" || problem.Status != status {
+		if problem.Type != "about:blank" || problem.Title == "" || problem.Code == "" || problem.Detail == "" || problem.Status != status {
 			t.Errorf("%s with status %d says %+v", kind, status, problem)
 		}
 		if code, ok := want[kind]; ok && code != status {

@@ -24,7 +24,7 @@ var functionSpecs = []functionSpec{
 		access: access{table: []string{"GetItem"}},
 	},
 	{
-		name: "submit", description: "POST /v1/operations, /v1/operations/{id}/redrive and resume", timeout: 15, memory: 256,
+		name: "submit", description: "POST /v1/operations, /v1/operations/{id}/input and redrive", timeout: 15, memory: 256,
 		env: []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
 		access: access{
 			table:      []string{"GetItem", "Query", "PutItem", "ConditionCheckItem"},
@@ -39,11 +39,11 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name: "agents", description: "GET and PUT /v1/agents/{id} and /v1/agents/{id}/keys", timeout: 25, memory: 512,
-		env:    []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		env:    []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{table: []string{"GetItem", "PutItem"}, agentSecrets: true},
 	},
 	{
-		name: "webhook", description: "POST /v1/webhooks/{route}: verifies, deduplicates, converges", timeout: 20, memory: 256,
+		name: "webhook", description: "POST /v1/webhooks/{callback_token}: verifies, deduplicates, converges", timeout: 20, memory: 256,
 		env: []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "ALLOW_LOOPBACK"},
 		access: access{
 			table:      []string{"BatchGetItem", "GetItem", "PutItem", "UpdateItem"},
@@ -52,7 +52,7 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "identity", description: "GET /.well-known/brand.json and /.well-known/jwks.json", timeout: 15, memory: 256,
+		name: "identity", description: "GET /.well-known/brand.json, /.well-known/jwks.json and /problems", timeout: 15, memory: 256,
 		env:    []string{"SIGNING_KEY_IDS", "PUBLIC_BASE_URL"},
 		access: access{signingKeys: []string{"GetPublicKey"}},
 	},

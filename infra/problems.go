@@ -14,6 +14,7 @@ import (
 type gatewayProblem struct {
 	kind    string // API Gateway's name of the case
 	status  int    // 0 leaves API Gateway's own
+	code    string // the problem's, as in docs/problems.md
 	title   string // of a case without a status; otherwise it is the status's text
 	detail  string
 	headers map[string]string
@@ -22,23 +23,23 @@ type gatewayProblem struct {
 // gatewayProblems are the cases that clients meet, and a default for the others. None of them repeats API Gateway's own message: it tells an
 // outsider about authorizers and integrations.
 var gatewayProblems = []gatewayProblem{
-	{kind: "BAD_REQUEST_BODY", status: 400, detail: "The request body can't be read."},
-	{kind: "UNAUTHORIZED", status: 401, detail: "Send an API key: Authorization: Bearer adcp_...",
+	{kind: "BAD_REQUEST_BODY", status: 400, code: "malformed_body", detail: "The request body can't be read."},
+	{kind: "UNAUTHORIZED", status: 401, code: "unauthorized", detail: "Send an API key: Authorization: Bearer adcp_...",
 		headers: map[string]string{"WWW-Authenticate": "Bearer"}},
-	{kind: "ACCESS_DENIED", status: 403, detail: "The API key does not allow this."},
+	{kind: "ACCESS_DENIED", status: 403, code: "forbidden", detail: "The API key does not allow this."},
 	// API Gateway's name for a route that does not exist.
-	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, detail: "There is no such route."},
-	{kind: "RESOURCE_NOT_FOUND", status: 404, detail: "There is no such route."},
-	{kind: "REQUEST_TOO_LARGE", status: 413, detail: "The request body is too large."},
-	{kind: "UNSUPPORTED_MEDIA_TYPE", status: 415, detail: "Send application/json."},
-	{kind: "THROTTLED", status: 429, detail: "Slow down and try again.",
+	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, code: "no_such_route", detail: "There is no such route."},
+	{kind: "RESOURCE_NOT_FOUND", status: 404, code: "no_such_route", detail: "There is no such route."},
+	{kind: "REQUEST_TOO_LARGE", status: 413, code: "too_large", detail: "The request body is too large."},
+	{kind: "UNSUPPORTED_MEDIA_TYPE", status: 415, code: "unsupported_media_type", detail: "Send application/json."},
+	{kind: "THROTTLED", status: 429, code: "rate_limited", detail: "Slow down and try again.",
 		headers: map[string]string{"Retry-After": "1"}},
-	{kind: "AUTHORIZER_FAILURE", status: 500, detail: "The API key could not be checked. Try again."},
-	{kind: "AUTHORIZER_CONFIGURATION_ERROR", status: 500, detail: "The API key could not be checked. Try again."},
-	{kind: "INTEGRATION_FAILURE", status: 504, detail: "No answer in time. Repeat the request with the same idempotency key."},
-	{kind: "INTEGRATION_TIMEOUT", status: 504, detail: "No answer in time. Repeat the request with the same idempotency key."},
-	{kind: "DEFAULT_4XX", title: "Request Refused", detail: "The request was refused."},
-	{kind: "DEFAULT_5XX", title: "Internal Server Error", detail: "The request could not be handled. Try again."},
+	{kind: "AUTHORIZER_FAILURE", status: 500, code: "authorizer_failed", detail: "The API key could not be checked. Try again."},
+	{kind: "AUTHORIZER_CONFIGURATION_ERROR", status: 500, code: "authorizer_failed", detail: "The API key could not be checked. Try again."},
+	{kind: "INTEGRATION_FAILURE", status: 504, code: "timeout", detail: "No answer in time. Repeat the request with the same idempotency key."},
+	{kind: "INTEGRATION_TIMEOUT", status: 504, code: "timeout", detail: "No answer in time. Repeat the request with the same idempotency key."},
+	{kind: "DEFAULT_4XX", code: "request_refused", title: "Request Refused", detail: "The request was refused."},
+	{kind: "DEFAULT_5XX", code: "internal_error", title: "Internal Server Error", detail: "The request could not be handled. Try again."},
 }
 
 // commonHeaders go with every answer of API Gateway's own. The functions send the same.
@@ -80,9 +81,10 @@ func (p gatewayProblem) template() string {
 		Type      string `json:"type"`
 		Title     string `json:"title"`
 		Status    int    `json:"status,omitempty"`
+		Code      string `json:"code"`
 		Detail    string `json:"detail"`
 		RequestID string `json:"request_id"`
-	}{"about:blank", title, p.status, p.detail, "$context.requestId"}
+	}{"about:blank", title, p.status, p.code, p.detail, "$context.requestId"}
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // strings and a number

@@ -68,7 +68,7 @@ func servedRoutes(t *testing.T) map[string]string {
 }
 
 // webhookRoute is answered by a handler that needs no choice between routes, httpapi.Webhook.
-const webhookRoute = "POST /v1/webhooks/{route}"
+const webhookRoute = "POST /v1/webhooks/{callback_token}"
 
 // routeKeys lists the keys of a file's literals of type map[string]httpapi.Function, and webhookRoute for a call of
 // httpapi.Webhook.

@@ -99,7 +99,7 @@ func TestVariables(t *testing.T) {
 		"authorizer": {},
 		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base},
 		"operations": {"PUBLIC_BASE_URL": base},
-		"agents":     {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"agents":     {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base},
 		"identity":   {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},

@@ -30,7 +30,7 @@ func demo(ctx context.Context, in *stack.Instance, out io.Writer) error {
 	c := client.New(in.APIURL(), key)
 	fmt.Fprintf(out, "\nRegistering the sales agent %s as \"seller\": MCP, webhooks signed by RFC 9421, first backup poll after 2 s\n", in.Getenv("SELLER_URL"))
 	if err := c.PutAgent(ctx, "seller", map[string]any{"url": in.Getenv("SELLER_URL"), "credential_ref": stack.CredentialRef,
-		"poll": map[string]any{"first_seconds": 2}}); err != nil {
+		"poll": map[string]any{"interval_seconds": 2}}); err != nil {
 		return err
 	}
 	for _, show := range []struct {
@@ -65,19 +65,19 @@ func buy(ctx context.Context, c *client.Client, title string, behavior map[strin
 	shown := 0
 	began := time.Now()
 	op, err = c.Follow(ctx, op.ID, client.Settled, func(op httpapi.Operation) {
-		for _, e := range op.Timeline[shown:] {
+		for _, e := range op.Events[shown:] {
 			change := string(e.To)
 			if e.From != e.To {
 				change = string(e.From) + " -> " + change
 			}
 			fmt.Fprintf(out, "  %7.2f s  %-13s %-28s %s\n", e.At.Sub(op.CreatedAt).Seconds(), by(e), change, e.Detail)
 		}
-		shown = len(op.Timeline)
+		shown = len(op.Events)
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "  %s by %s after %.1f s: %s\n", op.State, op.EndedBy, time.Since(began).Seconds(), op.Result)
+	fmt.Fprintf(out, "  %s by %s after %.1f s: %s\n", op.State, op.Ended.By, time.Since(began).Seconds(), op.Result)
 	if op.State != operation.Completed {
 		return fmt.Errorf("%s ended as %s", op.ID, op.State)
 	}

@@ -20,16 +20,27 @@ var (
 
 const capabilitiesTool = "get_adcp_capabilities"
 
-// knownTasks are the AdCP tasks that a profile names when an agent offers them.
-var knownTasks = []string{
-	"acquire_rights", "activate_signal", "build_creative", "calibrate_content_standards", "check_governance",
-	"create_media_buy", "creative_approval", "get_account_financials", "get_adcp_capabilities",
-	"get_brand_identity", "get_creative_delivery", "get_media_buy_delivery", "get_media_buys",
-	"get_plan_audit_logs", "get_products", "get_rights", "get_signals", "list_accounts",
+// otherTasks are AdCP tasks that no operation runs and that a profile names all the same: the
+// orchestrator looks media buys up with get_media_buys, and the others show what the agent offers.
+// They also count for Profile.Offers, which trusts only a profile that names any task.
+var otherTasks = []string{
+	"acquire_rights", "calibrate_content_standards", "check_governance", "creative_approval",
+	"get_account_financials", "get_adcp_capabilities", "get_brand_identity", "get_creative_delivery",
+	"get_media_buy_delivery", "get_media_buys", "get_plan_audit_logs", "get_rights", "list_accounts",
 	"list_creative_formats", "list_creatives", "log_event", "preview_creative",
-	"provide_performance_feedback", "report_plan_outcome", "report_usage", "sync_accounts",
-	"sync_audiences", "sync_catalogs", "sync_creatives", "sync_event_sources", "sync_governance",
-	"sync_plans", "update_media_buy", "update_rights",
+	"provide_performance_feedback", "report_plan_outcome", "report_usage", "sync_event_sources",
+	"sync_governance", "sync_plans", "update_rights",
+}
+
+// profileTasks returns the AdCP tasks that a profile names when an agent offers them, sorted: the
+// tasks that can be submitted, and otherTasks.
+func profileTasks() []string {
+	names := slices.Clone(otherTasks)
+	for _, t := range adcp.Tasks() {
+		names = append(names, string(t))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // The limits of a tool list. They end an agent that pages forever.
@@ -78,7 +89,7 @@ func (c *Client) discover(ctx context.Context, a registry.Agent) (registry.Profi
 		ListTool: firstOffered(listTools, tools),
 		Tasks:    []string{},
 	}
-	for _, t := range knownTasks {
+	for _, t := range profileTasks() {
 		if slices.Contains(tools, t) {
 			p.Tasks = append(p.Tasks, t)
 		}

@@ -8,9 +8,10 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// brand is what matters of a brand.json here.
+// brand is the part of a brand.json that matters for keys.
 type brand struct {
-	// location and house are where a document of the redirecting kinds sends its reader; one of them at most.
+	// location and house are where the redirecting kinds of document send their reader. At most one of
+	// them is set.
 	location, house string
 	agents          []agentEntry
 	operators       []operator
@@ -19,40 +20,35 @@ type brand struct {
 // agentEntry is an entry of agents[].
 type agentEntry struct {
 	url  string
-	jwks *string
+	jwks *string // jwks_uri, if there is one
 }
 
-// operator is an entry of authorized_operators[]. Its scopes are not looked at: the contract (F51) asks for the domain, and L19 keeps what an operator
-// may do apart from who signs.
+// operator is an entry of authorized_operators[]. Its scopes are ignored: contract F51 requires the
+// domain, and L19 separates what an operator may do from who signs.
 type operator struct {
 	domain      string
 	from, until time.Time
-	bad         bool // its validity can't be read: it is valid never
+	malformed   bool // its validity can't be read, so it is never valid
 }
 
-// object is a JSON object by its keys as they are. A struct's would be found in any case of letters: agents and Agents are two keys to CheckObject, and
-// one of them is not the protocol's.
-type object map[string]json.RawMessage
-
-var errBrand = errors.New("a member is not of the schema's type")
-
-// readBrand reads a brand.json of any of the schema's kinds. Agents are where the schema has agents[]: at the top, in house, and in each of brands.
+// readBrand reads a brand.json of any of the schema's kinds. It reads agents[] where the schema has
+// it: at the top, in house, and in each of brands.
 func readBrand(data []byte) (b brand, err error) {
 	if err := adcp.CheckObject(data); err != nil {
 		return b, err
 	}
 	var top object
 	if json.Unmarshal(data, &top) != nil {
-		return b, errBrand
+		return b, errType
 	}
-	if b.location, err = text(top["authoritative_location"]); err != nil {
+	if b.location, err = readString(top["authoritative_location"]); err != nil {
 		return b, err
 	}
-	b.house, err = text(top["house"])
+	b.house, err = readString(top["house"])
 	if err != nil { // a portfolio's house is an object
 		var house object
 		if json.Unmarshal(top["house"], &house) != nil {
-			return b, errBrand
+			return b, errType
 		}
 		if err := b.addAgents(house["agents"]); err != nil {
 			return b, err
@@ -61,7 +57,7 @@ func readBrand(data []byte) (b brand, err error) {
 	if err := b.addAgents(top["agents"]); err != nil {
 		return b, err
 	}
-	brands, err := objects(top["brands"])
+	brands, err := readObjects(top["brands"])
 	if err != nil {
 		return b, err
 	}
@@ -73,8 +69,9 @@ func readBrand(data []byte) (b brand, err error) {
 	if err := b.addOperators(top["authorized_operators"]); err != nil {
 		return b, err
 	}
+	// The schema's kinds exclude each other. Of a mixed document readers would choose different parts.
 	if b.location != "" && b.house != "" || b.redirects() && len(b.agents) > 0 {
-		return b, errors.New("a redirect that says something else too") // the schema's kinds exclude each other, and readers would choose differently
+		return b, errors.New("a redirect with other content")
 	}
 	return b, nil
 }
@@ -82,17 +79,17 @@ func readBrand(data []byte) (b brand, err error) {
 func (b brand) redirects() bool { return b.location != "" || b.house != "" }
 
 func (b *brand) addAgents(raw json.RawMessage) error {
-	entries, err := objects(raw)
+	entries, err := readObjects(raw)
 	if err != nil {
 		return err
 	}
 	for _, o := range entries {
 		var e agentEntry
-		if e.url, err = text(o["url"]); err != nil {
+		if e.url, err = readString(o["url"]); err != nil {
 			return err
 		}
 		if set := o["jwks_uri"]; len(set) > 0 && string(set) != "null" {
-			uri, err := text(set)
+			uri, err := readString(set)
 			if err != nil {
 				return err
 			}
@@ -104,48 +101,39 @@ func (b *brand) addAgents(raw json.RawMessage) error {
 }
 
 func (b *brand) addOperators(raw json.RawMessage) error {
-	entries, err := objects(raw)
+	entries, err := readObjects(raw)
 	if err != nil {
 		return err
 	}
 	for _, o := range entries {
 		var e operator
-		if e.domain, err = text(o["domain"]); err != nil {
+		if e.domain, err = readString(o["domain"]); err != nil {
 			return err
 		}
-		e.from, e.bad = instant(o["valid_from"], e.bad)
-		e.until, e.bad = instant(o["valid_until"], e.bad)
+		var fromOK, untilOK bool
+		e.from, fromOK = readInstant(o["valid_from"])
+		e.until, untilOK = readInstant(o["valid_until"])
+		e.malformed = !fromOK || !untilOK
 		b.operators = append(b.operators, e)
 	}
 	return nil
 }
 
-// valid reports whether an entry holds now: the schema has it end at valid_until.
+// valid reports whether an entry is in force now. By the schema it ends at valid_until.
 func (o operator) valid(now time.Time) bool {
-	return !o.bad && !now.Before(o.from) && (o.until.IsZero() || now.Before(o.until))
+	return !o.malformed && !now.Before(o.from) && (o.until.IsZero() || now.Before(o.until))
 }
 
-func instant(raw json.RawMessage, bad bool) (time.Time, bool) {
-	s, err := text(raw)
-	if s == "" && err == nil {
-		return time.Time{}, bad
+// authorizes reports whether the document lists a host's domain among its authorized operators.
+func (b brand) authorizes(host string, now time.Time) bool {
+	domain, ok := registrableDomain(host)
+	if !ok {
+		return false
 	}
-	t, failed := time.Parse(time.RFC3339, s) // contract L22: no offset, no instant
-	return t, bad || err != nil || failed != nil
-}
-
-// text reads a string, "" if there is none.
-func text(raw json.RawMessage) (s string, err error) {
-	if len(raw) > 0 && json.Unmarshal(raw, &s) != nil {
-		return "", errBrand
+	for _, o := range b.operators {
+		if o.valid(now) && isDomain(o.domain) && hostOf("https://"+o.domain+"/") == domain {
+			return true
+		}
 	}
-	return s, nil
-}
-
-// objects reads a list of objects.
-func objects(raw json.RawMessage) (list []object, err error) {
-	if len(raw) > 0 && json.Unmarshal(raw, &list) != nil {
-		return nil, errBrand
-	}
-	return list, nil
+	return false
 }

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Where the schema has agents[], and nowhere else; and nothing of another type than it says.
-func TestReadBrand(t *testing.T) {
+func TestAgentsAreReadWhereTheSchemaHasThem(t *testing.T) {
 	t.Parallel()
 	for doc, want := range map[string][]string{
 		`{"agents":[{"url":"a"}],"brand_agent":{"url":"x"}}`:                                  {"a"},
@@ -28,10 +27,26 @@ func TestReadBrand(t *testing.T) {
 			t.Errorf("%s: %q, %v", doc, got, err)
 		}
 	}
+}
+
+func TestBrandWithAnotherTypeThanTheSchemaIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, doc := range []string{
-		`{"house":1}`, `{"house":["a.example"]}`, `{"authoritative_location":{}}`, `{"agents":{}}`, `{"agents":[1]}`, `{"agents":[{"url":["a"]}]}`,
-		`{"agents":[{"url":"a","jwks_uri":1}]}`, `{"house":{"agents":"a"}}`, `{"brands":{}}`, `{"brands":[{"agents":1}]}`, `{"authorized_operators":{}}`,
-		`{"authorized_operators":[{"domain":1}]}`, `[]`, `{`, `{"x":{"a":1,"\u0061":2}}`,
+		`{"house":1}`,
+		`{"house":["a.example"]}`,
+		`{"authoritative_location":{}}`,
+		`{"agents":{}}`,
+		`{"agents":[1]}`,
+		`{"agents":[{"url":["a"]}]}`,
+		`{"agents":[{"url":"a","jwks_uri":1}]}`,
+		`{"house":{"agents":"a"}}`,
+		`{"brands":{}}`,
+		`{"brands":[{"agents":1}]}`,
+		`{"authorized_operators":{}}`,
+		`{"authorized_operators":[{"domain":1}]}`,
+		`[]`,
+		`{`,
+		`{"x":{"a":1,"\u0061":2}}`,
 	} {
 		if b, err := readBrand([]byte(doc)); err == nil {
 			t.Errorf("%s: %+v", doc, b)
@@ -39,10 +54,14 @@ func TestReadBrand(t *testing.T) {
 	}
 }
 
-func TestOperators(t *testing.T) {
+func TestOperatorIsAuthorizedWithinItsValidity(t *testing.T) {
 	t.Parallel()
-	b, err := readBrand([]byte(`{"authorized_operators":[{"domain":"a.example","valid_from":1},{"domain":"b.example","valid_until":"never"},{"brands":["*"]},
-		{"domain":"c.example","valid_from":"2026-11-23T12:00:00Z","valid_until":"2026-11-23T14:00:00+01:00","scopes":["governance"]}]}`))
+	b, err := readBrand([]byte(`{"authorized_operators":[
+		{"domain":"a.example","valid_from":1},
+		{"domain":"b.example","valid_until":"never"},
+		{"brands":["*"]},
+		{"domain":"c.example","valid_from":"2026-11-23T12:00:00Z",
+			"valid_until":"2026-11-23T14:00:00+01:00","scopes":["governance"]}]}`))
 	if err != nil || len(b.operators) != 4 {
 		t.Fatal(b, err)
 	}
@@ -50,8 +69,16 @@ func TestOperators(t *testing.T) {
 		host string
 		at   time.Duration
 		want bool
-	}{{"x.a.example", 0, false}, {"b.example", 0, false}, {"c.example", -1, false}, {"x.c.example", 0, true}, {"c.example", time.Hour - 1, true},
-		{"c.example", time.Hour, false}, {"", 0, false}, {"127.0.0.1", 0, false}} {
+	}{
+		{"x.a.example", 0, false},
+		{"b.example", 0, false},
+		{"c.example", -1, false},
+		{"x.c.example", 0, true},
+		{"c.example", time.Hour - 1, true},
+		{"c.example", time.Hour, false},
+		{"", 0, false},
+		{"127.0.0.1", 0, false},
+	} {
 		if got := b.authorizes(tc.host, start.Add(tc.at)); got != tc.want {
 			t.Errorf("%s at %v: %v", tc.host, tc.at, got)
 		}

@@ -11,35 +11,39 @@ import (
 	"adcp-orchestrator/pkg/httpsig"
 )
 
-// listType is the typ of a revocation list (contract F60). Without it a token of the issuer's that was signed for something else could pass for one.
+// listType is the typ of a revocation list (contract F60). Without it, a token that the issuer
+// signed for another purpose could pass for a list.
 const listType = "adcp-gov-revocation+jws"
 
-// maxSignatures bounds a general JWS: issuers that rotate sign with two keys.
+// maxSignatures bounds a general JWS: an issuer that rotates its key signs with two.
 const maxSignatures = 8
 
-// signature is one signature of a JWS, with the header that it protects.
+// signature is one signature of a JWS, with the values of its protected header.
 type signature struct {
 	kid, alg string
 	input    []byte // what is signed
 	value    []byte
 }
 
+// signaturePart is a signature of a JWS as it is encoded.
+type signaturePart struct{ protected, value string }
+
 var (
 	errJWS       = errors.New("not a JWS")
-	errHeader    = errors.New("a protected header that is not a revocation list's")
-	errSignature = errors.New("no signature by a key of the issuer's that is fit for it")
+	errHeader    = errors.New("the protected header is not that of a revocation list")
+	errSignature = errors.New("no signature by a fit key of the issuer")
 )
 
-// readJWS reads a JWS in any of its three forms (contract F60). A signature of a JWS in the general form whose header is not right is passed over; it
-// returns those that are left, one at least.
+// readJWS reads a JWS in any of its three forms (contract F60). Of the general form it skips the
+// signatures whose header does not fit. It returns one signature at least.
 func readJWS(data []byte) (payload []byte, signatures []signature, err error) {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || data[0] != '{' {
-		parts := strings.Split(string(data), ".")
-		if len(parts) != 3 {
+		fields := strings.Split(string(data), ".")
+		if len(fields) != 3 {
 			return nil, nil, errJWS
 		}
-		return assemble(parts[1], [][2]string{{parts[0], parts[2]}})
+		return decodeJWS(fields[1], []signaturePart{{fields[0], fields[2]}})
 	}
 	if err := adcp.CheckObject(data); err != nil {
 		return nil, nil, err
@@ -48,7 +52,7 @@ func readJWS(data []byte) (payload []byte, signatures []signature, err error) {
 	if json.Unmarshal(data, &top) != nil {
 		return nil, nil, errJWS
 	}
-	body, err := text(top["payload"])
+	body, err := readString(top["payload"])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -57,34 +61,34 @@ func readJWS(data []byte) (payload []byte, signatures []signature, err error) {
 		if top["signature"] != nil || top["protected"] != nil { // RFC 7515, 7.2.2: one form or the other
 			return nil, nil, errJWS
 		}
-		if entries, err = objects(many); err != nil || len(entries) > maxSignatures {
+		if entries, err = readObjects(many); err != nil || len(entries) > maxSignatures {
 			return nil, nil, errJWS
 		}
 	}
-	var parts [][2]string
-	for _, o := range entries { // header, the unprotected one, says nothing: nobody has signed it
-		header, err := text(o["protected"])
+	var parts []signaturePart
+	for _, o := range entries { // nobody signed the member header, the unprotected one: it is not read
+		protected, err := readString(o["protected"])
 		if err != nil {
 			return nil, nil, err
 		}
-		value, err := text(o["signature"])
+		value, err := readString(o["signature"])
 		if err != nil {
 			return nil, nil, err
 		}
-		parts = append(parts, [2]string{header, value})
+		parts = append(parts, signaturePart{protected, value})
 	}
-	return assemble(body, parts)
+	return decodeJWS(body, parts)
 }
 
-func assemble(body string, parts [][2]string) (payload []byte, signatures []signature, err error) {
-	if payload, err = decode(body); err != nil {
+func decodeJWS(body string, parts []signaturePart) (payload []byte, signatures []signature, err error) {
+	if payload, err = decodeBase64(body); err != nil {
 		return nil, nil, err
 	}
 	err = errJWS
 	for _, p := range parts {
 		var s signature
-		if s, err = readSignature(p[0], p[1]); err == nil {
-			s.input = []byte(p[0] + "." + body)
+		if s, err = readSignature(p); err == nil {
+			s.input = []byte(p.protected + "." + body)
 			signatures = append(signatures, s)
 		}
 	}
@@ -94,12 +98,12 @@ func assemble(body string, parts [][2]string) (payload []byte, signatures []sign
 	return payload, signatures, err
 }
 
-func readSignature(header, value string) (s signature, err error) {
-	raw, err := decode(header)
+func readSignature(p signaturePart) (s signature, err error) {
+	raw, err := decodeBase64(p.protected)
 	if err != nil {
 		return s, err
 	}
-	if s.value, err = decode(value); err != nil {
+	if s.value, err = decodeBase64(p.value); err != nil {
 		return s, err
 	}
 	if err := adcp.CheckObject(raw); err != nil {
@@ -111,30 +115,36 @@ func readSignature(header, value string) (s signature, err error) {
 	}
 	var typ string
 	for name, to := range map[string]*string{"kid": &s.kid, "alg": &s.alg, "typ": &typ} {
-		if *to, err = text(h[name]); err != nil {
+		if *to, err = readString(h[name]); err != nil {
 			return s, err
 		}
 	}
-	// crit and b64 would change what the rest means; jku, jwk and the like would bring their own keys, and are never looked at.
-	if h["crit"] != nil || h["b64"] != nil || typ != listType || s.alg != "EdDSA" && s.alg != "ES256" || !nameable(s.kid) {
+	// crit and b64 would change what the rest means. jku, jwk and the like would bring keys of their
+	// own; they are never read.
+	if h["crit"] != nil || h["b64"] != nil || typ != listType {
+		return s, errHeader
+	}
+	if s.alg != "EdDSA" && s.alg != "ES256" || !validKeyID(s.kid) {
 		return s, errHeader
 	}
 	return s, nil
 }
 
-// decode reads base64url without padding. Go's decoder passes over line breaks and spare bits.
-func decode(s string) ([]byte, error) {
+// decodeBase64 reads base64url without padding. Go's decoder alone ignores line breaks and spare
+// bits.
+func decodeBase64(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, errJWS
 	}
 	return base64.RawURLEncoding.Strict().DecodeString(s)
 }
 
-// listUses are the values of a signing key's adcp_use. The contract doesn't say which one signs the list; each of the three that sign for a sender may, as one
-// combined list has one origin (F59) and senders that don't govern have no governance key. A key without adcp_use may not.
+// listUses are the values of adcp_use whose keys may sign a list. The contract does not say which
+// key signs it. Each of the three that sign for a sender may: one combined list has one origin
+// (F59), and a sender that does not govern has no governance key. A key without adcp_use may not.
 var listUses = []string{"governance-signing", httpsig.UseRequestSigning, httpsig.UseWebhookSigning}
 
-// verifies reports whether the signature is the key's and the key is fit.
+// verifies reports whether the signature is that of the key, and the key is fit for lists.
 func (s signature) verifies(k httpsig.JWK) bool {
 	return k.Alg == s.alg && k.Verifies(k.SignatureAlg(), listUses, s.input, s.value)
 }

@@ -1,14 +1,7 @@
 package keyring
 
 import (
-	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"maps"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -16,265 +9,216 @@ import (
 	"adcp-orchestrator/pkg/httpsig"
 )
 
-var b64 = base64.RawURLEncoding.EncodeToString
-
-// signer signs lists.
-type signer struct {
-	alg  string
-	jwk  httpsig.JWK
-	sign func(input []byte) []byte
+// listCase is a revocation list that revokes k9, at an agent whose key set has k1.
+type listCase struct {
+	list func(h *harness) string
+	keys []listSigner // more keys of the agent's set
+	good bool         // else the first check is answered with 503 revocation_malformed
 }
 
-func edSigner(kid string) signer {
-	k := newKey(kid)
-	return signer{"EdDSA", k.JWK, func(input []byte) []byte { s, _ := k.Sign(context.Background(), input); return s }}
-}
-
-func esSigner(t *testing.T, kid string) signer {
+// testLists checks contract F60: everything that a list has to be.
+func testLists(t *testing.T, cases map[string]listCase) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	point, err := private.PublicKey.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk := httpsig.JWK{KID: kid, KeyType: "EC", Curve: "P-256", Alg: "ES256", Use: "sig", KeyOps: []string{"verify"}, AdCPUse: "governance-signing",
-		X: b64(point[1:33]), Y: b64(point[33:])}
-	return signer{"ES256", jwk, func(input []byte) []byte {
-		digest := sha256.Sum256(input)
-		r, s, err := ecdsa.Sign(rand.Reader, private, digest[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
-	}}
-}
-
-// header is a list's protected header, with what a test changes; nil takes a member away.
-func (s signer) header(changes map[string]any) string {
-	h := map[string]any{"kid": s.jwk.KID, "alg": s.alg, "typ": listType}
-	for k, v := range changes {
-		if h[k] = v; v == nil {
-			delete(h, k)
-		}
-	}
-	return b64([]byte(encoded(h)))
-}
-
-// part is a payload's signature: the protected header and the value.
-func (s signer) part(payload string, changes map[string]any) (header, value string) {
-	header = s.header(changes)
-	return header, b64(s.sign([]byte(header + "." + b64([]byte(payload)))))
-}
-
-func (s signer) compact(payload string) string {
-	header, value := s.part(payload, nil)
-	return header + "." + b64([]byte(payload)) + "." + value
-}
-
-func (s signer) flattened(payload string, changes map[string]any) string {
-	header, value := s.part(payload, changes)
-	return encoded(map[string]any{"payload": b64([]byte(payload)), "protected": header, "signature": value})
-}
-
-func general(payload string, signers ...signer) string {
-	var all []any
-	for _, s := range signers {
-		header, value := s.part(payload, nil)
-		all = append(all, map[string]any{"protected": header, "signature": value, "header": map[string]any{"note": "unprotected"}})
-	}
-	return encoded(map[string]any{"payload": b64([]byte(payload)), "signatures": all})
-}
-
-// Everything that a list has to be (contract F60). What is not is unavailable at first sight.
-func TestLists(t *testing.T) {
-	t.Parallel()
-	k1, gov, other := edSigner("k1"), edSigner("gov"), edSigner("other")
-	gov.jwk.AdCPUse = "governance-signing"
-	es := esSigner(t, "es")
-	with := func(w *world, changes map[string]any) string {
-		p := w.payload(time.Hour, "k9")
-		maps.Copy(p, changes)
-		for k, v := range changes {
-			if v == nil {
-				delete(p, k)
-			}
-		}
-		return encoded(p)
-	}
-	plain := func(w *world) string { return with(w, nil) }
-	header := func(changes map[string]any) func(w *world) string {
-		return func(w *world) string { return k1.flattened(plain(w), changes) }
-	}
-	payload := func(changes map[string]any) func(w *world) string {
-		return func(w *world) string { return k1.compact(with(w, changes)) }
-	}
-	fit := func(change func(*httpsig.JWK)) signer {
-		s := edSigner("fit")
-		change(&s.jwk)
-		return s
-	}
-	at := func(d time.Duration) string { return start.Add(d).Format(time.RFC3339) }
-	many := make([]string, maxRevoked+1)
-	for name, tc := range map[string]struct {
-		list func(w *world) string
-		keys []signer // of the sender's set, beside k1
-		good bool
-	}{
-		"compact":               {list: func(w *world) string { return k1.compact(plain(w)) }, good: true},
-		"with a line's end":     {list: func(w *world) string { return k1.compact(plain(w)) + "\r\n" }, good: true},
-		"flattened":             {list: header(nil), good: true},
-		"general":               {list: func(w *world) string { return general(plain(w), other, k1) }, good: true},
-		"general, none known":   {list: func(w *world) string { return general(plain(w), other) }},
-		"general, none":         {list: func(w *world) string { return general(plain(w)) }},
-		"general, too many":     {list: func(w *world) string { return general(plain(w), k1, k1, k1, k1, k1, k1, k1, k1, k1) }},
-		"general and flattened": {list: func(w *world) string { return `{"signatures":[],` + k1.flattened(plain(w), nil)[1:] }},
-		"ES256":                 {list: func(w *world) string { return es.compact(plain(w)) }, keys: []signer{es}, good: true},
-		"by the governance key": {list: func(w *world) string { return gov.compact(plain(w)) }, keys: []signer{gov}, good: true},
-		"by a key of another purpose": {list: func(w *world) string { return edSigner("fit").compact(plain(w)) },
-			keys: []signer{fit(func(k *httpsig.JWK) { k.AdCPUse = "response-signing" })}},
-		"by a key for signing": {list: func(w *world) string { return edSigner("fit").compact(plain(w)) },
-			keys: []signer{fit(func(k *httpsig.JWK) { k.KeyOps = []string{"sign"} })}},
-		"by a key for encryption": {list: func(w *world) string { return edSigner("fit").compact(plain(w)) },
-			keys: []signer{fit(func(k *httpsig.JWK) { k.Use = "enc" })}},
-		"by a key that is out": {list: func(w *world) string { return edSigner("fit").compact(plain(w)) },
-			keys: []signer{fit(func(k *httpsig.JWK) { k.D = "x" })}},
-		"by a key of another curve": {list: func(w *world) string { return edSigner("fit").compact(plain(w)) },
-			keys: []signer{fit(func(k *httpsig.JWK) { k.Curve = "Ed448" })}},
-		"by a key of no length": {list: func(w *world) string { return edSigner("fit").compact(plain(w)) },
-			keys: []signer{fit(func(k *httpsig.JWK) { k.X = "AA" })}},
-		"by a point without y": {list: func(w *world) string { return es.compact(plain(w)) },
-			keys: []signer{{jwk: func() httpsig.JWK { k := es.jwk; k.Y = ""; return k }()}}},
-		"by a point off the curve": {list: func(w *world) string { return es.compact(plain(w)) },
-			keys: []signer{{jwk: func() httpsig.JWK { k := es.jwk; k.Y = k.X; return k }()}}},
-		"signed by another":         {list: func(w *world) string { s := other; s.jwk.KID = "k1"; return s.compact(plain(w)) }},
-		"alg of another kind":       {list: header(map[string]any{"alg": "ES256"})},
-		"alg none":                  {list: header(map[string]any{"alg": "none"})},
-		"alg HS256":                 {list: header(map[string]any{"alg": "HS256"})},
-		"no alg":                    {list: header(map[string]any{"alg": nil})},
-		"no kid":                    {list: header(map[string]any{"kid": nil})},
-		"kid a number":              {list: header(map[string]any{"kid": 1})},
-		"typ of another":            {list: header(map[string]any{"typ": "adcp-governance+jws"})},
-		"typ in capitals":           {list: header(map[string]any{"typ": strings.ToUpper(listType)})},
-		"no typ":                    {list: header(map[string]any{"typ": nil, "Typ": listType})},
-		"crit":                      {list: header(map[string]any{"crit": []string{"x"}})},
-		"b64":                       {list: header(map[string]any{"b64": true})},
-		"jwk of its own":            {list: func(w *world) string { return other.flattened(plain(w), map[string]any{"jwk": other.jwk}) }},
-		"no header":                 {list: func(w *world) string { return "." + b64([]byte(plain(w))) + "." }},
-		"header that is padded":     {list: func(w *world) string { return strings.Replace(k1.compact(plain(w)), ".", "=.", 1) }},
-		"a header with a key twice": {list: twice},
-		"cut":                       {list: func(w *world) string { s := k1.compact(plain(w)); return s[:len(s)-4] }},
-		"broken":                    {list: func(w *world) string { s := k1.compact(plain(w)); return s[:len(s)-9] + "\n" + s[len(s)-9:] }},
-		"payload a number":          {list: func(w *world) string { return `{"payload":1}` }},
-		"protected a number":        {list: func(w *world) string { return `{"payload":"e30","protected":1}` }},
-		"signature a number":        {list: func(w *world) string { return `{"payload":"e30","protected":"e30","signature":1}` }},
-		"a key twice around":        {list: func(w *world) string { return `{"payload":"","payload":""}` }},
-		"not signed":                {list: plain},
-		"empty":                     {list: func(*world) string { return "" }},
-		"another issuer":            {list: payload(map[string]any{"issuer": "https://example.com"})},
-		"a host for an issuer": {list: func(w *world) string {
-			return k1.compact(with(w, map[string]any{"issuer": strings.TrimPrefix(w.origin(), "http://")}))
-		}},
-		"a slash after the issuer":        {list: func(w *world) string { return k1.compact(with(w, map[string]any{"issuer": w.origin() + "/"})) }, good: true},
-		"two slashes":                     {list: func(w *world) string { return k1.compact(with(w, map[string]any{"issuer": w.origin() + "//"})) }},
-		"version 2":                       {list: payload(map[string]any{"version": 2})},
-		"version a string":                {list: payload(map[string]any{"version": "1"})},
-		"no version":                      {list: payload(map[string]any{"version": nil})},
-		"updated without an offset":       {list: payload(map[string]any{"updated": "2026-11-23T12:00:00"})},
-		"updated in another zone":         {list: payload(map[string]any{"updated": "2026-11-23T13:00:00+01:00"}), good: true},
-		"no updated":                      {list: payload(map[string]any{"updated": nil})},
-		"updated in a minute":             {list: payload(map[string]any{"updated": at(time.Minute)}), good: true},
-		"updated later":                   {list: payload(map[string]any{"updated": at(61 * time.Second)})},
-		"next_update before updated":      {list: payload(map[string]any{"next_update": at(-time.Second)})},
-		"next_update at updated":          {list: payload(map[string]any{"next_update": at(0)})},
-		"no next_update":                  {list: payload(map[string]any{"next_update": nil})},
-		"no revoked_kids":                 {list: payload(map[string]any{"revoked_kids": nil})},
-		"revoked_kids null":               {list: func(w *world) string { return k1.compact(strings.Replace(plain(w), `["k9"]`, "null", 1)) }},
-		"revoked_kids with a number":      {list: payload(map[string]any{"revoked_kids": []any{"k9", 1}})},
-		"too many revoked_kids":           {list: payload(map[string]any{"revoked_kids": many})},
-		"revoked_kids under another name": {list: payload(map[string]any{"revoked_kids": nil, "Revoked_Kids": []any{"k9"}})},
-		"a payload with a key twice":      {list: func(w *world) string { return k1.compact(`{"version":1,` + plain(w)[1:]) }},
-		"a payload that is none":          {list: func(w *world) string { return k1.compact("[]") }},
-	} {
+	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			keys := []httpsig.JWK{k1.jwk}
+			h := newHarness(t)
+			keys := []httpsig.JWK{newKey("k1").JWK}
 			for _, s := range tc.keys {
 				keys = append(keys, s.jwk)
 			}
-			w.set(jwksPath, encoded(map[string]any{"keys": keys}))
-			w.set(listPath, tc.list(w))
-			w.want("k1", "k1")
+			h.set(jwksPath, encoded(map[string]any{"keys": keys}))
+			h.set(listPath, tc.list(h))
+			h.wantKey("k1", "k1")
 			if tc.good {
-				w.wantCheck("k1", "good")
-				w.wantCheck("k9", "revoked")
+				h.wantRevocation("k1", "good")
+				h.wantRevocation("k9", "revoked")
 			} else {
-				w.wantCheck("k1", "503 revocation_malformed")
+				h.wantRevocation("k1", "503 revocation_malformed")
 			}
 		})
 	}
 }
 
-// twice is a list whose protected header says its alg twice.
-func twice(w *world) string {
+// listWith returns the payload of a list with a test's changes; nil removes a member.
+func listWith(h *harness, changes map[string]any) string {
+	p := h.listPayload(time.Hour, "k9")
+	maps.Copy(p, changes)
+	for k, v := range changes {
+		if v == nil {
+			delete(p, k)
+		}
+	}
+	return encoded(p)
+}
+
+// goodList returns the payload of a list in order.
+func goodList(h *harness) string { return listWith(h, nil) }
+
+// constant returns a list that is the same for every harness.
+func constant(list string) func(*harness) string { return func(*harness) string { return list } }
+
+func TestListForms(t *testing.T) {
+	t.Parallel()
+	k1, other := edSigner("k1"), edSigner("other")
+	signedBy := func(signers ...listSigner) func(*harness) string {
+		return func(h *harness) string { return general(goodList(h), signers...) }
+	}
+	compact := func(change func(jws string) string) func(*harness) string {
+		return func(h *harness) string { return change(k1.compact(goodList(h))) }
+	}
+	flattened := func(change func(jws string) string) func(*harness) string {
+		return func(h *harness) string { return change(k1.flattened(goodList(h), nil)) }
+	}
+	same := func(jws string) string { return jws }
+	testLists(t, map[string]listCase{
+		"compact":   {list: compact(same), good: true},
+		"flattened": {list: flattened(same), good: true},
+		"general":   {list: signedBy(other, k1), good: true},
+		"compact with a line end": {
+			list: compact(func(jws string) string { return jws + "\r\n" }),
+			good: true,
+		},
+		"general without a known key": {list: signedBy(other)},
+		"general without signatures":  {list: signedBy()},
+		"general with too many":       {list: signedBy(k1, k1, k1, k1, k1, k1, k1, k1, k1)},
+		"general and flattened": {list: flattened(func(jws string) string {
+			return `{"signatures":[],` + jws[1:]
+		})},
+		"padded header": {list: compact(func(jws string) string {
+			return strings.Replace(jws, ".", "=.", 1)
+		})},
+		"cut signature": {list: compact(func(jws string) string { return jws[:len(jws)-4] })},
+		"line break in the signature": {list: compact(func(jws string) string {
+			return jws[:len(jws)-9] + "\n" + jws[len(jws)-9:]
+		})},
+		"no header":                       {list: func(h *harness) string { return "." + b64([]byte(goodList(h))) + "." }},
+		"header with a duplicate key":     {list: duplicateAlg},
+		"number as payload":               {list: constant(`{"payload":1}`)},
+		"number as protected header":      {list: constant(`{"payload":"e30","protected":1}`)},
+		"number as signature":             {list: constant(`{"payload":"e30","protected":"e30","signature":1}`)},
+		"duplicate key in the outer JSON": {list: constant(`{"payload":"","payload":""}`)},
+		"not signed":                      {list: goodList},
+		"empty":                           {list: constant("")},
+	})
+}
+
+// duplicateAlg returns a list whose protected header has two members alg.
+func duplicateAlg(h *harness) string {
 	header := b64([]byte(`{"alg":"EdDSA","alg":"EdDSA","kid":"k1","typ":"` + listType + `"}`))
-	body := b64([]byte(encoded(w.payload(time.Hour))))
+	body := b64([]byte(encoded(h.listPayload(time.Hour))))
 	return header + "." + body + "." + b64(edSigner("k1").sign([]byte(header+"."+body)))
 }
 
-// The sender's own set comes first, and then the issuer's, which is asked only for keys that aren't in the first.
-func TestListKeys(t *testing.T) {
+func TestListHeaders(t *testing.T) {
 	t.Parallel()
-	w := newNetWorld(t)
-	w.set(operatorBrand, w.brand("")) // brand.json at example.co.uk, keys at sales.example.co.uk
-	w.set(ownKeys, keySet("k1"))
-	issue := func(s signer) {
-		p := w.payload(10*time.Minute, "k9")
-		p["issuer"] = "https://example.co.uk"
-		w.set("example.co.uk"+listPath, s.compact(encoded(p)))
+	k1, other := edSigner("k1"), edSigner("other")
+	ownKey := func(h *harness) string {
+		return other.flattened(goodList(h), map[string]any{"jwk": other.jwk})
 	}
-	const issuers = "example.co.uk" + jwksPath
-	issue(edSigner("gov"))
-	w.want("k1", "k1")
-	w.wantCheck("k9", "503 revocation_malformed") // the issuer has no key set: no key of its verifies this
-	w.pass(failureRest)
-	w.status(issuers, http.StatusBadGateway)
-	w.wantCheck("k9", "503 revocation_unreachable")
-	w.pass(failureRest)
-	w.set(issuers, keySet("gov", "k1"))
-	w.wantCheck("k9", "revoked")
-	n := w.asked(issuers)
-	issue(edSigner("k1"))
-	w.pass(10 * time.Minute)
-	w.wantCheck("k9", "revoked")
-	if w.asked(issuers) != n {
-		t.Error("the issuer's keys were asked for needlessly")
+	cases := map[string]listCase{"jwk of its own": {list: ownKey}}
+	for name, changes := range map[string]map[string]any{
+		"alg of another kind": {"alg": "ES256"},
+		"alg none":            {"alg": "none"},
+		"alg HS256":           {"alg": "HS256"},
+		"no alg":              {"alg": nil},
+		"no kid":              {"kid": nil},
+		"number as kid":       {"kid": 1},
+		"typ of another JWS":  {"typ": "adcp-governance+jws"},
+		"typ in capitals":     {"typ": strings.ToUpper(listType)},
+		"typ in another case": {"typ": nil, "Typ": listType},
+		"crit":                {"crit": []string{"x"}},
+		"b64":                 {"b64": true},
+	} {
+		cases[name] = listCase{list: func(h *harness) string { return k1.flattened(goodList(h), changes) }}
 	}
-	// The sender's key of that id is the one that counts.
-	fake := newKey("fake").JWK
-	fake.KID = "gov"
-	w.set(ownKeys, encoded(map[string]any{"keys": []any{newKey("k1").JWK, fake}}))
-	w.pass(10 * time.Minute)
-	w.want("gov", "gov")
-	issue(edSigner("gov"))
-	w.pass(10 * time.Minute)
-	w.wantCheck("k9", "revoked")
-	if l := w.state().List; l.Failure != listMalformed {
-		t.Errorf("failure %q", l.Failure)
+	testLists(t, cases)
+}
+
+func TestListSigners(t *testing.T) {
+	t.Parallel()
+	by := func(s listSigner) func(*harness) string {
+		return func(h *harness) string { return s.compact(goodList(h)) }
 	}
-	// The protocol's test keys sign nothing outside a local stack (contract L23).
-	if !httpsig.IsTestKey(httpsig.JWK{KID: "test-gov-2026"}) {
-		t.Fatal("no test key")
+	gov, es := edSigner("gov"), esSigner(t, "es")
+	gov.jwk.AdCPUse = "governance-signing"
+	asK1 := edSigner("other")
+	asK1.jwk.KID = "k1"
+	cases := map[string]listCase{
+		"ES256":          {list: by(es), keys: []listSigner{es}, good: true},
+		"governance key": {list: by(gov), keys: []listSigner{gov}, good: true},
+		"another key under the id of a published one": {list: by(asK1)},
 	}
-	for loopback, want := range map[bool]string{true: "good", false: "503 revocation_malformed"} {
-		w := newNetWorld(t)
-		w.Loopback = loopback
-		w.set(ownBrand, w.brand(""))
-		w.set(ownKeys, keySet("test-gov-2026"))
-		w.set("sales.example.co.uk"+listPath, edSigner("test-gov-2026").compact(encoded(w.payload(time.Hour))))
-		w.wantCheck("k1", want)
+	for name, change := range map[string]func(*httpsig.JWK){
+		"key of another purpose":    func(k *httpsig.JWK) { k.AdCPUse = "response-signing" },
+		"key for signing only":      func(k *httpsig.JWK) { k.KeyOps = []string{"sign"} },
+		"key for encryption":        func(k *httpsig.JWK) { k.Use = "enc" },
+		"key with its private part": func(k *httpsig.JWK) { k.D = "x" },
+		"key of another curve":      func(k *httpsig.JWK) { k.Curve = "Ed448" },
+		"key of the wrong length":   func(k *httpsig.JWK) { k.X = "AA" },
+	} {
+		published := edSigner("fit")
+		change(&published.jwk)
+		cases[name] = listCase{list: by(edSigner("fit")), keys: []listSigner{published}}
 	}
+	for name, y := range map[string]string{"point without y": "", "point off the curve": es.jwk.X} {
+		published := es
+		published.jwk.Y = y
+		cases[name] = listCase{list: by(es), keys: []listSigner{published}}
+	}
+	testLists(t, cases)
+}
+
+func TestListPayloads(t *testing.T) {
+	t.Parallel()
+	k1 := edSigner("k1")
+	after := func(d time.Duration) string { return start.Add(d).Format(time.RFC3339) }
+	issuedBy := func(issuer func(origin string) string) func(*harness) string {
+		return func(h *harness) string {
+			return k1.compact(listWith(h, map[string]any{"issuer": issuer(h.agentOrigin())}))
+		}
+	}
+	changed := func(change func(payload string) string) func(*harness) string {
+		return func(h *harness) string { return k1.compact(change(goodList(h))) }
+	}
+	cases := map[string]listCase{
+		"slash after the issuer": {
+			list: issuedBy(func(origin string) string { return origin + "/" }),
+			good: true,
+		},
+		"two slashes after the issuer": {list: issuedBy(func(origin string) string { return origin + "//" })},
+		"host as issuer": {list: issuedBy(func(origin string) string {
+			return strings.TrimPrefix(origin, "http://")
+		})},
+		"null as revoked_kids": {list: changed(func(payload string) string {
+			return strings.Replace(payload, `["k9"]`, "null", 1)
+		})},
+		"duplicate key": {list: changed(func(payload string) string { return `{"version":1,` + payload[1:] })},
+		"no object":     {list: changed(func(string) string { return "[]" })},
+	}
+	for name, tc := range map[string]struct {
+		changes map[string]any
+		good    bool
+	}{
+		"another issuer":               {map[string]any{"issuer": "https://example.com"}, false},
+		"version 2":                    {map[string]any{"version": 2}, false},
+		"version as string":            {map[string]any{"version": "1"}, false},
+		"no version":                   {map[string]any{"version": nil}, false},
+		"updated without an offset":    {map[string]any{"updated": "2026-11-23T12:00:00"}, false},
+		"updated in another time zone": {map[string]any{"updated": "2026-11-23T13:00:00+01:00"}, true},
+		"no updated":                   {map[string]any{"updated": nil}, false},
+		"updated in a minute":          {map[string]any{"updated": after(time.Minute)}, true},
+		"updated later":                {map[string]any{"updated": after(61 * time.Second)}, false},
+		"next_update before updated":   {map[string]any{"next_update": after(-time.Second)}, false},
+		"next_update at updated":       {map[string]any{"next_update": after(0)}, false},
+		"no next_update":               {map[string]any{"next_update": nil}, false},
+		"no revoked_kids":              {map[string]any{"revoked_kids": nil}, false},
+		"number in revoked_kids":       {map[string]any{"revoked_kids": []any{"k9", 1}}, false},
+		"too many revoked_kids":        {map[string]any{"revoked_kids": make([]string, maxRevoked+1)}, false},
+		"revoked_kids in another case": {map[string]any{"revoked_kids": nil, "Revoked_Kids": []any{"k9"}}, false},
+	} {
+		list := func(h *harness) string { return k1.compact(listWith(h, tc.changes)) }
+		cases[name] = listCase{list: list, good: tc.good}
+	}
+	testLists(t, cases)
 }

@@ -1,14 +1,16 @@
 package keyring
 
 import (
-	"adcp-orchestrator/pkg/store"
 	"context"
+
+	"adcp-orchestrator/pkg/store"
 )
 
-// Keyrings keeps what is known of senders' keys.
+// Store stores one document for each sender.
 type Store interface {
-	// Keyring returns a sender's document, or ErrNotFound.
+	// Keyring returns a sender's document, or store.ErrNotFound.
 	Keyring(ctx context.Context, tenant, sender string) (store.Document, error)
-	// PutKeyring stores a document if d.Version-1 is stored (0: none), or returns ErrStale.
+	// PutKeyring stores d if the stored version is d.Version-1, where 0 means that no document is
+	// stored. Otherwise it returns store.ErrStale.
 	PutKeyring(ctx context.Context, tenant, sender string, d store.Document) error
 }

@@ -1,24 +1,20 @@
 package keyring
 
 import (
-	"adcp-orchestrator/pkg/store"
-	"adcp-orchestrator/pkg/validation"
 	"context"
-	"errors"
-	"log/slog"
 	"time"
 )
 
-// View is what a tenant is shown of a sender's keys.
+// View is what a tenant sees of a sender's keys.
 type View struct {
-	BrandURL   string         `json:"brand_json_url,omitempty"`
-	JWKSURI    string         `json:"jwks_uri,omitempty"`
-	AnchoredAt time.Time      `json:"anchored_at,omitzero"`
-	Held       *Change        `json:"held,omitempty"`
-	FetchedAt  time.Time      `json:"fetched_at,omitzero"`
-	Keys       []KeyView      `json:"keys"`
-	Revocation RevocationView `json:"revocation"`
-	// Failure is what the last refresh failed with; empty if it didn't.
+	BrandURL      string         `json:"brand_json_url,omitempty"`
+	JWKSURI       string         `json:"jwks_uri,omitempty"`
+	PinnedAt      time.Time      `json:"pinned_at,omitzero"`
+	PendingChange *Change        `json:"pending_change,omitempty"`
+	FetchedAt     time.Time      `json:"fetched_at,omitzero"`
+	Keys          []KeyView      `json:"keys"`
+	Revocation    RevocationView `json:"revocation"`
+	// Failure is the code of the last refresh if that failed, else "".
 	Failure  string    `json:"failure,omitempty"`
 	FailedAt time.Time `json:"failed_at,omitzero"`
 }
@@ -43,112 +39,66 @@ type RevocationView struct {
 	Failure    string    `json:"failure,omitempty"`
 }
 
-// Show tells what is kept of a sender. It asks nobody: of a sender that was never asked it tells nothing.
+// Show returns what is stored of a sender. It fetches nothing: the View of a sender whose keys were
+// never fetched is empty. It returns the store's errors.
 func (s *Source) Show(ctx context.Context, sender Sender) (View, error) {
-	r, err := s.load(ctx, sender)
+	snap, err := s.load(ctx, sender)
 	if err != nil {
 		return View{}, err
 	}
-	return r.view(s.Now()), nil
+	return snap.view(s.Now()), nil
 }
 
-// anchorTries is how often an anchor is set anew when other functions refresh at the same time.
-const anchorTries = 3
-
-// Anchor takes a human's word for the address of a sender's key set (contract F55): the one that its brand.json names now, or any if there is no
-// brand.json. The keys there are in force at once, and a held change is settled. It returns an *orchestrator.InvalidError for another address, and an
-// *UnavailableError, with nothing changed, if brand.json or the key set can't be had.
-func (s *Source) Pin(ctx context.Context, sender Sender, jwksURI string) (View, error) {
-	if err := s.checkURL(jwksURI); err != nil {
-		return View{}, invalid(err.Error(), "send the https address of the agent's key set")
+func (s *snapshot) view(now time.Time) View {
+	return View{
+		BrandURL:      s.BrandURL,
+		JWKSURI:       s.JWKSURI,
+		PinnedAt:      s.PinnedAt,
+		PendingChange: s.PendingChange,
+		FetchedAt:     s.FetchedAt,
+		Keys:          s.keyViews(),
+		Revocation:    s.List.view(now),
+		Failure:       s.Failure,
+		FailedAt:      s.FailedAt,
 	}
-	asking, cancel := context.WithTimeout(ctx, budget(ctx, refreshTimeout))
-	defer cancel()
-	err := store.ErrStale
-	for range anchorTries {
-		var r *ring
-		if r, err = s.load(ctx, sender); err != nil {
-			return View{}, err
-		}
-		w := s.begin(sender, r)
-		if err := w.anchor(asking, jwksURI); err != nil {
-			return View{}, err
-		}
-		if r, err = s.store(ctx, sender, r.version, w); err == nil {
-			return r.view(s.Now()), nil
-		}
-		if !errors.Is(err, store.ErrStale) {
-			return View{}, err
-		}
-	}
-	return View{}, err
 }
 
-func (w *work) anchor(ctx context.Context, jwksURI string) error {
-	p, declared, err := w.discover(ctx, w.sender, w.now)
-	if errors.Is(err, errAbsent) {
-		p, declared, err = place{"", jwksURI}, "", nil
-	}
-	if err == nil && !sameURL(p.jwks, jwksURI) {
-		return invalid("has to be the address that the agent's brand.json names: "+p.jwks, "send that address, or have the agent's operator correct brand.json")
-	}
-	if err == nil {
-		err = checkOrigin(p.jwks, declared)
-	}
-	if err != nil {
-		return w.refused(ctx, err)
-	}
-	set, err := w.published(ctx, p.jwks)
-	if err != nil {
-		return w.refused(ctx, err)
-	}
-	w.st.Held, w.st.AnchoredAt, w.st.Missing, w.st.MissedAt = nil, w.now, nil, time.Time{}
-	w.take(ctx, p, set, true)
-	if l := w.st.List; l.known() && l.From != w.st.listURL() {
-		w.st.List = list{} // the human's word is for the new place: that there was a list at the old one binds it no longer
-	}
-	if w.st.List.due(w.st.listURL(), w.now) {
-		w.pollList(ctx)
-	}
-	w.later(func() {
-		slog.InfoContext(ctx, "a sender's key set anchored", "tenant", w.sender.Tenant, "sender", w.sender.ID, "host", loggableHost(p.jwks))
-		w.count("anchored")
-	})
-	return nil
-}
-
-func (w *work) refused(ctx context.Context, err error) error {
-	w.failed(ctx, err)
-	f := w.cause
-	slog.WarnContext(ctx, "a sender's key set not anchored", "tenant", w.sender.Tenant, "sender", w.sender.ID, "code", f.code, "detail", f.detail)
-	return &UnavailableError{Code: f.code, RetryAfter: failureRest, Cause: f}
-}
-
-func invalid(rule, remedy string) error {
-	return &validation.Error{Fields: []validation.FieldError{{Field: "jwks_uri", Rule: rule, Remedy: remedy}}}
-}
-
-func (r *ring) view(now time.Time) View {
-	v := View{BrandURL: r.BrandURL, JWKSURI: r.Pin, AnchoredAt: r.AnchoredAt, Held: r.Held, FetchedAt: r.FetchedAt, Keys: make([]KeyView, 0, len(r.Keys)),
-		Failure: r.Failure, FailedAt: r.FailedAt}
-	seen := make(map[string]int64, len(r.Seen))
-	for _, a := range r.Seen {
+func (s *snapshot) keyViews() []KeyView {
+	seen := make(map[string]int64, len(s.Seen))
+	for _, a := range s.Seen {
 		seen[a.KID] = a.At
 	}
-	for _, k := range r.Keys {
-		_, revoked := r.revoked[k.KID]
-		v.Keys = append(v.Keys, KeyView{k.KID, k.Alg, k.AdCPUse, time.Unix(seen[hashed(k.KID)], 0).UTC(), revoked})
+	views := make([]KeyView, 0, len(s.Keys))
+	for _, k := range s.Keys {
+		_, revoked := s.revoked[k.KID]
+		views = append(views, KeyView{
+			KID:       k.KID,
+			Alg:       k.Alg,
+			Use:       k.AdCPUse,
+			FirstSeen: time.Unix(seen[hashKeyID(k.KID)], 0).UTC(),
+			Revoked:   revoked,
+		})
 	}
-	l := r.List
-	v.Revocation = RevocationView{State: "unknown", URL: l.URL, CheckedAt: l.CheckedAt, Updated: l.Updated, NextUpdate: l.NextUpdate, Revoked: len(l.Revoked),
-		Failure: l.Failure}
+	return views
+}
+
+func (l list) view(now time.Time) RevocationView {
+	v := RevocationView{
+		State:      "unknown",
+		URL:        l.URL,
+		CheckedAt:  l.CheckedAt,
+		Updated:    l.Updated,
+		NextUpdate: l.NextUpdate,
+		Revoked:    len(l.Revoked),
+		Failure:    l.Failure,
+	}
 	switch {
 	case l.known() && now.After(l.staleAt()):
-		v.Revocation.State = "stale"
+		v.State = "stale"
 	case l.known():
-		v.Revocation.State = "current"
+		v.State = "current"
 	case l.None:
-		v.Revocation.State = "none"
+		v.State = "none"
 	}
 	return v
 }

@@ -95,11 +95,11 @@ func TestSubmitAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, resp, err := w.Submit(t.Context(), key, "seller", "create_media_buy", request)
-	if err != nil || again.ID != first.ID || resp.Header.Get("Idempotency-Replayed") != "idempotency_key" {
+	if err != nil || again.ID != first.ID || resp.Header.Get("Idempotent-Replayed") != "true" || again.MatchedBy != orchestrator.MatchKey {
 		t.Errorf("the same key: %s, %v", again.ID, err)
 	}
 	other, resp, err := w.Submit(t.Context(), uuid.NewString(), "seller", "create_media_buy", request)
-	if err != nil || other.ID != first.ID || resp.Header.Get("Idempotency-Replayed") != "po_number" {
+	if err != nil || other.ID != first.ID || resp.Header.Get("Idempotent-Replayed") != "true" || other.MatchedBy != orchestrator.MatchNatural {
 		t.Errorf("the same purchase order: %s, %v", other.ID, err)
 	}
 	request["paused"] = true
@@ -213,7 +213,7 @@ func TestStoppedBehindOurBack(t *testing.T) {
 	}
 	op = w.settled(t, op.ID)
 	ended(t, op, operation.Completed, operation.ByPoll)
-	if !slices.ContainsFunc(op.Timeline, func(e operation.Event) bool { return e.Kind == operation.EventRestarted }) {
+	if !slices.ContainsFunc(op.Events, func(e operation.Event) bool { return e.Kind == operation.EventRestarted }) {
 		t.Errorf("nothing restarted it\n%s", timeline(op))
 	}
 	if _, buys := readLedger(t).of(op.PONumber); buys != 1 {

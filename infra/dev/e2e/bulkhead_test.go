@@ -55,8 +55,8 @@ func (w *world) takenUp(t *testing.T, n int) (all []time.Duration) {
 		if op.State != operation.Completed {
 			t.Errorf("%s\n%s", op.State, timeline(op))
 		}
-		i := slices.IndexFunc(op.Timeline, func(e operation.Event) bool { return e.From == operation.CallingAdCP && e.To != operation.CallingAdCP })
-		all = append(all, op.Timeline[i].At.Sub(op.CreatedAt))
+		i := slices.IndexFunc(op.Events, func(e operation.Event) bool { return e.From == operation.CallingAdCP && e.To != operation.CallingAdCP })
+		all = append(all, op.Events[i].At.Sub(op.CreatedAt))
 	}
 	slices.Sort(all)
 	return all

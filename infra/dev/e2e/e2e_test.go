@@ -71,7 +71,7 @@ func (w *world) key(t *testing.T, scopes ...string) string {
 func (w *world) agent(t *testing.T, id string, first int, mode operation.WebhookMode) {
 	t.Helper()
 	err := w.PutAgent(t.Context(), id, map[string]any{"url": env(t, "SELLER_URL"), "credential_ref": "adcp/" + w.tenant + "/seller",
-		"webhook_mode": mode, "poll": map[string]any{"first_seconds": first}})
+		"webhook_mode": mode, "poll": map[string]any{"interval_seconds": first}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (w *world) settled(t *testing.T, id string) httpapi.Operation {
 
 func timeline(op httpapi.Operation) string {
 	var b strings.Builder
-	for _, e := range op.Timeline {
+	for _, e := range op.Events {
 		fmt.Fprintf(&b, "%7.2f s %-9s %-8s %s -> %s %s\n", e.At.Sub(op.CreatedAt).Seconds(), e.Kind, e.Channel, e.From, e.To, e.Detail)
 	}
 	return b.String()
@@ -213,7 +213,7 @@ func sold(t *testing.T, op httpapi.Operation) {
 
 func ended(t *testing.T, op httpapi.Operation, state operation.State, by operation.Channel) {
 	t.Helper()
-	if op.State != state || op.EndedBy != by {
-		t.Errorf("%s by %s, want %s by %s\n%s", op.State, op.EndedBy, state, by, timeline(op))
+	if op.State != state || op.Ended.By != by {
+		t.Errorf("%s by %s, want %s by %s\n%s", op.State, op.Ended.By, state, by, timeline(op))
 	}
 }

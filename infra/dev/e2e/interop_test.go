@@ -86,7 +86,7 @@ func (f foreign) buy(t *testing.T, c cell) []string {
 	w := enter(t, first)
 	secret(t, "adcp/"+w.tenant+"/foreign", f.token)
 	err := w.PutAgent(t.Context(), "seller", map[string]any{"url": f.urls[c.transport], "transport": c.transport, "credential_ref": "adcp/" + w.tenant + "/foreign",
-		"webhook_mode": c.mode, "brand_json_url": f.brand, "poll": map[string]any{"first_seconds": first}})
+		"webhook_mode": c.mode, "brand_json_url": f.brand, "poll": map[string]any{"interval_seconds": first}})
 	if err != nil {
 		t.Error(err)
 		return line("not registered")
@@ -102,8 +102,8 @@ func (f foreign) buy(t *testing.T, c cell) []string {
 	if err != nil {
 		t.Errorf("%v\n%s", err, timeline(op))
 	}
-	if !slices.Contains(c.states, op.State) || op.EndedBy != c.by {
-		t.Errorf("%s by %s, want %v by %s, error %+v\n%s", op.State, op.EndedBy, c.states, c.by, op.Error, timeline(op))
+	if !slices.Contains(c.states, op.State) || op.Ended.By != c.by {
+		t.Errorf("%s by %s, want %v by %s, error %+v\n%s", op.State, op.Ended.By, c.states, c.by, op.AgentError, timeline(op))
 	}
 	buys, want := f.sold(t, c.order), 0
 	if c.outcome == "completed" || c.outcome == "sync" {
@@ -120,14 +120,14 @@ func (f foreign) buy(t *testing.T, c cell) []string {
 			t.Errorf("the seller sold %v, the result is %s", buys, op.Result)
 		}
 	}
-	return line(op.State, op.EndedBy, fmt.Sprintf("%.1f", settledAfter(op).Seconds()), op.Attempts.Polls, op.Attempts.Webhooks, len(buys))
+	return line(op.State, op.Ended.By, fmt.Sprintf("%.1f", settledAfter(op).Seconds()), op.Attempts.Polls, op.Attempts.Webhooks, len(buys))
 }
 
 func settledAfter(op httpapi.Operation) time.Duration {
-	if op.SettledAt.IsZero() {
+	if op.PublishedAt.IsZero() {
 		return time.Since(op.CreatedAt)
 	}
-	return op.SettledAt.Sub(op.CreatedAt)
+	return op.PublishedAt.Sub(op.CreatedAt)
 }
 
 // matrix is what came of all cells.

@@ -33,8 +33,8 @@ func TestEndedByWebhookInEachLegacyMode(t *testing.T) {
 			op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 700}).ID)
 			ended(t, op, operation.Completed, operation.ByWebhook)
 			sold(t, op)
-			if op.Webhook != mode || op.Attempts.Polls != 0 {
-				t.Errorf("mode %s, %d polls", op.Webhook, op.Attempts.Polls)
+			if op.WebhookMode != mode || op.Attempts.Polls != 0 {
+				t.Errorf("mode %s, %d polls", op.WebhookMode, op.Attempts.Polls)
 			}
 		})
 	}
@@ -60,7 +60,7 @@ func TestWebhookBeforeTheAnswer(t *testing.T) {
 	op := w.settled(t, w.buy(t, map[string]any{"webhook": "early"}).ID)
 	ended(t, op, operation.Completed, operation.ByWebhook)
 	sold(t, op)
-	if op.Timeline[2].Channel != operation.ByWebhook || op.Timeline[2].From != operation.CallingAdCP {
+	if op.Events[2].Channel != operation.ByWebhook || op.Events[2].From != operation.CallingAdCP {
 		t.Errorf("the webhook was not first:\n%s", timeline(op))
 	}
 }
@@ -85,7 +85,7 @@ func TestLateWebhook(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended(t, late, operation.Completed, operation.ByPoll)
-	last := late.Timeline[len(late.Timeline)-1]
+	last := late.Events[len(late.Events)-1]
 	if last.Kind != operation.EventIgnored || last.Channel != operation.ByWebhook {
 		t.Errorf("the late webhook was not told apart:\n%s", timeline(late))
 	}
@@ -102,8 +102,8 @@ func TestRefusals(t *testing.T) {
 				if op.State != state && !(state == operation.Rejected && op.State == operation.Failed) { // this seller says failed by poll of what it says rejected by webhook
 					t.Errorf("ended as %s\n%s", op.State, timeline(op))
 				}
-				if op.Error == nil || op.Error.Code != "POLICY_VIOLATION" {
-					t.Errorf("error %+v", op.Error)
+				if op.AgentError == nil || op.AgentError.Code != "POLICY_VIOLATION" {
+					t.Errorf("error %+v", op.AgentError)
 				}
 				if _, buys := readLedger(t).of(op.PONumber); buys != 0 {
 					t.Errorf("%d buys", buys)

@@ -121,7 +121,7 @@ func (r *signedRequest) canonicalize() {
 func (w *world) waiting(t *testing.T, s sender, mode operation.WebhookMode) (httpapi.Operation, task) {
 	t.Helper()
 	err := w.PutAgent(t.Context(), "seller", map[string]any{"url": env(t, "SELLER_URL"), "credential_ref": "adcp/" + w.tenant + "/seller",
-		"brand_json_url": s.base + "/.well-known/brand.json", "webhook_mode": mode, "poll": map[string]any{"first_seconds": 600}})
+		"brand_json_url": s.base + "/.well-known/brand.json", "webhook_mode": mode, "poll": map[string]any{"interval_seconds": 600}})
 	if err != nil {
 		t.Fatal(err)
 	}

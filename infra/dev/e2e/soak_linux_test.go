@@ -91,7 +91,7 @@ func TestSoak(t *testing.T) {
 	for i := range lines { // each has a circuit of its own: one that opens does not stop all
 		// A credential of ours: the line's address is in nobody's brand.json, so that no signature could be checked.
 		err := s.PutAgent(t.Context(), fmt.Sprint("seller-", i), map[string]any{"url": s.line(t, seller, env(t, "API_URL")), "credential_ref": "adcp/" + s.tenant + "/seller",
-			"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"first_seconds": 2}})
+			"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"interval_seconds": 2}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -94,12 +94,12 @@ func (c *Client) Get(ctx context.Context, id string) (httpapi.Operation, error) 
 }
 
 // Quarantine reads a day's first page of webhooks that were not applied; an empty day is today.
-func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.Quarantined, error) {
+func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.QuarantinedDelivery, error) {
 	var page struct {
-		Deliveries []httpapi.Quarantined `json:"deliveries"`
+		Items []httpapi.QuarantinedDelivery `json:"items"`
 	}
 	err := c.Read(ctx, "/v1/quarantine?day="+url.QueryEscape(day), &page)
-	return page.Deliveries, err
+	return page.Items, err
 }
 
 // Read reads a resource.
@@ -151,13 +151,13 @@ func (c *Client) Follow(ctx context.Context, id string, done func(httpapi.Operat
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return op, fmt.Errorf("%s is %s after %d events: %w", id, op.State, len(op.Timeline), ctx.Err())
+			return op, fmt.Errorf("%s is %s after %d events: %w", id, op.State, len(op.Events), ctx.Err())
 		}
 	}
 }
 
 // Settled reports whether an operation has ended and all is done that follows.
-func Settled(op httpapi.Operation) bool { return !op.SettledAt.IsZero() }
+func Settled(op httpapi.Operation) bool { return !op.PublishedAt.IsZero() }
 
 // Buy is a minimal create_media_buy that real sellers accept. demo tells the local seller how to behave; po may be empty.
 func Buy(po string, demo map[string]any) map[string]any {

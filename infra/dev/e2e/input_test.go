@@ -50,20 +50,20 @@ func TestResumeOfARealAgent(t *testing.T) {
 			defer cancel()
 			for i, said := range tc.answers {
 				op, err = w.Follow(ctx, op.ID, func(op httpapi.Operation) bool {
-					return op.Pause != nil && op.Pause.Generation == i+1 && op.Pause.Resumable
+					return op.InputRequest != nil && op.InputRequest.Generation == i+1 && op.InputRequest.Answerable
 				}, nil)
 				if err != nil {
 					t.Fatalf("%v\n%s", err, timeline(op))
 				}
-				if op.Attention == nil || op.Attention.Reason != operation.InputNeeded || !strings.Contains(string(op.Pause.Asks), "over the holidays") {
-					t.Errorf("attention %+v, asks %s", op.Attention, op.Pause.Asks)
+				if op.Attention == nil || op.Attention.Reason != operation.InputNeeded || !strings.Contains(op.InputRequest.Message, "over the holidays") {
+					t.Errorf("attention %+v, input request %+v", op.Attention, op.InputRequest)
 				}
 				for _, answer := range []string{said, said + ", really", said} { // somebody who is slower, and a repetition
 					want := http.StatusAccepted
 					if answer != said {
 						want = http.StatusConflict
 					}
-					resp, out, err := w.Do(ctx, http.MethodPost, "/v1/operations/"+op.ID+"/resume", nil,
+					resp, out, err := w.Do(ctx, http.MethodPost, "/v1/operations/"+op.ID+"/input", nil,
 						map[string]any{"generation": i + 1, "input": map[string]any{"ext": map[string]any{"answer": answer}}, "on_behalf_of": "jane@acme.example"})
 					if err != nil || resp.StatusCode != want {
 						t.Fatalf("%q: %v, %v: %s", answer, resp, err, out)
