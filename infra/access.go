@@ -7,24 +7,25 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// access is what a function may do, by what it may do it to.
+// access lists a function's permissions by resource.
 type access struct {
-	table        []string // dynamodb actions on the table
-	dueIndex     []string // dynamodb actions on the index
-	machine      []string // states actions on the state machine
-	executions   []string // states actions on the state machine's executions
-	rootSecret   bool     // may read the root of the webhook credentials
+	table        []string // DynamoDB actions on the table
+	dueIndex     []string // DynamoDB actions on the due index
+	machine      []string // Step Functions actions on the state machine
+	executions   []string // Step Functions actions on the state machine's executions
+	rootSecret   bool     // may read the root secret of the webhook credentials
 	agentSecrets bool     // may read the agents' credentials
-	signingKeys  []string // kms actions on the keys that requests are signed with
-	bus          bool     // may publish
+	signingKeys  []string // KMS actions on the keys that sign requests
+	bus          bool     // may publish events
 }
 
-// addFunctionRole writes the function's role out by hand. The grants that CDK would add (a managed policy for all log groups, tracing)
-// are refused through WithoutPolicyUpdates, so that what is written here is all there is.
+// addFunctionRole makes the function's role. CDK would add grants of its own (a managed policy for
+// all log groups, tracing). WithoutPolicyUpdates rejects them, so that the role has no more
+// permissions than are written here.
 func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.LogGroup) awsiam.IRole {
 	statements := []awsiam.PolicyStatement{
 		allow("logs", []string{"CreateLogStream", "PutLogEvents"}, logs.LogGroupArn()),
-		traces(),
+		allowTracing(),
 	}
 	add := func(service string, actions []string, resources ...*string) {
 		if actions != nil {
@@ -39,13 +40,13 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 		add("states", a.machine, b.machine.StateMachineArn())
 	}
 	if a.executions != nil {
-		add("states", a.executions, b.executions())
+		add("states", a.executions, b.executionsARN())
 	}
 	if a.rootSecret {
 		add("secretsmanager", []string{"GetSecretValue"}, b.secret.SecretArn())
 	}
 	if a.agentSecrets {
-		add("secretsmanager", []string{"GetSecretValue"}, b.agentSecrets())
+		add("secretsmanager", []string{"GetSecretValue"}, b.agentSecretsARN())
 	}
 	if a.bus {
 		add("events", []string{"PutEvents"}, b.bus.EventBusArn())
@@ -53,7 +54,8 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 	return b.addRole(id, "lambda.amazonaws.com", statements)
 }
 
-// addRole makes a role whose one inline policy is there before anything uses the role.
+// addRole makes a role with one inline policy. An inline policy exists as soon as the role does, so
+// nothing can use the role before it has its permissions.
 func (b *builder) addRole(id, service string, statements []awsiam.PolicyStatement) awsiam.IRole {
 	role := awsiam.NewRole(b.stack, jsii.String(id), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String(service), nil),
@@ -72,13 +74,13 @@ func allow(service string, actions []string, resources ...*string) awsiam.Policy
 	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: &full, Resources: &resources})
 }
 
-// traces lets its holder write X-Ray segments, which have no resource to name.
-func traces() awsiam.PolicyStatement {
+// allowTracing grants writing X-Ray segments. X-Ray has no resources to restrict this to.
+func allowTracing() awsiam.PolicyStatement {
 	return allow("xray", []string{"PutTraceSegments", "PutTelemetryRecords"}, jsii.String("*"))
 }
 
-// executions is every execution of the state machine.
-func (b *builder) executions() *string {
+// executionsARN matches all executions of the state machine.
+func (b *builder) executionsARN() *string {
 	return b.stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("states"),
 		Resource:     jsii.String("execution"),

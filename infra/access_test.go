@@ -7,12 +7,14 @@ import (
 	"testing"
 )
 
-// What each function may do, and to what. A change of a role has to be made here too, by somebody who means it.
+// allowed lists the permissions of each function, as "action resource". A change of a role needs a
+// change of this list as well, so that no permission is added by accident.
 var allowed = map[string][]string{
 	"authorizer": {"dynamodb:GetItem ${Table.Arn}"},
 	"submit": {
-		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
-		"states:DescribeExecution arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*",
+		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
+		"dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"states:DescribeExecution " + executionsARN,
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
 	"operations": {"dynamodb:Query ${Table.Arn}"},
@@ -21,7 +23,8 @@ var allowed = map[string][]string{
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"webhook": {
-		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
+		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 		"states:SendTaskSuccess ${StateMachine}",
 	},
@@ -40,31 +43,35 @@ var allowed = map[string][]string{
 	"settle": {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "events:PutEvents ${Bus.Arn}"},
 	"reconcile": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
-		"states:DescribeExecution arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*",
+		"states:DescribeExecution " + executionsARN,
 		"states:SendTaskSuccess ${StateMachine}",
 		"states:StartExecution ${StateMachine}",
 	},
 }
 
-const agentSecretsARN = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:adcp/*"
+const (
+	agentSecretsARN = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:adcp/*"
+	executionsARN   = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*"
+)
 
-// Actions that know no resource.
+// wildcards lists the actions that can't be restricted to a resource.
 var wildcards = []string{
 	"xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets",
-	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery", "logs:ListLogDeliveries",
+	"logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
+	"logs:ListLogDeliveries",
 	"logs:PutResourcePolicy", "logs:DescribeResourcePolicies", "logs:DescribeLogGroups",
 }
 
-// grants lists a policy as "action resource", in order.
+// grants lists the permissions of a policy as "action resource", sorted.
 func grants(tb testing.TB, statements []any) []string {
 	tb.Helper()
 	var grants []string
 	for _, s := range statements {
 		if effect := text(at(s, "Effect")); effect != "Allow" {
-			tb.Fatalf("a statement with Effect %s", effect)
+			tb.Fatalf("a statement has the Effect %s", effect)
 		}
 		if at(s, "NotAction") != nil || at(s, "NotResource") != nil {
-			tb.Fatal("a statement that allows everything but something")
+			tb.Fatal("a statement allows everything except a list")
 		}
 		for _, action := range list(at(s, "Action")) {
 			for _, target := range list(at(s, "Resource")) {
@@ -76,20 +83,21 @@ func grants(tb testing.TB, statements []any) []string {
 	return grants
 }
 
-// roleGrants reads a role's one inline policy.
+// roleGrants lists the permissions of a role, which must have one inline policy.
 func roleGrants(tb testing.TB, role resource) []string {
 	tb.Helper()
 	policies := list(role.Properties["Policies"])
 	if len(policies) != 1 || role.Properties["ManagedPolicyArns"] != nil {
-		tb.Fatalf("want one inline policy and no managed one, got %d and %v", len(policies), role.Properties["ManagedPolicyArns"])
+		tb.Fatalf("want one inline policy and no managed one, got %d and %v",
+			len(policies), role.Properties["ManagedPolicyArns"])
 	}
 	return grants(tb, list(at(policies[0], "PolicyDocument", "Statement")))
 }
 
-func TestEachFunctionMayDoWhatItNeedsAndNoMore(t *testing.T) {
+func TestEachFunctionHasThePermissionsThatItNeedsAndNoMore(t *testing.T) {
 	t.Parallel()
 	if len(allowed) != len(functionSpecs) {
-		t.Errorf("%d functions, %d entries in the table of this test", len(functionSpecs), len(allowed))
+		t.Errorf("%d functions, permissions listed for %d", len(functionSpecs), len(allowed))
 	}
 	for _, spec := range functionSpecs {
 		id := functionID(spec.name)
@@ -107,11 +115,13 @@ func TestEachFunctionMayDoWhatItNeedsAndNoMore(t *testing.T) {
 	}
 }
 
-func TestStateMachineMayInvokeItsFunctionsAndArmTokens(t *testing.T) {
+func TestStateMachineMayInvokeItsFunctionsAndStoreTokens(t *testing.T) {
 	t.Parallel()
 	want := []string{
 		"dynamodb:UpdateItem ${Table.Arn}",
-		"lambda:InvokeFunction ${DispatchFunction.Arn}", "lambda:InvokeFunction ${PollFunction.Arn}", "lambda:InvokeFunction ${SettleFunction.Arn}",
+		"lambda:InvokeFunction ${DispatchFunction.Arn}",
+		"lambda:InvokeFunction ${PollFunction.Arn}",
+		"lambda:InvokeFunction ${SettleFunction.Arn}",
 	}
 	for _, action := range wildcards {
 		want = append(want, action+" *")
@@ -122,17 +132,18 @@ func TestStateMachineMayInvokeItsFunctionsAndArmTokens(t *testing.T) {
 	}
 }
 
-func TestWildcardsAreOnlyWhereNothingElseWorks(t *testing.T) {
+func TestWildcardsAreOnlyForActionsWithoutResources(t *testing.T) {
 	t.Parallel()
 	for name, template := range synthesize(t) {
-		for _, kind := range []string{"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::Lambda::Url"} {
+		kinds := []string{"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::Lambda::Url"}
+		for _, kind := range kinds {
 			if ids := template.all(kind); ids != nil {
-				t.Errorf("%s: %s %v: what may be done is written in the roles", name, kind, ids)
+				t.Errorf("%s: %s %v: permissions belong into the inline policies of the roles", name, kind, ids)
 			}
 		}
 		for _, id := range template.all("AWS::IAM::Role") {
 			if plain(id) == "ApiLogsRole" {
-				continue // API Gateway takes only AWS's own policy for its account setting
+				continue // API Gateway accepts only AWS's managed policy there
 			}
 			for _, grant := range roleGrants(t, template.Resources[id]) {
 				action, target, _ := strings.Cut(grant, " ")
@@ -155,7 +166,8 @@ func TestOnlyItsOwnServiceMayAssumeARole(t *testing.T) {
 			want = "apigateway.amazonaws.com"
 		}
 		statements := list(at(deployed(t).Resources[id].Properties, "AssumeRolePolicyDocument", "Statement"))
-		if len(statements) != 1 || fmt.Sprint(at(statements[0], "Principal")) != fmt.Sprint(map[string]any{"Service": want}) {
+		principal := fmt.Sprint(map[string]any{"Service": want})
+		if len(statements) != 1 || fmt.Sprint(at(statements[0], "Principal")) != principal {
 			t.Errorf("%s may be assumed by %v, want %s", id, statements, want)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
@@ -14,29 +13,80 @@ import (
 	"adcp-orchestrator/pkg/telemetry"
 )
 
-// addAlarms watches the few numbers whose change means that somebody has to look.
-func (b *builder) addAlarms() {
-	five := awscdk.Duration_Minutes(jsii.Number(5))
-	metric := &awscloudwatch.MetricOptions{Period: five, Statistic: jsii.String("Sum")}
-
-	b.addAlarm("ExecutionsFailedAlarm", "An operation's execution failed: reconcile starts it again, but something is wrong.",
-		b.machine.MetricFailed(metric), 1, 1, awscloudwatch.TreatMissingData_NOT_BREACHING)
-	b.addAlarm("WebhookErrorsAlarm", "The webhook function fails: agents' answers arrive by the backup poll only.",
-		b.functions["webhook"].MetricErrors(metric), 1, 1, awscloudwatch.TreatMissingData_NOT_BREACHING)
-	b.addAlarm("WebhookModeAlarm", "A webhook came in another mode than its registration's and was refused: an attempt to substitute a weaker one, or an agent set up wrongly.",
-		counted("WebhookDeliveries", "Outcome", "webhook_mode_mismatch", five), 1, 1, awscloudwatch.TreatMissingData_NOT_BREACHING)
-	b.addAlarm("WebhookKeysAlarm", "Something about an agent's webhook keys wants a person: its key set has moved, a key in use was revoked, its revocation list is stale, or new keys come too fast.",
-		keyEvents(five), 1, 1, awscloudwatch.TreatMissingData_NOT_BREACHING)
-	b.addAlarm("ReconcileErrorsAlarm", "Reconcile fails: operations that stand still are not woken.",
-		b.functions["reconcile"].MetricErrors(metric), 1, 3, awscloudwatch.TreatMissingData_BREACHING)
-	b.addAlarm("ThrottlesAlarm", "Lambda turns invocations away: raise the account's concurrency.",
-		b.throttles(five), 1, 1, awscloudwatch.TreatMissingData_NOT_BREACHING)
-	b.addAlarm("ServerErrorsAlarm", "The API answers with 5xx.",
-		b.api.MetricServerError(metric), 5, 1, awscloudwatch.TreatMissingData_NOT_BREACHING)
+// alarm is raised when metric reaches threshold in each of the last periods.
+type alarm struct {
+	id          string
+	description string
+	metric      awscloudwatch.IMetric
+	threshold   float64
+	periods     float64
+	missing     awscloudwatch.TreatMissingData // the zero value stands for NOT_BREACHING
 }
 
-// counted is a metric that the functions write into their logs (pkg/telemetry).
-func counted(name, dimension, value string, period awscdk.Duration) awscloudwatch.IMetric {
+// addAlarms makes alarms of the few metrics that a person has to act on.
+func (b *builder) addAlarms() {
+	period := awscdk.Duration_Minutes(jsii.Number(5))
+	sum := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")}
+	for _, a := range []alarm{
+		{
+			id:          "ExecutionsFailedAlarm",
+			description: "The execution of an operation failed. Reconcile starts a new one, but something is wrong.",
+			metric:      b.machine.MetricFailed(sum),
+			threshold:   1,
+			periods:     1,
+		},
+		{
+			id:          "WebhookErrorsAlarm",
+			description: "The webhook function fails. Agents' answers are found only by the backup poll.",
+			metric:      b.functions["webhook"].MetricErrors(sum),
+			threshold:   1,
+			periods:     1,
+		},
+		{
+			id: "WebhookModeAlarm",
+			description: "A webhook was refused because it was authenticated in another mode than the agent is " +
+				"registered with: an attempt to use a weaker mode, or an agent that is set up wrongly.",
+			metric:    counterMetric("WebhookDeliveries", "Outcome", "webhook_mode_mismatch", period),
+			threshold: 1,
+			periods:   1,
+		},
+		{
+			id: "WebhookKeysAlarm",
+			description: "A person should look at an agent's webhook keys: the key set has moved, a key in use was " +
+				"revoked, the revocation list is stale, or new keys appear too fast.",
+			metric:    keyEvents(period),
+			threshold: 1,
+			periods:   1,
+		},
+		{
+			id:          "ReconcileErrorsAlarm",
+			description: "Reconcile fails or does not run. Operations without a running execution are not woken.",
+			metric:      b.functions["reconcile"].MetricErrors(sum),
+			threshold:   1,
+			periods:     3,
+			missing:     awscloudwatch.TreatMissingData_BREACHING,
+		},
+		{
+			id:          "ThrottlesAlarm",
+			description: "Lambda throttles the functions. Raise the account's concurrency limit.",
+			metric:      b.throttles(period),
+			threshold:   1,
+			periods:     1,
+		},
+		{
+			id:          "ServerErrorsAlarm",
+			description: "The API answers with 5xx.",
+			metric:      b.api.MetricServerError(sum),
+			threshold:   5,
+			periods:     1,
+		},
+	} {
+		b.addAlarm(a)
+	}
+}
+
+// counterMetric is a metric that the functions write into their logs with telemetry.Counter.
+func counterMetric(name, dimension, value string, period awscdk.Duration) awscloudwatch.IMetric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace:     jsii.String(telemetry.Namespace),
 		MetricName:    jsii.String(name),
@@ -46,50 +96,50 @@ func counted(name, dimension, value string, period awscdk.Duration) awscloudwatc
 	})
 }
 
-// keyEvents is how often something happened to an agent's keys that a person should know of.
+// keyEvents counts the events of agents' keys that a person must look at.
 func keyEvents(period awscdk.Duration) awscloudwatch.IMetric {
 	using := map[string]awscloudwatch.IMetric{}
-	for i, event := range keyring.Alarming {
-		using[fmt.Sprintf("e%d", i)] = counted("WebhookKeys", "Event", event, period)
+	for i, event := range keyring.AlarmEvents {
+		using[fmt.Sprintf("e%d", i)] = counterMetric("WebhookKeys", "Event", event, period)
 	}
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression:   jsii.String("SUM(FILL(METRICS(), 0))"),
-		UsingMetrics: &using,
-		Period:       period,
-		Label:        jsii.String("key events"),
-	})
+	return sumOf(using, "key events", period)
 }
 
-// throttles is the sum over the functions of this stack. A function that was not called has no data, which a plain sum would not survive.
+// throttles counts the throttled invocations of all functions of the stack.
 func (b *builder) throttles(period awscdk.Duration) awscloudwatch.IMetric {
+	options := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")}
 	using := map[string]awscloudwatch.IMetric{}
 	for _, spec := range functionSpecs {
-		using[spec.name] = b.functions[spec.name].MetricThrottles(&awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")})
+		using[spec.name] = b.functions[spec.name].MetricThrottles(options)
 	}
+	return sumOf(using, "throttled invocations", period)
+}
+
+// sumOf adds metrics up. It fills gaps with 0, because a metric without data, such as that of a
+// function that was not called, would leave a plain sum without a value.
+func sumOf(using map[string]awscloudwatch.IMetric, label string, period awscdk.Duration) awscloudwatch.IMetric {
 	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Expression:   jsii.String("SUM(FILL(METRICS(), 0))"),
 		UsingMetrics: &using,
 		Period:       period,
-		Label:        jsii.String("throttled invocations"),
+		Label:        jsii.String(label),
 	})
 }
 
-func (b *builder) addAlarm(id, description string, metric awscloudwatch.IMetric, threshold, periods float64, missing awscloudwatch.TreatMissingData) {
-	alarm := awscloudwatch.NewAlarm(b.stack, jsii.String(id), &awscloudwatch.AlarmProps{
-		AlarmDescription:   jsii.String(description),
-		Metric:             metric,
-		Threshold:          jsii.Number(threshold),
-		EvaluationPeriods:  jsii.Number(periods),
+func (b *builder) addAlarm(a alarm) {
+	if a.missing == "" {
+		a.missing = awscloudwatch.TreatMissingData_NOT_BREACHING
+	}
+	made := awscloudwatch.NewAlarm(b.stack, jsii.String(a.id), &awscloudwatch.AlarmProps{
+		AlarmDescription:   jsii.String(a.description),
+		Metric:             a.metric,
+		Threshold:          jsii.Number(a.threshold),
+		EvaluationPeriods:  jsii.Number(a.periods),
 		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-		TreatMissingData:   missing,
+		TreatMissingData:   a.missing,
 	})
 	if arn := b.settings.AlarmTopicARN; arn != "" {
-		topic := awssns.Topic_FromTopicArn(b.stack, jsii.String(id+"Topic"), jsii.String(arn))
-		alarm.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
+		topic := awssns.Topic_FromTopicArn(b.stack, jsii.String(a.id+"Topic"), jsii.String(arn))
+		made.AddAlarmAction(awscloudwatchactions.NewSnsAction(topic))
 	}
-}
-
-// asyncOnce keeps Lambda from repeating an asynchronous invocation.
-func asyncOnce() *awslambda.EventInvokeConfigOptions {
-	return &awslambda.EventInvokeConfigOptions{RetryAttempts: jsii.Number(0), MaxEventAge: awscdk.Duration_Minutes(jsii.Number(1))}
 }

@@ -13,11 +13,12 @@ const stageName = "live"
 // route is one method of the API.
 type route struct {
 	method, path, function string
-	open                   bool // no API key: the function authenticates the request itself
+	open                   bool // no API key is required
 }
 
-// routes is the API. What agents come to is open, since they have no API key: the webhook's function verifies the signature, and identity tells everybody
-// the same.
+// routes lists the methods of the API. The routes for agents are open, since agents have no API
+// key: the webhook function authenticates each delivery itself, and the identity function serves
+// public documents only.
 var routes = []route{
 	{method: "POST", path: "/v1/operations", function: "submit"},
 	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
@@ -34,8 +35,9 @@ var routes = []route{
 	{method: "GET", path: keysPath, function: "identity", open: true},
 }
 
-// accessLog is one line for each request. It holds the resource's pattern, not the path: a webhook's path carries its route token. Addresses,
-// user agents and headers stay out as well.
+// accessLog is the format of the access log, one line for each request. It has the resource's
+// pattern and not the path, because a webhook's path contains the callback token. It has no
+// addresses, user agents or headers either.
 var accessLog = map[string]string{
 	"request_id":          "$context.requestId",
 	"time":                "$context.requestTime",
@@ -54,7 +56,8 @@ var accessLog = map[string]string{
 	"extended_request_id": "$context.extendedRequestId",
 }
 
-// addAPI makes the API and its stage; addRoutes its methods, which need the functions, which need the API's id.
+// addAPI makes the API and its stage. addRoutes adds the methods later: they need the functions,
+// and the functions need the API's id.
 func (b *builder) addAPI() {
 	b.api = awsapigateway.NewRestApi(b.stack, jsii.String("Api"), &awsapigateway.RestApiProps{
 		RestApiName: b.stack.StackName(),
@@ -62,7 +65,7 @@ func (b *builder) addAPI() {
 		EndpointConfiguration: &awsapigateway.EndpointConfiguration{
 			Types: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
 		},
-		// Bodies arrive as the bytes that were sent: a signature covers bytes.
+		// The functions get bodies as the bytes that were sent, because a signature covers bytes.
 		BinaryMediaTypes: jsii.Strings("*/*"),
 		DeployOptions: &awsapigateway.StageOptions{
 			StageName:            jsii.String(stageName),
@@ -77,9 +80,10 @@ func (b *builder) addAPI() {
 			MethodOptions:        openMethods(),
 		},
 	})
-	b.api.Node().TryRemoveChild(jsii.String("Endpoint")) // an output of CDK's own; ours is ApiUrl
+	b.api.Node().TryRemoveChild(jsii.String("Endpoint")) // CDK's own output; the stack has ApiUrl instead
 	resource := b.api.Node().DefaultChild().(awsapigateway.CfnRestApi)
-	// TLS 1.2 and 1.3 with forward secrecy and authenticated encryption only; STRICT refuses a Host that is not the TLS server name.
+	// TLS 1.2 and 1.3, with forward secrecy and authenticated encryption only. STRICT rejects a
+	// request whose Host differs from the TLS server name.
 	resource.SetSecurityPolicy(jsii.String("SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09"))
 	resource.SetEndpointAccessMode(jsii.String("STRICT"))
 	b.addGatewayResponses()
@@ -88,7 +92,8 @@ func (b *builder) addAPI() {
 	}
 }
 
-// openMethods gives each public route a bucket of its own: a noisy stranger must keep neither clients nor agents out.
+// openMethods gives each open route its own throttling limits, so that too many requests from
+// strangers on one open route throttle neither clients nor the other open routes.
 func openMethods() *map[string]*awsapigateway.MethodDeploymentOptions {
 	methods := map[string]*awsapigateway.MethodDeploymentOptions{}
 	for _, r := range routes {
@@ -109,13 +114,17 @@ func openMethods() *map[string]*awsapigateway.MethodDeploymentOptions {
 func (b *builder) addRoutes() {
 	ttl := 60.0
 	if b.settings.Local != "" {
-		ttl = 0 // a test that revokes a key does not want to wait
+		ttl = 0 // so that a test that revokes a key need not wait
 	}
-	authorizer := awsapigateway.NewRequestAuthorizer(b.stack, jsii.String("Authorizer"), &awsapigateway.RequestAuthorizerProps{
-		Handler:         b.functions["authorizer"],
-		IdentitySources: &[]*string{awsapigateway.IdentitySource_Header(jsii.String("Authorization"))},
-		ResultsCacheTtl: awscdk.Duration_Seconds(jsii.Number(ttl)),
-	})
+	header := awsapigateway.IdentitySource_Header(jsii.String("Authorization"))
+	authorizer := awsapigateway.NewRequestAuthorizer(
+		b.stack, jsii.String("Authorizer"),
+		&awsapigateway.RequestAuthorizerProps{
+			Handler:         b.functions["authorizer"],
+			IdentitySources: &[]*string{header},
+			ResultsCacheTtl: awscdk.Duration_Seconds(jsii.Number(ttl)),
+		},
+	)
 	for _, r := range routes {
 		options := &awsapigateway.MethodOptions{
 			AuthorizationType: awsapigateway.AuthorizationType_CUSTOM,
@@ -124,24 +133,32 @@ func (b *builder) addRoutes() {
 		if r.open {
 			options = &awsapigateway.MethodOptions{AuthorizationType: awsapigateway.AuthorizationType_NONE}
 		}
-		integration := awsapigateway.NewLambdaIntegration(b.functions[r.function], &awsapigateway.LambdaIntegrationOptions{
-			Proxy:           jsii.Bool(true),
-			AllowTestInvoke: jsii.Bool(false),
-		})
+		integration := awsapigateway.NewLambdaIntegration(
+			b.functions[r.function],
+			&awsapigateway.LambdaIntegrationOptions{
+				Proxy:           jsii.Bool(true),
+				AllowTestInvoke: jsii.Bool(false),
+			},
+		)
 		b.api.Root().ResourceForPath(jsii.String(r.path)).AddMethod(jsii.String(r.method), integration, options)
 	}
 }
 
-// addAPIAccount gives API Gateway the role that it writes access logs with. It is one setting for the whole region of the account, which is
-// why it stays when the stack goes, and why it can be left to somebody else.
+// addAPIAccount gives API Gateway the role that it writes access logs with. An account has one such
+// role in each region. So it stays when the stack is deleted, and another stack may set it instead
+// (settings.APIAccount).
 func (b *builder) addAPIAccount() {
+	const policy = "service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 	role := awsiam.NewRole(b.stack, jsii.String("ApiLogsRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("apigateway.amazonaws.com"), nil),
 		ManagedPolicies: &[]awsiam.IManagedPolicy{
-			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("service-role/AmazonAPIGatewayPushToCloudWatchLogs")),
+			awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String(policy)),
 		},
 	})
-	account := awsapigateway.NewCfnAccount(b.stack, jsii.String("ApiAccount"), &awsapigateway.CfnAccountProps{CloudWatchRoleArn: role.RoleArn()})
+	account := awsapigateway.NewCfnAccount(
+		b.stack, jsii.String("ApiAccount"),
+		&awsapigateway.CfnAccountProps{CloudWatchRoleArn: role.RoleArn()},
+	)
 	role.ApplyRemovalPolicy(b.removal())
 	account.ApplyRemovalPolicy(b.removal(), nil)
 	b.api.DeploymentStage().Node().AddDependency(account)

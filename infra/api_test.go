@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// methods reads the API out of a synthesized template: "POST /v1/operations" to the function behind it, with "key" or "open".
+// methods reads the API from a synthesized template. It maps a route such as "POST /v1/operations"
+// to its function and "key" or "open", for example "submit key".
 func methods(tb testing.TB, t template) map[string]string {
 	tb.Helper()
 	found := map[string]string{}
@@ -25,49 +26,53 @@ func methods(tb testing.TB, t template) map[string]string {
 		if kind := text(at(p, "Integration", "Type")); kind != "AWS_PROXY" {
 			tb.Errorf("%s is integrated by %s", id, kind)
 		}
-		found[text(p["HttpMethod"])+" "+path(t, p["ResourceId"])] = invoked(tb, text(at(p, "Integration", "Uri"))) + " " + guard
+		route := text(p["HttpMethod"]) + " " + path(t, p["ResourceId"])
+		found[route] = invoked(tb, text(at(p, "Integration", "Uri"))) + " " + guard
 	}
 	return found
 }
 
-// path puts a resource's path together from its parents.
+// path joins a resource's path from its parents.
 func path(t template, ref any) string {
 	id, ok := at(ref, "Ref").(string)
 	if !ok {
-		return "" // the root: Fn::GetAtt RootResourceId
+		return "" // the root, which is Fn::GetAtt RootResourceId
 	}
 	p := t.Resources[id].Properties
 	return path(t, p["ParentId"]) + "/" + text(p["PathPart"])
 }
 
-var invocation = regexp.MustCompile(`^arn:\$\{AWS::Partition\}:apigateway:\$\{AWS::Region\}:lambda:path/2015-03-31/functions/(?:\$\{([A-Za-z]+)Function\.Arn\}|arn:.*:function:\$\{AWS::StackName\}-([a-z]+))/invocations$`)
+var invocation = regexp.MustCompile(
+	`^arn:\$\{AWS::Partition\}:apigateway:\$\{AWS::Region\}:lambda:path/2015-03-31/functions/` +
+		`(?:\$\{([A-Za-z]+)Function\.Arn\}|arn:.*:function:\$\{AWS::StackName\}-([a-z]+))/invocations$`)
 
-// invoked is the function that an integration's URI names: by reference in the app, by its name in the SAM template.
+// invoked returns the function of an integration's URI. The CDK app refers to the function, the SAM
+// template has its name.
 func invoked(tb testing.TB, uri string) string {
 	tb.Helper()
 	m := invocation.FindStringSubmatch(uri)
 	if m == nil {
-		tb.Fatalf("an integration with %s", uri)
+		tb.Fatalf("the integration's URI %s invokes no function", uri)
 	}
 	return strings.ToLower(m[1]) + m[2]
 }
 
-func TestNoRouteIsOpenButTheWebhooksAndTheTwoThatSayWhoWeAre(t *testing.T) {
+func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"POST /v1/operations":              "submit key",
-		"GET /v1/operations/{id}":          "operations key",
-		"POST /v1/operations/{id}/redrive": "submit key",
-		"POST /v1/operations/{id}/input":   "submit key",
-		"GET /v1/agents/{id}":              "agents key",
-		"PUT /v1/agents/{id}":              "agents key",
-		"GET /v1/agents/{id}/keys":         "agents key",
-		"PUT /v1/agents/{id}/keys":         "agents key",
-		"GET /v1/quarantine":               "operations key",
+		"POST /v1/operations":                "submit key",
+		"GET /v1/operations/{id}":            "operations key",
+		"POST /v1/operations/{id}/redrive":   "submit key",
+		"POST /v1/operations/{id}/input":     "submit key",
+		"GET /v1/agents/{id}":                "agents key",
+		"PUT /v1/agents/{id}":                "agents key",
+		"GET /v1/agents/{id}/keys":           "agents key",
+		"PUT /v1/agents/{id}/keys":           "agents key",
+		"GET /v1/quarantine":                 "operations key",
 		"POST /v1/webhooks/{callback_token}": "webhook open",
-		"GET /problems": "identity open",
-		"GET /.well-known/brand.json":      "identity open",
-		"GET /.well-known/jwks.json":       "identity open",
+		"GET /problems":                      "identity open",
+		"GET /.well-known/brand.json":        "identity open",
+		"GET /.well-known/jwks.json":         "identity open",
 	}
 	for name, template := range synthesize(t) {
 		got := methods(t, template)
@@ -84,21 +89,23 @@ func TestNoRouteIsOpenButTheWebhooksAndTheTwoThatSayWhoWeAre(t *testing.T) {
 	}
 }
 
-func TestAuthorizerIsAskedByTheAuthorizationHeader(t *testing.T) {
+func TestAuthorizerReadsTheAuthorizationHeader(t *testing.T) {
 	t.Parallel()
 	p := deployed(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties
-	if p["Type"] != "REQUEST" || p["IdentitySource"] != "method.request.header.Authorization" || p["AuthorizerResultTtlInSeconds"] != 60.0 {
+	if p["Type"] != "REQUEST" || p["IdentitySource"] != "method.request.header.Authorization" ||
+		p["AuthorizerResultTtlInSeconds"] != 60.0 {
 		t.Errorf("authorizer is %v", p)
 	}
 	if uri := text(p["AuthorizerUri"]); !strings.Contains(uri, "AuthorizerFunction") {
-		t.Errorf("authorizer asks %s", uri)
+		t.Errorf("authorizer calls %s", uri)
 	}
-	if ttl := local(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties["AuthorizerResultTtlInSeconds"]; ttl != 0.0 {
+	p = local(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties
+	if ttl := p["AuthorizerResultTtlInSeconds"]; ttl != 0.0 {
 		t.Errorf("local authorizer caches for %v", ttl)
 	}
 }
 
-func TestAPIKeepsBytesAndOldTLSOut(t *testing.T) {
+func TestAPIPassesBytesAndRefusesOldTLS(t *testing.T) {
 	t.Parallel()
 	p := deployed(t).get(t, "AWS::ApiGateway::RestApi", "Api").Properties
 	if text(p["BinaryMediaTypes"]) != `["*/*"]` || text(at(p, "EndpointConfiguration", "Types")) != `["REGIONAL"]` {
@@ -126,9 +133,15 @@ func TestStageThrottlesAndLogsNoSecrets(t *testing.T) {
 			t.Errorf("execution logs are on: %v", s) // they hold headers and bodies
 		}
 	}
-	for _, bucket := range []string{"* /*", "POST /~1v1~1webhooks~1{callback_token}", "GET /~1problems", "GET /~1.well-known~1brand.json", "GET /~1.well-known~1jwks.json"} {
-		if limits[bucket] == 0 {
-			t.Errorf("throttling is %v: no %s", limits, bucket)
+	for _, method := range []string{
+		"* /*",
+		"POST /~1v1~1webhooks~1{callback_token}",
+		"GET /~1problems",
+		"GET /~1.well-known~1brand.json",
+		"GET /~1.well-known~1jwks.json",
+	} {
+		if limits[method] == 0 {
+			t.Errorf("throttling is %v: no limit for %s", limits, method)
 		}
 	}
 	var format map[string]string
@@ -136,11 +149,13 @@ func TestStageThrottlesAndLogsNoSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if format["request_id"] != "$context.requestId" {
-		t.Error("access logs lack $context.requestId, without which API Gateway refuses them")
+		t.Error("access logs lack $context.requestId, which API Gateway requires")
 	}
 	for field, variable := range format {
-		// The path of a webhook carries its route token; the rest is about persons.
-		for _, secret := range []string{"$context.path", "header", "identity", "userAgent", "sourceIp", "querystring"} {
+		// A webhook's path contains the callback token. The others are credentials or personal data.
+		for _, secret := range []string{
+			"$context.path", "header", "identity", "userAgent", "sourceIp", "querystring",
+		} {
 			if strings.Contains(variable, secret) {
 				t.Errorf("access log field %s is %s", field, variable)
 			}
@@ -148,11 +163,13 @@ func TestStageThrottlesAndLogsNoSecrets(t *testing.T) {
 	}
 }
 
-func TestGatewayAnswersAreProblems(t *testing.T) {
+func TestAnswersOfAPIGatewayAreProblems(t *testing.T) {
 	t.Parallel()
 	want := map[string]int{
-		"UNAUTHORIZED": 401, "ACCESS_DENIED": 403, "MISSING_AUTHENTICATION_TOKEN": 404, "REQUEST_TOO_LARGE": 413, "THROTTLED": 429,
-		"AUTHORIZER_FAILURE": 500, "AUTHORIZER_CONFIGURATION_ERROR": 500, "INTEGRATION_FAILURE": 504, "INTEGRATION_TIMEOUT": 504,
+		"UNAUTHORIZED": 401, "ACCESS_DENIED": 403, "MISSING_AUTHENTICATION_TOKEN": 404,
+		"REQUEST_TOO_LARGE": 413, "THROTTLED": 429,
+		"AUTHORIZER_FAILURE": 500, "AUTHORIZER_CONFIGURATION_ERROR": 500,
+		"INTEGRATION_FAILURE": 504, "INTEGRATION_TIMEOUT": 504,
 		"DEFAULT_4XX": 0, "DEFAULT_5XX": 0,
 	}
 	for _, id := range deployed(t).all("AWS::ApiGateway::GatewayResponse") {
@@ -165,15 +182,16 @@ func TestGatewayAnswersAreProblems(t *testing.T) {
 		}
 		var problem struct {
 			Type, Title, Code, Detail string
-			Status              int
+			Status                    int
 		}
 		template := text(at(p, "ResponseTemplates", "application/json"))
 		if err := json.Unmarshal([]byte(template), &problem); err != nil {
 			t.Errorf("%s: %s: %v", kind, template, err)
 		}
-		status, _ := strconv.Atoi(text(p["StatusCode"])) // a default has none
-		if problem.Type != "about:blank" || problem.Title == "" || problem.Code == "" || problem.Detail == "" || problem.Status != status {
-			t.Errorf("%s with status %d says %+v", kind, status, problem)
+		status, _ := strconv.Atoi(text(p["StatusCode"])) // defaults have none
+		if problem.Type != "about:blank" || problem.Title == "" || problem.Code == "" || problem.Detail == "" ||
+			problem.Status != status {
+			t.Errorf("%s with status %d has the body %+v", kind, status, problem)
 		}
 		if code, ok := want[kind]; ok && code != status {
 			t.Errorf("%s is answered with %d, want %d", kind, status, code)

@@ -4,5 +4,5 @@ package main
 
 import "github.com/aws/jsii-runtime-go"
 
-// closeRuntime ends CDK's Node process and removes its files.
+// closeRuntime ends CDK's Node process and removes its temporary files.
 func closeRuntime() { jsii.Close() }

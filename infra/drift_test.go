@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"reflect"
@@ -10,9 +11,10 @@ import (
 	"testing"
 )
 
-// These tests hold the SAM template and the CDK app to the same application.
+// These tests compare the SAM template with the CDK app.
 
-// samOnly are variables that the SAM template names without a value, so that `sam local` can give them one.
+// samOnly are variables that the SAM template names without a value, so that `sam local` can set
+// them.
 var samOnly = []string{"AWS_ENDPOINT_URL"}
 
 func TestSAMHasTheSameFunctions(t *testing.T) {
@@ -38,7 +40,7 @@ func TestSAMHasTheSameFunctions(t *testing.T) {
 			t.Errorf("%s: %v from %v", id, p["Architectures"], p["CodeUri"])
 		}
 		if name := text(p["FunctionName"]); name != "${AWS::StackName}-"+spec.name {
-			t.Errorf("%s: the API's document doesn't find a function named %s", id, name)
+			t.Errorf("%s: the API's document does not invoke a function named %s", id, name)
 		}
 	}
 }
@@ -54,19 +56,19 @@ func TestSAMHasTheSameVariables(t *testing.T) {
 		maps.Copy(vars, own)
 		for _, name := range samOnly {
 			if text(vars[name]) != "${AWS::NoValue}" {
-				t.Errorf("%s: %s is %s: it is for `sam local` alone", id, name, text(vars[name]))
+				t.Errorf("%s: %s is %s, but only `sam local` may set it", id, name, text(vars[name]))
 			}
 			delete(vars, name)
 		}
 		got := environment(vars)
-		stack := environment(at(deployed(t).get(t, "AWS::Lambda::Function", id).Properties, "Environment", "Variables"))
-		onLocal := environment(at(local(t).get(t, "AWS::Lambda::Function", id).Properties, "Environment", "Variables"))
+		stack := deployed(t).variables(t, id)
+		onLocal := local(t).variables(t, id)
 		if !slices.Equal(sorted(got), sorted(onLocal)) {
 			t.Errorf("%s has %v in the SAM template, %v in the local stack", id, sorted(got), sorted(onLocal))
 		}
 		for name, value := range got {
 			switch name {
-			case "LOG_LEVEL": // a parameter there, a context value here
+			case "LOG_LEVEL": // a parameter in the SAM template, a context value in the CDK app
 			case "PUBLIC_BASE_URL":
 				value = text(at(vars[name], "Fn::If", 2))
 				fallthrough
@@ -82,7 +84,7 @@ func TestSAMHasTheSameVariables(t *testing.T) {
 	}
 }
 
-// samRoutes reads the API out of the SAM template, in the words of methods.
+// samRoutes reads the API from the SAM template, in the form that methods returns.
 func samRoutes(t *testing.T) map[string]string {
 	t.Helper()
 	sam, _ := samTemplate(t)
@@ -119,7 +121,8 @@ func TestSAMHasTheSameRoutes(t *testing.T) {
 	authorizer := at(scheme, "x-amazon-apigateway-authorizer")
 	stack := deployed(t).get(t, "AWS::ApiGateway::Authorizer", "Authorizer").Properties
 	if at(authorizer, "type") != "request" || at(authorizer, "identitySource") != stack["IdentitySource"] ||
-		at(authorizer, "authorizerResultTtlInSeconds") != stack["AuthorizerResultTtlInSeconds"] || invoked(t, text(at(authorizer, "authorizerUri"))) != "authorizer" {
+		at(authorizer, "authorizerResultTtlInSeconds") != stack["AuthorizerResultTtlInSeconds"] ||
+		invoked(t, text(at(authorizer, "authorizerUri"))) != "authorizer" {
 		t.Errorf("authorizer is %v in the SAM template, %v in the stack", authorizer, stack)
 	}
 }
@@ -140,7 +143,9 @@ func TestSAMHasTheSameAPISettings(t *testing.T) {
 	limits := func(settings any) map[string]any {
 		m := map[string]any{}
 		for _, s := range list(settings) {
-			m[text(at(s, "HttpMethod"))+text(at(s, "ResourcePath"))] = []any{at(s, "ThrottlingRateLimit"), at(s, "ThrottlingBurstLimit"), at(s, "DataTraceEnabled")}
+			m[text(at(s, "HttpMethod"))+text(at(s, "ResourcePath"))] = []any{
+				at(s, "ThrottlingRateLimit"), at(s, "ThrottlingBurstLimit"), at(s, "DataTraceEnabled"),
+			}
 		}
 		return m
 	}
@@ -148,14 +153,41 @@ func TestSAMHasTheSameAPISettings(t *testing.T) {
 	if got, want := limits(p["MethodSettings"]), limits(stage["MethodSettings"]); !reflect.DeepEqual(got, want) {
 		t.Errorf("method settings are %v in the SAM template, %v in the stack", got, want)
 	}
-	// The SAM template leaves the rarer answers to the defaults; those it gives are the stack's.
-	responses := at(p["DefinitionBody"], "x-amazon-apigateway-gateway-responses").(map[string]any)
-	for kind, response := range responses {
-		answer := deployed(t).get(t, "AWS::ApiGateway::GatewayResponse", "ApiAnswer"+strings.ReplaceAll(kind, "_", "")).Properties
-		if at(response, "statusCode") != answer["StatusCode"] || text(at(response, "responseTemplates")) != text(answer["ResponseTemplates"]) {
-			t.Errorf("%s is %v in the SAM template, %v in the stack", kind, response, answer)
+}
+
+// The SAM template has no entries for the rarer answers, which get its defaults. The answers that
+// it has must be those of the stack.
+func TestSAMHasTheSameProblems(t *testing.T) {
+	t.Parallel()
+	sam, _ := samTemplate(t)
+	document := sam.get(t, "AWS::Serverless::Api", "Api").Properties["DefinitionBody"]
+	responses := at(document, "x-amazon-apigateway-gateway-responses").(map[string]any)
+	for _, kind := range []string{"UNAUTHORIZED", "MISSING_AUTHENTICATION_TOKEN", "DEFAULT_4XX", "DEFAULT_5XX"} {
+		if responses[kind] == nil {
+			t.Errorf("the SAM template has no answer for %s", kind)
 		}
 	}
+	for kind, response := range responses {
+		id := "ApiAnswer" + strings.ReplaceAll(kind, "_", "")
+		stack := deployed(t).get(t, "AWS::ApiGateway::GatewayResponse", id).Properties
+		got, want := at(response, "responseTemplates"), stack["ResponseTemplates"]
+		if at(response, "statusCode") != stack["StatusCode"] || text(got) != text(want) {
+			t.Errorf("%s is %v in the SAM template, %v in the stack", kind, response, stack)
+		}
+		if got, want := problemCode(t, got), problemCode(t, want); got != want || got == "" {
+			t.Errorf("%s has the code %q in the SAM template, %q in the stack", kind, got, want)
+		}
+	}
+}
+
+// problemCode reads the code from the templates of an answer of API Gateway.
+func problemCode(t *testing.T, templates any) string {
+	t.Helper()
+	var problem struct{ Code string }
+	if err := json.Unmarshal([]byte(text(at(templates, "application/json"))), &problem); err != nil {
+		t.Error(err)
+	}
+	return problem.Code
 }
 
 func TestSAMHasTheSameStateMachine(t *testing.T) {
@@ -185,17 +217,22 @@ func TestSAMHasTheSameStateMachine(t *testing.T) {
 	if !slices.Equal(sorted(used), sorted(want)) {
 		t.Errorf("the definition uses %v, of which %v are substituted", sorted(used), sorted(want))
 	}
-	if p["Type"] != stack["StateMachineType"] || at(p, "Tracing", "Enabled") != at(stack, "TracingConfiguration", "Enabled") ||
-		at(p, "Logging", "Level") != at(stack, "LoggingConfiguration", "Level") || at(p, "Logging", "IncludeExecutionData") != false {
+	if p["Type"] != stack["StateMachineType"] ||
+		at(p, "Tracing", "Enabled") != at(stack, "TracingConfiguration", "Enabled") ||
+		at(p, "Logging", "Level") != at(stack, "LoggingConfiguration", "Level") ||
+		at(p, "Logging", "IncludeExecutionData") != false {
 		t.Errorf("the SAM template's state machine is %v", p)
 	}
 }
 
-func TestSAMHasTheSameTable(t *testing.T) {
+func TestSAMHasTheSameTableSecretAndBus(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
-	for _, kind := range []string{"AWS::DynamoDB::Table Table", "AWS::SecretsManager::Secret WebhookSecret", "AWS::Events::EventBus Bus"} {
-		kind, name, _ := strings.Cut(kind, " ")
+	for name, kind := range map[string]string{
+		"Table":         "AWS::DynamoDB::Table",
+		"WebhookSecret": "AWS::SecretsManager::Secret",
+		"Bus":           "AWS::Events::EventBus",
+	} {
 		got, want := sam.get(t, kind, name), deployed(t).get(t, kind, name)
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is\n%v in the SAM template,\n%v in the stack", name, got, want)
@@ -207,7 +244,7 @@ func TestSAMHasTheSameSigningKey(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
 	got, want := sam.get(t, "AWS::KMS::Key", "SigningKey1"), deployed(t).get(t, "AWS::KMS::Key", "SigningKey1")
-	for _, key := range []resource{got, want} { // the account's root, spelt in two ways
+	for _, key := range []resource{got, want} { // the account's root is spelled in two ways
 		statement := at(key.Properties, "KeyPolicy", "Statement", 0).(map[string]any)
 		statement["Principal"] = text(at(statement, "Principal", "AWS"))
 	}
@@ -216,7 +253,7 @@ func TestSAMHasTheSameSigningKey(t *testing.T) {
 	}
 }
 
-func TestSAMGrantsTheSame(t *testing.T) {
+func TestSAMGrantsTheSamePermissions(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
 	for _, spec := range functionSpecs {
@@ -236,7 +273,7 @@ func TestSAMGrantsTheSame(t *testing.T) {
 	}
 }
 
-func TestSAMRunsReconcileAsOften(t *testing.T) {
+func TestSAMRunsReconcileOnTheSameSchedule(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
 	p := sam.get(t, "AWS::Serverless::Function", "ReconcileFunction").Properties

@@ -6,26 +6,34 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// functionSpec is all that tells one function from another.
+// functionSpec is everything in which one function differs from another.
 type functionSpec struct {
 	name        string
 	description string
-	timeout     float64 // seconds
-	memory      float64 // MB
-	env         []string
+	timeout     float64  // seconds
+	memory      float64  // MB
+	env         []string // names of variables, besides those that all functions have
 	access      access
 }
 
-// API functions are cut off well before API Gateway's 29 seconds; the functions of the state machine before its own TimeoutSeconds, so that
-// a slow call ends with our error and not with a lost answer. reconcile ends before its next run begins.
+// functionSpecs lists the functions. Functions of the API time out well before API Gateway does at
+// 29 seconds. Functions of the state machine time out before the TimeoutSeconds of their state, so
+// that a slow call ends with the function's error and no answer is lost. reconcile ends before its
+// next run begins.
 var functionSpecs = []functionSpec{
 	{
-		name: "authorizer", description: "Tells the tenant and scopes of an API key", timeout: 10, memory: 256,
-		access: access{table: []string{"GetItem"}},
+		name:        "authorizer",
+		description: "Maps an API key to its tenant and scopes",
+		timeout:     10,
+		memory:      256,
+		access:      access{table: []string{"GetItem"}},
 	},
 	{
-		name: "submit", description: "POST /v1/operations, /v1/operations/{id}/input and redrive", timeout: 15, memory: 256,
-		env: []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
+		name:        "submit",
+		description: "Serves POST /v1/operations, /v1/operations/{id}/input and /v1/operations/{id}/redrive",
+		timeout:     15,
+		memory:      256,
+		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
 		access: access{
 			table:      []string{"GetItem", "Query", "PutItem", "ConditionCheckItem"},
 			machine:    []string{"StartExecution", "SendTaskSuccess"},
@@ -33,18 +41,27 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "operations", description: "GET /v1/operations/{id}, GET /v1/quarantine", timeout: 15, memory: 256,
-		env:    []string{"PUBLIC_BASE_URL"},
-		access: access{table: []string{"Query"}},
+		name:        "operations",
+		description: "Serves GET /v1/operations/{id} and GET /v1/quarantine",
+		timeout:     15,
+		memory:      256,
+		env:         []string{"PUBLIC_BASE_URL"},
+		access:      access{table: []string{"Query"}},
 	},
 	{
-		name: "agents", description: "GET and PUT /v1/agents/{id} and /v1/agents/{id}/keys", timeout: 25, memory: 512,
-		env:    []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
-		access: access{table: []string{"GetItem", "PutItem"}, agentSecrets: true},
+		name:        "agents",
+		description: "Serves GET and PUT of /v1/agents/{id} and /v1/agents/{id}/keys",
+		timeout:     25,
+		memory:      512,
+		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		access:      access{table: []string{"GetItem", "PutItem"}, agentSecrets: true},
 	},
 	{
-		name: "webhook", description: "POST /v1/webhooks/{callback_token}: verifies, deduplicates, converges", timeout: 20, memory: 256,
-		env: []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "ALLOW_LOOPBACK"},
+		name:        "webhook",
+		description: "Serves POST /v1/webhooks/{callback_token}: authenticates, deduplicates and applies deliveries",
+		timeout:     20,
+		memory:      256,
+		env:         []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "ALLOW_LOOPBACK"},
 		access: access{
 			table:      []string{"BatchGetItem", "GetItem", "PutItem", "UpdateItem"},
 			machine:    []string{"SendTaskSuccess"},
@@ -52,13 +69,19 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "identity", description: "GET /.well-known/brand.json, /.well-known/jwks.json and /problems", timeout: 15, memory: 256,
-		env:    []string{"SIGNING_KEY_IDS", "PUBLIC_BASE_URL"},
-		access: access{signingKeys: []string{"GetPublicKey"}},
+		name:        "identity",
+		description: "Serves GET /.well-known/brand.json, /.well-known/jwks.json and /problems",
+		timeout:     15,
+		memory:      256,
+		env:         []string{"SIGNING_KEY_IDS", "PUBLIC_BASE_URL"},
+		access:      access{signingKeys: []string{"GetPublicKey"}},
 	},
 	{
-		name: "dispatch", description: "Calls the agent", timeout: 300, memory: 512,
-		env: []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		name:        "dispatch",
+		description: "Calls the agent",
+		timeout:     300,
+		memory:      512,
+		env:         []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
 			table:        []string{"GetItem", "Query", "PutItem"},
 			rootSecret:   true,
@@ -67,8 +90,11 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "poll", description: "Asks the agent how the operation stands", timeout: 60, memory: 512,
-		env: []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		name:        "poll",
+		description: "Polls the agent",
+		timeout:     60,
+		memory:      512,
+		env:         []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
 			table:        []string{"GetItem", "Query", "PutItem"},
 			agentSecrets: true,
@@ -76,13 +102,19 @@ var functionSpecs = []functionSpec{
 		},
 	},
 	{
-		name: "settle", description: "Does what must happen once after an operation's end", timeout: 10, memory: 256,
-		env:    []string{"EVENT_BUS_NAME"},
-		access: access{table: []string{"GetItem", "PutItem"}, bus: true},
+		name:        "settle",
+		description: "Publishes the end of an operation",
+		timeout:     10,
+		memory:      256,
+		env:         []string{"EVENT_BUS_NAME"},
+		access:      access{table: []string{"GetItem", "PutItem"}, bus: true},
 	},
 	{
-		name: "reconcile", description: "Starts what never started, wakes what stands still", timeout: 55, memory: 256,
-		env: []string{"STATE_MACHINE_ARN"},
+		name:        "reconcile",
+		description: "Starts and wakes operations whose execution is missing or over",
+		timeout:     55,
+		memory:      256,
+		env:         []string{"STATE_MACHINE_ARN"},
 		access: access{
 			table:      []string{"GetItem", "PutItem"},
 			dueIndex:   []string{"Query"},
@@ -92,7 +124,8 @@ var functionSpecs = []functionSpec{
 	},
 }
 
-// addFunctions makes the functions named. What their variables refer to has to be there already.
+// addFunctions makes the named functions. The resources that their variables refer to must exist
+// already.
 func (b *builder) addFunctions(names ...string) {
 	for _, name := range names {
 		for _, spec := range functionSpecs {
@@ -121,15 +154,19 @@ func (b *builder) addFunction(spec functionSpec) awslambda.Function {
 		Environment:  b.environment(spec),
 		Role:         b.addFunctionRole(id+"Role", spec, logs),
 		Tracing:      awslambda.Tracing_ACTIVE,
-		// Not Lambda's JSON format: it filters lines by a level of its own, and the functions write JSON already.
+		// No LoggingFormat: Lambda's JSON format filters lines by its own level, and the functions
+		// write JSON already.
 		LogGroup: logs,
 	})
 }
 
-// environment resolves a function's variables. ALLOW_LOOPBACK exists on the local stack only: there is no value of it that a deployment to
-// AWS could be given by mistake.
+// environment resolves a function's variables. It sets ALLOW_LOOPBACK on the local stack only, so
+// that no deployment to AWS can have it by mistake.
 func (b *builder) environment(spec functionSpec) *map[string]*string {
-	env := map[string]*string{"TABLE_NAME": b.table.TableName(), "LOG_LEVEL": jsii.String(b.settings.LogLevel)}
+	env := map[string]*string{
+		"TABLE_NAME": b.table.TableName(),
+		"LOG_LEVEL":  jsii.String(b.settings.LogLevel),
+	}
 	for _, name := range spec.env {
 		switch name {
 		case "STATE_MACHINE_ARN":
@@ -147,13 +184,14 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 				env[name] = jsii.String("1")
 			}
 		default:
-			panic("infra: function " + spec.name + " wants the unknown variable " + name)
+			panic("infra: function " + spec.name + " has the unknown variable " + name)
 		}
 	}
 	return &env
 }
 
-// functionID is the construct's name: submit becomes SubmitFunction, as in the SAM template.
+// functionID returns a function's name in the CDK app and in the SAM template: SubmitFunction for
+// submit.
 func functionID(name string) string {
 	return string(name[0]-'a'+'A') + name[1:] + "Function"
 }

@@ -1,5 +1,3 @@
-// Command infra is the CDK app: it synthesizes the whole orchestrator from Go. Run it through the CDK CLI in this directory
-// (`make synth`, `make deploy`); cdk.json lists the context values it understands.
 package main
 
 import (
@@ -15,7 +13,7 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "infra:", err)
 	}
-	jsii.Close() // after the message: closing may add a remark of its own
+	jsii.Close() // after the message, because closing may print a remark of its own
 	if err != nil {
 		os.Exit(1)
 	}
@@ -23,7 +21,9 @@ func main() {
 
 func run() error {
 	app := newApp(nil)
-	s, err := readSettings(func(name string) any { return app.Node().TryGetContext(jsii.String(name)) })
+	s, err := readSettings(func(name string) any {
+		return app.Node().TryGetContext(jsii.String(name))
+	})
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,8 @@ func run() error {
 	return nil
 }
 
-// newApp makes the CDK app without the parts of the cloud assembly that only other tools read: they cost a third of a second.
+// newApp makes the CDK app without the parts of the cloud assembly that only other tools read: they
+// cost a third of a second.
 func newApp(props *awscdk.AppProps) awscdk.App {
 	if props == nil {
 		props = &awscdk.AppProps{}

@@ -10,39 +10,55 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// gatewayProblem is an answer that API Gateway gives without asking a function, in the form that the functions give theirs (RFC 9457).
+// gatewayProblem is an answer that API Gateway gives without calling a function, in the form of the
+// functions' own problems (RFC 9457).
 type gatewayProblem struct {
-	kind    string // API Gateway's name of the case
-	status  int    // 0 leaves API Gateway's own
-	code    string // the problem's, as in docs/problems.md
-	title   string // of a case without a status; otherwise it is the status's text
+	kind    string // API Gateway's response type
+	status  int    // 0 keeps API Gateway's own status
+	code    string // as in docs/problems.md
+	title   string // only if status is 0; otherwise the title is the status text
 	detail  string
 	headers map[string]string
 }
 
-// gatewayProblems are the cases that clients meet, and a default for the others. None of them repeats API Gateway's own message: it tells an
-// outsider about authorizers and integrations.
+// gatewayProblems lists the cases that clients meet, and the defaults for all others. None of them
+// repeats API Gateway's own message, which would reveal authorizers and integrations.
 var gatewayProblems = []gatewayProblem{
 	{kind: "BAD_REQUEST_BODY", status: 400, code: "malformed_body", detail: "The request body can't be read."},
-	{kind: "UNAUTHORIZED", status: 401, code: "unauthorized", detail: "Send an API key: Authorization: Bearer adcp_...",
-		headers: map[string]string{"WWW-Authenticate": "Bearer"}},
+	{
+		kind: "UNAUTHORIZED", status: 401, code: "unauthorized",
+		detail:  "Send an API key: Authorization: Bearer adcp_...",
+		headers: map[string]string{"WWW-Authenticate": "Bearer"},
+	},
 	{kind: "ACCESS_DENIED", status: 403, code: "forbidden", detail: "The API key does not allow this."},
-	// API Gateway's name for a route that does not exist.
+	// This is API Gateway's name for a route that does not exist.
 	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, code: "no_such_route", detail: "There is no such route."},
 	{kind: "RESOURCE_NOT_FOUND", status: 404, code: "no_such_route", detail: "There is no such route."},
 	{kind: "REQUEST_TOO_LARGE", status: 413, code: "too_large", detail: "The request body is too large."},
 	{kind: "UNSUPPORTED_MEDIA_TYPE", status: 415, code: "unsupported_media_type", detail: "Send application/json."},
-	{kind: "THROTTLED", status: 429, code: "rate_limited", detail: "Slow down and try again.",
-		headers: map[string]string{"Retry-After": "1"}},
-	{kind: "AUTHORIZER_FAILURE", status: 500, code: "authorizer_failed", detail: "The API key could not be checked. Try again."},
-	{kind: "AUTHORIZER_CONFIGURATION_ERROR", status: 500, code: "authorizer_failed", detail: "The API key could not be checked. Try again."},
-	{kind: "INTEGRATION_FAILURE", status: 504, code: "timeout", detail: "No answer in time. Repeat the request with the same idempotency key."},
-	{kind: "INTEGRATION_TIMEOUT", status: 504, code: "timeout", detail: "No answer in time. Repeat the request with the same idempotency key."},
+	{
+		kind: "THROTTLED", status: 429, code: "rate_limited",
+		detail:  "Slow down and try again.",
+		headers: map[string]string{"Retry-After": "1"},
+	},
+	{kind: "AUTHORIZER_FAILURE", status: 500, code: "authorizer_failed", detail: detailAuthorizer},
+	{kind: "AUTHORIZER_CONFIGURATION_ERROR", status: 500, code: "authorizer_failed", detail: detailAuthorizer},
+	{kind: "INTEGRATION_FAILURE", status: 504, code: "timeout", detail: detailTimeout},
+	{kind: "INTEGRATION_TIMEOUT", status: 504, code: "timeout", detail: detailTimeout},
 	{kind: "DEFAULT_4XX", code: "request_refused", title: "Request Refused", detail: "The request was refused."},
-	{kind: "DEFAULT_5XX", code: "internal_error", title: "Internal Server Error", detail: "The request could not be handled. Try again."},
+	{
+		kind: "DEFAULT_5XX", code: "internal_error", title: "Internal Server Error",
+		detail: "The request could not be handled. Try again.",
+	},
 }
 
-// commonHeaders go with every answer of API Gateway's own. The functions send the same.
+// Details that two problems share.
+const (
+	detailAuthorizer = "The API key could not be checked. Try again."
+	detailTimeout    = "No answer in time. Repeat the request with the same idempotency key."
+)
+
+// commonHeaders go with every answer of API Gateway itself. The functions send the same headers.
 var commonHeaders = map[string]string{
 	"Content-Type":              "application/problem+json",
 	"Strict-Transport-Security": "max-age=31536000",
@@ -52,7 +68,8 @@ var commonHeaders = map[string]string{
 
 func (b *builder) addGatewayResponses() {
 	for _, p := range gatewayProblems {
-		// The Content-Type goes by header: API Gateway looks the template up under application/json when a request asks for nothing else.
+		// The header sets the Content-Type. The template stands under application/json, because
+		// API Gateway looks it up there for a request that accepts anything.
 		headers := maps.Clone(commonHeaders)
 		maps.Copy(headers, p.headers)
 		quoted := map[string]*string{}
@@ -62,7 +79,7 @@ func (b *builder) addGatewayResponses() {
 		options := &awsapigateway.GatewayResponseOptions{
 			Type:            awsapigateway.ResponseType_Of(jsii.String(p.kind)),
 			ResponseHeaders: &quoted,
-			Templates:       &map[string]*string{"application/json": jsii.String(p.template())},
+			Templates:       &map[string]*string{"application/json": jsii.String(p.body())},
 		}
 		if p.status != 0 {
 			options.StatusCode = jsii.String(fmt.Sprint(p.status))
@@ -71,13 +88,13 @@ func (b *builder) addGatewayResponses() {
 	}
 }
 
-// template is the body. The status is left out where only API Gateway knows it.
-func (p gatewayProblem) template() string {
+// body returns the template of the answer's body. It has no status if only API Gateway knows it.
+func (p gatewayProblem) body() string {
 	title := p.title
 	if p.status != 0 {
 		title = http.StatusText(p.status)
 	}
-	body := struct {
+	problem := struct {
 		Type      string `json:"type"`
 		Title     string `json:"title"`
 		Status    int    `json:"status,omitempty"`
@@ -85,9 +102,9 @@ func (p gatewayProblem) template() string {
 		Detail    string `json:"detail"`
 		RequestID string `json:"request_id"`
 	}{"about:blank", title, p.status, p.code, p.detail, "$context.requestId"}
-	text, err := json.Marshal(body)
+	text, err := json.Marshal(problem)
 	if err != nil {
-		panic(err) // strings and a number
+		panic(err) // can't happen: strings and a number
 	}
 	return string(text)
 }

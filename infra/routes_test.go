@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// TestFunctionsServeTheRoutesThatTheyGet holds three lists equal: what the API sends to each function, what the
-// function's main answers, and the SAM template. A key that is misspelled in a main would only show on AWS, as a 404.
+// A route that is misspelled in a main would show only on AWS, as a 404. So this test compares
+// three lists: the routes of the API, those that the functions' mains serve, and the SAM template.
 func TestFunctionsServeTheRoutesThatTheyGet(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{}
@@ -22,14 +22,14 @@ func TestFunctionsServeTheRoutesThatTheyGet(t *testing.T) {
 		want[r.method+" "+r.path] = r.function
 	}
 	if len(want) != len(routes) {
-		t.Errorf("%d routes are listed, %d of them different", len(routes), len(want))
+		t.Errorf("%d routes are listed, but only %d different ones", len(routes), len(want))
 	}
 	sam := map[string]string{}
 	for route, target := range samRoutes(t) {
 		sam[route], _, _ = strings.Cut(target, " ")
 	}
 	compareRoutes(t, "the SAM template", sam, want)
-	compareRoutes(t, "functions", servedRoutes(t), want)
+	compareRoutes(t, "the functions", servedRoutes(t), want)
 }
 
 func compareRoutes(t *testing.T, where string, got, want map[string]string) {
@@ -38,12 +38,12 @@ func compareRoutes(t *testing.T, where string, got, want map[string]string) {
 	maps.Copy(all, got)
 	for _, route := range slices.Sorted(maps.Keys(all)) {
 		if got[route] != want[route] {
-			t.Errorf("%s: %q is answered by %q; the API sends it to %q", where, route, got[route], want[route])
+			t.Errorf("%s: %q is served by %q; the API sends it to %q", where, route, got[route], want[route])
 		}
 	}
 }
 
-// servedRoutes reads out of each function's main what it answers.
+// servedRoutes reads from each function's main which routes it serves.
 func servedRoutes(t *testing.T) map[string]string {
 	t.Helper()
 	mains, err := filepath.Glob("../functions/*/main.go")
@@ -59,7 +59,7 @@ func servedRoutes(t *testing.T) map[string]string {
 		}
 		for _, key := range keys {
 			if other := found[key]; other != "" {
-				t.Errorf("%s is answered by %s and by %s", key, other, name)
+				t.Errorf("%s is served by %s and by %s", key, other, name)
 			}
 			found[key] = name
 		}
@@ -67,11 +67,12 @@ func servedRoutes(t *testing.T) map[string]string {
 	return found
 }
 
-// webhookRoute is answered by a handler that needs no choice between routes, httpapi.Webhook.
+// webhookRoute is the only route of its function, whose main therefore has no list of routes: it
+// calls httpapi.API's Webhook.
 const webhookRoute = "POST /v1/webhooks/{callback_token}"
 
-// routeKeys lists the keys of a file's literals of type map[string]httpapi.Function, and webhookRoute for a call of
-// httpapi.Webhook.
+// routeKeys lists the keys of a file's literals of type map[string]httpapi.Function, and
+// webhookRoute for a call of the Webhook method of an httpapi.API.
 func routeKeys(file string) ([]string, error) {
 	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	if err != nil {
@@ -82,7 +83,7 @@ func routeKeys(file string) ([]string, error) {
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
-			if selects(n.Fun, "httpapi", "Webhook") {
+			if callsWebhook(n) {
 				keys = append(keys, webhookRoute)
 			}
 		case *ast.CompositeLit:
@@ -102,6 +103,20 @@ func routeKeys(file string) ([]string, error) {
 	return keys, wrong
 }
 
+// callsWebhook recognizes api.Webhook(...) and httpapi.API{...}.Webhook(...).
+func callsWebhook(call *ast.CallExpr) bool {
+	if selects(call.Fun, "api", "Webhook") {
+		return true
+	}
+	s, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || s.Sel.Name != "Webhook" {
+		return false
+	}
+	literal, ok := s.X.(*ast.CompositeLit)
+	return ok && selects(literal.Type, "httpapi", "API")
+}
+
+// selects reports whether an expression is pkg.name, or the member of that name of a variable.
 func selects(e ast.Expr, pkg, name string) bool {
 	s, ok := e.(*ast.SelectorExpr)
 	if !ok {
@@ -111,8 +126,8 @@ func selects(e ast.Expr, pkg, name string) bool {
 	return ok && x.Name == pkg && s.Sel.Name == name
 }
 
-// constant is the value of a text in a file: literals, constants of the file and of this module's packages, and their
-// sums.
+// constant evaluates a constant string expression in a file: a literal, a constant of the file or
+// of a package of this module, or a concatenation of these.
 func constant(file *ast.File, e ast.Expr) (string, error) {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -132,20 +147,20 @@ func constant(file *ast.File, e ast.Expr) (string, error) {
 	case *ast.SelectorExpr:
 		return imported(file, e)
 	default:
-		return "", fmt.Errorf("a key of another kind than this test knows: %T", e)
+		return "", fmt.Errorf("this test can't evaluate a key of type %T", e)
 	}
 }
 
-// imported is the value of a constant of another package of this module.
+// imported evaluates a constant of another package of this module.
 func imported(file *ast.File, e *ast.SelectorExpr) (string, error) {
 	pkg, ok := e.X.(*ast.Ident)
 	if !ok {
-		return "", fmt.Errorf("a key of another kind than this test knows: %T", e.X)
+		return "", fmt.Errorf("this test can't evaluate a key of type %T", e.X)
 	}
 	for _, i := range file.Imports {
 		name, err := strconv.Unquote(i.Path.Value)
-		dir, ours := strings.CutPrefix(name, "adcp-orchestrator/")
-		if err != nil || !ours || !strings.HasSuffix(dir, "/"+pkg.Name) {
+		dir, inModule := strings.CutPrefix(name, "adcp-orchestrator/")
+		if err != nil || !inModule || !strings.HasSuffix(dir, "/"+pkg.Name) {
 			continue
 		}
 		sources, err := filepath.Glob(filepath.Join("..", filepath.FromSlash(dir), "*.go"))
@@ -165,7 +180,8 @@ func imported(file *ast.File, e *ast.SelectorExpr) (string, error) {
 	return "", fmt.Errorf("no constant %s.%s", pkg.Name, e.Sel.Name)
 }
 
-// declared is what a constant of a file, or of a function in it, is set to; nil if there is none of that name.
+// declared returns the value of a constant that is declared in a file or in one of its functions.
+// It returns nil if there is no constant of that name.
 func declared(file *ast.File, name string) ast.Expr {
 	var found ast.Expr
 	ast.Inspect(file, func(n ast.Node) bool {

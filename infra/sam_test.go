@@ -9,7 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// samTemplate reads the SAM template into the form of a synthesized one: short tags (!Ref) become what they stand for ({"Ref": ...}).
+// samTemplate reads the SAM template into the form of a synthesized one, with the properties that
+// its Globals give to all functions. Short tags (!Ref) become their long form ({"Ref": ...}).
 func samTemplate(t *testing.T) (template, map[string]any) {
 	t.Helper()
 	source, err := os.ReadFile("../template/template.yaml")
@@ -39,7 +40,7 @@ func samTemplate(t *testing.T) (template, map[string]any) {
 	return sam, globals
 }
 
-// generic turns a node into maps, lists and scalars, numbers being float64 as in JSON.
+// generic turns a node into maps, lists and scalars. Numbers are float64, as in JSON.
 func generic(n *yaml.Node) (any, error) {
 	var v any
 	switch n.Kind {

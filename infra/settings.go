@@ -14,31 +14,33 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 )
 
-// settings is what can be chosen at synthesis, each by a CDK context value of the name given (`-c name=value`, or cdk.json).
+// settings are the choices at synthesis. Each is a value of the CDK context (`-c name=value`, or
+// cdk.json), under the name that its comment begins with.
 type settings struct {
 	Arch          string // arch: arm64 or x86_64, as Lambda spells it
 	Local         string // local: the emulator's endpoint, e.g. http://127.0.0.1:4566; empty on AWS
-	PublicBaseURL string // publicBaseUrl: a custom domain that is mapped to the stage, without a trailing slash
-	Ephemeral     bool   // ephemeral: data may go with the stack
+	PublicBaseURL string // publicBaseUrl: a custom domain mapped to the stage, without a trailing slash
+	Ephemeral     bool   // ephemeral: data is deleted with the stack
 	LogRetention  int    // logRetentionDays
-	LogLevel      string // logLevel
-	AlarmTopicARN string // alarmTopicArn: an SNS topic that hears of alarms
-	APIAccount    bool   // apiGatewayAccount: let this stack set the region's API Gateway log role
+	LogLevel      string // logLevel: debug, info, warn or error
+	AlarmTopicARN string // alarmTopicArn: an SNS topic that gets the alarms
+	APIAccount    bool   // apiGatewayAccount: this stack sets the region's API Gateway log role
 
-	SigningKeys []string // signingKeys: the generations of the key that requests are signed with; the first signs, all are published
+	// signingKeys: the generations of the signing key. The first one signs, all are published.
+	SigningKeys []string
 
-	Dist       string // the directory that `make build` fills
-	Definition string // the state machine's file
+	Dist       string // the directory that `make build` fills; no context value
+	Definition string // the file of the state machine; no context value
 }
 
-// publicURL is what a registered webhook URL may consist of: unreserved characters only, since REST events carry no raw path to check a
-// signed target against.
+// publicURL is the form of a public base URL. It allows unreserved characters only: the events of a
+// REST API have no raw path, so a webhook signature over an escaped path could not be verified.
 var publicURL = regexp.MustCompile(`^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~-]+)*$`)
 
-// generation is what tells one signing key from another: a part of its logical id.
+// generation is the form of a signing key's generation, which becomes a part of its logical id.
 var generation = regexp.MustCompile(`^[A-Za-z0-9]{1,16}$`)
 
-// retentions are the periods that CloudWatch Logs knows, from the shortest that keeps security logs long enough.
+// retentions are the retention periods of CloudWatch Logs that are long enough for security logs.
 var retentions = map[int]awslogs.RetentionDays{
 	90:   awslogs.RetentionDays_THREE_MONTHS,
 	120:  awslogs.RetentionDays_FOUR_MONTHS,
@@ -53,11 +55,11 @@ var retentions = map[int]awslogs.RetentionDays{
 	3653: awslogs.RetentionDays_TEN_YEARS,
 }
 
-// readSettings reads the context and says of the first bad value which one it is and what it may be.
+// readSettings reads the context. Its error names the first bad value and what would be valid.
 func readSettings(context func(name string) any) (settings, error) {
 	value := func(name string) string {
 		if v := context(name); v != nil {
-			return strings.TrimSpace(fmt.Sprint(v)) // text from the command line, anything from cdk.json
+			return strings.TrimSpace(fmt.Sprint(v)) // the command line gives text, cdk.json any type
 		}
 		return ""
 	}
@@ -79,14 +81,15 @@ func readSettings(context func(name string) any) (settings, error) {
 		return s, err
 	}
 	if s.LogRetention, err = strconv.Atoi(value("logRetentionDays")); err != nil {
-		return s, fmt.Errorf("context logRetentionDays: %q is not a number of days; pass e.g. -c logRetentionDays=365", value("logRetentionDays"))
+		return s, fmt.Errorf("context logRetentionDays: %q is not a number of days; pass e.g. -c logRetentionDays=365",
+			value("logRetentionDays"))
 	}
 	return s, s.check()
 }
 
-func parseBool(name, text string, otherwise bool) (bool, error) {
+func parseBool(name, text string, byDefault bool) (bool, error) {
 	if text == "" {
-		return otherwise, nil
+		return byDefault, nil
 	}
 	v, err := strconv.ParseBool(text)
 	if err != nil {
@@ -97,27 +100,30 @@ func parseBool(name, text string, otherwise bool) (bool, error) {
 
 func (s settings) check() error {
 	if s.Arch != "arm64" && s.Arch != "x86_64" {
-		return fmt.Errorf("context arch: %q is not an architecture of Lambda; pass -c arch=arm64 or -c arch=x86_64", s.Arch)
+		return fmt.Errorf("context arch: %q is not a Lambda architecture; pass -c arch=arm64 or -c arch=x86_64", s.Arch)
 	}
 	if _, ok := retentions[s.LogRetention]; !ok {
-		return fmt.Errorf("context logRetentionDays: %d is not a period of CloudWatch Logs of at least 90 days, which security logs are kept for; pass for example 90 or 365", s.LogRetention)
+		return fmt.Errorf("context logRetentionDays: %d is not a retention period of CloudWatch Logs, or is less than "+
+			"the 90 days that security logs are kept for; pass e.g. 90 or 365", s.LogRetention)
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
 		return fmt.Errorf("context logLevel: %q is not a level; pass debug, info, warn or error", s.LogLevel)
 	}
 	if s.PublicBaseURL != "" && !publicURL.MatchString(s.PublicBaseURL) {
-		return fmt.Errorf("context publicBaseUrl: %q must be https, without query or escapes, e.g. https://adcp.example.com", s.PublicBaseURL)
+		return fmt.Errorf("context publicBaseUrl: %q must be https, without query or escapes, "+
+			"e.g. https://adcp.example.com", s.PublicBaseURL)
 	}
 	for i, g := range s.SigningKeys {
 		if !generation.MatchString(g) || slices.Contains(s.SigningKeys[:i], g) {
-			return fmt.Errorf("context signingKeys: %q must be names of letters and digits, each once, separated by commas, e.g. -c signingKeys=2,1", strings.Join(s.SigningKeys, ","))
+			return fmt.Errorf("context signingKeys: %q must be names of letters and digits, each once, "+
+				"separated by commas, e.g. -c signingKeys=2,1", strings.Join(s.SigningKeys, ","))
 		}
 	}
 	if s.Local == "" {
 		return nil
 	}
 	if s.PublicBaseURL != "" {
-		return errors.New("context local and publicBaseUrl exclude each other: an emulated API has no domain; drop one")
+		return errors.New("context local and publicBaseUrl exclude each other: an emulated API has no domain; remove one")
 	}
 	if u, err := url.Parse(s.Local); err != nil || u.Host == "" || (u.Path+u.RawQuery) != "" {
 		return fmt.Errorf("context local: %q must be the emulator's endpoint, e.g. http://127.0.0.1:4566", s.Local)
@@ -125,7 +131,7 @@ func (s settings) check() error {
 	return nil
 }
 
-// goarch is Go's name of the architecture, which names its folder in dist.
+// goarch is Go's name of the architecture. The folders in dist are named by it.
 func (s settings) goarch() string {
 	if s.Arch == "x86_64" {
 		return "amd64"
@@ -133,12 +139,13 @@ func (s settings) goarch() string {
 	return s.Arch
 }
 
-// bundle is the directory that becomes the function's code.
+// bundle is the directory with the code of a function.
 func (s settings) bundle(function string) string {
 	return filepath.Join(s.Dist, s.goarch(), function)
 }
 
-// checkBundles names every function that is not built, at once: CDK would name the first by a stack trace.
+// checkBundles returns an error that names all functions that are not built. CDK would name only
+// the first one, in a stack trace.
 func (s settings) checkBundles() error {
 	var missing []string
 	for _, f := range functionSpecs {
@@ -147,7 +154,8 @@ func (s settings) checkBundles() error {
 		}
 	}
 	if missing != nil {
-		return fmt.Errorf("no bootstrap in %s for %s: run `make build ARCH=%s` first", filepath.Join(s.Dist, s.goarch()), strings.Join(missing, ", "), s.goarch())
+		return fmt.Errorf("no bootstrap in %s for %s: run `make build ARCH=%s` first",
+			filepath.Join(s.Dist, s.goarch()), strings.Join(missing, ", "), s.goarch())
 	}
 	return nil
 }

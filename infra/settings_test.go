@@ -7,35 +7,43 @@ import (
 	"testing"
 )
 
-func TestSettings(t *testing.T) {
+func TestBadSettingsAreNamedInTheError(t *testing.T) {
 	t.Parallel()
+	const (
+		localURL = "http://127.0.0.1:4566"
+		domain   = "https://adcp.example.com"
+		keyARN   = "arn:aws:kms:us-east-1:123456789012:key/1"
+	)
 	for name, c := range map[string]struct {
 		context map[string]any
-		wrong   string // the start of the message, empty if there is nothing wrong
+		wrong   string // the start of the error; empty if the context is valid
 	}{
-		"as in cdk.json":        {map[string]any{}, ""},
-		"x86":                   {map[string]any{"arch": "x86_64"}, ""},
-		"Go's name of x86":      {map[string]any{"arch": "amd64"}, "context arch: "},
-		"local":                 {map[string]any{"local": "http://127.0.0.1:4566/", "ephemeral": "true"}, ""},
-		"local with a path":     {map[string]any{"local": "http://127.0.0.1:4566/live"}, "context local: "},
-		"local without scheme":  {map[string]any{"local": "127.0.0.1:4566"}, "context local: "},
-		"domain":                {map[string]any{"publicBaseUrl": "https://adcp.example.com/"}, ""},
-		"domain over http":      {map[string]any{"publicBaseUrl": "http://adcp.example.com"}, "context publicBaseUrl: "},
-		"domain with a query":   {map[string]any{"publicBaseUrl": "https://adcp.example.com/a?b=c"}, "context publicBaseUrl: "},
-		"domain with an escape": {map[string]any{"publicBaseUrl": "https://adcp.example.com/a%20b"}, "context publicBaseUrl: "},
-		"local and a domain":    {map[string]any{"local": "http://127.0.0.1:4566", "publicBaseUrl": "https://adcp.example.com"}, "context local and publicBaseUrl "},
-		"ephemeral as a bool":   {map[string]any{"ephemeral": true}, ""},
-		"ephemeral misspelled":  {map[string]any{"ephemeral": "yes please"}, "context ephemeral: "},
-		"a year of logs":        {map[string]any{"logRetentionDays": "365"}, ""},
-		"a year as a number":    {map[string]any{"logRetentionDays": 365.0}, ""},
-		"a week of logs":        {map[string]any{"logRetentionDays": "7"}, "context logRetentionDays: "},
-		"an odd period":         {map[string]any{"logRetentionDays": "100"}, "context logRetentionDays: "},
-		"no period":             {map[string]any{"logRetentionDays": "forever"}, "context logRetentionDays: "},
-		"two signing keys":      {map[string]any{"signingKeys": "2,1"}, ""},
-		"no signing key":        {map[string]any{"signingKeys": " "}, "context signingKeys: "},
-		"a signing key twice":   {map[string]any{"signingKeys": "1,1"}, "context signingKeys: "},
-		"a signing key's ARN":   {map[string]any{"signingKeys": "arn:aws:kms:us-east-1:123456789012:key/1"}, "context signingKeys: "},
-		"level":                 {map[string]any{"logLevel": "trace"}, "context logLevel: "},
+		"values of cdk.json":     {nil, ""},
+		"x86_64":                 {map[string]any{"arch": "x86_64"}, ""},
+		"Go's name of x86_64":    {map[string]any{"arch": "amd64"}, "context arch: "},
+		"local":                  {map[string]any{"local": localURL + "/", "ephemeral": "true"}, ""},
+		"local with a path":      {map[string]any{"local": localURL + "/live"}, "context local: "},
+		"local without a scheme": {map[string]any{"local": "127.0.0.1:4566"}, "context local: "},
+		"domain":                 {map[string]any{"publicBaseUrl": domain + "/"}, ""},
+		"domain over http":       {map[string]any{"publicBaseUrl": "http://adcp.example.com"}, "context publicBaseUrl: "},
+		"domain with a query":    {map[string]any{"publicBaseUrl": domain + "/a?b=c"}, "context publicBaseUrl: "},
+		"domain with an escape":  {map[string]any{"publicBaseUrl": domain + "/a%20b"}, "context publicBaseUrl: "},
+		"local and a domain": {
+			map[string]any{"local": localURL, "publicBaseUrl": domain},
+			"context local and publicBaseUrl ",
+		},
+		"ephemeral as a bool":       {map[string]any{"ephemeral": true}, ""},
+		"ephemeral as a sentence":   {map[string]any{"ephemeral": "yes please"}, "context ephemeral: "},
+		"a year of logs":            {map[string]any{"logRetentionDays": "365"}, ""},
+		"a year of logs, as number": {map[string]any{"logRetentionDays": 365.0}, ""},
+		"a week of logs":            {map[string]any{"logRetentionDays": "7"}, "context logRetentionDays: "},
+		"unknown retention period":  {map[string]any{"logRetentionDays": "100"}, "context logRetentionDays: "},
+		"retention without number":  {map[string]any{"logRetentionDays": "forever"}, "context logRetentionDays: "},
+		"two signing keys":          {map[string]any{"signingKeys": "2,1"}, ""},
+		"no signing key":            {map[string]any{"signingKeys": " "}, "context signingKeys: "},
+		"a signing key twice":       {map[string]any{"signingKeys": "1,1"}, "context signingKeys: "},
+		"ARN of a signing key":      {map[string]any{"signingKeys": keyARN}, "context signingKeys: "},
+		"unknown log level":         {map[string]any{"logLevel": "trace"}, "context logLevel: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +62,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestMissingFunctionsAreNamedAtOnce(t *testing.T) {
+func TestAllMissingFunctionsAreNamed(t *testing.T) {
 	t.Parallel()
 	s := settings{Arch: "x86_64", Dist: t.TempDir()}
 	for _, spec := range functionSpecs {
@@ -75,6 +83,6 @@ func TestMissingFunctionsAreNamedAtOnce(t *testing.T) {
 		}
 	}
 	if s.checkBundles() == nil {
-		t.Error("empty directories pass for functions")
+		t.Error("empty directories are accepted as functions")
 	}
 }

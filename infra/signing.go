@@ -5,14 +5,15 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Where agents find our keys.
+// The paths where agents find the orchestrator's public keys.
 const (
 	brandPath = "/.well-known/brand.json"
 	keysPath  = "/.well-known/jwks.json"
 )
 
-// addSigningKeys makes the keys that requests to agents are signed with, one for each generation. A key that has signed is not made again: it stays when its
-// generation is taken out, published no more, until somebody schedules its deletion.
+// addSigningKeys makes the keys that sign requests to agents, one for each generation. A key that
+// has signed can't be made again. So when its generation is removed from the settings, the key is
+// no longer published but stays in KMS until somebody schedules its deletion.
 func (b *builder) addSigningKeys() {
 	for _, generation := range b.settings.SigningKeys {
 		b.signing = append(b.signing, awskms.NewKey(b.stack, jsii.String("SigningKey"+generation), &awskms.KeyProps{
@@ -24,7 +25,7 @@ func (b *builder) addSigningKeys() {
 	}
 }
 
-// signingKeyARNs names the keys, the one that signs first.
+// signingKeyARNs returns the ARNs of the keys. The key that signs comes first.
 func (b *builder) signingKeyARNs() *[]*string {
 	arns := make([]*string, len(b.signing))
 	for i, key := range b.signing {

@@ -15,15 +15,15 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// builder is the stack under construction. The constructs are made in the order of the fields: each needs only those before it, so
-// that CloudFormation finds no cycle either.
+// builder is the stack under construction. It makes the constructs in the order of the fields. Each
+// needs only those before it, so that the CloudFormation template has no cycle.
 type builder struct {
 	stack    awscdk.Stack
 	settings settings
 
 	table     awsdynamodb.Table
 	secret    awssecretsmanager.Secret
-	signing   []awskms.Key // the first signs
+	signing   []awskms.Key // the first one signs
 	bus       awsevents.EventBus
 	api       awsapigateway.RestApi
 	machine   awsstepfunctions.StateMachine
@@ -33,7 +33,8 @@ type builder struct {
 // stackName is the name of the stack in CloudFormation.
 const stackName = "AdcpOrchestrator"
 
-// newStack adds the orchestrator to the app. It returns an error if the functions are not built or the state machine can't be read.
+// newStack adds the orchestrator to the app. It returns an error if the functions are not built or
+// the state machine can't be read.
 func newStack(app awscdk.App, name string, s settings) error {
 	if err := s.checkBundles(); err != nil {
 		return err
@@ -42,9 +43,10 @@ func newStack(app awscdk.App, name string, s settings) error {
 	if err != nil {
 		return err
 	}
+	const description = "AdCP buyer orchestrator: runs operations at sales agents that answer in a second or in days"
 	b := &builder{
 		stack: awscdk.NewStack(app, jsii.String(name), &awscdk.StackProps{
-			Description:           jsii.String("AdCP buyer orchestrator: operations against sales agents that answer in a second or in days"),
+			Description:           jsii.String(description),
 			TerminationProtection: jsii.Bool(!s.Ephemeral),
 		}),
 		settings:  s,
@@ -66,24 +68,29 @@ func newStack(app awscdk.App, name string, s settings) error {
 }
 
 func (b *builder) addOutputs() {
+	baseURL, keyARNs := b.publicBaseURL(), awscdk.Fn_Join(jsii.String(","), b.signingKeyARNs())
 	for _, out := range []struct {
 		name, description string
 		value             *string
 	}{
-		{"ApiUrl", "Base URL of the API; the routes begin with /v1", b.publicBaseURL()},
-		{"BrandJsonUrl", "What agents need to check our signed requests", jsii.String(*b.publicBaseURL() + brandPath)},
+		{"ApiUrl", "Base URL of the API; the routes begin with /v1", baseURL},
+		{"BrandJsonUrl", "Where agents find the keys that verify signed requests", jsii.String(*baseURL + brandPath)},
 		{"ApiId", "Id of the REST API", b.api.RestApiId()},
-		{"TableName", "The one DynamoDB table", b.table.TableName()},
-		{"StateMachineArn", "The state machine that runs an operation", b.machine.StateMachineArn()},
-		{"EventBusName", "The bus that tells of each operation's end", b.bus.EventBusName()},
-		{"SigningKeyArns", "Keys that requests are signed with, the one that signs first", awscdk.Fn_Join(jsii.String(","), b.signingKeyARNs())},
-		{"WebhookSecretArn", "Secret that the webhook credentials of agents are derived from", b.secret.SecretArn()},
+		{"TableName", "The DynamoDB table", b.table.TableName()},
+		{"StateMachineArn", "The state machine that runs operations", b.machine.StateMachineArn()},
+		{"EventBusName", "The event bus with ended operations", b.bus.EventBusName()},
+		{"SigningKeyArns", "The signing keys, the one that signs first", keyARNs},
+		{"WebhookSecretArn", "The root secret of the agents' webhook credentials", b.secret.SecretArn()},
 	} {
-		awscdk.NewCfnOutput(b.stack, jsii.String(out.name), &awscdk.CfnOutputProps{Value: out.value, Description: jsii.String(out.description)})
+		awscdk.NewCfnOutput(b.stack, jsii.String(out.name), &awscdk.CfnOutputProps{
+			Value:       out.value,
+			Description: jsii.String(out.description),
+		})
 	}
 }
 
-// removal keeps what can't be made again, unless the stack is ephemeral.
+// removal is the policy for resources whose content can't be restored: they outlive the stack
+// unless it is ephemeral.
 func (b *builder) removal() awscdk.RemovalPolicy {
 	if b.settings.Ephemeral {
 		return awscdk.RemovalPolicy_DESTROY
@@ -91,7 +98,8 @@ func (b *builder) removal() awscdk.RemovalPolicy {
 	return awscdk.RemovalPolicy_RETAIN
 }
 
-// addLogGroup makes a log group. An empty name lets CloudFormation choose one: a kept group would stand in the way of the next stack otherwise.
+// addLogGroup makes a log group. If name is nil, CloudFormation generates one, so that a retained
+// group does not block the next stack of the same name.
 func (b *builder) addLogGroup(id string, name *string) awslogs.LogGroup {
 	return awslogs.NewLogGroup(b.stack, jsii.String(id), &awslogs.LogGroupProps{
 		LogGroupName:  name,
@@ -100,8 +108,9 @@ func (b *builder) addLogGroup(id string, name *string) awslogs.LogGroup {
 	})
 }
 
-// publicBaseURL is where agents and clients reach the API. It is put together from the API's id and the stage's literal name: asking the stage
-// for its URL would close a circle (function, stage, deployment, method, function).
+// publicBaseURL is the address where agents and clients reach the API. It is built from the API's
+// id and the stage's literal name. A reference to the stage's own URL would make a cycle: function,
+// stage, deployment, method, function.
 func (b *builder) publicBaseURL() *string {
 	switch s := b.settings; {
 	case s.PublicBaseURL != "":
@@ -109,6 +118,7 @@ func (b *builder) publicBaseURL() *string {
 	case s.Local != "":
 		return jsii.String(fmt.Sprintf("%s/_aws/execute-api/%s/%s", s.Local, *b.api.RestApiId(), stageName))
 	default:
-		return jsii.String(fmt.Sprintf("https://%s.execute-api.%s.%s/%s", *b.api.RestApiId(), *b.stack.Region(), *b.stack.UrlSuffix(), stageName))
+		return jsii.String(fmt.Sprintf("https://%s.execute-api.%s.%s/%s",
+			*b.api.RestApiId(), *b.stack.Region(), *b.stack.UrlSuffix(), stageName))
 	}
 }

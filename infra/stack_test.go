@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTableKeepsWhatItHolds(t *testing.T) {
+func TestTableIsProtectedAndCanBeRestored(t *testing.T) {
 	t.Parallel()
 	table := deployed(t).get(t, "AWS::DynamoDB::Table", "Table")
 	p := table.Properties
@@ -20,19 +20,26 @@ func TestTableKeepsWhatItHolds(t *testing.T) {
 	if p["BillingMode"] != "PAY_PER_REQUEST" || p["DeletionProtectionEnabled"] != true {
 		t.Errorf("billing %v, deletion protection %v", p["BillingMode"], p["DeletionProtectionEnabled"])
 	}
-	if index := at(p, "GlobalSecondaryIndexes", 0); at(index, "IndexName") != dueIndex || at(index, "Projection", "ProjectionType") != "KEYS_ONLY" {
+	index := at(p, "GlobalSecondaryIndexes", 0)
+	if at(index, "IndexName") != dueIndex || at(index, "Projection", "ProjectionType") != "KEYS_ONLY" {
 		t.Errorf("index is %v", index)
 	}
-	if at(local(t).get(t, "AWS::DynamoDB::Table", "Table").Properties, "DeletionProtectionEnabled") == true {
+	p = local(t).get(t, "AWS::DynamoDB::Table", "Table").Properties
+	if at(p, "DeletionProtectionEnabled") == true {
 		t.Error("an ephemeral table is protected")
 	}
 }
 
-func TestWhatCantBeMadeAgainStays(t *testing.T) {
+func TestDataKeysAndLogsOutliveTheStack(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"aws": "Retain", "local": "Delete"} {
 		template := synthesize(t)[name]
-		kept := slices.Concat(template.all("AWS::DynamoDB::Table"), template.all("AWS::SecretsManager::Secret"), template.all("AWS::KMS::Key"), template.all("AWS::Logs::LogGroup"))
+		kept := slices.Concat(
+			template.all("AWS::DynamoDB::Table"),
+			template.all("AWS::SecretsManager::Secret"),
+			template.all("AWS::KMS::Key"),
+			template.all("AWS::Logs::LogGroup"),
+		)
 		if len(kept) < 4 {
 			t.Fatalf("%s: %v", name, kept)
 		}
@@ -44,35 +51,39 @@ func TestWhatCantBeMadeAgainStays(t *testing.T) {
 	}
 }
 
-func TestEachFunctionHasItsLogGroupForNinetyDays(t *testing.T) {
+func TestEachFunctionHasALogGroupThatKeepsNinetyDays(t *testing.T) {
 	t.Parallel()
 	for _, id := range deployed(t).all("AWS::Logs::LogGroup") {
 		if days := deployed(t).Resources[id].Properties["RetentionInDays"]; days != 90.0 {
-			t.Errorf("%s keeps its lines for %v days", id, days)
+			t.Errorf("%s retains logs for %v days", id, days)
 		}
 	}
 	for _, spec := range functionSpecs {
-		group := at(deployed(t).get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties, "LoggingConfig", "LogGroup")
-		if text(group) != "${"+functionID(spec.name)+"Logs}" {
+		id := functionID(spec.name)
+		group := at(deployed(t).get(t, "AWS::Lambda::Function", id).Properties, "LoggingConfig", "LogGroup")
+		if text(group) != "${"+id+"Logs}" {
 			t.Errorf("%s logs to %s", spec.name, text(group))
 		}
 	}
 }
 
-func TestFunctions(t *testing.T) {
+func TestFunctionsRunAsSpecified(t *testing.T) {
 	t.Parallel()
 	for name, arch := range map[string]string{"aws": `["arm64"]`, "local": `["x86_64"]`} {
 		template := synthesize(t)[name]
 		if ids := template.all("AWS::Lambda::Function"); len(ids) != len(functionSpecs) {
-			t.Errorf("%s: functions %v: CDK added one of its own", name, ids)
+			t.Errorf("%s: functions are %v, want %d: CDK may have added its own", name, ids, len(functionSpecs))
 		}
 		for _, spec := range functionSpecs {
 			p := template.get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties
 			if p["Runtime"] != "provided.al2023" || p["Handler"] != "bootstrap" || text(p["Architectures"]) != arch {
-				t.Errorf("%s: %s runs %v %v on %v", name, spec.name, p["Runtime"], p["Handler"], p["Architectures"])
+				t.Errorf("%s: %s runs %v %v on %v",
+					name, spec.name, p["Runtime"], p["Handler"], p["Architectures"])
 			}
-			if at(p, "TracingConfig", "Mode") != "Active" || p["Timeout"] != spec.timeout || p["MemorySize"] != spec.memory {
-				t.Errorf("%s: %s: tracing %v, timeout %v, memory %v", name, spec.name, p["TracingConfig"], p["Timeout"], p["MemorySize"])
+			if at(p, "TracingConfig", "Mode") != "Active" || p["Timeout"] != spec.timeout ||
+				p["MemorySize"] != spec.memory {
+				t.Errorf("%s: %s: tracing %v, timeout %v, memory %v",
+					name, spec.name, p["TracingConfig"], p["Timeout"], p["MemorySize"])
 			}
 			if p["ReservedConcurrentExecutions"] != nil {
 				t.Errorf("%s: %s reserves concurrency", name, spec.name)
@@ -81,7 +92,13 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// environment returns a function's variables, with their values as text.
+// variables returns the environment of the function with that name.
+func (t template) variables(tb testing.TB, id string) map[string]string {
+	tb.Helper()
+	return environment(at(t.get(tb, "AWS::Lambda::Function", id).Properties, "Environment", "Variables"))
+}
+
+// environment returns a map of variables with their values as text.
 func environment(v any) map[string]string {
 	env := map[string]string{}
 	if vars, ok := v.(map[string]any); ok {
@@ -92,7 +109,7 @@ func environment(v any) map[string]string {
 	return env
 }
 
-func TestVariables(t *testing.T) {
+func TestEachFunctionHasItsVariables(t *testing.T) {
 	t.Parallel()
 	base := "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
 	want := map[string]map[string]string{
@@ -111,7 +128,7 @@ func TestVariables(t *testing.T) {
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
 		env["TABLE_NAME"], env["LOG_LEVEL"] = "${Table}", "info"
-		got := environment(at(deployed(t).get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties, "Environment", "Variables"))
+		got := deployed(t).variables(t, functionID(spec.name))
 		if !maps.Equal(got, env) {
 			t.Errorf("%s has %v, want %v", spec.name, got, env)
 		}
@@ -121,9 +138,9 @@ func TestVariables(t *testing.T) {
 		if env["PUBLIC_BASE_URL"] != "" {
 			env["PUBLIC_BASE_URL"] = "http://127.0.0.1:4566/_aws/execute-api/${Api}/live"
 		}
-		got = environment(at(local(t).get(t, "AWS::Lambda::Function", functionID(spec.name)).Properties, "Environment", "Variables"))
+		got = local(t).variables(t, functionID(spec.name))
 		if !maps.Equal(got, env) {
-			t.Errorf("%s has locally %v, want %v", spec.name, got, env)
+			t.Errorf("%s has %v in the local stack, want %v", spec.name, got, env)
 		}
 	}
 }
@@ -138,23 +155,28 @@ func TestStateMachineIsTracedAndLogsNoData(t *testing.T) {
 	if at(logs, "Level") != "ALL" || at(logs, "IncludeExecutionData") == true {
 		t.Errorf("logging is %v", logs)
 	}
-	if group := text(at(logs, "Destinations", 0, "CloudWatchLogsLogGroup", "LogGroupArn")); group != "${StateMachineLogs.Arn}" {
+	group := text(at(logs, "Destinations", 0, "CloudWatchLogsLogGroup", "LogGroupArn"))
+	if group != "${StateMachineLogs.Arn}" {
 		t.Errorf("logs go to %s", group)
 	}
-	if name := text(deployed(t).get(t, "AWS::Logs::LogGroup", "StateMachineLogs").Properties["LogGroupName"]); !strings.HasPrefix(name, "/aws/vendedlogs/states/") {
-		t.Errorf("the log group is %s: without that prefix it uses up the account's log resource policy", name)
+	const prefix = "/aws/vendedlogs/states/"
+	name := text(deployed(t).get(t, "AWS::Logs::LogGroup", "StateMachineLogs").Properties["LogGroupName"])
+	if !strings.HasPrefix(name, prefix) {
+		t.Errorf("the log group is %s: without %s it uses up the account's log resource policy", name, prefix)
 	}
 }
 
-func TestReconcileRunsEachMinuteAndNeverTwice(t *testing.T) {
+func TestReconcileRunsEachMinuteAndIsNotRetriedByLambda(t *testing.T) {
 	t.Parallel()
 	p := deployed(t).get(t, "AWS::Events::Rule", "ReconcileSchedule").Properties
 	target := at(p, "Targets", 0)
-	if p["ScheduleExpression"] != "rate(1 minute)" || p["State"] != "ENABLED" || text(at(target, "Arn")) != "${ReconcileFunction.Arn}" {
+	if p["ScheduleExpression"] != "rate(1 minute)" || p["State"] != "ENABLED" ||
+		text(at(target, "Arn")) != "${ReconcileFunction.Arn}" {
 		t.Errorf("the rule is %v", p)
 	}
-	if at(target, "RetryPolicy", "MaximumEventAgeInSeconds") != 60.0 || at(target, "RetryPolicy", "MaximumRetryAttempts") != 2.0 {
-		t.Errorf("retries are %v", at(target, "RetryPolicy"))
+	retries := at(target, "RetryPolicy")
+	if at(retries, "MaximumEventAgeInSeconds") != 60.0 || at(retries, "MaximumRetryAttempts") != 2.0 {
+		t.Errorf("retries are %v", retries)
 	}
 	ids := deployed(t).all("AWS::Lambda::EventInvokeConfig")
 	if len(ids) != 1 || deployed(t).Resources[ids[0]].Properties["MaximumRetryAttempts"] != 0.0 {
@@ -162,15 +184,19 @@ func TestReconcileRunsEachMinuteAndNeverTwice(t *testing.T) {
 	}
 }
 
-func TestAlarms(t *testing.T) {
+func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
-	alarms := []string{"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "WebhookErrorsAlarm", "WebhookKeysAlarm",
-		"WebhookModeAlarm"}
+	alarms := []string{
+		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm",
+		"WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
+	}
 	for _, name := range alarms {
-		if actions := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties["AlarmActions"]; actions != nil {
+		p := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties
+		if actions := p["AlarmActions"]; actions != nil {
 			t.Errorf("%s acts on %v without a topic", name, actions)
 		}
-		if actions := text(local(t).get(t, "AWS::CloudWatch::Alarm", name).Properties["AlarmActions"]); actions != `["arn:aws:sns:us-east-1:123456789012:ops"]` {
+		p = local(t).get(t, "AWS::CloudWatch::Alarm", name).Properties
+		if actions := text(p["AlarmActions"]); actions != `["`+alarmTopic+`"]` {
 			t.Errorf("%s acts on %s", name, actions)
 		}
 	}
@@ -179,13 +205,16 @@ func TestAlarms(t *testing.T) {
 	}
 }
 
-func TestOutputs(t *testing.T) {
+func TestStackHasTheDocumentedOutputs(t *testing.T) {
 	t.Parallel()
-	want := []string{"ApiId", "ApiUrl", "BrandJsonUrl", "EventBusName", "SigningKeyArns", "StateMachineArn", "TableName", "WebhookSecretArn"}
+	want := []string{
+		"ApiId", "ApiUrl", "BrandJsonUrl", "EventBusName", "SigningKeyArns", "StateMachineArn", "TableName",
+		"WebhookSecretArn",
+	}
 	if got := sorted(deployed(t).Outputs); !slices.Equal(got, want) {
 		t.Errorf("outputs are %v, want %v", got, want)
 	}
 	if url := text(local(t).Outputs["ApiUrl"].Value); url != "http://127.0.0.1:4566/_aws/execute-api/${Api}/live" {
-		t.Errorf("local ApiUrl is %s", url)
+		t.Errorf("ApiUrl of the local stack is %s", url)
 	}
 }

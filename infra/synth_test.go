@@ -16,7 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// template is a CloudFormation template, as far as the tests look into it.
+// template is the part of a CloudFormation template that the tests read.
 type template struct {
 	Resources map[string]resource
 	Outputs   map[string]struct{ Value any }
@@ -29,7 +29,11 @@ type resource struct {
 	UpdateReplacePolicy string
 }
 
-// synthesized are the templates of a deployment to AWS and of one to the local stack. Making them takes seconds, so all tests share them.
+// alarmTopic is the topic of alarms in the template for the local stack.
+const alarmTopic = "arn:aws:sns:us-east-1:123456789012:ops"
+
+// synthesized returns the templates for AWS ("aws") and for the local stack ("local"). All tests
+// share them, because synthesis takes seconds.
 var synthesized = sync.OnceValues(func() (map[string]template, error) {
 	dir, err := os.MkdirTemp("", "infra-test-")
 	if err != nil {
@@ -54,7 +58,7 @@ var synthesized = sync.OnceValues(func() (map[string]template, error) {
 	}
 	s.Dist = filepath.Join(dir, "dist")
 	local := s
-	local.Arch, local.Local, local.Ephemeral, local.AlarmTopicARN = "x86_64", "http://127.0.0.1:4566", true, "arn:aws:sns:us-east-1:123456789012:ops"
+	local.Arch, local.Local, local.Ephemeral, local.AlarmTopicARN = "x86_64", "http://127.0.0.1:4566", true, alarmTopic
 	templates := map[string]template{}
 	for name, s := range map[string]settings{"aws": s, "local": local} {
 		if err := newStack(app, name, s); err != nil {
@@ -94,7 +98,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// cdkContext is the context that the CDK CLI would hand over: a test of another template than the one that is deployed would be worth little.
+// cdkContext returns the context that the CDK CLI passes to the app, so that the tests see the
+// template that is deployed.
 func cdkContext() (map[string]any, error) {
 	var file struct{ Context map[string]any }
 	return file.Context, readJSON("cdk.json", &file)
@@ -118,7 +123,7 @@ func writeFile(path, text string) error {
 	return os.WriteFile(path, []byte(text), 0o755)
 }
 
-// all returns the logical ids of a type's resources, in order.
+// all returns the logical ids of a type's resources, sorted.
 func (t template) all(kind string) []string {
 	var ids []string
 	for id, r := range t.Resources {
@@ -130,7 +135,7 @@ func (t template) all(kind string) []string {
 	return ids
 }
 
-// get returns the resource of a construct, found by the name that it has in the app.
+// get returns the resource of a construct by the construct's name in the app.
 func (t template) get(tb testing.TB, kind, name string) resource {
 	tb.Helper()
 	for _, id := range t.all(kind) {
@@ -162,7 +167,7 @@ func at(v any, path ...any) any {
 
 var hashed = regexp.MustCompile(`^(.+?)[0-9A-F]{8}$`)
 
-// plain takes CDK's hash off a logical id.
+// plain removes CDK's hash from a logical id.
 func plain(id string) string {
 	if m := hashed.FindStringSubmatch(id); m != nil {
 		return m[1]
@@ -170,7 +175,8 @@ func plain(id string) string {
 	return id
 }
 
-// text writes a value as Fn::Sub would, so that the CDK's Fn::Join and the SAM template's !Sub compare.
+// text writes a value in the syntax of Fn::Sub, so that CDK's Fn::Join and the SAM template's !Sub
+// can be compared.
 func text(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -206,7 +212,7 @@ func text(v any) string {
 	return string(b)
 }
 
-// list makes a list of what CloudFormation lets be one value or many.
+// list returns a property as a list, where CloudFormation allows one value or a list of values.
 func list(v any) []any {
 	if v == nil {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// dueIndex is the sparse index of operations that somebody has to look at.
+// dueIndex is the sparse index of operations that the reconciler has to check.
 const dueIndex = "due"
 
 func (b *builder) addTable() {
@@ -15,13 +15,15 @@ func (b *builder) addTable() {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
 	}
 	b.table = awsdynamodb.NewTable(b.stack, jsii.String("Table"), &awsdynamodb.TableProps{
-		PartitionKey:                     text("pk"),
-		SortKey:                          text("sk"),
-		BillingMode:                      awsdynamodb.BillingMode_PAY_PER_REQUEST,
-		TimeToLiveAttribute:              jsii.String("ttl"),
-		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: jsii.Bool(true)},
-		DeletionProtection:               jsii.Bool(!b.settings.Ephemeral),
-		RemovalPolicy:                    b.removal(),
+		PartitionKey:        text("pk"),
+		SortKey:             text("sk"),
+		BillingMode:         awsdynamodb.BillingMode_PAY_PER_REQUEST,
+		TimeToLiveAttribute: jsii.String("ttl"),
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
+			PointInTimeRecoveryEnabled: jsii.Bool(true),
+		},
+		DeletionProtection: jsii.Bool(!b.settings.Ephemeral),
+		RemovalPolicy:      b.removal(),
 	})
 	b.table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
 		IndexName:      jsii.String(dueIndex),
@@ -31,8 +33,9 @@ func (b *builder) addTable() {
 	})
 }
 
-// addSecret makes the root that the webhook credentials of all agents are derived from. Its name is generated: under adcp/ it would fall to
-// the functions that may read the agents' own credentials.
+// addSecret makes the root secret that the webhook credentials of all agents are derived from. Its
+// name is generated: under adcp/, every function that may read the agents' own credentials could
+// read it.
 func (b *builder) addSecret() {
 	b.secret = awssecretsmanager.NewSecret(b.stack, jsii.String("WebhookSecret"), &awssecretsmanager.SecretProps{
 		Description: jsii.String("Root of the webhook credentials: {\"current\": ..., \"previous\": ... while rotating}"),
@@ -46,8 +49,9 @@ func (b *builder) addSecret() {
 	})
 }
 
-// agentSecrets is every secret of agents' credentials, named adcp/<tenant>/<anything>.
-func (b *builder) agentSecrets() *string {
+// agentSecretsARN matches all secrets with agents' credentials. They are named
+// adcp/<tenant>/<anything>.
+func (b *builder) agentSecretsARN() *string {
 	return b.stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("secretsmanager"),
 		Resource:     jsii.String("secret"),

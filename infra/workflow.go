@@ -9,11 +9,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awseventstargets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/jsii-runtime-go"
 )
 
-// readDefinition reads the state machine, which the SAM template reads too.
+// readDefinition reads the state machine's definition. The SAM template uses the same file.
 func readDefinition(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -25,8 +26,9 @@ func readDefinition(path string) (string, error) {
 	return string(text), nil
 }
 
-// addMachine makes the state machine. Its log group is named: a name under /aws/vendedlogs spares the account's log resource policy, which
-// otherwise grows with each state machine until it is full; the stack's own id keeps the name apart from one that an earlier stack left.
+// addMachine makes the state machine. The name of its log group begins with /aws/vendedlogs: each
+// group with another name takes space in the account's log resource policy, until that is full. The
+// stack's id keeps the name apart from a group that an earlier stack has left.
 func (b *builder) addMachine(definition string) {
 	uuid := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), b.stack.StackId(), nil))
 	logs := b.addLogGroup("StateMachineLogs", jsii.String("/aws/vendedlogs/states/"+*b.stack.StackName()+"-"+*uuid))
@@ -40,9 +42,10 @@ func (b *builder) addMachine(definition string) {
 	role := b.addRole("StateMachineRole", "states.amazonaws.com", []awsiam.PolicyStatement{
 		allow("lambda", []string{"InvokeFunction"}, workers...),
 		allow("dynamodb", []string{"UpdateItem"}, b.table.TableArn()),
-		traces(),
+		allowTracing(),
 		allow("xray", []string{"GetSamplingRules", "GetSamplingTargets"}, jsii.String("*")),
-		// What the delivery of logs by AWS services needs; none of it knows a resource.
+		// The delivery of logs by AWS services needs these actions. None of them can be restricted
+		// to a resource.
 		allow("logs", []string{
 			"CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery", "ListLogDeliveries",
 			"PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups",
@@ -62,7 +65,8 @@ func (b *builder) addMachine(definition string) {
 	})
 }
 
-// addBus makes the bus that tells of ended operations: one of our own, so that who may put events on it is ours to say.
+// addBus makes the event bus for ended operations. The stack has its own bus, so that it controls
+// who may put events on it.
 func (b *builder) addBus() {
 	b.bus = awsevents.NewEventBus(b.stack, jsii.String("Bus"), &awsevents.EventBusProps{
 		EventBusName: awscdk.Aws_STACK_NAME(),
@@ -70,10 +74,11 @@ func (b *builder) addBus() {
 	})
 }
 
-// addSchedule runs reconcile each minute. A run that can't be delivered is dropped soon: the next one does its work.
+// addSchedule runs reconcile each minute. A run that can't be delivered within a minute is dropped,
+// because the next one does its work.
 func (b *builder) addSchedule() {
 	awsevents.NewRule(b.stack, jsii.String("ReconcileSchedule"), &awsevents.RuleProps{
-		Description: jsii.String("Looks after operations that nobody else does"),
+		Description: jsii.String("Runs reconcile each minute"),
 		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(1))),
 		Targets: &[]awsevents.IRuleTarget{
 			awseventstargets.NewLambdaFunction(b.functions["reconcile"], &awseventstargets.LambdaFunctionProps{
@@ -82,5 +87,9 @@ func (b *builder) addSchedule() {
 			}),
 		},
 	})
-	b.functions["reconcile"].ConfigureAsyncInvoke(asyncOnce())
+	// Lambda must not repeat a run that failed, for the same reason.
+	b.functions["reconcile"].ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
+		RetryAttempts: jsii.Number(0),
+		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(1)),
+	})
 }

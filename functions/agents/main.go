@@ -16,24 +16,25 @@ import (
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
+	"adcp-orchestrator/pkg/wire/inbound"
 )
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME")
+	env, err := config.Require("TABLE_NAME", "PUBLIC_BASE_URL")
 	if err != nil {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	keys := wire.Keyring(store)
+	keys := inbound.Keyring(store)
 	checkURL := func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }
 	checker := registry.Checker{CheckURL: checkURL, CanSign: wire.CanSign()}
-	agents := wire.Agents(wire.Secrets())
-	register := registry.Register{Store: store, Agents: agents, Now: time.Now, Checker: checker}
-	lambda.Start(httpapi.Route(map[string]httpapi.Function{
-		"PUT /v1/agents/{id}":      httpapi.Serve(apikey.ScopeAgentsWrite, httpapi.PutAgent(register.Run)),
-		"GET /v1/agents/{id}":      httpapi.Serve(apikey.ScopeAgentsRead, httpapi.ShowAgent(register.Show)),
-		"PUT /v1/agents/{id}/keys": httpapi.Serve(apikey.ScopeAgentsWrite, httpapi.PinKeys(store, keys.Pin)),
-		"GET /v1/agents/{id}/keys": httpapi.Serve(apikey.ScopeAgentsRead, httpapi.ShowKeys(store, keys.Show)),
+	register := registry.Register{Store: store, Agents: wire.Agents(wire.Secrets()), Now: time.Now, Checker: checker}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
+	lambda.Start(api.Route(map[string]httpapi.Function{
+		"PUT /v1/agents/{id}":      api.Serve(apikey.ScopeAgentsWrite, api.PutAgent(register.Run)),
+		"GET /v1/agents/{id}":      api.Serve(apikey.ScopeAgentsRead, api.ShowAgent(register.Show)),
+		"PUT /v1/agents/{id}/keys": api.Serve(apikey.ScopeAgentsWrite, api.PinKeys(store, keys.Pin)),
+		"GET /v1/agents/{id}/keys": api.Serve(apikey.ScopeAgentsRead, api.ShowKeys(store, keys.Show)),
 	}))
 }

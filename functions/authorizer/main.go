@@ -1,4 +1,5 @@
-// Command authorizer is the Lambda authorizer of the API. It maps an API key to a tenant and scopes.
+// Command authorizer is the Lambda authorizer of the API. It maps an API key to its tenant and
+// scopes.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Command identity is the Lambda function that serves GET /.well-known/brand.json and GET /.well-known/jwks.json:
-// who we are and which keys sign our requests.
+// Command identity is the Lambda function that serves GET /.well-known/brand.json (who we are),
+// GET /.well-known/jwks.json (the keys that sign our requests) and GET /problems (the codes of the
+// API's problems).
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"adcp-orchestrator/docs"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/signing"
@@ -21,10 +23,13 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
 	keys := signing.FromConfig(func() aws.Config { return config.AWS("KMS") }, signing.IDs(env["SIGNING_KEY_IDS"]))
-	brand := signing.BrandAt(env["PUBLIC_BASE_URL"])
+	brand := signing.BrandAt(api.BaseURL)
+	readBrand := func(context.Context) (signing.Brand, error) { return brand, nil }
 	lambda.Start(api.Route(map[string]httpapi.Function{
-		"GET " + signing.PathBrand: httpapi.Published(api, func(context.Context) (signing.Brand, error) { return brand, nil }),
-		"GET " + signing.PathKeys:  httpapi.Published(api, keys.Published),
+		"GET " + signing.PathBrand:    httpapi.Published(api, readBrand),
+		"GET " + signing.PathKeys:     httpapi.Published(api, keys.Published),
+		"GET " + httpapi.ProblemsPath: httpapi.PublishedText(docs.Problems),
 	}))
 }

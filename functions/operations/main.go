@@ -1,4 +1,5 @@
-// Command operations is the Lambda function that serves GET /v1/operations/{id} and GET /v1/quarantine.
+// Command operations is the Lambda function that serves GET /v1/operations/{id} and
+// GET /v1/quarantine.
 package main
 
 import (

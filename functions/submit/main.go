@@ -1,5 +1,5 @@
-// Command submit is the Lambda function that serves POST of /v1/operations, /v1/operations/{id}/input and
-// /v1/operations/{id}/redrive.
+// Command submit is the Lambda function that serves POST of /v1/operations,
+// /v1/operations/{id}/input and /v1/operations/{id}/redrive.
 package main
 
 import (

@@ -10,12 +10,9 @@ import (
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
-	"adcp-orchestrator/pkg/webhook"
-	"adcp-orchestrator/pkg/wire"
+	"adcp-orchestrator/pkg/wire/inbound"
 )
 
 func main() {
@@ -25,15 +22,6 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	workflow := stepfunctions.FromConfig(config.AWS("SFN"), "")
-	lambda.Start(httpapi.Webhook(webhook.Receiver{
-		Store:         store,
-		Apply:         orchestrator.Receive{Store: store, Workflow: workflow, Deps: wire.Deps()},
-		SenderKeys:    wire.SenderKeys(wire.Keyring(store)),
-		BaseURL:       env["PUBLIC_BASE_URL"],
-		AllowTestKeys: config.Loopback(),
-		Roots:         wire.Roots(wire.Secrets(), env["WEBHOOK_SECRET_ID"]),
-		Now:           time.Now,
-		Count:         telemetry.Counting("WebhookDeliveries", "Outcome"),
-	}))
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
+	lambda.Start(api.Webhook(inbound.Receiver(store, env["WEBHOOK_SECRET_ID"], api.BaseURL)))
 }

@@ -1,9 +1,8 @@
-// Command apikey makes an API key for a tenant: its hash goes into the table, the key itself is printed this once.
+// Command apikey makes an API key for a tenant. It stores only the key's hash in the table and
+// prints the key, which can't be shown again.
 package main
 
 import (
-	"adcp-orchestrator/pkg/apikey"
-	"adcp-orchestrator/pkg/store/dynamo"
 	"context"
 	"crypto/rand"
 	"flag"
@@ -14,20 +13,23 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/store/dynamo"
 )
 
 func main() {
 	log.SetFlags(0)
-	table := flag.String("table", "", "the orchestrator's table: the stack's output TableName")
-	tenant := flag.String("tenant", "", "whose key it is: lower-case letters, digits and hyphens")
-	name := flag.String("name", "", "what the key is for, to tell it from others")
-	scopes := flag.String("scopes", strings.Join(apikey.Scopes(), ","), "what the key may do, with commas in between")
+	table := flag.String("table", "", "name of the orchestrator's table: the stack's output TableName")
+	tenant := flag.String("tenant", "", "tenant that the key is for: lower-case letters, digits and hyphens")
+	name := flag.String("name", "", "purpose of the key, to distinguish it from other keys")
+	scopes := flag.String("scopes", strings.Join(apikey.Scopes(), ","), "scopes of the key, separated by commas")
 	flag.Parse()
 	if *table == "" || *tenant == "" {
 		log.Fatal("apikey: -table and -tenant are required")
 	}
 	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx) // a person's profile, single sign-on included
+	cfg, err := config.LoadDefaultConfig(ctx) // a person's profile, including single sign-on
 	if err != nil {
 		log.Fatal("apikey: ", err)
 	}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make soak: hundreds of buys from a real seller through a bad line, while processes are killed and executions stopped,
-# on a local stack of its own.
+# make soak: hundreds of buys from a real seller over unreliable connections, while processes are
+# killed and executions stopped, on a local stack of its own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

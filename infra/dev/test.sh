@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make test: static checks, then every test, with a local stack of its own for those that need one. Each step says how
-# long it took.
+# make test: static checks, then every test. Those that need a local stack get one of their own. Each
+# step begins with the seconds since the start.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -18,7 +18,8 @@ finish() {
 }
 trap finish EXIT
 
-# The stack starts while the checks compile: each waits for the other's kind of thing.
+# The stack starts while the checks compile: one waits for the network and processes, the other for
+# the processor.
 step "a local stack for the tests, and static checks"
 go run ./infra/local up -name test -port 0 -senders & up=$!
 make --no-print-directory lint
@@ -29,16 +30,17 @@ set -a
 . .local/test/env
 set +a
 
-# What go test prints, and how long each test takes. The exit code is go test's.
+# Runs go test, prints what it prints, and records how long each test takes. The exit code is go
+# test's.
 tests() { go test -json -timeout 15m "$@" | go run ./infra/dev/slowest -times "$times" -- "$@"; }
 
 step "tests"
-# Two packages without the race detector, which have no goroutines of their own: the bindings of the CDK take three
-# minutes more to compile with it, and compressing takes ten times as long.
+# Two packages run without the race detector. They have no goroutines of their own, the CDK's
+# bindings would take three more minutes to compile, and zipping would take ten times as long.
 export CDK_VALIDATION=false # make synth validates
 tests "$@" ./infra ./infra/dev/bench
 # shellcheck disable=SC2046
 tests -race "$@" $(go list ./... | grep -vE '/infra(/dev/bench|/dev/e2e)?$')
-# The whole path last and alone: it has many processes of its own.
+# End to end, last and alone: these tests start many processes.
 tests -race "$@" ./infra/dev/e2e
 step "done"

@@ -1,4 +1,3 @@
-// Command local runs the local stack: `go run ./infra/local help`.
 package main
 
 import (

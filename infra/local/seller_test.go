@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The seller's own tests, for those who run only Go's.
+// TestSeller runs the demo seller's own tests, so that `go test` runs them too.
 func TestSeller(t *testing.T) {
 	t.Parallel()
 	node, err := exec.LookPath("node")

@@ -6,26 +6,27 @@ import (
 	"testing"
 )
 
-func TestUsage(t *testing.T) {
+func TestHelpAndNoArgumentsPrintTheUsage(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"help"}, {"--help"}} {
 		var out bytes.Buffer
-		if err := run(t.Context(), args, &out); err != nil || !strings.Contains(out.String(), "go run ./infra/local up") {
+		err := run(t.Context(), args, &out)
+		if err != nil || !strings.Contains(out.String(), "go run ./infra/local up") {
 			t.Errorf("%q: got %q, %v", args, out.String(), err)
 		}
 	}
 }
 
-func TestWrongArguments(t *testing.T) {
+func TestWrongArgumentsAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
-		{[]string{"fly"}, `"fly" is no verb`},
-		{[]string{"down", "run"}, "what is"},
+		{[]string{"fly"}, `unknown command "fly"`},
+		{[]string{"down", "run"}, `down: unexpected arguments ["run"]`},
 		{[]string{"up", "-name", "../x"}, "name"},
-		{[]string{"build", "-arch", "386"}, "Lambda knows"},
+		{[]string{"build", "-arch", "386"}, "Lambda supports"},
 	} {
 		var out bytes.Buffer
 		if err := run(t.Context(), c.args, &out); err == nil || !strings.Contains(err.Error(), c.want) {

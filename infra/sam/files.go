@@ -12,7 +12,7 @@ import (
 	"adcp-orchestrator/infra/local/stack"
 )
 
-// stackEnv reads the variables of the local stack that runs.
+// stackEnv reads the variables of the running local stack.
 func stackEnv(l stack.Layout) (map[string]string, error) {
 	var text bytes.Buffer
 	if err := stack.PrintEnv(l, "run", &text); err != nil {
@@ -21,7 +21,13 @@ func stackEnv(l stack.Layout) (map[string]string, error) {
 	return parseEnv(text.String())
 }
 
-// parseEnv reads KEY=VALUE lines and wants those that the functions get something from.
+// stackVariables are the variables of the local stack that variables needs.
+var stackVariables = []string{
+	"API_URL", "TABLE_NAME", "STATE_MACHINE_ARN", "WEBHOOK_SECRET_ARN", "SIGNING_KEY_IDS", "EVENT_BUS_NAME",
+	"AWS_ENDPOINT_URL",
+}
+
+// parseEnv reads KEY=VALUE lines. It returns an error if one of stackVariables is missing.
 func parseEnv(text string) (map[string]string, error) {
 	env := map[string]string{}
 	for line := range strings.Lines(text) {
@@ -29,7 +35,7 @@ func parseEnv(text string) (map[string]string, error) {
 			env[name] = value
 		}
 	}
-	for _, name := range []string{"API_URL", "TABLE_NAME", "STATE_MACHINE_ARN", "WEBHOOK_SECRET_ARN", "SIGNING_KEY_IDS", "EVENT_BUS_NAME", "AWS_ENDPOINT_URL"} {
+	for _, name := range stackVariables {
 		if env[name] == "" {
 			return nil, fmt.Errorf("the local stack's variables lack %s", name)
 		}
@@ -37,8 +43,9 @@ func parseEnv(text string) (map[string]string, error) {
 	return env, nil
 }
 
-// variables is the file for --env-vars. It gives each function those of its variables that the template names; endpoint is the local stack as
-// containers reach it. Webhooks keep going to the local stack's own API, whose address agents can reach.
+// variables returns the file for --env-vars. Each function gets those of the variables that the
+// template names for it. endpoint is the local stack's address for containers. PUBLIC_BASE_URL
+// stays the address of the local stack's own API, because agents can reach that with webhooks.
 func variables(env map[string]string, endpoint string) ([]byte, error) {
 	return json.MarshalIndent(map[string]any{"Parameters": map[string]string{
 		"TABLE_NAME":        env["TABLE_NAME"],
@@ -52,22 +59,26 @@ func variables(env map[string]string, endpoint string) ([]byte, error) {
 	}}, "", "  ")
 }
 
-// localTemplate is the SAM template with this machine's architecture and absolute paths.
+// localTemplate returns the SAM template with this machine's architecture and absolute paths.
 func localTemplate(source, root string) (string, error) {
 	for _, change := range []struct{ from, to string }{
 		{"CodeUri: ../dist/amd64/", "CodeUri: " + filepath.Join(root, "dist", runtime.GOARCH) + "/"},
 		{"Architectures: [x86_64]", "Architectures: [" + architecture() + "]"},
-		{"DefinitionUri: operation.asl.json", "DefinitionUri: " + filepath.Join(root, "template", "operation.asl.json")},
+		{
+			"DefinitionUri: operation.asl.json",
+			"DefinitionUri: " + filepath.Join(root, "template", "operation.asl.json"),
+		},
 	} {
 		if !strings.Contains(source, change.from) {
-			return "", fmt.Errorf("template/template.yaml has no %q any more, which has to be changed for this machine", change.from)
+			return "", fmt.Errorf("template/template.yaml no longer contains %q, so it can't be adapted to this machine",
+				change.from)
 		}
 		source = strings.ReplaceAll(source, change.from, change.to)
 	}
 	return source, nil
 }
 
-// write generates the files that `sam local` reads and returns their paths.
+// write writes the files that `sam local` reads, and returns their paths.
 func (s session) write(env map[string]string, endpoint string) (template, vars string, err error) {
 	source, err := os.ReadFile(filepath.Join(s.layout.Root, "template", "template.yaml"))
 	if err != nil {

@@ -11,13 +11,15 @@ import (
 	"adcp-orchestrator/infra/local/stack"
 )
 
-// Lambda's image of the runtime, and the tag that the SAM CLI gives what it makes of it: with its own runtime emulator inside.
+// baseImage is Lambda's image of the runtime. rapidImage is the image that the SAM CLI builds from
+// it, with its own runtime emulator inside.
 const (
 	baseImage  = "public.ecr.aws/lambda/provided:al2023-"
 	rapidImage = "public.ecr.aws/lambda/provided:al2023-rapid-"
 )
 
-// dockerfile makes the stand-in for an image that can't be pulled. A function that is linked statically needs nothing more.
+// dockerfile makes a substitute for rapidImage if baseImage can't be pulled. A function that is
+// linked statically needs nothing more.
 const dockerfile = `FROM scratch
 COPY aws-lambda-rie /var/rapid/aws-lambda-rie
 COPY cacert.pem /etc/ssl/certs/ca-certificates.crt
@@ -26,28 +28,30 @@ WORKDIR /tmp
 
 func checkDocker(ctx context.Context) error {
 	if _, err := output(ctx, "docker", "version", "--format", "{{.Server.Version}}"); err != nil {
-		return fmt.Errorf("`sam local` runs functions in containers, and Docker does not answer: install it or start it\n%w", err)
+		return fmt.Errorf("`sam local` runs functions in containers, but Docker does not answer: "+
+			"install it or start it\n%w", err)
 	}
 	return nil
 }
 
-// ensureImage sees to the runtime's image. pulled tells that there is Lambda's own, which the SAM CLI may look after; otherwise it must not try.
+// ensureImage makes sure that the image of the runtime exists. pulled reports that it is Lambda's
+// own image, from which the SAM CLI may build rapidImage. Otherwise the CLI must not pull.
 func (s session) ensureImage(ctx context.Context) (pulled bool, err error) {
 	tag := rapidImage + architecture()
 	if _, err := output(ctx, "docker", "image", "inspect", tag); err == nil {
-		return false, nil // there already; the CLI would ask the registry whether it is the newest
+		return false, nil // it exists; the CLI would ask the registry for a newer one
 	}
-	patience, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	pullCtx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
 	s.printf("pulling %s", baseImage+architecture())
-	_, pullErr := output(patience, "docker", "pull", "--quiet", baseImage+architecture())
+	_, pullErr := output(pullCtx, "docker", "pull", "--quiet", baseImage+architecture())
 	if pullErr == nil {
 		return true, nil
 	}
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	s.printf("it can't be pulled: building a stand-in from what the SAM CLI brings along")
+	s.printf("can't pull it: building a substitute from files of the SAM CLI")
 	if err := s.buildImage(ctx, tag); err != nil {
 		return false, errors.Join(pullErr, err)
 	}
@@ -76,11 +80,11 @@ func (s session) buildImage(ctx context.Context, tag string) error {
 	return err
 }
 
-// copyMatch copies the one file that a pattern finds, as an executable.
+// copyMatch copies the first file that matches a pattern, as an executable.
 func copyMatch(pattern, target string) error {
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) == 0 {
-		return fmt.Errorf("no file %s: remove %s and try again", pattern, filepath.Dir(filepath.Dir(target)))
+		return fmt.Errorf("there is no file %s: remove %s and try again", pattern, filepath.Dir(filepath.Dir(target)))
 	}
 	return stack.CopyExecutable(found[0], target)
 }

@@ -1,4 +1,3 @@
-// Command sam runs the API in containers by the SAM CLI, against the local stack: `go run ./infra/sam help`.
 package main
 
 import (
@@ -13,10 +12,10 @@ import (
 	"adcp-orchestrator/infra/local/stack"
 )
 
-const usage = `The API in containers, by the SAM CLI, against the local stack that runs already. Needs Docker.
+const usage = `Serves the API in containers with the SAM CLI. Needs Docker, and a local stack that is running.
 
-  go run ./infra/sam up [-port 3000]    serve it until interrupted
-  go run ./infra/sam test               serve it, submit one operation through it, and stop
+  go run ./infra/sam up [-port 3000]    serve the API until interrupted
+  go run ./infra/sam test               serve the API, submit one operation through it, and stop
   go run ./infra/sam validate           check the SAM template (needs no Docker)
 `
 
@@ -35,23 +34,23 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		fmt.Fprint(out, usage)
 		return nil
 	}
-	verb, flags := args[0], flag.NewFlagSet(args[0], flag.ContinueOnError)
+	command, flags := args[0], flag.NewFlagSet(args[0], flag.ContinueOnError)
 	port := 0
-	if verb == "up" {
-		flags.IntVar(&port, "port", 3000, "where the API is served on 127.0.0.1; 0 takes a free port")
+	if command == "up" {
+		flags.IntVar(&port, "port", 3000, "port of the API on 127.0.0.1; 0 takes a free port")
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 {
-		return fmt.Errorf("%s: what is %q?\n%s", verb, flags.Args(), usage)
+		return fmt.Errorf("%s takes no arguments, got %q\n%s", command, flags.Args(), usage)
 	}
 	layout, err := stack.FindLayout()
 	if err != nil {
 		return err
 	}
 	s := session{layout: layout, dir: samDir(layout), out: out}
-	switch verb {
+	switch command {
 	case "up":
 		return s.serve(ctx, port, nil)
 	case "test":
@@ -59,5 +58,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case "validate":
 		return s.validate(ctx)
 	}
-	return fmt.Errorf("%q is no verb\n%s", verb, usage)
+	return fmt.Errorf("there is no command %q\n%s", command, usage)
 }

@@ -8,15 +8,18 @@ import (
 	"sync"
 )
 
-// relay makes the local stack, which listens on loopback only, reachable from containers: it listens on the address that Docker's bridge has on
-// this machine, which nobody outside can reach, and passes connections on. Where the bridge is inside a virtual machine (Docker Desktop),
-// there is no such address here, and none is needed: there a name leads to the machine's loopback. It returns the endpoint for containers.
+// relay makes the local stack, which listens on loopback only, reachable from containers, and
+// returns its address for containers. It listens on the address of Docker's bridge on this machine,
+// which other machines can't reach, and forwards connections. With Docker Desktop the bridge is in
+// a virtual machine and this machine has no such address. Then none is needed: Docker Desktop has a
+// host name that leads to this machine's loopback.
 func relay(ctx context.Context, endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
 		return "", err
 	}
-	bridge, err := output(ctx, "docker", "network", "inspect", "bridge", "--format", `{{index .Options "com.docker.network.bridge.name"}}`)
+	const bridgeName = `{{index .Options "com.docker.network.bridge.name"}}`
+	bridge, err := output(ctx, "docker", "network", "inspect", "bridge", "--format", bridgeName)
 	if err != nil {
 		return "", err
 	}
@@ -28,7 +31,8 @@ func relay(ctx context.Context, endpoint string) (string, error) {
 	return "http://" + address, err
 }
 
-// addressOf is the IPv4 address of a network interface of this machine. It is never unspecified: the relay must not listen to everybody.
+// addressOf returns the IPv4 address of a network interface of this machine. It never returns
+// 0.0.0.0, because the relay must not listen on all interfaces.
 func addressOf(name string) (string, bool) {
 	i, err := net.InterfaceByName(name)
 	if err != nil {
@@ -46,7 +50,8 @@ func addressOf(name string) (string, bool) {
 	return "", false
 }
 
-// forward listens until ctx ends and passes each connection on to target. It returns the address that it listens on.
+// forward listens until ctx ends and forwards each connection to target. It returns the address
+// that it listens on.
 func forward(ctx context.Context, listen, target string) (string, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -59,14 +64,14 @@ func forward(ctx context.Context, listen, target string) (string, error) {
 			if err != nil {
 				return // closed
 			}
-			go pass(c, target)
+			go forwardConn(c, target)
 		}
 	}()
 	return l.Addr().String(), nil
 }
 
-// pass copies both ways until both sides have ended.
-func pass(client net.Conn, target string) {
+// forwardConn copies in both directions until both have ended.
+func forwardConn(client net.Conn, target string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", target)
 	if err != nil {
@@ -74,10 +79,11 @@ func pass(client net.Conn, target string) {
 	}
 	defer server.Close()
 	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{server, client}, {client, server}} {
+	for _, direction := range [][2]net.Conn{{server, client}, {client, server}} {
 		both.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
-			if half, ok := way[0].(interface{ CloseWrite() error }); ok {
+			to, from := direction[0], direction[1]
+			_, _ = io.Copy(to, from)
+			if half, ok := to.(interface{ CloseWrite() error }); ok {
 				_ = half.CloseWrite() // the other direction may go on
 			}
 		})

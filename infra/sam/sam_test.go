@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-func TestTemplateForThisMachine(t *testing.T) {
+func TestTemplateIsAdaptedToThisMachine(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("../../template/template.yaml")
 	if err != nil {
@@ -34,16 +34,23 @@ func TestTemplateForThisMachine(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, ": ../dist") {
-		t.Error("a relative path is left")
+		t.Error("the template still has a relative path")
 	}
 	if _, err := localTemplate("Resources: {}", "/repo"); err == nil {
-		t.Error("a template that has changed passes")
+		t.Error("a template without the texts to replace is accepted")
 	}
 }
 
 func TestVariablesComeFromTheLocalStack(t *testing.T) {
 	t.Parallel()
-	env, err := parseEnv("API_URL=http://127.0.0.1:4566/_aws/execute-api/abc/live\nTABLE_NAME=T\nSTATE_MACHINE_ARN=arn:m\nWEBHOOK_SECRET_ARN=arn:s\nSIGNING_KEY_IDS=arn:k\nEVENT_BUS_NAME=B\nAWS_ENDPOINT_URL=http://127.0.0.1:4566\n")
+	env, err := parseEnv(`API_URL=http://127.0.0.1:4566/_aws/execute-api/abc/live
+TABLE_NAME=T
+STATE_MACHINE_ARN=arn:m
+WEBHOOK_SECRET_ARN=arn:s
+SIGNING_KEY_IDS=arn:k
+EVENT_BUS_NAME=B
+AWS_ENDPOINT_URL=http://127.0.0.1:4566
+`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +63,8 @@ func TestVariablesComeFromTheLocalStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"TABLE_NAME": "T", "STATE_MACHINE_ARN": "arn:m", "WEBHOOK_SECRET_ID": "arn:s", "ALLOW_LOOPBACK": "1",
+		"TABLE_NAME": "T", "STATE_MACHINE_ARN": "arn:m", "WEBHOOK_SECRET_ID": "arn:s",
+		"SIGNING_KEY_IDS": "arn:k", "EVENT_BUS_NAME": "B", "ALLOW_LOOPBACK": "1",
 		"PUBLIC_BASE_URL": "http://127.0.0.1:4566/_aws/execute-api/abc/live", "AWS_ENDPOINT_URL": "http://172.17.0.1:9",
 	} {
 		if got := file["Parameters"][name]; got != want {
@@ -68,7 +76,7 @@ func TestVariablesComeFromTheLocalStack(t *testing.T) {
 	}
 }
 
-func TestForwardPassesBothWays(t *testing.T) {
+func TestForwardCopiesInBothDirections(t *testing.T) {
 	t.Parallel()
 	server, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,7 +89,7 @@ func TestForwardPassesBothWays(t *testing.T) {
 			return
 		}
 		defer c.Close()
-		all, _ := io.ReadAll(c) // ends with the client's half
+		all, _ := io.ReadAll(c) // ends when the client closes its half
 		fmt.Fprintf(c, "got %s", all)
 	}()
 	address, err := forward(t.Context(), "127.0.0.1:0", server.Addr().String())
@@ -103,7 +111,7 @@ func TestForwardPassesBothWays(t *testing.T) {
 	}
 }
 
-func TestRelayKnowsInterfacesByName(t *testing.T) {
+func TestUnknownInterfacesHaveNoAddress(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "no-such-interface"} {
 		if address, ok := addressOf(name); ok {

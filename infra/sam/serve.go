@@ -18,14 +18,16 @@ import (
 	"adcp-orchestrator/infra/local/stack"
 )
 
-// How long the SAM CLI may take to begin, and to remove its containers at its end.
 const (
-	startPatience = 2 * time.Minute
-	stopPatience  = time.Minute
+	startTimeout = 2 * time.Minute
+	stopTimeout  = time.Minute // the SAM CLI removes its containers when it stops
 )
 
-// serve runs `sam local start-api` until ctx ends, or until use is done with it.
-func (s session) serve(ctx context.Context, port int, use func(ctx context.Context, base string, env map[string]string) error) error {
+// useFunc uses the API at the address base while it is served. env has the local stack's variables.
+type useFunc func(ctx context.Context, base string, env map[string]string) error
+
+// serve runs `sam local start-api` until ctx ends, or until use returns. A nil use never does.
+func (s session) serve(ctx context.Context, port int, use useFunc) error {
 	if err := checkDocker(ctx); err != nil {
 		return err
 	}
@@ -66,8 +68,10 @@ func (s session) serve(ctx context.Context, port int, use func(ctx context.Conte
 			return err
 		}
 	}
-	args := []string{"local", "start-api", "--template", template, "--env-vars", vars, "--host", "127.0.0.1", "--port", strconv.Itoa(port),
-		"--warm-containers", "LAZY"}
+	args := []string{
+		"local", "start-api", "--template", template, "--env-vars", vars,
+		"--host", "127.0.0.1", "--port", strconv.Itoa(port), "--warm-containers", "LAZY",
+	}
 	if !pulled {
 		args = append(args, "--skip-pull-image")
 	}
@@ -78,10 +82,11 @@ func (s session) serve(ctx context.Context, port int, use func(ctx context.Conte
 	defer log.Close()
 	cmd := exec.CommandContext(ctx, cli, args...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = s.dir, s.environ(), log, log
-	// TERM, never KILL: it leaves the warm containers behind. The group of its own keeps the terminal's Ctrl-C from arriving as well.
+	// SIGTERM lets the CLI remove its warm containers; SIGKILL would leave them behind. The CLI has
+	// its own process group, so that the terminal's Ctrl-C does not reach it a second time.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = stopPatience
+	cmd.WaitDelay = stopTimeout
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -89,7 +94,7 @@ func (s session) serve(ctx context.Context, port int, use func(ctx context.Conte
 	go func() { ended <- cmd.Wait() }()
 
 	base := "http://127.0.0.1:" + strconv.Itoa(port)
-	if err := listening(ctx, base, ended); err != nil {
+	if err := waitForAnswer(ctx, base, ended); err != nil {
 		stop()
 		return fmt.Errorf("sam local start-api: %w; see %s", err, filepath.Join(s.dir, "sam.log"))
 	}
@@ -102,12 +107,13 @@ func (s session) serve(ctx context.Context, port int, use func(ctx context.Conte
 	}
 	err = <-ended
 	if ctx.Err() != nil {
-		return nil // stopped as asked
+		return nil // interrupted
 	}
-	return fmt.Errorf("sam local start-api ended by itself: %w", err)
+	return fmt.Errorf("sam local start-api ended unexpectedly: %w", err)
 }
 
-// log is where the SAM CLI and the functions write: to the terminal as well while somebody looks.
+// log opens the file that the SAM CLI and the functions write to. If show is set, they write to the
+// terminal as well.
 func (s session) log(show bool) (io.WriteCloser, error) {
 	file, err := os.Create(filepath.Join(s.dir, "sam.log"))
 	if err != nil || !show {
@@ -119,9 +125,9 @@ func (s session) log(show bool) (io.WriteCloser, error) {
 	}{io.MultiWriter(file, s.out), file}, nil
 }
 
-// listening waits for the first answer, whatever it is.
-func listening(ctx context.Context, base string, ended chan error) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
+// waitForAnswer waits for the API's first answer, whatever its status.
+func waitForAnswer(ctx context.Context, base string, ended chan error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, base, nil)
@@ -142,7 +148,7 @@ func listening(ctx context.Context, base string, ended chan error) error {
 	}
 }
 
-// client takes no proxy: all that it dials is loopback.
+// client uses no proxy, because it connects to loopback only.
 var client = &http.Client{Transport: &http.Transport{Proxy: nil}, Timeout: 30 * time.Second}
 
 func freePort() (int, error) {

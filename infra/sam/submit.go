@@ -1,9 +1,6 @@
 package main
 
 import (
-	"adcp-orchestrator/pkg/apikey"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store/dynamo"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -19,16 +16,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/uuid"
+
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store/dynamo"
 )
 
-// tenant is the local stack's: the demo seller's credential is stored for it.
+// tenant is the tenant that the local stack stores the demo seller's credential for.
 const tenant = "demo"
 
-// startTime is how long an operation may take from its submission to the call of the agent.
-const startTime = time.Minute
+// startOperationTimeout limits the time from the submission of an operation to the call of the
+// agent.
+const startOperationTimeout = time.Minute
 
-// submitOne registers the demo seller and submits the order of events/submit.json, all through the containers. It is content when the local
-// stack's state machine has taken the operation up.
+// submitOne registers the demo seller and submits the request of events/submit.json, both through
+// the containers. It waits until the local stack's state machine has started the operation.
 func (s session) submitOne(ctx context.Context, base string, env map[string]string) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -38,7 +40,8 @@ func (s session) submitOne(ctx context.Context, base string, env map[string]stri
 	}
 	api := caller{base: base, key: key}
 
-	if err := (caller{base: base}).call(ctx, http.MethodGet, "/v1/agents/seller", nil, nil, http.StatusUnauthorized, nil); err != nil {
+	err = (caller{base: base}).call(ctx, http.MethodGet, "/v1/agents/seller", nil, nil, http.StatusUnauthorized, nil)
+	if err != nil {
 		return fmt.Errorf("without an API key: %w", err)
 	}
 	agent, err := json.Marshal(map[string]string{"url": env["SELLER_URL"], "credential_ref": env["CREDENTIAL_REF"]})
@@ -48,7 +51,7 @@ func (s session) submitOne(ctx context.Context, base string, env map[string]stri
 	if err := api.call(ctx, http.MethodPut, "/v1/agents/seller", nil, agent, 0, nil); err != nil {
 		return err
 	}
-	order, err := s.order()
+	request, err := s.submitRequest()
 	if err != nil {
 		return err
 	}
@@ -57,16 +60,17 @@ func (s session) submitOne(ctx context.Context, base string, env map[string]stri
 		State operation.State
 	}
 	header := http.Header{"Idempotency-Key": {uuid.NewString()}}
-	if err := api.call(ctx, http.MethodPost, "/v1/operations", header, order, http.StatusAccepted, &op); err != nil {
+	if err := api.call(ctx, http.MethodPost, "/v1/operations", header, request, http.StatusAccepted, &op); err != nil {
 		return err
 	}
 	s.printf("submitted %s", op.ID)
-	ctx, cancel = context.WithTimeout(ctx, startTime)
+	ctx, cancel = context.WithTimeout(ctx, startOperationTimeout)
 	defer cancel()
 	for op.State == operation.Requested {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s is still %s after %s: is the local stack's state machine running?", op.ID, op.State, startTime)
+			return fmt.Errorf("%s is still %s after %s: is the local stack's state machine running?",
+				op.ID, op.State, startOperationTimeout)
 		case <-time.After(200 * time.Millisecond):
 		}
 		if err := api.call(ctx, http.MethodGet, "/v1/operations/"+op.ID, nil, nil, http.StatusOK, &op); err != nil {
@@ -77,8 +81,9 @@ func (s session) submitOne(ctx context.Context, base string, env map[string]stri
 	return nil
 }
 
-// order is the body of events/submit.json without its purchase order number, which the order of an earlier run has.
-func (s session) order() ([]byte, error) {
+// submitRequest returns the body of events/submit.json without its purchase order number, which an
+// earlier run may have used already.
+func (s session) submitRequest() ([]byte, error) {
 	source, err := os.ReadFile(filepath.Join(s.layout.Root, "events", "submit.json"))
 	if err != nil {
 		return nil, err
@@ -87,17 +92,17 @@ func (s session) order() ([]byte, error) {
 	if err := json.Unmarshal(source, &e); err != nil {
 		return nil, err
 	}
-	var order map[string]any
-	if err := json.Unmarshal([]byte(e.Body), &order); err != nil {
+	var body map[string]any
+	if err := json.Unmarshal([]byte(e.Body), &body); err != nil {
 		return nil, err
 	}
-	if request, ok := order["request"].(map[string]any); ok {
+	if request, ok := body["request"].(map[string]any); ok {
 		delete(request, "po_number")
 	}
-	return json.Marshal(order)
+	return json.Marshal(body)
 }
 
-// apiKey makes a key in the local stack's table.
+// apiKey makes an API key in the local stack's table.
 func apiKey(ctx context.Context, env map[string]string) (string, error) {
 	endpoint := env["AWS_ENDPOINT_URL"]
 	table := dynamo.New(dynamodb.New(dynamodb.Options{
@@ -109,10 +114,14 @@ func apiKey(ctx context.Context, env map[string]string) (string, error) {
 	return apikey.Issue(ctx, table, rand.Reader, time.Now(), tenant, "sam", apikey.Scopes())
 }
 
+// caller sends requests to the API at base, with the API key if it is not empty.
 type caller struct{ base, key string }
 
-// call makes a request, wants the status (0: any success) and reads the answer into v.
-func (c caller) call(ctx context.Context, method, path string, header http.Header, body []byte, status int, v any) error {
+// call sends a request and reads the answer into v, unless v is nil. It returns an error if the
+// answer has another status than status; 0 stands for any success.
+func (c caller) call(
+	ctx context.Context, method, path string, header http.Header, body []byte, status int, v any,
+) error {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return err

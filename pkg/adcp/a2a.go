@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// A2A is what AdCP reads from an A2A task or from an event about one, in A2A 1.0 and in 0.3
+// A2ATask is what AdCP reads from an A2A task or from an event about one, in A2A 1.0 and in 0.3
 // (contract B22, F26).
-type A2A struct {
+type A2ATask struct {
 	// State is the state of A2A's own task, which stands for the call. What Data says about the work
 	// takes precedence (contract A25, A26). Empty if AdCP has no such state.
 	State Status
@@ -49,23 +49,23 @@ const maxParts = 1000
 // It returns ErrNoTask for an event without a task, and an *EnvelopeError for an object that is
 // not a task and for data in a framework's wrapper; the parts that could be read are returned with
 // it.
-func ExtractA2A(raw json.RawMessage) (A2A, error) {
+func ExtractA2A(raw json.RawMessage) (A2ATask, error) {
 	task, err := unwrapA2A(object(raw))
 	if err != nil {
-		return A2A{}, err
+		return A2ATask{}, err
 	}
 	return extractA2A(task)
 }
 
-func extractA2A(task map[string]json.RawMessage) (A2A, error) {
+func extractA2A(task map[string]json.RawMessage) (A2ATask, error) {
 	status := object(task["status"])
 	state, _ := text(status["state"])
 	if state == "" {
-		return A2A{}, malformedA2A("status.state", "must name a state")
+		return A2ATask{}, malformedA2A("status.state", "must name a state")
 	}
 	artifact := object(head(list(task["artifacts"], 1)))
 	message, results := readParts(object(status["message"])), readParts(artifact)
-	a := A2A{State: a2aState(state), Text: cmp.Or(message.text, results.text)}
+	a := A2ATask{State: a2aState(state), Text: cmp.Or(message.text, results.text)}
 	a.TaskID, _ = text(object(artifact["metadata"])["adcp_task_id"])
 	a.ID, _ = text(task["id"])
 	a.ContextID, _ = text(task["contextId"])

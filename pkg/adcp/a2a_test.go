@@ -31,7 +31,7 @@ func TestA2AState(t *testing.T) {
 		"COMPLETED":                       StatusCompleted,
 		"TASK_STATE_UNSPECIFIED":          "",
 		"TASK_STATE_PAUSED":               "",
-		"cancelled":                       "",
+		"cancelled":                       "", //nolint:misspell // the spelling is the fault
 		"":                                "",
 		" completed":                      "",
 		"completed\n":                     "",
@@ -117,7 +117,7 @@ func TestExtractA2A(t *testing.T) {
 	}
 }
 
-func TestExtractA2ARefuses(t *testing.T) {
+func TestExtractA2ARejectsMalformedTasks(t *testing.T) {
 	t.Parallel()
 	const done = `{"status":{"state":"completed"},"artifacts":[{"parts":[{"data":{"a":1}}]}]}`
 	for raw, field := range map[string]string{
@@ -154,7 +154,7 @@ var noTasks = []string{
 	`{"taskId":"t","artifact":{"parts":[]}}`,
 }
 
-func TestA2AEventsOfNoTask(t *testing.T) {
+func TestA2AEventsWithoutATaskReturnErrNoTask(t *testing.T) {
 	t.Parallel()
 	for _, raw := range noTasks {
 		if a, err := ExtractA2A(json.RawMessage(raw)); !errors.Is(err, ErrNoTask) || a.Data != nil {

@@ -10,8 +10,8 @@ type Format string
 
 // The forms of contract F26 and F27.
 const (
-	FormatMCP Format = "mcp"
-	FormatA2A Format = "a2a"
+	FormatMCP Format = "mcp" // AdCP's own
+	FormatA2A Format = "a2a" // A2A's own, which some agents send all the same
 )
 
 // DetectFormat returns the form of a payload by contract F27, "" if it has neither form. It is a
@@ -37,11 +37,11 @@ func DetectFormat(body []byte) Format {
 // into the data of A2A, which has no other place for them.
 var webhookMembers = slices.Concat([]string{"token", "notification_id", "protocol"}, envelopeMembers)
 
-// ParseA2AWebhook reads an A2A task or event into the Webhook that MCP's form would give (contract
-// F26). What the data says about the work takes precedence over what A2A says about its own task,
-// whose id is not an AdCP id (contract A25, A26). A2A has no place for IdempotencyKey, OperationID
-// and TaskType: they are set if the data has them, else empty. The same holds for TaskID, except
-// that a submitted task without it is malformed.
+// ParseA2AWebhook reads an A2A task or event into the Webhook that MCP's form would give
+// (contract F26). What the data says about the work takes precedence over what A2A says about its
+// own task, whose id is not an AdCP id (contract A25, A26). A2A has no place for IdempotencyKey,
+// OperationID and TaskType: they are set if the data has them, else empty. The same holds for
+// TaskID, except that a submitted task without it is malformed.
 //
 // It returns ErrNoTask for an event to be acknowledged and ignored, and the errors of ParseWebhook.
 // What could be read is returned with the error.

@@ -213,7 +213,7 @@ func TestA2AWebhookStatus(t *testing.T) {
 	}
 }
 
-func TestParseA2AWebhookRefuses(t *testing.T) {
+func TestParseA2AWebhookRejectsMalformedPayloads(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, fields string }{
 		"not JSON":                         {`x`, ""},

@@ -12,7 +12,7 @@ import (
 // value and does not hide any other.
 type Capabilities struct {
 	// Asked: the agent has answered. One that has not is a peer of 2.x (contract B32).
-	Asked bool `json:"asked"`
+	Stated bool `json:"stated"`
 	// Versions are adcp.supported_versions, releases like "3.1"; MajorVersions are
 	// adcp.major_versions.
 	Versions      []string `json:"supported_versions,omitempty"`
@@ -108,7 +108,7 @@ func ReadCapabilities(payload json.RawMessage) Capabilities {
 	}
 	core := object(top["adcp"])
 	c := Capabilities{
-		Asked:       true,
+		Stated:      true,
 		Versions:    shortTexts(core["supported_versions"]),
 		Protocols:   shortTexts(top["supported_protocols"]),
 		Specialisms: shortTexts(top["specialisms"]),

@@ -17,7 +17,7 @@ func TestReadCapabilities(t *testing.T) {
 	}{
 		"not an object": {`[]`, Capabilities{}},
 		"nothing":       {``, Capabilities{}},
-		"empty object":  {`{}`, Capabilities{Asked: true}},
+		"empty object":  {`{}`, Capabilities{Stated: true}},
 		"malformed members": {
 			payload: `{
 				"adcp": {"idempotency": {"supported": "yes"}, "supported_versions": "3.1", "major_versions": ["x", 3]},
@@ -25,7 +25,7 @@ func TestReadCapabilities(t *testing.T) {
 				"request_signing": [],
 				"supported_protocols": [1, "media_buy"]
 			}`,
-			want: Capabilities{Asked: true, MajorVersions: []int{3}, Protocols: []string{"media_buy"}},
+			want: Capabilities{Stated: true, MajorVersions: []int{3}, Protocols: []string{"media_buy"}},
 		},
 		"the TypeScript seller's": {
 			payload: `{
@@ -34,7 +34,7 @@ func TestReadCapabilities(t *testing.T) {
 				"account": {"require_operator_auth": true, "supported_billing": ["agent"]}
 			}`,
 			want: Capabilities{
-				Asked:         true,
+				Stated:        true,
 				MajorVersions: []int{3},
 				Protocols:     []string{"media_buy", "creative"},
 				Idempotency:   IdempotencyOffer{Support: Supported, ReplayTTL: 24 * time.Hour},
@@ -52,7 +52,7 @@ func TestReadCapabilities(t *testing.T) {
 				"specialisms": ["sales-guaranteed"]
 			}`,
 			want: Capabilities{
-				Asked:         true,
+				Stated:        true,
 				MajorVersions: []int{3},
 				Versions:      []string{"3.0", "3.1"},
 				Idempotency:   IdempotencyOffer{Support: Unsupported},
@@ -90,7 +90,7 @@ func TestReadCapabilities(t *testing.T) {
 				"last_updated": "2026-11-01T00:00:00Z"
 			}`,
 			want: Capabilities{
-				Asked: true,
+				Stated: true,
 				Idempotency: IdempotencyOffer{
 					Support:     Supported,
 					ReplayTTL:   7 * 24 * time.Hour,

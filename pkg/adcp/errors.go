@@ -74,8 +74,9 @@ func firstListed(errs json.RawMessage) (Error, bool) {
 	return DecodeError(head(list(errs, 1)))
 }
 
-// firstError finds the error of a failed payload, in the payload itself or in its result (contract
-// D2, D23). It looks no deeper, because each level costs a reading of everything below it.
+// firstError finds the error of a failed payload, in the payload itself or in its result
+// (contract D2, D23). It looks no deeper, because each level costs a reading of everything below
+// it.
 func firstError(payload json.RawMessage) *Error {
 	m := object(payload)
 	for _, level := range []map[string]json.RawMessage{m, object(m["result"])} {

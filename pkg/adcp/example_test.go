@@ -31,7 +31,7 @@ func ExampleReadDirect() {
 
 // An error without a recovery gets the one that its code implies, and retry_after is rounded up.
 func ExampleDecodeError() {
-	e, ok := adcp.DecodeError(json.RawMessage(`{"code": "RATE_LIMITED", "message": "slow down", "retry_after": 4.2}`))
+	e, ok := adcp.DecodeError(json.RawMessage(`{"code": "RATE_LIMITED", "retry_after": 4.2}`))
 	fmt.Println(ok, e.Code, e.Recovery, e.RetryAfter)
 
 	e, ok = adcp.DecodeError(json.RawMessage(`{"code": "ACME_CREDIT_LINE", "message": "no"}`))
@@ -45,8 +45,8 @@ func ExampleDecodeError() {
 	// false
 }
 
-// A webhook is parsed after its sender was authenticated. Its result ends the task only if it can be
-// a success of that task.
+// A webhook is parsed after its sender was authenticated. Its result ends the task only if it can
+// be a success of that task.
 func ExampleParseWebhook() {
 	webhook, err := adcp.ParseWebhook([]byte(`{
 		"idempotency_key": "whk_0123456789abcdef",
@@ -62,6 +62,7 @@ func ExampleParseWebhook() {
 	fmt.Println(answer.TaskID, answer.Status, string(answer.Value))
 
 	_, err = adcp.ParseWebhook([]byte(`{"status": "completed", "task_id": "task_456"}`))
+
 	var envelope *adcp.EnvelopeError
 	if errors.As(err, &envelope) {
 		fmt.Println(envelope.Code, envelope.Fields)

@@ -113,7 +113,7 @@ func TestToolResultResponse(t *testing.T) {
 	}
 }
 
-func TestReadToolResultRefusesOtherThanObjects(t *testing.T) {
+func TestReadToolResultRejectsWhatIsNotAnObject(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "null", "[]", `"x"`, "{"} {
 		if _, err := ReadToolResult(json.RawMessage(raw)); err == nil {

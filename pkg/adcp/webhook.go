@@ -21,10 +21,10 @@ type Webhook struct {
 	Result         json.RawMessage `json:"result"`
 }
 
-// Report reports whether w is a delivery report of a media buy, which says nothing about a task
+// IsReport reports whether w is a delivery report of a media buy, which says nothing about a task
 // (contract F15). It decides by the task type or by the result, because some agents send their
 // reports under the type of the task that made the buy, or under another type.
-func (w Webhook) Report() bool {
+func (w Webhook) IsReport() bool {
 	if w.TaskType == "media_buy_delivery" {
 		return true
 	}

@@ -11,7 +11,7 @@ import (
 const webhookEnvelope = `"idempotency_key":"whk_0123456789abcdef","operation_id":"op","task_id":"t",` +
 	`"timestamp":"2026-11-23T12:00:00Z"`
 
-func TestParseWebhookNamesAreExact(t *testing.T) {
+func TestParseWebhookMatchesNamesExactly(t *testing.T) {
 	t.Parallel()
 	w, err := ParseWebhook([]byte(`{` + webhookEnvelope + `,"task_type":"create_media_buy",` +
 		`"status":"working","Status":"completed","STATUS":7,"Result":{"x":1}}`))

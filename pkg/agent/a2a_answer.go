@@ -67,7 +67,7 @@ func awaitsInput(s adcp.Status) bool {
 const maxTaskID = 512
 
 // continuation identifies the A2A task that waits for input: by both of its ids, or not at all.
-func continuation(a adcp.A2A) adcp.Continuation {
+func continuation(a adcp.A2ATask) adcp.Continuation {
 	if a.ID == "" || a.ContextID == "" || len(a.ID) > maxTaskID || len(a.ContextID) > maxTaskID {
 		return adcp.Continuation{}
 	}
@@ -88,7 +88,7 @@ func prependMember(object json.RawMessage, name, value string) json.RawMessage {
 }
 
 // noA2AAnswerError describes a result that holds no AdCP answer.
-func noA2AAnswerError(a adcp.A2A, err error) error {
+func noA2AAnswerError(a adcp.A2ATask, err error) error {
 	if err != nil {
 		return &cleanError{fmt.Errorf("the answer is not an A2A task with an AdCP object: %w", err)}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/registry"
 )
 
@@ -123,7 +124,7 @@ func (s *a2aSeller) reply(r *http.Request, m message) string {
 
 func (s *a2aSeller) agent() registry.Agent {
 	a := s.seller.agent()
-	a.Transport = registry.A2A
+	a.Transport = adcp.A2A
 	return a
 }
 

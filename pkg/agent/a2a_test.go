@@ -157,7 +157,7 @@ func TestA2AAnswersAreUnderstood(t *testing.T) {
 // Without a card there is no call.
 func TestA2ACallThatCannotLeaveIsUnsent(t *testing.T) {
 	t.Parallel()
-	a := registry.Agent{Tenant: "acme", ID: "seller", Transport: registry.A2A, CredentialRef: credential}
+	a := registry.Agent{Tenant: "acme", ID: "seller", Transport: adcp.A2A, CredentialRef: credential}
 	for name, u := range map[string]string{
 		"no URL":        "",
 		"no host":       "https://",

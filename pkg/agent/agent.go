@@ -122,9 +122,9 @@ type toolAnswer struct {
 
 // open opens a session with an agent. A failure here is before the call: nothing was requested.
 func (c *Client) open(ctx context.Context, a registry.Agent) (session, error) {
-	if a.Transport != registry.MCP && a.Transport != registry.A2A {
+	if a.Transport != adcp.MCP && a.Transport != adcp.A2A {
 		return nil, unsent(fmt.Errorf("transport %q is not supported, use %q or %q",
-			a.Transport, registry.MCP, registry.A2A))
+			a.Transport, adcp.MCP, adcp.A2A))
 	}
 	t := &transport{
 		base:   c.base,
@@ -141,7 +141,7 @@ func (c *Client) open(ctx context.Context, a registry.Agent) (session, error) {
 			return nil, unsent(fmt.Errorf("credential %q is empty", a.CredentialRef))
 		}
 	}
-	if a.Transport == registry.A2A {
+	if a.Transport == adcp.A2A {
 		return c.openA2A(ctx, a, t)
 	}
 	return openMCP(ctx, a.URL, t)

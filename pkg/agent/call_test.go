@@ -179,7 +179,7 @@ func TestCallsTheOfficialServer(t *testing.T) {
 			handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return srv }, &o)
 			server := httptest.NewServer(handler)
 			t.Cleanup(server.Close)
-			a := registry.Agent{URL: server.URL, Transport: registry.MCP}
+			a := registry.Agent{URL: server.URL, Transport: adcp.MCP}
 			c := client(t)
 			resp, err := c.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{"n":12345678901234567890}`))
 			if want := `{"status":"completed","echo":{"n":12345678901234567890}}`; err != nil || string(resp.Payload) != want {

@@ -235,7 +235,7 @@ func TestCallWithoutCardIsUnsent(t *testing.T) {
 				return true
 			}}).start(t)
 			a := s.agent()
-			a.Transport = registry.A2A
+			a.Transport = adcp.A2A
 			_, err := client(t).Call(t.Context(), a, "create_media_buy", json.RawMessage(`{}`))
 			if ce := wantCallError(t, err, adcp.Unsent, c.status); ce.RetryAfter != c.retryAfter {
 				t.Errorf("retry after %v", ce.RetryAfter)

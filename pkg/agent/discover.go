@@ -96,7 +96,7 @@ func (c *Client) discover(ctx context.Context, a registry.Agent) (registry.Profi
 	}
 	// Contract B19 requires every A2A card to name the capabilities tool. The npm seller's card does
 	// not, but the seller answers it all the same.
-	if a.Transport == registry.A2A || slices.Contains(tools, capabilitiesTool) {
+	if a.Transport == adcp.A2A || slices.Contains(tools, capabilitiesTool) {
 		if err := readCapabilities(ctx, s, &p); err != nil {
 			return registry.Profile{}, err
 		}

@@ -28,7 +28,7 @@ func offers(capabilities string, tools ...string) func(string, json.RawMessage) 
 // replaysKeys returns the capabilities of an agent that replays idempotency keys for a time.
 func replaysKeys(ttl time.Duration) adcp.Capabilities {
 	return adcp.Capabilities{
-		Asked:       true,
+		Stated:      true,
 		Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: ttl},
 	}
 }
@@ -43,7 +43,7 @@ func toolList(names []string) string {
 
 // noIdempotency are the capabilities of an agent that does not support idempotency keys.
 var noIdempotency = adcp.Capabilities{
-	Asked:       true,
+	Stated:      true,
 	Idempotency: adcp.IdempotencyOffer{Support: adcp.Unsupported},
 }
 
@@ -94,7 +94,7 @@ func TestDiscover(t *testing.T) {
 			tools:        onlyCapabilities,
 			want: registry.Profile{
 				Tasks:        onlyCapabilities,
-				Capabilities: adcp.Capabilities{Asked: true, MajorVersions: []int{3}},
+				Capabilities: adcp.Capabilities{Stated: true, MajorVersions: []int{3}},
 			},
 		},
 		"capabilities fail": {

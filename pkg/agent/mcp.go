@@ -144,7 +144,7 @@ func (s *mcpSession) request(
 		if resp.ID != id {
 			return nil, x.failed(fmt.Errorf("the agent answered request %#v, not %#v", resp.ID.Raw(), id.Raw()))
 		}
-		if rpc, ok := resp.Error.(*jsonrpc.Error); ok {
+		if rpc, ok := resp.Error.(*jsonrpc.Error); ok { //nolint:errorlint // not what the SDK wraps
 			return nil, x.failed(nil).withRPC(rpc)
 		}
 		if resp.Error != nil { // the SDK's own error: the stream ended without an answer

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/safehttp"
 )
@@ -176,7 +177,7 @@ func (s *seller) agent() registry.Agent {
 		Tenant:        "acme",
 		ID:            "seller",
 		URL:           s.url,
-		Transport:     registry.MCP,
+		Transport:     adcp.MCP,
 		CredentialRef: credential,
 		Version:       3,
 	}

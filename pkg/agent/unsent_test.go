@@ -91,7 +91,7 @@ func TestCallThatCannotLeaveIsUnsent(t *testing.T) {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
 	})
 	mcpAgent := func(u, ref string) registry.Agent {
-		return registry.Agent{URL: u, Transport: registry.MCP, CredentialRef: ref}
+		return registry.Agent{URL: u, Transport: adcp.MCP, CredentialRef: ref}
 	}
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,5 +1,5 @@
-// Package apikey authenticates clients by API keys. A key names its tenant, because every key of the table begins
-// with one; only its hash is stored.
+// Package apikey authenticates clients by API keys. A key names its tenant, because every key of
+// the table begins with one; only its hash is stored.
 package apikey
 
 import (
@@ -40,7 +40,8 @@ func Scopes() []string {
 	return []string{ScopeOperationsRead, ScopeOperationsWrite, ScopeAgentsRead, ScopeAgentsWrite}
 }
 
-// ErrUnauthorized: the key is missing, malformed, unknown or expired. A caller must not learn which.
+// ErrUnauthorized says that the key is missing, malformed, unknown or expired. A caller must not
+// learn which.
 var ErrUnauthorized = errors.New("no valid API key")
 
 // Principal is who a request comes from: by its credential, never by its body (contract L8).
@@ -66,7 +67,8 @@ var (
 	keyForm    = validation.Pattern(`^adcp_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_([A-Za-z0-9_-]{43})$`)
 )
 
-// Authorize returns the principal of an API key. It returns ErrUnauthorized, or a fault of the store.
+// Authorize returns the principal of an API key. It returns ErrUnauthorized, or a fault of the
+// store.
 func Authorize(ctx context.Context, s Store, key string, now time.Time) (Principal, error) {
 	m := keyForm().FindStringSubmatch(key)
 	if m == nil {
@@ -87,8 +89,8 @@ func Authorize(ctx context.Context, s Store, key string, now time.Time) (Princip
 	return Principal{Tenant: k.Tenant, KeyID: hash[:12], Scopes: k.Scopes}, nil
 }
 
-// Issue makes a key for a tenant and stores its hash. The key is returned this once and can't be read again. It
-// returns a *validation.Error that names every wrong argument.
+// Issue makes a key for a tenant and stores its hash. The key is returned this once and can't be
+// read again. It returns a *validation.Error that names every wrong argument.
 func Issue(ctx context.Context, s Store, random io.Reader, now time.Time, tenant, name string, scopes []string) (
 	string, error) {
 	var c validation.Checks

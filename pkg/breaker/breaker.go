@@ -87,7 +87,7 @@ func (b *Breaker) Allow(
 			}
 			if err != nil && d.Ticket.Probe {
 				slog.WarnContext(ctx, "no probe: the circuit cannot be stored",
-					"tenant", tenant, "agent", agentID, "error", err)
+					"tenant", tenant, "agent_id", agentID, "error", err)
 				return Permit{}, b.policy.MinOpen, circuit.Open, ctx.Err()
 			}
 			if err != nil {
@@ -108,7 +108,7 @@ func (b *Breaker) allowWithoutStore(
 	if err := ctx.Err(); err != nil {
 		return Permit{}, 0, "", err
 	}
-	slog.WarnContext(ctx, "the circuit is not known", "tenant", key.tenant, "agent", key.agentID, "error", cause)
+	slog.WarnContext(ctx, "the circuit is not known", "tenant", key.tenant, "agent_id", key.agentID, "error", cause)
 	now, jitter := b.now().UTC(), b.jitter()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,7 +133,7 @@ func (b *Breaker) read(ctx context.Context, key circuitKey) (store.Document, cir
 	var s circuit.State
 	if err == nil && json.Unmarshal(doc.Body, &s) != nil {
 		slog.ErrorContext(ctx, "the stored circuit is unreadable and starts anew",
-			"tenant", key.tenant, "agent", key.agentID, "version", doc.Version)
+			"tenant", key.tenant, "agent_id", key.agentID, "version", doc.Version)
 		s = circuit.State{}
 	}
 	return doc, s, nil

@@ -20,13 +20,21 @@ const (
 	behaviors = 6
 )
 
+// fewer is how many of n seeds a test tries: a quarter of them with go test -short.
+func fewer(n uint64) uint64 {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}
+
 // Eight processes call an agent whose behavior changes. Processes die, and others write between
 // each read and write.
 func TestNoCallBeyondTheLimits(t *testing.T) {
 	t.Parallel()
 	seen := map[circuit.Reason]int{}
-	permits, closings := 0, 0
-	for seed := range uint64(12) {
+	permits, closings, seeds := 0, uint64(0), fewer(12)
+	for seed := range seeds {
 		f := newFleet(t, seed, 8)
 		behavior := 0
 		f.answer = func() (breaker.Report, time.Duration, bool) {
@@ -67,7 +75,7 @@ func TestNoCallBeyondTheLimits(t *testing.T) {
 			closings++
 		}
 	}
-	if seen[circuit.Open] == 0 || seen[circuit.BackingOff] == 0 || seen[circuit.Limited] == 0 || closings < 6 {
+	if seen[circuit.Open] == 0 || seen[circuit.BackingOff] == 0 || seen[circuit.Limited] == 0 || closings < seeds/2 {
 		t.Errorf("not every case occurred: %v, %d closings", seen, closings)
 	}
 	t.Logf("%d permits, waits %v", permits, seen)
@@ -76,7 +84,7 @@ func TestNoCallBeyondTheLimits(t *testing.T) {
 // However long an agent was away, the circuit closes within one open time of its return.
 func TestCircuitClosesWithinOneOpenTime(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(12) {
+	for seed := range fewer(12) {
 		f := newFleet(t, seed, 8)
 		away := time.Duration(f.r.IntN(3600)) * time.Second
 		f.answer = func() (breaker.Report, time.Duration, bool) {
@@ -140,7 +148,7 @@ func TestConcurrentCallsStayWithinTheLimits(t *testing.T) {
 		return permits
 	}
 	permits := rush()
-	if p := circuit.Default; float64(len(permits)) > p.Burst-p.Rate*p.Life.Seconds() || len(permits) < 20 {
+	if p := circuit.Default; float64(len(permits)) > p.Burst-p.Rate*p.TokenLife.Seconds() || len(permits) < 20 {
 		t.Errorf("%d permits at once", len(permits))
 	}
 	var wg sync.WaitGroup

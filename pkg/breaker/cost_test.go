@@ -30,7 +30,7 @@ func TestCallsCostFewRequests(t *testing.T) {
 			for range tc.loops {
 				f.loop(tc.gap)
 			}
-			f.run(2 * time.Hour)
+			f.run(time.Duration(fewer(8)) * 15 * time.Minute)
 			per1000 := func(n int64) float64 { return float64(n) * 1000 / float64(f.permits) }
 			reads, writes := per1000(f.store.reads.Load()), per1000(f.store.writes.Load())
 			t.Logf("%d calls: %.0f reads and %.0f writes per 1,000, waits %v", f.permits, reads, writes, f.waits)

@@ -57,5 +57,5 @@ func (b *Breaker) addTokens(key circuitKey, n int, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	l := b.local(key)
-	l.tokens, l.tokensUntil = n, now.Add(b.policy.Life)
+	l.tokens, l.tokensUntil = n, now.Add(b.policy.TokenLife)
 }

@@ -15,7 +15,7 @@ import (
 // causes two probes.
 func TestFailingStoreBlocksNoProcess(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
+	for seed := range fewer(8) {
 		f := newFleet(t, seed, 8)
 		f.strict = false
 		gone := false

@@ -38,7 +38,7 @@ func (p Permit) Report(ctx context.Context, r Report) {
 	defer cancel()
 	if err := p.store(ctx, r); err != nil {
 		slog.WarnContext(ctx, "the result of a call is not stored",
-			"tenant", p.key.tenant, "agent", p.key.agentID, "result", r.Result, "error", err)
+			"tenant", p.key.tenant, "agent_id", p.key.agentID, "result", r.Result, "error", err)
 	}
 }
 
@@ -62,7 +62,7 @@ func (p Permit) store(ctx context.Context, r Report) (err error) {
 		if _, err = b.write(ctx, p.key, doc, next); err == nil {
 			if next.Closed() != s.Closed() || next.Opens != s.Opens {
 				slog.WarnContext(ctx, "the circuit changed",
-					"tenant", p.key.tenant, "agent", p.key.agentID,
+					"tenant", p.key.tenant, "agent_id", p.key.agentID,
 					"closed", next.Closed(), "opens", next.Opens, "open_until", next.OpenUntil)
 			}
 			return nil

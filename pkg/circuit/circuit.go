@@ -16,20 +16,20 @@ type Policy struct {
 	// Batch is the most tokens that a process takes in one write, Life how long it may spend them.
 	// Tokens spent in a window t were taken in t + Life, so the bucket's capacity is
 	// Burst - Rate*Life.
-	Batch int
-	Life  time.Duration
+	TokenBatch int
+	TokenLife  time.Duration
 }
 
 // Default is well below the limits that agents may have (contract C21: 60 writes per second, bursts
 // of 300; more for reads).
 var Default = Policy{
-	Failures: 5,
-	MinOpen:  5 * time.Second,
-	MaxOpen:  5 * time.Minute,
-	Rate:     20,
-	Burst:    100,
-	Batch:    20,
-	Life:     2 * time.Second,
+	Failures:   5,
+	MinOpen:    5 * time.Second,
+	MaxOpen:    5 * time.Minute,
+	Rate:       20,
+	Burst:      100,
+	TokenBatch: 20,
+	TokenLife:  2 * time.Second,
 }
 
 // State is the stored document. The zero State is that of an unknown agent: closed, with a full
@@ -51,8 +51,8 @@ type State struct {
 	// RateLimits counts how often in a row the agent limited us without naming a time.
 	RateLimits int `json:"rate_limits,omitempty"`
 	// Tokens is how many tokens the bucket held at At. A zero At means a full bucket.
-	Tokens float64   `json:"tokens,omitempty"`
-	At     time.Time `json:"at,omitzero"`
+	Tokens   float64   `json:"tokens,omitempty"`
+	TokensAt time.Time `json:"tokens_at,omitzero"`
 }
 
 // Closed reports whether calls go through.

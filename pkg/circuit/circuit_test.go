@@ -26,13 +26,13 @@ var (
 	probing = circuit.State{
 		Failures: 5, Opens: 3, Probes: 7, OpenUntil: at(-time.Second), ProbeUntil: at(time.Minute),
 	}
-	backingOff = circuit.State{BackOffUntil: at(30 * time.Second), At: at(30 * time.Second)}
+	backingOff = circuit.State{BackOffUntil: at(30 * time.Second), TokensAt: at(30 * time.Second)}
 )
 
 // The processes find out by comparison whether a state changed.
 func TestStoredStateEqualsTheOriginal(t *testing.T) {
 	t.Parallel()
-	fraction := circuit.State{Tokens: 59.123456789, At: at(time.Nanosecond), RateLimits: 3}
+	fraction := circuit.State{Tokens: 59.123456789, TokensAt: at(time.Nanosecond), RateLimits: 3}
 	for _, s := range []circuit.State{clean, failing, open, probing, backingOff, fraction} {
 		body, err := json.Marshal(s)
 		if err != nil {
@@ -78,7 +78,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 				answered = true
 				s = p.Limited(s, ticket, now, r.Float64(), time.Duration(r.IntN(20))*time.Second)
 			}
-			if s.BackOffUntil.Before(before.BackOffUntil) || s.At.Before(before.At) || s.Probes < before.Probes ||
+			if s.BackOffUntil.Before(before.BackOffUntil) || s.TokensAt.Before(before.TokensAt) || s.Probes < before.Probes ||
 				s.Tokens < 0 || s.Tokens > p.Burst {
 				t.Fatalf("seed %d: %+v became %+v", seed, before, s)
 			}

@@ -31,7 +31,7 @@ func (p Policy) Decide(s State, now time.Time, jitter float64, tokens int, lease
 	}
 	// Take at most a quarter of the bucket: a full bucket can spare tokens that a process may not
 	// spend, and a nearly empty one leaves some for other processes.
-	d.Taken = max(1, min(p.Batch, int(level/4)))
+	d.Taken = max(1, min(p.TokenBatch, int(level/4)))
 	if !s.Closed() {
 		d.Taken = 1
 		s.Probes++
@@ -40,8 +40,8 @@ func (p Policy) Decide(s State, now time.Time, jitter float64, tokens int, lease
 	}
 	s.Tokens = level - float64(d.Taken)
 	// The processes' clocks differ. If At moved backwards, the same time would fill the bucket twice.
-	if now.After(s.At) {
-		s.At = now
+	if now.After(s.TokensAt) {
+		s.TokensAt = now
 	}
 	return d, s
 }
@@ -66,11 +66,11 @@ func (p Policy) Blocked(s State, now time.Time, jitter float64) (Decision, bool)
 
 // level is how many tokens the bucket holds now.
 func (p Policy) level(s State, now time.Time) float64 {
-	capacity := p.Burst - p.Rate*p.Life.Seconds()
-	if s.At.IsZero() {
+	capacity := p.Burst - p.Rate*p.TokenLife.Seconds()
+	if s.TokensAt.IsZero() {
 		return capacity
 	}
-	return min(capacity, s.Tokens+p.Rate*max(0, now.Sub(s.At).Seconds()))
+	return min(capacity, s.Tokens+p.Rate*max(0, now.Sub(s.TokensAt).Seconds()))
 }
 
 // withJitter adds up to a quarter.

@@ -15,11 +15,11 @@ func TestDecide(t *testing.T) {
 	leaseOver.ProbeUntil = start
 	both := open
 	both.BackOffUntil = at(time.Minute)
-	empty := circuit.State{Tokens: 0.5, At: start}
-	scarce := circuit.State{Tokens: 6, At: start}
-	ahead := circuit.State{Tokens: 1, At: at(time.Minute)} // another process's clock
+	empty := circuit.State{Tokens: 0.5, TokensAt: start}
+	scarce := circuit.State{Tokens: 6, TokensAt: start}
+	ahead := circuit.State{Tokens: 1, TokensAt: at(time.Minute)} // another process's clock
 	emptyHalfOpen := halfOpen
-	emptyHalfOpen.Tokens, emptyHalfOpen.At = 0, start
+	emptyHalfOpen.Tokens, emptyHalfOpen.TokensAt = 0, start
 	wait := func(d time.Duration, r circuit.Reason) circuit.Decision {
 		return circuit.Decision{Wait: d, Reason: r}
 	}
@@ -62,7 +62,7 @@ func TestDecide(t *testing.T) {
 			if d.Ticket.Probe && !next.ProbeUntil.Equal(at(lease)) {
 				t.Errorf("the probe's lease ends at %v", next.ProbeUntil)
 			}
-			if next.At.Before(tc.s.At) {
+			if next.TokensAt.Before(tc.s.TokensAt) {
 				t.Error("time ran backwards")
 			}
 		})

@@ -71,7 +71,7 @@ func (p Policy) Released(s State, t Ticket) State {
 func (p Policy) backOff(s State, until time.Time) State {
 	if until.After(s.BackOffUntil) {
 		s.BackOffUntil = until
-		s.Tokens, s.At = 0, until
+		s.Tokens, s.TokensAt = 0, until
 	}
 	return s
 }

@@ -19,13 +19,13 @@ func TestResultsOfCalls(t *testing.T) {
 	longer := probing
 	longer.Opens, longer.OpenUntil, longer.ProbeUntil = 4, at(40*time.Second), time.Time{}
 	longerAndBackingOff := longer
-	longerAndBackingOff.BackOffUntil, longerAndBackingOff.At = at(time.Minute), at(time.Minute)
+	longerAndBackingOff.BackOffUntil, longerAndBackingOff.TokensAt = at(time.Minute), at(time.Minute)
 	released := probing
 	released.ProbeUntil = time.Time{}
 	denied := circuit.State{Failures: 1, Opens: 1, OpenUntil: at(5 * time.Second)}
 	limitedBefore := circuit.State{RateLimits: 1, BackOffUntil: at(-time.Second)}
-	limitedOnce := circuit.State{RateLimits: 1, BackOffUntil: at(2 * time.Second), At: at(2 * time.Second)}
-	limitedTwice := circuit.State{RateLimits: 2, BackOffUntil: at(4 * time.Second), At: at(4 * time.Second)}
+	limitedOnce := circuit.State{RateLimits: 1, BackOffUntil: at(2 * time.Second), TokensAt: at(2 * time.Second)}
+	limitedTwice := circuit.State{RateLimits: 2, BackOffUntil: at(4 * time.Second), TokensAt: at(4 * time.Second)}
 	closedBackingOff := backingOff
 	closedBackingOff.Probes = 7
 	for name, tc := range map[string]struct{ got, want circuit.State }{

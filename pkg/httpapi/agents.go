@@ -10,14 +10,15 @@ import (
 	"adcp-orchestrator/pkg/validation"
 )
 
-// Agent is a registry entry as clients see it, with what discovery found. Credentials are in neither.
+// Agent is a registry entry as clients see it, with what discovery found. Credentials are in
+// neither.
 type Agent struct {
 	registry.Agent
 	Discovery Discovery `json:"discovery"`
 }
 
-// Discovery is what the last discovery found of the agent, and what its owner should know. DiscoveredAt is zero if
-// the agent was never reached at its address; then there are findings only.
+// Discovery is what the last discovery found of the agent, and what its owner should know.
+// DiscoveredAt is zero if the agent was never reached at its address; then there are findings only.
 type Discovery struct {
 	DiscoveredAt time.Time `json:"discovered_at,omitzero"`
 	PollTool     string    `json:"poll_tool,omitempty"`
@@ -33,14 +34,14 @@ func ViewAgent(a registry.Agent, d registry.Discovery) Agent {
 	p := d.Profile
 	v := Agent{a, Discovery{DiscoveredAt: p.DiscoveredAt, PollTool: p.PollTool, ListTool: p.ListTool, Tasks: p.Tasks,
 		Findings: d.Findings}}
-	if p.Capabilities.Asked {
+	if p.Capabilities.Stated {
 		v.Discovery.Capabilities = viewCapabilities(p.Capabilities)
 	}
 	return v
 }
 
-// PutAgent serves PUT /v1/agents/{id}: 201 or 200 with the entry and what discovery found, or 422 with all that
-// speaks against the agent (contract B39).
+// PutAgent serves PUT /v1/agents/{id}: 201 or 200 with the entry and what discovery found, or 422
+// with all that speaks against the agent (contract B39).
 func (a API) PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (
 	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
@@ -70,7 +71,8 @@ func problemOfFindings(found []registry.Finding) Problem {
 		"the agent can't be registered as it is, see errors; nothing was stored", fields...)
 }
 
-// ShowAgent serves GET /v1/agents/{id}: the entry and what the last discovery found. It does not call the agent.
+// ShowAgent serves GET /v1/agents/{id}: the entry and what the last discovery found. It does not
+// call the agent.
 func (a API) ShowAgent(show func(ctx context.Context, tenant, id string) (
 	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {

@@ -21,15 +21,15 @@ type Response struct {
 	Body   any
 }
 
-// Handler answers one request. An error becomes a problem: a *validation.Error names its fields, a Problem is
-// itself, anything else is an internal error.
+// Handler answers one request. An error becomes a problem: a *validation.Error names its fields, a
+// Problem is itself, anything else is an internal error.
 type Handler func(ctx context.Context, r Request) (Response, error)
 
 // Function is a Lambda handler of API Gateway's events.
 type Function = func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error)
 
-// Route serves several routes by one function. A route is named by method and API Gateway's pattern, for example
-// "GET /v1/operations/{id}".
+// Route serves several routes by one function. A route is named by method and API Gateway's
+// pattern, for example "GET /v1/operations/{id}".
 func (a API) Route(routes map[string]Function) Function {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		if f, ok := routes[e.HTTPMethod+" "+e.Resource]; ok {
@@ -75,8 +75,12 @@ func (a API) complete(e events.APIGatewayProxyRequest, p Problem) Problem {
 	return p
 }
 
-// encode makes the event that API Gateway answers with. Every answer has HSTS (contract L4) and forbids caching,
-// unless the handler says otherwise.
+// internalError is the answer if an answer can't be written.
+const internalError = `{"type":"about:blank","title":"Internal Server Error","status":500,"code":"` +
+	codeInternalError + `"}`
+
+// encode makes the event that API Gateway answers with. Every answer has HSTS (contract L4) and
+// forbids caching, unless the handler says otherwise.
 func encode(r Response) events.APIGatewayProxyResponse {
 	h := map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store",
 		"X-Content-Type-Options": "nosniff", "Strict-Transport-Security": "max-age=31536000"}
@@ -92,7 +96,7 @@ func encode(r Response) events.APIGatewayProxyResponse {
 	case isText:
 		body = []byte(text)
 	case err != nil:
-		body = []byte(`{"type":"about:blank","title":"Internal Server Error","status":500,"code":"` + codeInternalError + `"}`)
+		body = []byte(internalError)
 		r.Status, h["Content-Type"] = http.StatusInternalServerError, "application/problem+json"
 	}
 	return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: h, Body: string(body)}

@@ -12,16 +12,16 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 )
 
-// errUnauthorized is the one text that API Gateway turns into a 401.
-var errUnauthorized = errors.New("Unauthorized") //nolint:staticcheck // the gateway compares it
+// errUnauthorized is the one text that API Gateway turns into a 401: the gateway compares it.
+var errUnauthorized = errors.New("Unauthorized")
 
 // authorizerFunction is a Lambda authorizer of type REQUEST.
 type authorizerFunction = func(context.Context, events.APIGatewayCustomAuthorizerRequestTypeRequest) (
 	events.APIGatewayCustomAuthorizerResponse, error)
 
-// Authorize is the Lambda authorizer. It maps the key of Authorization: Bearer to a policy for the whole stage, with
-// tenant and scopes for the functions. The policy covers the stage because the gateway caches it for the key; the
-// functions check the scopes.
+// Authorize is the Lambda authorizer. It maps the key of Authorization: Bearer to a policy for the
+// whole stage, with tenant and scopes for the functions. The policy covers the stage because the
+// gateway caches it for the key; the functions check the scopes.
 func Authorize(keys apikey.Store, now func() time.Time) authorizerFunction {
 	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (
 		events.APIGatewayCustomAuthorizerResponse, error) {
@@ -57,7 +57,8 @@ func bearer(e events.APIGatewayCustomAuthorizerRequestTypeRequest) string {
 	return ""
 }
 
-// stageOf widens arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path> to the whole stage.
+// stageOf widens arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path> to the whole
+// stage.
 func stageOf(methodArn string) string {
 	parts := strings.SplitN(methodArn, "/", 3)
 	if len(parts) < 2 {

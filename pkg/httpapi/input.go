@@ -10,8 +10,8 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
-// SendInput serves POST /v1/operations/{id}/input: 202 with the operation, the same for each repetition. It
-// answers 409 with the operation's state if the input can't be taken.
+// SendInput serves POST /v1/operations/{id}/input: 202 with the operation, the same for each
+// repetition. It answers 409 with the operation's state if the input can't be taken.
 func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orchestrator.Input) (
 	operation.Operation, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {

@@ -8,8 +8,8 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
-// inputRequest is where the agent last waited for us. Reason, Message and Details are the agent's own words: show
-// them as such (contract J13).
+// inputRequest is where the agent last waited for us. Reason, Message and Details are the agent's
+// own words: show them as such (contract J13).
 type inputRequest struct {
 	Generation int                        `json:"generation"`
 	Since      time.Time                  `json:"since"`
@@ -51,7 +51,8 @@ func viewInputRequest(op operation.Operation) *inputRequest {
 	return v
 }
 
-// take removes a member that is a string and returns it. A member of another type stays where it is.
+// take removes a member that is a string and returns it. A member of another type stays where it
+// is.
 func take(members map[string]json.RawMessage, name string) (s string) {
 	if raw, ok := members[name]; ok && json.Unmarshal(raw, &s) == nil {
 		delete(members, name)

@@ -20,8 +20,8 @@ func senderOf(ctx context.Context, s registry.AgentReader, r Request) (keyring.S
 	return keyring.SenderOf(r.Principal.Tenant, a.ID, target), err
 }
 
-// ShowKeys serves GET /v1/agents/{id}/keys: where the agent's webhook keys come from, and the change of their
-// address that waits for a person.
+// ShowKeys serves GET /v1/agents/{id}/keys: where the agent's webhook keys come from, and the
+// change of their address that waits for a person.
 func (a API) ShowKeys(s registry.AgentReader, show func(context.Context, keyring.Sender) (
 	keyring.View, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
@@ -34,7 +34,8 @@ func (a API) ShowKeys(s registry.AgentReader, show func(context.Context, keyring
 	}
 }
 
-// PinKeys serves PUT /v1/agents/{id}/keys: a person confirms the address of the agent's key set (contract F55).
+// PinKeys serves PUT /v1/agents/{id}/keys: a person confirms the address of the agent's key set
+// (contract F55).
 func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sender keyring.Sender, jwksURI string) (
 	keyring.View, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
@@ -58,7 +59,8 @@ func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sende
 
 func readJWKSURI(body []byte) (string, error) {
 	var in map[string]string
-	if err := adcp.CheckObject(body); err != nil || json.Unmarshal(body, &in) != nil || len(in) != 1 || in["jwks_uri"] == "" {
+	readable := adcp.CheckObject(body) == nil && json.Unmarshal(body, &in) == nil
+	if !readable || len(in) != 1 || in["jwks_uri"] == "" {
 		var c validation.Checks
 		c.Add("jwks_uri", validation.Required, "must be the only member, an address",
 			`send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`)

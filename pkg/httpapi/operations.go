@@ -10,7 +10,8 @@ import (
 	"adcp-orchestrator/pkg/validation"
 )
 
-// maxBody is the largest body of a submission or an input, in bytes: what can be stored and sent on.
+// maxBody is the largest body of a submission or an input, in bytes: what can be stored and sent
+// on.
 const maxBody = 1 << 20
 
 // validIdempotencyKey reports whether s is 1 to 255 visible ASCII characters.
@@ -27,7 +28,8 @@ func validIdempotencyKey(s string) bool {
 type submit func(ctx context.Context, tenant, key string, r orchestrator.SubmitRequest) (
 	operation.Operation, orchestrator.DedupMatch, error)
 
-// Submit serves POST /v1/operations: 202 with the operation, the same operation for each repetition.
+// Submit serves POST /v1/operations: 202 with the operation, the same operation for each
+// repetition.
 func (a API) Submit(run submit) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		if len(r.Body) > maxBody {
@@ -83,8 +85,8 @@ type redriven struct {
 	Operation Operation                  `json:"operation"`
 }
 
-// Redrive serves POST /v1/operations/{id}/redrive: 200 with the operation and what was done about its execution.
-// It takes no body and can be repeated.
+// Redrive serves POST /v1/operations/{id}/redrive: 200 with the operation and what was done about
+// its execution. It takes no body and can be repeated.
 func (a API) Redrive(run func(ctx context.Context, tenant, id string) (
 	operation.Operation, orchestrator.RedriveResult, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {

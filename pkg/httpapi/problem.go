@@ -52,8 +52,8 @@ func NewProblem(status int, code, detail string, fields ...validation.FieldError
 	return Problem{Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields}
 }
 
-// problemOf turns an error of a handler into a problem. What it does not know is logged, and shown as a fault of
-// the orchestrator without any detail.
+// problemOf turns an error of a handler into a problem. What it does not know is logged, and shown
+// as a fault of the orchestrator without any detail.
 func problemOf(ctx context.Context, err error) Problem {
 	var p Problem
 	var invalid *validation.Error

@@ -13,8 +13,8 @@ const ProblemsPath = "/problems"
 // public lets everybody keep a document for five minutes, which is how soon agents see a new key.
 const public = "public, max-age=300"
 
-// Published serves a public JSON document to everybody: our key set, our brand.json. A failure is a problem that
-// must not be cached.
+// Published serves a public JSON document to everybody: our key set, our brand.json. A failure is a
+// problem that must not be cached.
 func Published[D any](a API, document func(ctx context.Context) (D, error)) Function {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		d, err := document(ctx)

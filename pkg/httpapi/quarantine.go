@@ -16,7 +16,8 @@ import (
 type QuarantinedDelivery struct {
 	AgentID     string `json:"agent_id"`
 	OperationID string `json:"operation_id"`
-	// Authentic: the agent sent it. Otherwise anybody who knows the address may have, and nothing in it is reliable.
+	// Authentic: the agent sent it. Otherwise anybody who knows the address may have, and nothing in
+	// it is reliable.
 	Authentic  bool              `json:"authentic"`
 	Code       string            `json:"code"`
 	Reason     string            `json:"reason"`

@@ -21,7 +21,8 @@ type Request struct {
 	Principal apikey.Principal
 }
 
-// Read decodes an event of API Gateway. It returns an error if the body is not the base64 that it claims to be.
+// Read decodes an event of API Gateway. It returns an error if the body is not the base64 that it
+// claims to be.
 func Read(e events.APIGatewayProxyRequest) (Request, error) {
 	r := Request{Method: e.HTTPMethod, Path: e.PathParameters, Query: url.Values{}, Header: http.Header{},
 		Body: []byte(e.Body)}

@@ -9,8 +9,8 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
-// Operation is an operation as clients see it: no keys, no tokens, no hashes of them. The agent's own words are in
-// AgentError, InputRequest, Request and Result only.
+// Operation is an operation as clients see it: no keys, no tokens, no hashes of them. The agent's
+// own words are in AgentError, InputRequest, Request and Result only.
 type Operation struct {
 	ID         string          `json:"id"`
 	URL        string          `json:"url"`
@@ -54,6 +54,14 @@ type ended struct {
 	EventID string            `json:"event_id"`
 }
 
+// EndedBy is the channel that ended the operation, "" while it is open.
+func (o Operation) EndedBy() operation.Channel {
+	if o.Ended == nil {
+		return ""
+	}
+	return o.Ended.By
+}
+
 // View shows an operation.
 func (a API) View(op operation.Operation) Operation {
 	v := Operation{
@@ -86,8 +94,8 @@ func (a API) View(op operation.Operation) Operation {
 	return v
 }
 
-// ViewRecord shows an operation with its request, result and events. The request is shown without the idempotency
-// key and the webhook's configuration, which are secrets (contract C20).
+// ViewRecord shows an operation with its request, result and events. The request is shown without
+// the idempotency key and the webhook's configuration, which are secrets (contract C20).
 func (a API) ViewRecord(r operation.Record) Operation {
 	v := a.View(r.Op)
 	v.Events, v.Result = r.Events, r.Result

@@ -16,8 +16,8 @@ type outcome struct {
 	Outcome string `json:"outcome"`
 }
 
-// Webhook makes a receiver the Lambda handler of the webhook route. The sender authenticates by its delivery, not by
-// an API key.
+// Webhook makes a receiver the Lambda handler of the webhook route. The sender authenticates by its
+// delivery, not by an API key.
 func (a API) Webhook(receive webhook.Receiver) Function {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		r, err := Read(e)
@@ -25,7 +25,7 @@ func (a API) Webhook(receive webhook.Receiver) Function {
 			return a.fail(e, malformed), nil
 		}
 		reply := receive.Handle(ctx, webhook.Delivery{Method: r.Method, Path: e.Path,
-			Route: r.Path["callback_token"], Query: r.Query.Encode(), Header: r.Header, Body: r.Body})
+			CallbackToken: r.Path["callback_token"], Query: r.Query.Encode(), Header: r.Header, Body: r.Body})
 		header := map[string]string{}
 		if reply.Challenge != "" {
 			header["WWW-Authenticate"] = reply.Challenge

@@ -26,7 +26,7 @@ const (
 
 // DeliveryQuery is what a delivery claims, before it is verified.
 type DeliveryQuery struct {
-	Route CallbackToken
+	Token CallbackToken
 	// KeyID and Nonce come from the signature. Both are empty for a delivery without a signature.
 	KeyID, Nonce string
 	// MaxNonces is the limit that ClaimNonce is called with. 0 means NoncesPerWindow.

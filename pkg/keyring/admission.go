@@ -72,7 +72,7 @@ func (r *refresh) checkPressure(ctx context.Context, admitted []string) {
 	clauses := limits.Fired(times, r.now)
 	r.afterCommit(func() {
 		for _, kid := range admitted {
-			r.log().InfoContext(ctx, "new key", "keyid", httpsig.Loggable(kid))
+			r.log().InfoContext(ctx, "new key", "key_id", httpsig.Loggable(kid))
 			r.count(eventKeyAdmitted)
 		}
 		if len(clauses) > 0 {

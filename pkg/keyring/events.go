@@ -15,9 +15,9 @@ const (
 	eventTuningOverdue    = "threshold_tuning_overdue"
 )
 
-// Alarming lists the events of Source.Count that a person must look at. The stack makes one alarm
-// of them.
-var Alarming = []string{eventJWKSURIChanged, eventKeyPressure, eventKeyRevoked, eventRevocationStale}
+// AlarmEvents lists the events of Source.Count that a person must look at. The stack makes one
+// alarm of them.
+var AlarmEvents = []string{eventJWKSURIChanged, eventKeyPressure, eventKeyRevoked, eventRevocationStale}
 
 func (s *Source) count(event string) {
 	if s.Count != nil {

@@ -87,7 +87,7 @@ func (k *Keys) Check(ctx context.Context, keyID string) error {
 
 // withCause adds the failure of this delivery's refresh to an *UnavailableError with the same code.
 func (k *Keys) withCause(err error) error {
-	if u, ok := err.(*UnavailableError); ok && k.failure != nil && k.failure.code == u.Code {
+	if u := (*UnavailableError)(nil); errors.As(err, &u) && k.failure != nil && k.failure.code == u.Code {
 		u.Cause = k.failure
 	}
 	return err

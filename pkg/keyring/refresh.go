@@ -161,7 +161,7 @@ func (r *refresh) locate(ctx context.Context) (location, error) {
 		return found, checkKeyOrigin(found.jwks, declared)
 	}
 	if r.next.PendingChange == nil || r.next.PendingChange.JWKSURI != found.jwks {
-		change := &Change{JWKSURI: found.jwks, Since: r.now}
+		change := &PendingChange{JWKSURI: found.jwks, Since: r.now}
 		r.next.PendingChange = change
 		r.afterCommit(func() {
 			r.log().WarnContext(ctx, "a sender's key set has another address: confirm it",

@@ -102,7 +102,7 @@ func (r *refresh) acceptList(ctx context.Context, l list) {
 		if inUse[kid] && !revokedBefore[kid] {
 			r.afterCommit(func() {
 				r.log().WarnContext(ctx, "a sender's key is revoked: deliveries that it signed before are in doubt",
-					"keyid", httpsig.Loggable(kid))
+					"key_id", httpsig.Loggable(kid))
 				r.count(eventKeyRevoked)
 			})
 		}

@@ -18,7 +18,7 @@ type state struct {
 	JWKSURI  string    `json:"jwks_uri,omitempty"`
 	PinnedAt time.Time `json:"pinned_at,omitzero"`
 	// PendingChange is another address that brand.json names now.
-	PendingChange *Change `json:"pending_change,omitempty"`
+	PendingChange *PendingChange `json:"pending_change,omitempty"`
 	// Keys are the published keys as of FetchedAt, sorted by id.
 	Keys      []httpsig.JWK `json:"keys,omitempty"`
 	FetchedAt time.Time     `json:"fetched_at,omitzero"`
@@ -35,8 +35,8 @@ type state struct {
 	List           list        `json:"revocation,omitzero"`
 }
 
-// Change is a new address of a key set that waits for a person's confirmation.
-type Change struct {
+// PendingChange is a new address of a key set that waits for a person's confirmation.
+type PendingChange struct {
 	JWKSURI string    `json:"jwks_uri"`
 	Since   time.Time `json:"since"`
 }

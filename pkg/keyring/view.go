@@ -10,7 +10,7 @@ type View struct {
 	BrandURL      string         `json:"brand_json_url,omitempty"`
 	JWKSURI       string         `json:"jwks_uri,omitempty"`
 	PinnedAt      time.Time      `json:"pinned_at,omitzero"`
-	PendingChange *Change        `json:"pending_change,omitempty"`
+	PendingChange *PendingChange `json:"pending_change,omitempty"`
 	FetchedAt     time.Time      `json:"fetched_at,omitzero"`
 	Keys          []KeyView      `json:"keys"`
 	Revocation    RevocationView `json:"revocation"`

@@ -13,7 +13,8 @@ type Observation struct {
 	Channel Channel
 	Answer  adcp.Answer
 	At      time.Time
-	// InputGeneration is the generation of the input request whose input is answered directly, 0 if none is.
+	// InputGeneration is the generation of the input request whose input is answered directly, 0 if
+	// none is.
 	InputGeneration int
 }
 
@@ -35,9 +36,10 @@ const (
 	WrongTask Verdict = "wrong_task" // of another task than the operation's (contract A29, E6)
 )
 
-// Apply is the convergence function: direct answers, polls and webhooks all go through it. It returns the changed
-// operation with its version counted up, and the event that records the change. The first authoritative end wins
-// (contract H2), and terminal states absorb. An observation of another task changes nothing.
+// Apply is the convergence function: direct answers, polls and webhooks all go through it. It
+// returns the changed operation with its version counted up, and the event that records the change.
+// The first authoritative end wins (contract H2), and terminal states absorb. An observation of
+// another task changes nothing.
 func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	before := op.State
 	verdict, detail := converge(&op, o)
@@ -103,8 +105,8 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	return op.move(next, a, o)
 }
 
-// stay applies an observation of the present state. It can bring the continuation that the input request lacked:
-// its webhook was faster than the answer, and had none.
+// stay applies an observation of the present state. It can bring the continuation that the input
+// request lacked: its webhook was faster than the answer, and had none.
 func (op *Operation) stay(a adcp.Answer, o Observation) (Verdict, string) {
 	direct := o.Channel == ByAnswer && o.InputGeneration == op.InputRequest.Generation-1
 	if op.lacksContinuation() && direct && a.Continuation != (adcp.Continuation{}) {
@@ -178,8 +180,9 @@ func afterTheEnd(op Operation, a adcp.Answer) (Verdict, string) {
 	}
 }
 
-// sameEnd compares two ends (contract H4). Without a value on one side nothing proves them different
-// (contract H5). Real agents report one task as rejected by webhook and as failed by poll: those are one end.
+// sameEnd compares two ends (contract H4). Without a value on one side nothing proves them
+// different (contract H5). Real agents report one task as rejected by webhook and as failed by
+// poll: those are one end.
 func sameEnd(op Operation, a adcp.Answer) bool {
 	known, seen := op.Terminal.Status, a.Status
 	refusal := func(s adcp.Status) bool { return s == adcp.StatusFailed || s == adcp.StatusRejected }
@@ -190,7 +193,8 @@ func sameEnd(op Operation, a adcp.Answer) bool {
 	return f == op.Terminal.Fingerprint || f == "" || op.Terminal.Fingerprint == "" || refusal(known)
 }
 
-// progress is what a timeline shows of an agent's progress: a percentage, or nothing (contract E15).
+// progress is what a timeline shows of an agent's progress: a percentage, or nothing (contract
+// E15).
 func progress(a adcp.Answer) string {
 	if a.Status.Terminal() || len(a.Progress) == 0 {
 		return ""

@@ -1,40 +1,20 @@
 package operation
 
 import (
-	"encoding/json"
 	"testing"
-	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 )
 
-var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
-func open(state State) Operation {
-	return Operation{ID: "op_1", Type: adcp.CreateMediaBuy, State: state, Version: 5, TaskID: "task_1", Webhook: WebhookConfig{Mode: WebhookHMAC},
-		CreatedAt: noon, Deadline: noon.Add(24 * time.Hour), FollowUntil: noon.Add(FollowFor)}
-}
-
-func saw(c Channel, s adcp.Status, value string) Observation {
-	a := adcp.Answer{Status: s, TaskID: "task_1"}
-	if value != "" {
-		a.Value = json.RawMessage(value)
-	}
-	return Observation{Channel: c, Answer: a, At: noon.Add(time.Minute)}
-}
-
-const body = `{"media_buy_id":"mb_1","packages":[]}`
-
 func TestApply(t *testing.T) {
 	t.Parallel()
-	ended := open(Submitted)
-	ended, _, _ = Apply(ended, saw(ByPoll, adcp.StatusCompleted, body))
-	rejected, _, _ := Apply(open(Submitted), saw(ByWebhook, adcp.StatusRejected, ""))
-	other := saw(ByWebhook, adcp.StatusCompleted, body)
-	other.Answer.TaskID = "task_2"
-	foreign := saw(ByWebhook, adcp.StatusCompleted, body)
-	foreign.Answer.TaskType = "sync_creatives"
-	replay := saw(ByAnswer, adcp.StatusSubmitted, "")
+	completed, _, _ := Apply(newOperation(Submitted), observe(ByPoll, adcp.StatusCompleted, result))
+	rejected, _, _ := Apply(newOperation(Submitted), observe(ByWebhook, adcp.StatusRejected, ""))
+	otherTask := observe(ByWebhook, adcp.StatusCompleted, result)
+	otherTask.Answer.TaskID = "task_2"
+	otherType := observe(ByWebhook, adcp.StatusCompleted, result)
+	otherType.Answer.TaskType = "sync_creatives"
+	replay := observe(ByAnswer, adcp.StatusSubmitted, "")
 	replay.Answer.Replayed = true
 	for name, tc := range map[string]struct {
 		op      Operation
@@ -42,28 +22,94 @@ func TestApply(t *testing.T) {
 		verdict Verdict
 		state   State
 	}{
-		"a poll advances":                             {open(Submitted), saw(ByPoll, adcp.StatusWorking, ""), Advanced, Working},
-		"a webhook ends":                              {open(Working), saw(ByWebhook, adcp.StatusCompleted, body), Advanced, Completed},
-		"the same status is progress (A21)":           {open(Working), saw(ByPoll, adcp.StatusWorking, ""), Repeated, Working},
-		"unknown changes nothing (A20)":               {open(Submitted), saw(ByPoll, adcp.StatusUnknown, ""), Repeated, Submitted},
-		"rejected ends (A3)":                          {open(Submitted), saw(ByPoll, adcp.StatusRejected, ""), Advanced, Rejected},
-		"a late non-terminal is stale (F79)":          {ended, saw(ByWebhook, adcp.StatusWorking, ""), Stale, Completed},
-		"the known end again is a duplicate":          {ended, saw(ByWebhook, adcp.StatusCompleted, `{"packages":[],"media_buy_id":"mb_1"}`), Duplicate, Completed},
-		"another value of the end is a conflict":      {ended, saw(ByWebhook, adcp.StatusCompleted, `{"media_buy_id":"mb_2"}`), Conflict, Completed},
-		"another end is a conflict":                   {ended, saw(ByWebhook, adcp.StatusFailed, ""), Conflict, Completed},
-		"an end without value proves nothing (H5)":    {ended, saw(ByPoll, adcp.StatusCompleted, ""), Duplicate, Completed},
-		"rejected by webhook and failed by poll":      {rejected, saw(ByPoll, adcp.StatusFailed, `{"errors":[]}`), Duplicate, Rejected},
-		"another task's end is not ours (A29)":        {open(Submitted), other, WrongTask, Submitted},
-		"another task type is not ours (E6)":          {open(Submitted), foreign, WrongTask, Submitted},
-		"a direct answer after a webhook is stale":    {open(Working), saw(ByAnswer, adcp.StatusSubmitted, ""), Stale, Working},
-		"a replay does not lead back (C12)":           {open(Working), replay, Stale, Working},
-		"a webhook before the call's answer (F18)":    {open(CallingAdCP), saw(ByWebhook, adcp.StatusCompleted, body), Advanced, Completed},
-		"nothing is believed before the call":         {open(Requested), saw(ByWebhook, adcp.StatusCompleted, body), WrongTask, Requested},
-		"completed by webhook without result (H6)":    {open(Submitted), saw(ByWebhook, adcp.StatusCompleted, ""), Repeated, Submitted},
-		"completed by poll without result":            {open(Submitted), saw(ByPoll, adcp.StatusCompleted, ""), Advanced, Completed},
-		"an invented task for a known end (A16)":      {ended, other, Duplicate, Completed},
-		"input required and back":                     {open(InputRequired), saw(ByPoll, adcp.StatusWorking, ""), Advanced, Working},
-		"a status that is not of the wire is nothing": {open(Submitted), saw(ByPoll, "active", ""), Repeated, Submitted},
+		"a poll advances": {
+			newOperation(Submitted), observe(ByPoll, adcp.StatusWorking, ""),
+			Advanced, Working,
+		},
+		"a webhook ends": {
+			newOperation(Working), observe(ByWebhook, adcp.StatusCompleted, result),
+			Advanced, Completed,
+		},
+		"the same status is progress (A21)": {
+			newOperation(Working), observe(ByPoll, adcp.StatusWorking, ""),
+			Repeated, Working,
+		},
+		"unknown changes nothing (A20)": {
+			newOperation(Submitted), observe(ByPoll, adcp.StatusUnknown, ""),
+			Repeated, Submitted,
+		},
+		"rejected ends (A3)": {
+			newOperation(Submitted), observe(ByPoll, adcp.StatusRejected, ""),
+			Advanced, Rejected,
+		},
+		"a late non-terminal status is stale (F79)": {
+			completed, observe(ByWebhook, adcp.StatusWorking, ""),
+			Stale, Completed,
+		},
+		"the known end again is a duplicate": {
+			completed, observe(ByWebhook, adcp.StatusCompleted, `{"packages":[],"media_buy_id":"mb_1"}`),
+			Duplicate, Completed,
+		},
+		"another value of the end is a conflict": {
+			completed, observe(ByWebhook, adcp.StatusCompleted, `{"media_buy_id":"mb_2"}`),
+			Conflict, Completed,
+		},
+		"another end is a conflict": {
+			completed, observe(ByWebhook, adcp.StatusFailed, ""),
+			Conflict, Completed,
+		},
+		"an end without a value proves nothing (H5)": {
+			completed, observe(ByPoll, adcp.StatusCompleted, ""),
+			Duplicate, Completed,
+		},
+		"rejected by webhook and failed by poll are one end": {
+			rejected, observe(ByPoll, adcp.StatusFailed, `{"errors":[]}`),
+			Duplicate, Rejected,
+		},
+		"the end of another task changes nothing (A29)": {
+			newOperation(Submitted), otherTask,
+			WrongTask, Submitted,
+		},
+		"another task type changes nothing (E6)": {
+			newOperation(Submitted), otherType,
+			WrongTask, Submitted,
+		},
+		"a direct answer after a webhook is stale": {
+			newOperation(Working), observe(ByAnswer, adcp.StatusSubmitted, ""),
+			Stale, Working,
+		},
+		"a replay does not lead back (C12)": {
+			newOperation(Working), replay,
+			Stale, Working,
+		},
+		"a webhook may come before the call's answer (F18)": {
+			newOperation(CallingAdCP), observe(ByWebhook, adcp.StatusCompleted, result),
+			Advanced, Completed,
+		},
+		"no observation counts before the call": {
+			newOperation(Requested), observe(ByWebhook, adcp.StatusCompleted, result),
+			WrongTask, Requested,
+		},
+		"completed by webhook without a result does not end (H6)": {
+			newOperation(Submitted), observe(ByWebhook, adcp.StatusCompleted, ""),
+			Repeated, Submitted,
+		},
+		"completed by poll without a result ends": {
+			newOperation(Submitted), observe(ByPoll, adcp.StatusCompleted, ""),
+			Advanced, Completed,
+		},
+		"an invented task id with the known end is a duplicate (A16)": {
+			completed, otherTask,
+			Duplicate, Completed,
+		},
+		"input required and back": {
+			newOperation(InputRequired), observe(ByPoll, adcp.StatusWorking, ""),
+			Advanced, Working,
+		},
+		"a text that is no status changes nothing": {
+			newOperation(Submitted), observe(ByPoll, "active", ""),
+			Repeated, Submitted,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +117,8 @@ func TestApply(t *testing.T) {
 			if verdict != tc.verdict || got.State != tc.state {
 				t.Fatalf("got %s, %s; want %s, %s", verdict, got.State, tc.verdict, tc.state)
 			}
-			if got.Version != tc.op.Version+1 || event.Seq != got.Version || event.From != tc.op.State || event.To != got.State {
+			if got.Version != tc.op.Version+1 || event.Seq != got.Version || event.From != tc.op.State ||
+				event.To != got.State {
 				t.Errorf("version %d, event %+v", got.Version, event)
 			}
 			if verdict != Advanced && got.State != tc.op.State {
@@ -84,18 +131,20 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// Whatever is seen in whatever order: the state moves along the table, an end never changes, and nothing is counted twice.
-func TestEndsAbsorb(t *testing.T) {
+// Every status by every channel in every state: the state moves along the table, and an end never
+// changes.
+func TestTerminalStatesAbsorb(t *testing.T) {
 	t.Parallel()
-	all := []adcp.Status{"submitted", "working", "input-required", "auth-required", "completed", "canceled", "failed", "rejected", "unknown"}
+	statuses := []adcp.Status{"submitted", "working", "input-required", "auth-required", "completed", "canceled",
+		"failed", "rejected", "unknown"}
 	for _, from := range States() {
-		for _, s := range all {
+		for _, s := range statuses {
 			for _, c := range []Channel{ByAnswer, ByPoll, ByWebhook} {
-				op := open(from)
+				op := newOperation(from)
 				if from.Terminal() {
 					op.Terminal = &Terminal{Status: adcp.Status(from), Fingerprint: "x", At: noon}
 				}
-				got, _, v := Apply(op, saw(c, s, body))
+				got, _, v := Apply(op, observe(c, s, result))
 				if got.State != from && !from.CanBecome(got.State) {
 					t.Errorf("%s by %s %s became %s", from, c, s, got.State)
 				}
@@ -110,24 +159,15 @@ func TestEndsAbsorb(t *testing.T) {
 	}
 }
 
-func TestAnEndClearsAttentionAndKeepsTheError(t *testing.T) {
+func TestEndClearsAttentionAndKeepsTheError(t *testing.T) {
 	t.Parallel()
-	op := open(Submitted)
+	op := newOperation(Submitted)
 	op.Flag(DeadlinePassed, noon, "")
-	o := saw(ByPoll, adcp.StatusFailed, "")
+	o := observe(ByPoll, adcp.StatusFailed, "")
 	o.Answer.Err = &adcp.Error{Code: "POLICY_VIOLATION"}
 	got, _, _ := Apply(op, o)
-	if got.Attention != nil || got.Error == nil || got.Error.Code != "POLICY_VIOLATION" || got.Terminal.Channel != ByPoll {
+	if got.Attention != nil || got.Error == nil || got.Error.Code != "POLICY_VIOLATION" ||
+		got.Terminal.Channel != ByPoll {
 		t.Errorf("got %+v", got)
-	}
-}
-
-func TestFingerprintIgnoresOrderAndSpace(t *testing.T) {
-	t.Parallel()
-	a := Fingerprint(adcp.CreateMediaBuy, adcp.Answer{Status: "completed", Value: json.RawMessage(`{"a":1,"b":[1.0,2]}`)})
-	b := Fingerprint(adcp.CreateMediaBuy, adcp.Answer{Status: "completed", Value: json.RawMessage(` { "b":[1,2], "a":1.0 } `)})
-	c := Fingerprint(adcp.UpdateMediaBuy, adcp.Answer{Status: "completed", Value: json.RawMessage(`{"a":1,"b":[1,2]}`)})
-	if a != b || a == c || len(a) != 64 {
-		t.Errorf("got %s, %s, %s", a, b, c)
 	}
 }

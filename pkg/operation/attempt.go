@@ -6,11 +6,13 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// callLease is how long a dispatcher may take for one call: the dispatch function's timeout and a margin.
+// callLease is how long a dispatcher may take for one call: the dispatch function's timeout and a
+// margin.
 const callLease = 5*time.Minute + 30*time.Second
 
-// StartAttempt records that the agent is about to be called. It is stored before the first byte leaves. ok is
-// false while another dispatcher may still be calling, or if there is no call to make.
+// StartAttempt records that the agent is about to be called. It is stored before the first byte
+// leaves. ok is false while another dispatcher may still be calling, or if there is no call to
+// make.
 func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bool) {
 	if !op.NeedsCall() || op.leased(now, s) {
 		return Event{}, false
@@ -36,8 +38,9 @@ func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bo
 	return op.event(EventCalling, ByOrchestrator, from, now, detail), true
 }
 
-// FailAttempt records a call that ended without an AdCP answer which settles it: the call of the request, or of
-// the input of that generation. It is no observation: the state stays (contract A28).
+// FailAttempt records a call that ended without an AdCP answer which settles it: the call of the
+// request, or of the input of that generation. It is no observation: the state stays (contract
+// A28).
 func (op *Operation) FailAttempt(now time.Time, generation int, outcome adcp.Outcome, retryAfter time.Duration,
 	detail string) Event {
 	c := op.call(generation)
@@ -58,8 +61,8 @@ func (op *Operation) FailAttempt(now time.Time, generation int, outcome adcp.Out
 	return op.event(EventNoAnswer, ByAnswer, op.State, now, detail)
 }
 
-// backOff forbids calls for a time, and reports whether that changes anything. Nothing makes it shorter
-// (contract D8).
+// backOff forbids calls for a time, and reports whether that changes anything. Nothing makes it
+// shorter (contract D8).
 func (op *Operation) backOff(now time.Time, d time.Duration) bool {
 	until := now.Add(d)
 	if d <= 0 || !until.After(op.NotBefore) {
@@ -69,9 +72,10 @@ func (op *Operation) backOff(now time.Time, d time.Duration) bool {
 	return true
 }
 
-// SkipAttempt records that the agent could not be called: no attempt was made that may have been carried out,
-// whatever happened to the questions before it. ok is false if there is nothing to record: no call is due, or the
-// outcome of an earlier attempt is not stored yet and the agent did not ask for time.
+// SkipAttempt records that the agent could not be called: no attempt was made that may have been
+// carried out, whatever happened to the questions before it. ok is false if there is nothing to
+// record: no call is due, or the outcome of an earlier attempt is not stored yet and the agent did
+// not ask for time.
 func (op *Operation) SkipAttempt(now time.Time, outcome adcp.Outcome, retryAfter time.Duration, detail string) (
 	e Event, ok bool) {
 	if !op.NeedsCall() {
@@ -102,8 +106,8 @@ func (op *Operation) NeedsCall() bool {
 	return op.State == Requested || op.State == CallingAdCP || op.PendingInput() != 0
 }
 
-// call is the state of a call: that of an input by its generation, or for 0 that of the request. Of an input
-// request that is over nothing is kept.
+// call is the state of a call: that of an input by its generation, or for 0 that of the request. Of
+// an input request that is over nothing is kept.
 func (op *Operation) call(generation int) *Call {
 	switch generation {
 	case 0:
@@ -114,8 +118,9 @@ func (op *Operation) call(generation int) *Call {
 	return new(Call)
 }
 
-// mayRetry reports whether the request may be sent again. What certainly was not carried out may be; what may have
-// been, only to an agent that replays the key, and only while it does (contract C17, C19).
+// mayRetry reports whether the request may be sent again. What certainly was not carried out may
+// be; what may have been, only to an agent that replays the key, and only while it does (contract
+// C17, C19).
 func (op *Operation) mayRetry(now time.Time, s AgentSupport) bool {
 	if op.leased(now, s) {
 		return true // decided when the lease is over
@@ -124,12 +129,13 @@ func (op *Operation) mayRetry(now time.Time, s AgentSupport) bool {
 	return !c.Unclear && !c.InFlight || now.Before(c.FirstAt.Add(s.ReplayWindow-replayMargin))
 }
 
-// leased reports whether another dispatcher may be calling right now. An agent that replays the key makes that
-// harmless.
+// leased reports whether another dispatcher may be calling right now. An agent that replays the key
+// makes that harmless.
 func (op *Operation) leased(now time.Time, s AgentSupport) bool {
 	c := op.call(op.PendingInput())
 	return c.InFlight && now.Before(c.LeaseUntil) && s.ReplayWindow == 0
 }
 
-// replayMargin is kept from the end of an agent's replay window: clocks differ, and calls take time.
+// replayMargin is kept from the end of an agent's replay window: clocks differ, and calls take
+// time.
 const replayMargin = 10 * time.Minute

@@ -9,8 +9,8 @@ type Change struct {
 	Events []Event
 	// Result is the task's own body, if this change ends the operation.
 	Result json.RawMessage
-	// Input is the frozen request of Op.InputRequest.Input, if this change accepts it. It is kept under the
-	// input request's generation.
+	// Input is the frozen request of Op.InputRequest.Input, if this change accepts it. It is kept
+	// under the input request's generation.
 	Input json.RawMessage
 	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it
 	// (contract H3).
@@ -19,7 +19,8 @@ type Change struct {
 	Delivery *Delivery
 }
 
-// Delivery identifies a webhook delivery (contract F74): by its sender, never by its payload (contract F75).
+// Delivery identifies a webhook delivery (contract F74): by its sender, never by its payload
+// (contract F75).
 type Delivery struct {
 	Tenant  string
 	AgentID string

@@ -2,7 +2,8 @@ package operation
 
 import "time"
 
-// Channel is the way by which something was observed. No channel has priority over another (contract H2).
+// Channel is the way by which something was observed. No channel has priority over another
+// (contract H2).
 type Channel string
 
 // The channels.
@@ -14,9 +15,11 @@ const (
 	ByOrchestrator Channel = "orchestrator"
 )
 
-// Event is one line of an operation's timeline. It is written in the same transaction as the change.
+// Event is one line of an operation's timeline. It is written in the same transaction as the
+// change.
 type Event struct {
-	// Seq is the operation's version after the change. Gaps are legal: arming a task token counts a version too.
+	// Seq is the operation's version after the change. Gaps are legal: arming a task token counts a
+	// version too.
 	Seq     int64     `json:"seq"`
 	At      time.Time `json:"at"`
 	Kind    EventKind `json:"kind"`

@@ -10,8 +10,8 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// Fingerprint is the hexadecimal SHA-256 of the JCS of {task_type, status, value} (contract H4), or "" if the
-// answer carries no value of its own.
+// Fingerprint is the hexadecimal SHA-256 of the JCS of {task_type, status, value} (contract H4), or
+// "" if the answer carries no value of its own.
 func Fingerprint(task adcp.Task, a adcp.Answer) string {
 	if len(a.Value) == 0 || a.Snapshot {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// AcceptInput takes an input for an input request that is Answerable. It is stored with its frozen request before
-// the agent is called.
+// AcceptInput takes an input for an input request that is Answerable. It is stored with its frozen
+// request before the agent is called.
 func (op *Operation) AcceptInput(now time.Time, fingerprint, onBehalfOf string) Event {
 	op.InputRequest.Input = Input{State: InputAccepted, Fingerprint: fingerprint, OnBehalfOf: onBehalfOf, At: now}
 	op.Attention = nil
@@ -18,8 +18,8 @@ func (op *Operation) AcceptInput(now time.Time, fingerprint, onBehalfOf string) 
 		"on behalf of "+onBehalfOf+", content "+fingerprint[:12])
 }
 
-// RejectInput records that the agent did not accept an input: it still waits, and may be answered anew. lost: the
-// agent no longer knows the work that the input request leads back to.
+// RejectInput records that the agent did not accept an input: it still waits, and may be answered
+// anew. lost: the agent no longer knows the work that the input request leads back to.
 func (op *Operation) RejectInput(now time.Time, generation int, e *adcp.Error, lost bool, detail string) Event {
 	switch c := op.call(generation); {
 	case op.PendingInput() == generation && lost && c.Unclear: // an earlier attempt may have ended the work
@@ -45,9 +45,9 @@ func (op *Operation) RejectInput(now time.Time, generation int, e *adcp.Error, l
 	return op.event(EventNoAnswer, ByAnswer, op.State, now, detail)
 }
 
-// endInputRequest ends the input request, if there is one: the agent goes on or has come to an end. answered: by
-// the input's own answer. An input that was not sent never will be; the effect of one that may have been sent is
-// not known (race R4).
+// endInputRequest ends the input request, if there is one: the agent goes on or has come to an end.
+// answered: by the input's own answer. An input that was not sent never will be; the effect of one
+// that may have been sent is not known (race R4).
 func (op *Operation) endInputRequest(now time.Time, answered, ended bool) {
 	in := &op.InputRequest.Input
 	switch {
@@ -62,8 +62,8 @@ func (op *Operation) endInputRequest(now time.Time, answered, ended bool) {
 	}
 }
 
-// clearInputCrossed takes back the attention that a crossing input raised: it is known now that the input did
-// nothing, or the same.
+// clearInputCrossed takes back the attention that a crossing input raised: it is known now that the
+// input did nothing, or the same.
 func (op *Operation) clearInputCrossed(generation int, s InputState) {
 	if !op.State.Terminal() || generation == 0 || generation != op.InputRequest.Generation ||
 		op.InputRequest.Input.State != InputUnclear {

@@ -7,10 +7,11 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// InputRequest is a point at which the agent waits for somebody on our side (contract J1). It stays when the agent
-// has gone on: it identifies a late repetition of its input.
+// InputRequest is a point at which the agent waits for somebody on our side (contract J1). It stays
+// when the agent has gone on: it identifies a late repetition of its input.
 type InputRequest struct {
-	// Generation counts an operation's input requests, from 1: an input answers one of them (contract J6).
+	// Generation counts an operation's input requests, from 1: an input answers one of them (contract
+	// J6).
 	Generation int       `json:"generation"`
 	Since      time.Time `json:"since"`
 	// Prompt is what the agent says that it waits for, in its own words (contract J13).
@@ -18,16 +19,18 @@ type InputRequest struct {
 	// Continuation leads back to the agent's work. Without one the request can't be answered from here
 	// (contract J4).
 	Continuation adcp.Continuation `json:"continuation,omitzero"`
-	// PreviousInput is the fingerprint of the input that the agent answered with this request (race R11).
+	// PreviousInput is the fingerprint of the input that the agent answered with this request (race
+	// R11).
 	PreviousInput string `json:"previous_input,omitempty"`
 	Input         Input  `json:"input,omitzero"`
 }
 
-// Input is what a person has approved to be sent in answer to an input request: one for each (contract J6). Its
-// frozen request is kept beside the operation.
+// Input is what a person has approved to be sent in answer to an input request: one for each
+// (contract J6). Its frozen request is kept beside the operation.
 type Input struct {
 	State InputState `json:"state"`
-	// Fingerprint is SHA-256 of the JCS of what was approved, OnBehalfOf who approved it (contract J8).
+	// Fingerprint is SHA-256 of the JCS of what was approved, OnBehalfOf who approved it (contract
+	// J8).
 	Fingerprint string    `json:"fingerprint"`
 	OnBehalfOf  string    `json:"on_behalf_of"`
 	At          time.Time `json:"at"`
@@ -46,8 +49,8 @@ const (
 	InputUnclear  InputState = "unclear" // sent, and its answer will never be known (race R4)
 )
 
-// maxInputRequests is how often an agent may ask. One that asks more often goes round in circles, and has to be
-// answered at the agent.
+// maxInputRequests is how often an agent may ask. One that asks more often goes round in circles,
+// and has to be answered at the agent.
 const maxInputRequests = 100
 
 // NeedsInput reports whether the agent waits for us.
@@ -80,8 +83,8 @@ func (op *Operation) MaySendInput(now time.Time, s AgentSupport) bool {
 	return op.PendingInput() != 0 && op.mayRetry(now, s)
 }
 
-// newInputRequest begins the next input request. The one before is over in the same write: at no time can both be
-// answered, or neither (races R9, R10).
+// newInputRequest begins the next input request. The one before is over in the same write: at no
+// time can both be answered, or neither (races R9, R10).
 func (op *Operation) newInputRequest(now time.Time, prompt json.RawMessage, c adcp.Continuation) {
 	previous := ""
 	if op.InputRequest.Input.State == InputSending {
@@ -94,9 +97,9 @@ func (op *Operation) newInputRequest(now time.Time, prompt json.RawMessage, c ad
 	}
 }
 
-// requestInput starts an input request, or enters the last one again. A late message can make the agent look as if
-// it had gone on; if no input was sent yet, the old continuation is still good. If an input is under way, it is
-// kept: its answer will be asked for again.
+// requestInput starts an input request, or enters the last one again. A late message can make the
+// agent look as if it had gone on; if no input was sent yet, the old continuation is still good. If
+// an input is under way, it is kept: its answer will be asked for again.
 func (op *Operation) requestInput(a adcp.Answer, o Observation, answered bool) {
 	prompt, way := a.Prompt, a.Continuation
 	if last := op.InputRequest; !answered && last.Generation > 0 && way == (adcp.Continuation{}) {

@@ -6,22 +6,22 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// Operation is the tracker of one AdCP operation. The frozen request and the result are kept beside it (see
-// Change), because they may be large and change at most once.
+// Operation is the tracker of one AdCP operation. The frozen request and the result are kept beside
+// it (see Change), because they may be large and change at most once.
 type Operation struct {
 	Tenant  string    `json:"tenant"`
 	ID      string    `json:"id"`
 	Type    adcp.Task `json:"type"`
 	AgentID string    `json:"agent_id"`
-	// Target is the agent as it was registered at creation: an operation never changes its account or credential
-	// (contract L21).
+	// Target is the agent as it was registered at creation: an operation never changes its account or
+	// credential (contract L21).
 	Target Target `json:"target"`
 	State  State  `json:"state"`
 	// Version counts the stored changes: every write is conditional on the version that was read.
 	Version int64 `json:"version"`
 
-	// IdempotencyKeyPrefix is the start of the request's idempotency key. The key itself is in the frozen request
-	// only (contract C20).
+	// IdempotencyKeyPrefix is the start of the request's idempotency key. The key itself is in the
+	// frozen request only (contract C20).
 	IdempotencyKeyPrefix string        `json:"idempotency_key_prefix"`
 	PONumber             string        `json:"po_number,omitempty"`
 	Webhook              WebhookConfig `json:"webhook"`
@@ -44,12 +44,12 @@ type Operation struct {
 
 	// NotBefore is the earliest time of the next call: a retry_after is never cut short (contract D8).
 	NotBefore time.Time `json:"not_before,omitzero"`
-	// Deadline is when attention is raised (contract N), FollowUntil when polling ends. Neither ends the operation
-	// (contract A28).
+	// Deadline is when attention is raised (contract N), FollowUntil when polling ends. Neither ends
+	// the operation (contract A28).
 	Deadline    time.Time `json:"deadline"`
 	FollowUntil time.Time `json:"follow_until"`
-	// DueAt is when the reconciler looks at the operation, unless something happens to it first; zero when nothing
-	// is left to do.
+	// DueAt is when the reconciler looks at the operation, unless something happens to it first; zero
+	// when nothing is left to do.
 	DueAt time.Time `json:"due_at,omitzero"`
 
 	// Generation counts the workflow executions: each has its own name.
@@ -67,10 +67,10 @@ type Operation struct {
 
 // Target is the agent as the operation calls it.
 type Target struct {
-	URL           string     `json:"url"`
-	Transport     string     `json:"transport"`
-	CredentialRef string     `json:"credential_ref,omitempty"`
-	Poll          PollPolicy `json:"poll"`
+	URL           string         `json:"url"`
+	Transport     adcp.Transport `json:"transport"`
+	CredentialRef string         `json:"credential_ref,omitempty"`
+	Poll          PollPolicy     `json:"poll"`
 	// BrandURL is the address of the agent's brand.json if its entry names one; else it is discovered
 	// (contract F48).
 	BrandURL string `json:"brand_json_url,omitempty"`
@@ -102,8 +102,8 @@ type Attempts struct {
 // Terminal identifies the observation that ended the operation (contract H3).
 type Terminal struct {
 	Status adcp.Status `json:"status"`
-	// Fingerprint is SHA-256 of the JCS of {task_type, status, value} (contract H4); empty if the observation had
-	// no value (contract H5).
+	// Fingerprint is SHA-256 of the JCS of {task_type, status, value} (contract H4); empty if the
+	// observation had no value (contract H5).
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Channel     Channel   `json:"channel"`
 	At          time.Time `json:"at"`

@@ -6,8 +6,8 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// FailPoll records a poll without a usable answer. The state stays: a poll's failure is never the operation's
-// (contract A28).
+// FailPoll records a poll without a usable answer. The state stays: a poll's failure is never the
+// operation's (contract A28).
 func (op *Operation) FailPoll(now time.Time, retryAfter time.Duration, reason Reason, detail string) Event {
 	op.Attempts.Polls++
 	op.Attempts.PollErrors++
@@ -21,9 +21,9 @@ func (op *Operation) FailPoll(now time.Time, retryAfter time.Duration, reason Re
 	return op.event(EventNoAnswer, ByPoll, op.State, now, detail)
 }
 
-// AwaitResult records a poll that says completed without what a success has: another poll may bring it, or a
-// webhook (contract E3, H6). ok is false if the answer is to be applied: it has its result, or the agent has said
-// the same for so long that it is believed without one.
+// AwaitResult records a poll that says completed without what a success has: another poll may bring
+// it, or a webhook (contract E3, H6). ok is false if the answer is to be applied: it has its
+// result, or the agent has said the same for so long that it is believed without one.
 func (op *Operation) AwaitResult(now time.Time, a adcp.Answer) (e Event, ok bool) {
 	if !a.ResultMissing || a.TaskID != op.TaskID || a.TaskType != "" && a.TaskType != string(op.Type) {
 		return Event{}, false
@@ -35,22 +35,22 @@ func (op *Operation) AwaitResult(now time.Time, a adcp.Answer) (e Event, ok bool
 	return op.FailPoll(now, 0, ResultMissing, "completed without its result"), true
 }
 
-// What a sender of webhooks can make one operation do: store that many deliveries, and bring that many polls
-// forward. A test counts both into the workflow's history of a year.
+// What a sender of webhooks can make one operation do: store that many deliveries, and bring that
+// many polls forward. A test counts both into the workflow's history of a year.
 const (
 	MaxDeliveries = 200
 	MaxEarlyPolls = 20
 )
 
-// TooManyDeliveries reports whether a delivery is over the limit (contract F83). One that ends the operation
-// never is.
+// TooManyDeliveries reports whether a delivery is over the limit (contract F83). One that ends the
+// operation never is.
 func (op *Operation) TooManyDeliveries(a adcp.Answer) bool {
 	return op.Attempts.Webhooks >= MaxDeliveries && (op.State.Terminal() || !a.Status.Terminal())
 }
 
-// PollSoon notes that an authentic delivery could not be applied but is a reason to poll at once. It returns false
-// if enough polls were brought forward, or if the agent asked for time: a sender of hints can't cost more than a
-// few polls.
+// PollSoon notes that an authentic delivery could not be applied but is a reason to poll at once.
+// It returns false if enough polls were brought forward, or if the agent asked for time: a sender
+// of hints can't cost more than a few polls.
 func (op *Operation) PollSoon(now time.Time) bool {
 	if op.State.Terminal() || op.Attempts.EarlyPolls >= MaxEarlyPolls || now.Before(op.NotBefore) {
 		return false

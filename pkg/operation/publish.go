@@ -2,11 +2,12 @@ package operation
 
 import "time"
 
-// publishLease is how long a run may take to publish an end: the settle function's timeout and a margin.
+// publishLease is how long a run may take to publish an end: the settle function's timeout and a
+// margin.
 const publishLease = 15 * time.Second
 
-// Publication is who publishes the end, or has (contract H7): claimed by a write before anything is published, over
-// when PublishedAt is set.
+// Publication is who publishes the end, or has (contract H7): claimed by a write before anything is
+// published, over when PublishedAt is set.
 type Publication struct {
 	// Owner is the run that holds the publication. Nobody else may publish before the lease is over.
 	Owner string `json:"owner,omitempty"`
@@ -15,9 +16,9 @@ type Publication struct {
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 }
 
-// ClaimPublication makes owner the one that publishes the end. ok is false if there is nothing to publish, or if
-// another owner holds the lease: until it is over nobody knows what was published, and the next owner publishes
-// again under the same id.
+// ClaimPublication makes owner the one that publishes the end. ok is false if there is nothing to
+// publish, or if another owner holds the lease: until it is over nobody knows what was published,
+// and the next owner publishes again under the same id.
 func (op *Operation) ClaimPublication(now time.Time, owner string) (ok bool) {
 	p := op.Publication
 	if !op.Unpublished() || p.Owner != "" && p.Owner != owner && now.Before(p.LeaseUntil) {
@@ -28,11 +29,12 @@ func (op *Operation) ClaimPublication(now time.Time, owner string) (ok bool) {
 	return true
 }
 
-// Unpublished reports whether the operation has ended and, as far as is stored, nothing was published.
+// Unpublished reports whether the operation has ended and, as far as is stored, nothing was
+// published.
 func (op *Operation) Unpublished() bool { return op.State.Terminal() && op.PublishedAt.IsZero() }
 
-// FinishPublication records that the end was published. ok is false if it is recorded already, or if the fence is
-// not the present owner's: then that owner records it.
+// FinishPublication records that the end was published. ok is false if it is recorded already, or
+// if the fence is not the present owner's: then that owner records it.
 func (op *Operation) FinishPublication(now time.Time, fence int) (e Event, ok bool) {
 	if !op.Unpublished() || op.Publication.Fence != fence {
 		return Event{}, false

@@ -5,7 +5,8 @@ import "time"
 const (
 	// reconcileGrace is how long after an expected sign of life the reconciler looks.
 	reconcileGrace = 3 * time.Minute
-	// reconcileSoon is how long a signal may take before the reconciler looks at an operation that has ended.
+	// reconcileSoon is how long a signal may take before the reconciler looks at an operation that has
+	// ended.
 	reconcileSoon = 2 * time.Minute
 	// reconcileLater is how long the reconciler leaves an operation alone whose execution is alive.
 	reconcileLater = 15 * time.Minute
@@ -20,8 +21,8 @@ func (op *Operation) Restart(now time.Time) Event {
 	return op.event(EventRestarted, ByOrchestrator, op.State, now, "")
 }
 
-// Redrive begins the next generation because a person wants it: the back-off begins anew, and so does the time
-// after which polling ends.
+// Redrive begins the next generation because a person wants it: the back-off begins anew, and so
+// does the time after which polling ends.
 func (op *Operation) Redrive(now time.Time) Event {
 	op.Attempts.Polls, op.Attempts.PollErrors, op.Attempts.EarlyPolls, op.RedrivenAt = 0, 0, 0, now
 	op.followOn(now)
@@ -40,15 +41,16 @@ func (op *Operation) followOn(now time.Time) {
 	}
 }
 
-// ReconcileLater puts the reconciler's next look off: the execution is alive. It is no change of the operation and
-// has no event.
+// ReconcileLater puts the reconciler's next look off: the execution is alive. It is no change of
+// the operation and has no event.
 func (op *Operation) ReconcileLater(now time.Time) {
 	op.DueAt = now.Add(reconcileLater)
 	op.Version++
 }
 
-// ReconcileSoon brings the reconciler's look forward for an operation that has ended and is not published. If the
-// signal is lost, or the execution is over, the end need not wait for a backup poll.
+// ReconcileSoon brings the reconciler's look forward for an operation that has ended and is not
+// published. If the signal is lost, or the execution is over, the end need not wait for a backup
+// poll.
 func (op *Operation) ReconcileSoon(now time.Time) {
 	if op.Unpublished() {
 		op.dueSoon(now)

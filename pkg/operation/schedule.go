@@ -32,13 +32,14 @@ const attentionAfter = 5
 type AgentSupport struct {
 	// Pollable: the agent has a tool that returns a task's status.
 	Pollable bool
-	// ReplayWindow is how long the agent replays an idempotency key, 0 if it does not: then nothing that may have
-	// been carried out is sent again.
+	// ReplayWindow is how long the agent replays an idempotency key, 0 if it does not: then nothing
+	// that may have been carried out is sent again.
 	ReplayWindow time.Duration
 }
 
-// Plan decides what comes next for an operation, raises the attention that is due, and sets when the reconciler
-// looks. It is called before the operation is stored, so that the decision and its reason are one write.
+// Plan decides what comes next for an operation, raises the attention that is due, and sets when
+// the reconciler looks. It is called before the operation is stored, so that the decision and its
+// reason are one write.
 func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decision {
 	var next Next
 	var delay time.Duration
@@ -71,8 +72,8 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	return op.decide(next, delay)
 }
 
-// planPoll decides between waiting for a webhook and waiting for the next poll, and says why nothing else can be
-// done.
+// planPoll decides between waiting for a webhook and waiting for the next poll, and says why
+// nothing else can be done.
 func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Next, time.Duration) {
 	since := op.CreatedAt
 	if !op.RedrivenAt.IsZero() {
@@ -103,14 +104,14 @@ func (op *Operation) flagUnreached(now time.Time) {
 	op.flag(AgentUnreached, now, detail)
 }
 
-// flaggedByUs reports whether attention stands that a passed deadline must not hide. What the agent asks for is
-// less urgent than its deadline.
+// flaggedByUs reports whether attention stands that a passed deadline must not hide. What the agent
+// asks for is less urgent than its deadline.
 func (op *Operation) flaggedByUs() bool {
 	return op.Attention != nil && op.Attention.Reason != InputNeeded && op.Attention.Reason != AuthNeeded
 }
 
-// retryDelay is the time before the next attempt of the call that is due: none before the first, and none shorter
-// than another dispatcher's lease.
+// retryDelay is the time before the next attempt of the call that is due: none before the first,
+// and none shorter than another dispatcher's lease.
 func (op *Operation) retryDelay(now time.Time, jitter float64, s AgentSupport) time.Duration {
 	c := op.call(op.PendingInput())
 	if c.Attempts == 0 {
@@ -123,8 +124,8 @@ func (op *Operation) retryDelay(now time.Time, jitter float64, s AgentSupport) t
 	return d
 }
 
-// Postpone does next after a delay that somebody else has decided, without a change of the operation: our own
-// rate limit was reached.
+// Postpone does next after a delay that somebody else has decided, without a change of the
+// operation: our own rate limit was reached.
 func (op *Operation) Postpone(next Next, d time.Duration) Decision { return op.decide(next, d) }
 
 func (op *Operation) decide(next Next, d time.Duration) Decision {

@@ -32,8 +32,8 @@ func States() []State {
 
 var ends = []State{Completed, Failed, Canceled, Rejected}
 
-// transitions is contract A19, which contains the table of AdCP's orchestrator design guide (contract A17). A state
-// that is not a key is terminal and absorbs.
+// transitions is contract A19, which contains the table of AdCP's orchestrator design guide
+// (contract A17). A state that is not a key is terminal and absorbs.
 var transitions = map[State][]State{
 	Requested:     {CallingAdCP},
 	CallingAdCP:   append([]State{Submitted, Working, InputRequired, AuthRequired}, ends...),
@@ -55,12 +55,12 @@ func (s State) Terminal() bool {
 // NeedsInput reports whether the agent waits for us in this state.
 func (s State) NeedsInput() bool { return s == InputRequired || s == AuthRequired }
 
-// CanBecome reports whether the table allows a change from s to t. Staying is no change, and always legal
-// (contract A21).
+// CanBecome reports whether the table allows a change from s to t. Staying is no change, and always
+// legal (contract A21).
 func (s State) CanBecome(t State) bool { return slices.Contains(transitions[s], t) }
 
-// FromWire maps a status on the wire to its state (contract A22). ok is false for unknown, which is never a state
-// (contract A20), and for anything that is no status.
+// FromWire maps a status on the wire to its state (contract A22). ok is false for unknown, which is
+// never a state (contract A20), and for anything that is no status.
 func FromWire(s adcp.Status) (state State, ok bool) {
 	if !s.Valid() || s == adcp.StatusUnknown {
 		return "", false

@@ -6,7 +6,8 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// The table of contract A19, written out once more by hand: the code's own table is built from parts.
+// The table of contract A19, written out once more by hand: the code's own table is built from
+// parts.
 func TestTransitionsAreContractA19(t *testing.T) {
 	t.Parallel()
 	want := map[State]string{
@@ -16,7 +17,10 @@ func TestTransitionsAreContractA19(t *testing.T) {
 		Working:       "--S-IAcfxr",
 		InputRequired: "--SW-Acfxr",
 		AuthRequired:  "--SWI-cfxr",
-		Completed:     "----------", Failed: "----------", Canceled: "----------", Rejected: "----------",
+		Completed:     "----------",
+		Failed:        "----------",
+		Canceled:      "----------",
+		Rejected:      "----------",
 	}
 	for from, row := range want {
 		for i, to := range States() {
@@ -27,8 +31,8 @@ func TestTransitionsAreContractA19(t *testing.T) {
 	}
 }
 
-// contract A17: whatever the seed's table allows, ours does.
-func TestTransitionsContainTheSeed(t *testing.T) {
+// contract A17: every transition of the table in AdCP's orchestrator design guide is legal here.
+func TestTransitionsContainTheDesignGuide(t *testing.T) {
 	t.Parallel()
 	for from, tos := range map[State][]State{
 		Requested:     {CallingAdCP},
@@ -39,7 +43,7 @@ func TestTransitionsContainTheSeed(t *testing.T) {
 	} {
 		for _, to := range tos {
 			if !from.CanBecome(to) {
-				t.Errorf("%s to %s is legal in the seed", from, to)
+				t.Errorf("%s to %s is legal in the design guide", from, to)
 			}
 		}
 	}
@@ -49,14 +53,22 @@ func TestTransitionsContainTheSeed(t *testing.T) {
 func TestWireStatusesMapToStates(t *testing.T) {
 	t.Parallel()
 	for wire, want := range map[adcp.Status]State{
-		"submitted": Submitted, "working": Working, "input-required": InputRequired, "auth-required": AuthRequired,
-		"completed": Completed, "canceled": Canceled, "failed": Failed, "rejected": Rejected,
+		"submitted":      Submitted,
+		"working":        Working,
+		"input-required": InputRequired,
+		"auth-required":  AuthRequired,
+		"completed":      Completed,
+		"canceled":       Canceled,
+		"failed":         Failed,
+		"rejected":       Rejected,
 	} {
 		if got, ok := FromWire(wire); !ok || got != want {
 			t.Errorf("%s: got %q, %v", wire, got, ok)
 		}
 	}
-	for _, no := range []adcp.Status{"unknown", "input_required", "cancelled", "auth_required", "pending", "requested", "calling_adcp", "active", ""} {
+	for _, no := range []adcp.Status{"unknown", "input_required", "auth_required", "pending", "requested", "calling_adcp",
+		"cancelled", //nolint:misspell // the spelling is the fault
+		"active", ""} {
 		if got, ok := FromWire(no); ok {
 			t.Errorf("%q became %q", no, got)
 		}

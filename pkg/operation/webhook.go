@@ -1,7 +1,9 @@
 package operation
 
-// WebhookMode is how an agent's webhooks are authenticated. The configuration fixes it; it is never guessed from a
-// delivery (contract F33).
+import "adcp-orchestrator/pkg/adcp"
+
+// WebhookMode is how an agent's webhooks are authenticated. The configuration fixes it; it is never
+// guessed from a delivery (contract F33).
 type WebhookMode string
 
 // The modes (contract F4, F64, F71).
@@ -15,20 +17,14 @@ const (
 // Shared reports whether the mode authenticates by a credential that we give to the agent.
 func (m WebhookMode) Shared() bool { return m == WebhookHMAC || m == WebhookBearer }
 
-// WebhookFormat is the form of an agent's webhooks. The configuration fixes it as well (contract F27).
-type WebhookFormat string
-
-// The formats of contract F7. An empty one is AdCP's own form, which push_notification_config in a task's
-// arguments asks for over every transport.
-const (
-	FormatMCP WebhookFormat = "mcp"
-	FormatA2A WebhookFormat = "a2a" // for agents that send A2A's own payloads all the same
-)
-
-// WebhookConfig is the webhook that the agent was given, its push_notification_config (contract F1).
+// WebhookConfig is the webhook that the agent was given, its push_notification_config (contract
+// F1).
 type WebhookConfig struct {
-	Mode   WebhookMode   `json:"mode"`
-	Format WebhookFormat `json:"format,omitempty"`
+	Mode WebhookMode `json:"mode"`
+	// Format is the form of the payloads, fixed as well (contract F27). Empty is AdCP's own form,
+	// which push_notification_config in a task's arguments asks for over every transport (contract
+	// F7).
+	Format adcp.Format `json:"format,omitempty"`
 	// CallbackHash is SHA-256 of the secret part of the URL (contract L9), TokenHash of the push token
 	// (contract F29).
 	CallbackHash string `json:"callback_hash,omitempty"`

@@ -7,45 +7,185 @@ import (
 	"testing"
 )
 
-// Arrows point inward only: functions, adapters, use cases, operation, protocol. What a package may reach inside this module, and whether it may reach
-// an SDK or the network, is written here; lists only shrink.
+const module = "adcp-orchestrator/"
+
+// useCases is the reach of a package that uses package orchestrator.
+const useCases = "adcp breaker circuit digest inbox operation orchestrator registry store validation"
+
+// A pure package reaches neither the network nor other processes.
+const pure = ""
+
+// Parts of the world outside of the module, by the packages that lead there.
+const (
+	network   = "net/http"
+	processes = "os/exec"
+	lambda    = "github.com/aws/aws-lambda-go/"
+	aws       = "github.com/aws/" // the SDK, and what it consists of
+	mcp       = "github.com/modelcontextprotocol/"
+)
+
+// reach is what each package of pkg/ may reach, directly or through others: packages of pkg/, and
+// parts of the world outside. The lists hold nothing that a package does not reach, and they only
+// shrink.
+var reach = map[string]struct{ inside, outside string }{
+	// The protocol and the rules of one operation.
+	"adcp":       {"", pure},
+	"circuit":    {"", pure},
+	"digest":     {"", pure},
+	"validation": {"", pure},
+	"operation":  {"adcp", pure},
+	// The use cases and what they share. They know interfaces, and no SDK.
+	"store":        {"adcp operation", pure},
+	"apikey":       {"adcp digest operation store validation", pure},
+	"inbox":        {"adcp digest operation store validation", pure},
+	"breaker":      {"adcp circuit operation store", network},
+	"registry":     {"adcp breaker circuit operation store validation", network},
+	"orchestrator": {strings.Replace(useCases, "orchestrator ", "", 1), network},
+	// Signatures, keys and guarded requests.
+	"safehttp": {"", network},
+	"httpsig":  {"adcp", network},
+	"keyring": {
+		"adcp breaker circuit digest httpsig inbox operation registry safehttp store validation",
+		network,
+	},
+	"signing": {"adcp httpsig", network + " " + aws},
+	// Adapters: one technology each.
+	"agent": {
+		"adcp breaker circuit httpsig operation registry safehttp store validation",
+		network + " " + processes + " " + mcp,
+	},
+	"webhook":        {useCases + " httpsig keyring safehttp", network},
+	"httpapi":        {useCases + " apikey httpsig keyring safehttp webhook", network + " " + lambda},
+	"eventbridge":    {useCases, network + " " + aws},
+	"stepfunctions":  {useCases, network + " " + aws},
+	"store/dynamo":   {useCases + " apikey", network + " " + aws},
+	"secretsmanager": {"", network + " " + aws},
+	// The functions' parts.
+	"config":    {"", network + " " + aws},
+	"telemetry": {"", pure},
+	"wire": {
+		useCases + " agent config httpsig safehttp secretsmanager signing",
+		network + " " + processes + " " + aws + " " + mcp,
+	},
+	"wire/inbound": {
+		useCases + " apikey config httpsig keyring safehttp secretsmanager stepfunctions store/dynamo telemetry webhook",
+		network + " " + aws,
+	},
+	// The tests' parts.
+	"adcp/adcptest":   {"", pure},
+	"sim/hazard":      {"", pure},
+	"store/memory":    {useCases + " apikey", network},
+	"store/storetest": {useCases + " apikey httpsig keyring safehttp", network},
+	"sim": {
+		useCases + " apikey httpsig keyring safehttp store/memory store/storetest webhook",
+		network,
+	},
+}
+
+// testParts are the packages that nothing but tests and these packages may reach.
+var testParts = []string{"adcp/adcptest", "sim", "sim/hazard", "store/memory", "store/storetest"}
+
+// dependencies returns what each package that matches a pattern reaches. Tests do not count.
+func dependencies(t *testing.T, pattern string) map[string][]string {
+	t.Helper()
+	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Deps " "}}`, module+pattern)
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", pattern, err)
+	}
+	all := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		all[words[0]] = words[1:]
+	}
+	return all
+}
+
+// inside returns the packages of pkg/ among some dependencies.
+func inside(deps []string) (names []string) {
+	for _, dep := range deps {
+		if name, ok := strings.CutPrefix(dep, module+"pkg/"); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// outside returns the parts of the world outside that some dependencies lead to.
+func outside(deps []string) (parts []string) {
+	for _, dep := range deps {
+		for _, part := range []string{network, processes, lambda, aws, mcp} {
+			if dep == part || strings.HasSuffix(part, "/") && strings.HasPrefix(dep, part) {
+				parts = append(parts, part)
+				break
+			}
+		}
+	}
+	return parts
+}
+
+// compare reports the differences between what a package reaches and what it may reach.
+func compare(t *testing.T, name string, reached []string, allowed string) {
+	t.Helper()
+	list := strings.Fields(allowed)
+	for _, r := range slices.Compact(slices.Sorted(slices.Values(reached))) {
+		if !slices.Contains(list, r) {
+			t.Errorf("pkg/%s may not reach %s", name, r)
+		}
+	}
+	for _, a := range list {
+		if !slices.Contains(reached, a) {
+			t.Errorf("pkg/%s no longer reaches %s: take it off the list", name, a)
+		}
+	}
+}
+
+// Dependencies point inward only: functions, adapters, use cases, operation, protocol.
 func TestArrowsPointInward(t *testing.T) {
 	t.Parallel()
-	const module = "adcp-orchestrator/"
-	inner := map[string][]string{
-		"pkg/adcp":         {},
-		"pkg/circuit":      {},
-		"pkg/operation":    {"pkg/adcp"},
-		"pkg/orchestrator": {"pkg/adcp", "pkg/operation", "pkg/circuit"},
-		"pkg/webhook":      {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
-		"pkg/dynamo":       {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator"},
-		"pkg/memory":       {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator"},
-		"pkg/workflow":     {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator"},
-		"pkg/agent":        {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/safehttp", "pkg/httpsig"},
-		"pkg/httpsig":      {"pkg/adcp"},
-		"pkg/signing":      {"pkg/adcp", "pkg/httpsig"},
-		"pkg/keyring":      {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/httpsig", "pkg/safehttp"},
-		"pkg/safehttp":     {},
-		"pkg/secrets":      {},
-		"pkg/telemetry":    {},
-		"pkg/config":       {},
-		"pkg/httpapi":      {"pkg/adcp", "pkg/operation", "pkg/circuit", "pkg/orchestrator", "pkg/webhook", "pkg/httpsig", "pkg/keyring", "pkg/safehttp"},
-	}
-	pure := map[string]bool{"pkg/adcp": true, "pkg/circuit": true, "pkg/operation": true, "pkg/orchestrator": true}
-	for pkg, allowed := range inner {
-		out, err := exec.Command("go", "list", "-deps", module+pkg).Output()
-		if err != nil {
-			t.Fatalf("%s: %v", pkg, err)
+	all := dependencies(t, "pkg/...")
+	for path, deps := range all {
+		name := strings.TrimPrefix(path, module+"pkg/")
+		allowed, listed := reach[name]
+		if !listed {
+			t.Errorf("pkg/%s is not in the table of this test: say what it may reach", name)
+			continue
 		}
-		for dep := range strings.FieldsSeq(string(out)) {
-			if name, ours := strings.CutPrefix(dep, module); ours && name != pkg && !slices.Contains(allowed, name) {
-				t.Errorf("%s reaches %s", pkg, name)
-			}
-			if pure[pkg] && (strings.HasPrefix(dep, "github.com/aws/") || strings.HasPrefix(dep, "github.com/modelcontextprotocol/")) {
-				t.Errorf("%s reaches the SDK %s", pkg, dep)
-			}
-			if (pkg == "pkg/adcp" || pkg == "pkg/circuit" || pkg == "pkg/operation") && (dep == "net/http" || dep == "os/exec") {
-				t.Errorf("%s reaches %s", pkg, dep)
+		compare(t, name, inside(deps), allowed.inside)
+		compare(t, name, outside(deps), allowed.outside)
+	}
+	for name := range reach {
+		if all[module+"pkg/"+name] == nil {
+			t.Errorf("pkg/%s does not exist: take it out of the table", name)
+		}
+	}
+}
+
+// The table can't be relaxed for the packages that must stay free of SDKs, or of the network too.
+func TestInnerPackagesStayFree(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"adcp", "apikey", "circuit", "digest", "inbox", "operation", "store", "validation"} {
+		if reach[name].outside != pure {
+			t.Errorf("pkg/%s is not pure: %s", name, reach[name].outside)
+		}
+	}
+	for _, name := range []string{"breaker", "orchestrator", "registry"} {
+		if reach[name].outside != network {
+			t.Errorf("pkg/%s may reach %s", name, reach[name].outside)
+		}
+	}
+}
+
+// No function and no tool of the module contains parts that exist for tests.
+func TestOnlyTestsReachTheTestParts(t *testing.T) {
+	t.Parallel()
+	for path, deps := range dependencies(t, "...") {
+		if slices.Contains(testParts, strings.TrimPrefix(path, module+"pkg/")) {
+			continue
+		}
+		for _, name := range inside(deps) {
+			if slices.Contains(testParts, name) {
+				t.Errorf("%s reaches pkg/%s, which is for tests only", path, name)
 			}
 		}
 	}

@@ -15,8 +15,8 @@ type listedBuy struct {
 	raw     json.RawMessage
 }
 
-// answer is what a listed buy says about the task that made it. It is a snapshot and not the task's own body: the
-// two must not be compared (contract H5).
+// answer is what a listed buy says about the task that made it. It is a snapshot and not the task's
+// own body: the two must not be compared (contract H5).
 func (b listedBuy) answer() adcp.Answer {
 	a := adcp.Answer{Status: adcp.StatusCompleted, Value: b.raw, Snapshot: true}
 	switch b.Status {

@@ -9,8 +9,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// outcomeOfCall is how far a call went. An agent whose HTTP layer refuses us refuses the call, wherever in the
-// handshake that happens.
+// outcomeOfCall is how far a call went. An agent whose HTTP layer refuses us refuses the call,
+// wherever in the handshake that happens.
 func outcomeOfCall(ce *adcp.CallError) adcp.Outcome {
 	if ce.Outcome == adcp.Unsent && ce.Status >= 400 && ce.Status < 500 {
 		return adcp.Refused
@@ -18,8 +18,8 @@ func outcomeOfCall(ce *adcp.CallError) adcp.Outcome {
 	return ce.Outcome
 }
 
-// outcomeOfError reports whether an AdCP error leaves open that the request was carried out. If the agent knows
-// the key, something was.
+// outcomeOfError reports whether an AdCP error leaves open that the request was carried out. If the
+// agent knows the key, something was.
 func outcomeOfError(e *adcp.Error) adcp.Outcome {
 	switch {
 	case aboutKeys(e.Code):
@@ -30,11 +30,11 @@ func outcomeOfError(e *adcp.Error) adcp.Outcome {
 	return adcp.Unsent
 }
 
-// endsOperation reports whether an AdCP error that answers the request ends the operation. It does not if another
-// channel has already reported on the task, if the error is transient, or if it is about keys (contract C14 to
-// C16). After an attempt whose outcome is unknown, it does only if the agent has looked at the request itself:
-// agents keep what they carried out for the key and forget errors (contract C11), so an attempt that bought would
-// have been replayed.
+// endsOperation reports whether an AdCP error that answers the request ends the operation. It does
+// not if another channel has already reported on the task, if the error is transient, or if it is
+// about keys (contract C14 to C16). After an attempt whose outcome is unknown, it does only if the
+// agent has looked at the request itself: agents keep what they carried out for the key and forget
+// errors (contract C11), so an attempt that bought would have been replayed.
 func endsOperation(op operation.Operation, e *adcp.Error) bool {
 	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || aboutKeys(e.Code) || refusesCredential(e) {
 		return false
@@ -42,8 +42,9 @@ func endsOperation(op operation.Operation, e *adcp.Error) bool {
 	return !op.Call.Unclear || isFinal(e) && !isAccessError(e.Code)
 }
 
-// isFinal reports whether the protocol itself says that the same request can't succeed later. Of an unknown code
-// nothing is concluded, and the protocol's word on a known one counts for more than the agent's (contract D7).
+// isFinal reports whether the protocol itself says that the same request can't succeed later. Of an
+// unknown code nothing is concluded, and the protocol's word on a known one counts for more than
+// the agent's (contract D7).
 func isFinal(e *adcp.Error) bool {
 	recovery, known := adcp.RecoveryOf(e.Code)
 	return known && recovery != adcp.Transient
@@ -52,7 +53,8 @@ func isFinal(e *adcp.Error) bool {
 // aboutKeys reports whether an error is about idempotency keys.
 func aboutKeys(code string) bool { return strings.HasPrefix(code, "IDEMPOTENCY_") }
 
-// isAccessError reports whether an error is about who asks: agents may answer it before they look for the key.
+// isAccessError reports whether an error is about who asks: agents may answer it before they look
+// for the key.
 func isAccessError(code string) bool {
 	for _, p := range []string{"AUTH", "ACCOUNT_", "AGENT_", "PERMISSION_", "SCOPE_", "READ_ONLY_SCOPE",
 		"CREDENTIAL_", "CONFIGURATION_", "VERSION_"} {
@@ -63,16 +65,17 @@ func isAccessError(code string) bool {
 	return false
 }
 
-// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401. It does not
-// answer the request, which is sent again when the credential has been renewed: such errors pause the agent and
-// end nothing (contract D12, E12).
+// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401.
+// It does not answer the request, which is sent again when the credential has been renewed: such
+// errors pause the agent and end nothing (contract D12, E12).
 func refusesCredential(e *adcp.Error) bool {
 	return e.Code == "AUTH_MISSING" || e.Code == "AUTH_REQUIRED" || e.Code == "AUTH_INVALID"
 }
 
-// inputEndsOperation reports whether an AdCP error that answers an input ends the operation. workFailed says that
-// the work itself has failed, by AdCP's own status or by that of the waiting A2A task. Any other error is about
-// the input, and the input request stands: somebody may have answered the agent by another way meanwhile.
+// inputEndsOperation reports whether an AdCP error that answers an input ends the operation.
+// workFailed says that the work itself has failed, by AdCP's own status or by that of the waiting
+// A2A task. Any other error is about the input, and the input request stands: somebody may have
+// answered the agent by another way meanwhile.
 func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, workFailed bool) bool {
 	if !workFailed || op.PendingInput() != generation || e.Recovery == adcp.Transient ||
 		outcomeOfError(e) != adcp.Unsent || isAccessError(e.Code) {
@@ -81,8 +84,8 @@ func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, w
 	return !op.InputRequest.Input.Call.Unclear || isFinal(e)
 }
 
-// recordInputError records an AdCP error that answers an input and does not end the operation. A transient error
-// is retried; an error about the input opens the next input request.
+// recordInputError records an AdCP error that answers an input and does not end the operation. A
+// transient error is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
 	detail := "the agent answered " + e.Code
 	outcome := outcomeOfError(e)
@@ -108,8 +111,8 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 	case refusesCredential(e):
 		op.Flag(operation.AgentRefuses, now, "the agent answered "+e.Code)
 	case e.Code == "IDEMPOTENCY_IN_FLIGHT":
-		// contract C14: the agent still works on an earlier attempt. The same key is safe to send again at any
-		// time, but beyond the agent's own bound somebody should know.
+		// contract C14: the agent still works on an earlier attempt. The same key is safe to send again
+		// at any time, but beyond the agent's own bound somebody should know.
 		bound := offer.InFlightMax
 		if bound == 0 {
 			bound = max(offer.ReplayTTL, time.Hour) / 10
@@ -124,9 +127,10 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 	}
 }
 
-// renegotiate makes the next attempt use the best release that an agent names in a VERSION_UNSUPPORTED, once
-// (contract B31). The agent has refused the request for its version, so nothing was carried out. Where an earlier
-// attempt may have been, other bytes under its key would prove nothing.
+// renegotiate makes the next attempt use the best release that an agent names in a
+// VERSION_UNSUPPORTED, once (contract B31). The agent has refused the request for its version, so
+// nothing was carried out. Where an earlier attempt may have been, other bytes under its key would
+// prove nothing.
 func renegotiate(op *operation.Operation, e *adcp.Error) bool {
 	if e.Code != "VERSION_UNSUPPORTED" || op.State != operation.CallingAdCP || op.Call.Unclear ||
 		op.Call.ADCPVersion != "" {
@@ -140,8 +144,8 @@ func renegotiate(op *operation.Operation, e *adcp.Error) bool {
 	return true
 }
 
-// withVersion is a frozen request in another release. Its members stay in the order of their names, as when it was
-// frozen.
+// withVersion is a frozen request in another release. Its members stay in the order of their names,
+// as when it was frozen.
 func withVersion(request json.RawMessage, version string) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(request, &members); err != nil {

@@ -11,8 +11,8 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// conclude stores how a call ended, and decides what comes next. called is the operation as it stood when the call
-// began.
+// conclude stores how a call ended, and decides what comes next. called is the operation as it
+// stood when the call began.
 func (d Dispatch) conclude(ctx context.Context, called operation.Operation, profile registry.Profile,
 	r adcp.Response, callErr error) (operation.Decision, error) {
 	if callErr != nil {
@@ -27,8 +27,8 @@ func (d Dispatch) conclude(ctx context.Context, called operation.Operation, prof
 	return next, err
 }
 
-// clash records that the agent named a task of another operation (contract H3): what it did for this one is not
-// known.
+// clash records that the agent named a task of another operation (contract H3): what it did for
+// this one is not known.
 func (d Dispatch) clash(ctx context.Context, called operation.Operation, profile registry.Profile) (
 	operation.Decision, error) {
 	const detail = "the agent named a task of another operation"

@@ -2,9 +2,10 @@ package orchestrator
 
 import "encoding/json"
 
-// contextMember is the member of a request's context that holds the operation's id. Agents keep the context and
-// return it with what the request has made, so it is the natural key which proves that a buy or a task belongs to
-// an operation (contract B8, C16, G10). It is not part of the idempotency fingerprint (contract C9).
+// contextMember is the member of a request's context that holds the operation's id. Agents keep the
+// context and return it with what the request has made, so it is the natural key which proves that
+// a buy or a task belongs to an operation (contract B8, C16, G10). It is not part of the
+// idempotency fingerprint (contract C9).
 const contextMember = "adcp_operation_id"
 
 // withContext adds the operation's id to a request's context.

@@ -24,13 +24,13 @@ type Dispatch struct {
 	Deps    Deps
 }
 
-// callTimeout bounds one call. An agent may work on an open connection for 300 s (contract A14), which is the
-// function's own timeout as well; discovery and our own writes need their share of it.
+// callTimeout bounds one call. An agent may work on an open connection for 300 s (contract A14),
+// which is the function's own timeout as well; discovery and our own writes need their share of it.
 const callTimeout = 240 * time.Second
 
-// Run sends the frozen bytes to the agent if the operation still waits for that, applies the answer, and decides
-// what comes next. It may be repeated at any point: what was stored decides. An error is a fault of ours; the
-// workflow tries again.
+// Run sends the frozen bytes to the agent if the operation still waits for that, applies the
+// answer, and decides what comes next. It may be repeated at any point: what was stored decides. An
+// error is an internal fault; the workflow tries again.
 func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
 	op, err := d.Store.Get(ctx, tenant, id)
 	if err != nil {
@@ -38,15 +38,21 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 	}
 	agent := agentOf(op)
 	if !op.NeedsCall() || d.Deps.Now().Before(op.NotBefore) {
-		// Answered by another channel, or the agent asked for time (contract D8): do not even discover it.
+		// Answered by another channel, or the agent asked for time (contract D8): do not even discover
+		// it.
 		return d.plan(ctx, op, agent)
 	}
 	known, err := registry.Recall(ctx, d.Store, agent)
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	c, err := line{d.Store, d.Agents, d.Breaker}.reach(ctx, agent, known, d.Deps.Now)
-	defer func() { c.release(ctx) }()
+	return line{d.Store, d.Agents, d.Breaker}.reach(ctx, agent, known, d.Deps.Now,
+		func(c contact, err error) (operation.Decision, error) { return d.dispatch(ctx, op, c, err) })
+}
+
+// dispatch calls an agent that was reached, or records why it can't be called. err is reach's.
+func (d Dispatch) dispatch(ctx context.Context, op operation.Operation, c contact, err error) (
+	operation.Decision, error) {
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce): // nothing has been sent
@@ -114,8 +120,8 @@ func (d Dispatch) plan(ctx context.Context, op operation.Operation, agent regist
 	return next, err
 }
 
-// begin stores that a call begins, if one is due now. Before the first call it settles the release that the agent
-// is addressed in: from then on each attempt sends the same bytes (contract C6).
+// begin stores that a call begins, if one is due now. Before the first call it settles the release
+// that the agent is addressed in: from then on each attempt sends the same bytes (contract C6).
 func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation.AgentSupport, versions []string) (
 	_ operation.Operation, began bool, next operation.Decision, err error) {
 	generation := op.PendingInput()
@@ -146,7 +152,8 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation
 	return op, began, next, err
 }
 
-// skip records that the agent could not be called, or does not offer the task. Nothing has been sent.
+// skip records that the agent could not be called, or does not offer the task. Nothing has been
+// sent.
 func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, ce *adcp.CallError, detail string) (
 	operation.Decision, error) {
 	opLog(op).WarnContext(ctx, "agent not called", "error", ce)
@@ -161,7 +168,8 @@ func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, c
 
 func (d Dispatch) planner(p registry.Profile) planner { return planner{d.Store, d.Deps, p.Support()} }
 
-// credential is what the agent's webhooks will be authenticated by, empty if the mode has no shared credential.
+// credential is what the agent's webhooks will be authenticated by, empty if the mode has no shared
+// credential.
 func (d Dispatch) credential(ctx context.Context, op operation.Operation) (string, error) {
 	if !op.Webhook.Mode.Shared() {
 		return "", nil
@@ -173,7 +181,8 @@ func (d Dispatch) credential(ctx context.Context, op operation.Operation) (strin
 	return inbox.WebhookCredential(roots[0], op.Tenant, op.ID), nil
 }
 
-// seal turns the frozen bytes into those that go out: always the same for an operation (contract C6).
+// seal turns the frozen bytes into those that go out: always the same for an operation (contract
+// C6).
 func seal(op operation.Operation, request json.RawMessage, credential string) (json.RawMessage, error) {
 	if op.Call.ADCPVersion != "" {
 		var err error

@@ -25,8 +25,8 @@ type Input struct {
 	fingerprint string
 }
 
-// fixedMembers are the members of a request that an input can't change: an operation keeps its account and its
-// purchase order for life (contract L21).
+// fixedMembers are the members of a request that an input can't change: an operation keeps its
+// account and its purchase order for life (contract L21).
 var fixedMembers = []string{"account", "context", "po_number"}
 
 // maxOnBehalfOf is the longest name of an approver, in characters.
@@ -74,13 +74,15 @@ func ParseInput(body []byte) (Input, error) {
 	return in, err
 }
 
-// isName reports whether s can name an approver: not empty, not too long, without control characters.
+// isName reports whether s can name an approver: not empty, not too long, without control
+// characters.
 func isName(s string) bool {
 	return strings.TrimSpace(s) != "" && utf8.RuneCountInString(s) <= maxOnBehalfOf &&
 		!strings.ContainsFunc(s, func(c rune) bool { return c < ' ' })
 }
 
-// checkArguments checks the input's arguments, and the request that they make together with the first one's.
+// checkArguments checks the input's arguments, and the request that they make together with the
+// first one's.
 func (in Input) checkArguments(c *validation.Checks, op operation.Operation, all map[string]json.RawMessage) {
 	for name, v := range in.Arguments {
 		if strings.Contains(string(v), credentialPlaceholder(op.ID)) { // stands for what only we may place

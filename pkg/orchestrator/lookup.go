@@ -17,23 +17,24 @@ const buysTool = "get_media_buys"
 // maxPages bounds a look-up: an account's buys or tasks, a hundred to the page.
 const maxPages = 20
 
-// unresolved reports whether an operation's call may have been carried out without our knowing it, at an agent
-// whose buys or tasks can be looked through. Its request is not sent again and no task is known to poll, so the
-// buy and the task themselves are the only traces (contract C16, C19). The same holds for a request that waits for
-// an approval, which may be given elsewhere (contract J10).
+// unresolved reports whether an operation's call may have been carried out without our knowing it,
+// at an agent whose buys or tasks can be looked through. Its request is not sent again and no task
+// is known to poll, so the buy and the task themselves are the only traces (contract C16, C19). The
+// same holds for a request that waits for an approval, which may be given elsewhere (contract J10).
 func unresolved(op operation.Operation, p registry.Profile) bool {
 	lost := op.State == operation.CallingAdCP && (op.Call.Unclear || op.Call.InFlight)
 	return op.TaskID == "" && (lost || op.NeedsInput()) && (listsBuys(op, p) || listsTasks(p))
 }
 
-// findable reports whether no tool returns the status of an operation's task, but the agent lists what the task
-// makes. A refusal shows nowhere: only a webhook or a person can report it.
+// findable reports whether no tool returns the status of an operation's task, but the agent lists
+// what the task makes. A refusal shows nowhere: only a webhook or a person can report it.
 func findable(op operation.Operation, p registry.Profile) bool {
 	return op.TaskID != "" && p.PollTool == "" && op.State != operation.Requested && listsBuys(op, p)
 }
 
-// lookUp looks for the buy and the task of an unresolved operation. A buy that is found ends the operation; a task
-// that is found is bound to it. Nothing found proves nothing (contract G6, G10), and the operation waits on.
+// lookUp looks for the buy and the task of an unresolved operation. A buy that is found ends the
+// operation; a task that is found is bound to it. Nothing found proves nothing (contract G6, G10),
+// and the operation waits on.
 func (p Poll) lookUp(ctx context.Context, op operation.Operation, c contact) (operation.Decision, error) {
 	request, err := p.Store.Request(ctx, op.Tenant, op.ID)
 	if err != nil {
@@ -62,7 +63,8 @@ type lookUp struct {
 	newKey  func() string
 }
 
-// run returns what the agent shows of the operation, nil if it shows nothing that proves to be the operation's.
+// run returns what the agent shows of the operation, nil if it shows nothing that proves to be the
+// operation's.
 func (l lookUp) run(ctx context.Context) (*adcp.Answer, error) {
 	if listsBuys(l.op, l.profile) {
 		buy, err := l.buy(ctx)
@@ -80,9 +82,9 @@ func (l lookUp) run(ctx context.Context) (*adcp.Answer, error) {
 	return nil, nil
 }
 
-// pages calls a listing tool for one page after the other, a hundred items to each (contract G7), until read has
-// seen enough or there is none left. Each question has the request's account and a fresh key. all is false if it
-// gave up before the last page.
+// pages calls a listing tool for one page after the other, a hundred items to each (contract G7),
+// until read has seen enough or there is none left. Each question has the request's account and a
+// fresh key. all is false if it gave up before the last page.
 func (l lookUp) pages(ctx context.Context, tool string, arguments map[string]any,
 	read func(payload json.RawMessage) (enough bool, err error)) (all bool, err error) {
 	account, err := accountOf(l.request)

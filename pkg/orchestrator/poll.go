@@ -18,21 +18,21 @@ import (
 type Poll struct {
 	Store  CallStore
 	Agents registry.Caller
-	// NewKey returns a fresh idempotency key: an agent would answer a poll with a used one from its cache
-	// (contract C5).
+	// NewKey returns a fresh idempotency key: an agent would answer a poll with a used one from its
+	// cache (contract C5).
 	NewKey func() string
 	// Breaker allows calls; nil allows all.
 	Breaker *breaker.Breaker
 	Deps    Deps
 }
 
-// pollTimeout bounds one question (contract N: a synchronous call). The function has time for two answers, but not
-// for two timeouts.
+// pollTimeout bounds one question (contract N: a synchronous call). The function has time for two
+// answers, but not for two timeouts.
 const pollTimeout = 25 * time.Second
 
-// Run reads what is stored, polls the agent if the operation is still open, applies the answer, and decides what
-// comes next. A poll's failure is never the operation's (contract A28). An error is a fault of ours; the workflow
-// tries again.
+// Run reads what is stored, polls the agent if the operation is still open, applies the answer, and
+// decides what comes next. A poll's failure is never the operation's (contract A28). An error is a
+// fault of ours; the workflow tries again.
 func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
 	op, err := p.Store.Get(ctx, tenant, id)
 	if err != nil {
@@ -47,8 +47,12 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 		known.Fresh(now) && !pollable(op, known) {
 		return p.skip(ctx, op, known)
 	}
-	c, err := line{p.Store, p.Agents, p.Breaker}.reach(ctx, agent, known, p.Deps.Now)
-	defer func() { c.release(ctx) }()
+	return line{p.Store, p.Agents, p.Breaker}.reach(ctx, agent, known, p.Deps.Now,
+		func(c contact, err error) (operation.Decision, error) { return p.ask(ctx, op, c, err) })
+}
+
+// ask asks an agent that was reached, or records why it can't be asked. err is reach's.
+func (p Poll) ask(ctx context.Context, op operation.Operation, c contact, err error) (operation.Decision, error) {
 	switch {
 	case err != nil:
 		return p.failByError(ctx, op, c.profile, err)
@@ -76,10 +80,11 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	response, err := p.ask(ctx, c, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
+	response, err := p.question(ctx, c, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
 	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
-		// contract B31: once more. Some agents take our version for purchases and not for polls: let them choose.
-		response, err = p.ask(ctx, c, op, request, "")
+		// contract B31: once more. Some agents take our version for purchases and not for polls: let them
+		// choose.
+		response, err = p.question(ctx, c, op, request, "")
 	}
 	if err != nil {
 		return p.failByError(ctx, op, c.profile, err)
@@ -97,10 +102,10 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 	return p.apply(ctx, op, c.profile, answer)
 }
 
-// ask asks as contract E2 and E8 want it: with the request's account, for the result too, and with a fresh key
-// each time.
-func (p Poll) ask(ctx context.Context, c contact, op operation.Operation, request json.RawMessage, version string) (
-	adcp.Response, error) {
+// question asks as contract E2 and E8 want it: with the request's account, for the result too, and
+// with a fresh key each time.
+func (p Poll) question(ctx context.Context, c contact, op operation.Operation, request json.RawMessage,
+	version string) (adcp.Response, error) {
 	account, err := accountOf(request)
 	if err != nil {
 		return adcp.Response{}, err
@@ -129,7 +134,9 @@ func accountOf(request json.RawMessage) (json.RawMessage, error) {
 	return sent.Account, err
 }
 
-func (p Poll) planner(profile registry.Profile) planner { return planner{p.Store, p.Deps, profile.Support()} }
+func (p Poll) planner(profile registry.Profile) planner {
+	return planner{p.Store, p.Deps, profile.Support()}
+}
 
 // apply applies the answer of a poll.
 func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer) (
@@ -157,7 +164,8 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, profile reg
 	})
 }
 
-// failByResponse records a poll that the agent answered with an error, or with nothing that can be read.
+// failByResponse records a poll that the agent answered with an error, or with nothing that can be
+// read.
 func (p Poll) failByResponse(ctx context.Context, op operation.Operation, profile registry.Profile, r adcp.Response) (
 	operation.Decision, error) {
 	if r.Err == nil {
@@ -170,7 +178,7 @@ func (p Poll) failByResponse(ctx context.Context, op operation.Operation, profil
 	return p.fail(ctx, op, profile, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
 }
 
-// failByError records a poll without an answer. A fault of ours is returned.
+// failByError records a poll without an answer. An internal fault is returned.
 func (p Poll) failByError(ctx context.Context, op operation.Operation, profile registry.Profile, cause error) (
 	operation.Decision, error) {
 	var ce *adcp.CallError
@@ -196,8 +204,9 @@ func (p Poll) fail(ctx context.Context, polled operation.Operation, profile regi
 	})
 }
 
-// skip plans on without a question: there is nothing to ask about, no tool to ask by, or it is too early. It counts
-// as a poll, so that the delays grow and the workflow's history stays bounded. It has no event.
+// skip plans on without a question: there is nothing to ask about, no tool to ask by, or it is too
+// early. It counts as a poll, so that the delays grow and the workflow's history stays bounded. It
+// has no event.
 func (p Poll) skip(ctx context.Context, seen operation.Operation, profile registry.Profile) (
 	operation.Decision, error) {
 	return p.planner(profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {

@@ -17,8 +17,8 @@ import (
 	"adcp-orchestrator/pkg/registry"
 )
 
-// prepare makes ids, keys and tokens once for the life of the operation, and freezes the bytes that go out
-// (contract C6, C10, C27).
+// prepare makes ids, keys and tokens once for the life of the operation, and freezes the bytes that
+// go out (contract C6, C10, C27).
 func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (NewOperation, error) {
 	now := s.Deps.Now().UTC()
 	traits, _ := adcp.TraitsOf(r.Type)
@@ -31,7 +31,7 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		ID:      "op_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id)),
 		Type:    r.Type,
 		AgentID: agent.ID,
-		Target: operation.Target{URL: agent.URL, Transport: string(agent.Transport),
+		Target: operation.Target{URL: agent.URL, Transport: agent.Transport,
 			CredentialRef: agent.CredentialRef, Poll: agent.Poll, BrandURL: agent.BrandURL},
 		State:       operation.Requested,
 		Version:     1,
@@ -71,11 +71,12 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 	return n, nil
 }
 
-// schemes are the protocol's names of the modes with a shared credential (contract F1). Without one the agent signs
-// by RFC 9421 (contract F4).
+// schemes are the protocol's names of the modes with a shared credential (contract F1). Without one
+// the agent signs by RFC 9421 (contract F4).
 var schemes = map[operation.WebhookMode]string{operation.WebhookHMAC: "HMAC-SHA256", operation.WebhookBearer: "Bearer"}
 
-// configureWebhook gives an operation its webhook, and returns the push_notification_config for the agent.
+// configureWebhook gives an operation its webhook, and returns the push_notification_config for the
+// agent.
 func (s Submit) configureWebhook(op *operation.Operation, agent registry.Agent) (map[string]any, error) {
 	callback, err := s.random(32)
 	if err != nil {
@@ -113,9 +114,9 @@ func (s Submit) random(n int) ([]byte, error) {
 	return b, err
 }
 
-// credentialPlaceholder stands in the frozen bytes for the webhook's credential, which is derived when the bytes go
-// out and stored nowhere. It holds the operation's id, which no client knows beforehand, so nothing that a client
-// sends can be mistaken for it.
+// credentialPlaceholder stands in the frozen bytes for the webhook's credential, which is derived
+// when the bytes go out and stored nowhere. It holds the operation's id, which no client knows
+// beforehand, so nothing that a client sends can be mistaken for it.
 func credentialPlaceholder(id string) string { return "webhook-credential:" + id }
 
 // sealCredential puts the credential into frozen bytes: the same bytes each time (contract C6).

@@ -15,7 +15,7 @@ import (
 // agentOf is the agent as the operation froze it.
 func agentOf(op operation.Operation) registry.Agent {
 	return registry.Agent{Tenant: op.Tenant, ID: op.AgentID, URL: op.Target.URL,
-		Transport: registry.Transport(op.Target.Transport), CredentialRef: op.Target.CredentialRef,
+		Transport: op.Target.Transport, CredentialRef: op.Target.CredentialRef,
 		Poll: op.Target.Poll, WebhookMode: op.Webhook.Mode}
 }
 
@@ -34,8 +34,6 @@ type contact struct {
 	caller registry.Caller
 	// blocked is set if the agent must not be called for a time.
 	blocked blocked
-	// release hands the permit back, whatever came of the calls.
-	release func(context.Context)
 }
 
 // blocked is how long an agent must not be called, and why.
@@ -44,7 +42,8 @@ type blocked struct {
 	reason circuit.Reason
 }
 
-// byOwnLimit reports whether our own rate limit blocks the call. The operation has nothing to record then.
+// byOwnLimit reports whether our own rate limit blocks the call. The operation has nothing to
+// record then.
 func (b blocked) byOwnLimit() bool { return b.reason == circuit.Limited }
 
 // describe is what a timeline shows of a call that the breaker did not allow.
@@ -55,22 +54,23 @@ func (b blocked) describe() string {
 	return "not called: the agent does not answer at present"
 }
 
-// reach asks the breaker for a permit to call an agent, and refreshes what is known of the agent. The contact's
-// release has to be called in any case. The error is a *adcp.CallError if the agent could not be asked what it
-// offers, else a fault of ours.
-func (l line) reach(ctx context.Context, agent registry.Agent, known registry.Profile, now func() time.Time) (
-	contact, error) {
-	c := contact{agent: agent, profile: known, release: func(context.Context) {}}
+// reach asks the breaker for a permit to call an agent, refreshes what is known of the agent, and
+// lets use call it. The permit is handed back when use is over, even if something panics. The error
+// that use gets is a *adcp.CallError if the agent could not be asked what it offers, else a fault
+// of ours.
+func (l line) reach(ctx context.Context, agent registry.Agent, known registry.Profile, now func() time.Time,
+	use func(contact, error) (operation.Decision, error)) (operation.Decision, error) {
+	c := contact{agent: agent, profile: known}
 	permit, wait, reason, err := l.breaker.Allow(ctx, agent.Tenant, agent.CircuitKey())
 	if c.blocked = (blocked{wait, reason}); err != nil || wait > 0 {
-		return c, err
+		return use(c, err)
 	}
 	report := &breaker.Report{Result: breaker.ResultUnknown}
+	defer func() { permit.Report(ctx, *report) }()
 	c.caller = observedCaller{l.agents, report}
-	c.release = func(ctx context.Context) { permit.Report(ctx, *report) }
 	c.profile, err = registry.Refresh(ctx, l.profiles, c.caller, agent, known, now())
 	c.agent.Signing = c.profile.Capabilities.Requests
-	return c, err
+	return use(c, err)
 }
 
 // observedCaller keeps what the last call says about the agent.

@@ -13,8 +13,8 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// The reasons why an authentic delivery is not applied: the caller has to quarantine it. Every other error of
-// Receive is a fault of ours, and the sender should try again.
+// The reasons why an authentic delivery is not applied: the caller has to quarantine it. Every
+// other error of Receive is an internal fault, and the sender should try again.
 var (
 	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6).
 	ErrUnknownOperation = errors.New("operation_id names no operation of this sender")
@@ -24,8 +24,8 @@ var (
 	ErrKeyReused = errors.New("idempotency_key was used with another payload")
 	// ErrConflict: the delivery contradicts what is known. It changes nothing (contract H2, H3).
 	ErrConflict = errors.New("contradicts what is known of the task")
-	// ErrReport: a delivery report on the same webhook (contract F15), about the buy and not about the task. Nothing
-	// here reads it yet.
+	// ErrReport: a delivery report on the same webhook (contract F15), about the buy and not about the
+	// task. Nothing here reads it yet.
 	ErrReport = errors.New("a delivery report: kept, not applied")
 	// ErrTooMany: more deliveries for one operation than any honest sender makes.
 	ErrTooMany = errors.New("too many deliveries for this operation")
@@ -44,7 +44,8 @@ type Receive struct {
 	Deps     Deps
 }
 
-// deliveryTTL is how long a delivery's key is remembered: longer than any sender may retry (contract F74, F85).
+// deliveryTTL is how long a delivery's key is remembered: longer than any sender may retry
+// (contract F74, F85).
 const deliveryTTL = 8 * 24 * time.Hour
 
 // ReceiveResult is what a delivery did.
@@ -55,10 +56,11 @@ type ReceiveResult struct {
 	First bool
 }
 
-// Run applies a webhook that came in by registered's callback and was authenticated against its webhook
-// configuration. fingerprint is its PayloadFingerprint. The payload's operation_id alone says which operation it is
-// for (contract F5); that has to be one of the same agent's (contract F6). The delivery's key is claimed in the same
-// write that applies it; only then is the waiting execution woken.
+// Run applies a webhook that came in by registered's callback and was authenticated against its
+// webhook configuration. fingerprint is its PayloadFingerprint. The payload's operation_id alone
+// says which operation it is for (contract F5); that has to be one of the same agent's (contract
+// F6). The delivery's key is claimed in the same write that applies it; only then is the waiting
+// execution woken.
 func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (
 	ReceiveResult, error) {
 	target := registered
@@ -76,7 +78,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	if !tokenMatches(target, w.Token) {
 		return got, ErrToken
 	}
-	if w.Report() {
+	if w.IsReport() {
 		return got, ErrReport
 	}
 	answer := adcp.ReadWebhook(w)
@@ -92,11 +94,12 @@ func tokenMatches(op operation.Operation, token string) bool {
 	return want != "" && subtle.ConstantTimeCompare([]byte(digest.Hex(token)), []byte(want)) == 1
 }
 
-// PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may order its members
-// differently.
+// PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may
+// order its members differently.
 func PayloadFingerprint(body []byte) (string, error) { return digest.JSON(body) }
 
-// apply puts an answer through the convergence function, and stores it with the claim of the delivery's key.
+// apply puts an answer through the convergence function, and stores it with the claim of the
+// delivery's key.
 func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer,
 	keyHash, fingerprint string) (ReceiveResult, error) {
 	got := ReceiveResult{First: true}
@@ -140,8 +143,9 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 	return got, nil
 }
 
-// PollSoon brings the next poll forward for an authentic delivery that names no operation: older agents leave
-// operation_id out, which contract F21 demands. Nothing of the delivery is applied; the agent is polled instead.
+// PollSoon brings the next poll forward for an authentic delivery that names no operation: older
+// agents leave operation_id out, which contract F21 demands. Nothing of the delivery is applied;
+// the agent is polled instead.
 func (r Receive) PollSoon(ctx context.Context, registered operation.Operation) error {
 	noted := false
 	op, err := updateFrom(ctx, r.Store, registered, func(op operation.Operation) (*operation.Change, error) {
@@ -158,13 +162,16 @@ func (r Receive) PollSoon(ctx context.Context, registered operation.Operation) e
 	return err
 }
 
-// wake signals after the store. If it fails nothing is lost: the wait's own timeout polls, and finds what is
-// stored.
+// wake signals after the store. If it fails nothing is lost: the wait's own timeout polls, and
+// finds what is stored.
 func (r Receive) wake(ctx context.Context, op operation.Operation, next operation.Next) {
 	if err := wakeNow(ctx, r.Workflow, op, next); err != nil {
 		opLog(op).WarnContext(ctx, "execution not woken, left to its timeout", "error", err)
 	}
 }
 
-// Quarantine keeps a delivery that was not applied. It returns store.ErrFull for more than any honest sender makes.
-func (r Receive) Quarantine(ctx context.Context, q inbox.Quarantined) error { return r.Store.Quarantine(ctx, q) }
+// Quarantine keeps a delivery that was not applied. It returns store.ErrFull for more than any
+// honest sender makes.
+func (r Receive) Quarantine(ctx context.Context, q inbox.Quarantined) error {
+	return r.Store.Quarantine(ctx, q)
+}

@@ -16,13 +16,13 @@ const reconcileAfter = time.Minute
 // ReconcileStore is what Reconcile needs of the store.
 type ReconcileStore interface {
 	operations
-	// Due returns operations whose DueAt is before now, at most limit of them, the longest due first. It may lag
-	// behind the last writes.
+	// Due returns operations whose DueAt is before now, at most limit of them, the longest due first.
+	// It may lag behind the last writes.
 	Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error)
 }
 
-// Reconcile finds operations that nothing moves any more, and continues them: those whose execution never started
-// or is over, and those whose signal was lost.
+// Reconcile finds operations that nothing moves any more, and continues them: those whose execution
+// never started or is over, and those whose signal was lost.
 type Reconcile struct {
 	Store    ReconcileStore
 	Workflow Executions
@@ -41,8 +41,8 @@ type ReconcileSummary struct {
 // reconcileBatch bounds one run; what is left is still due at the next.
 const reconcileBatch = 200
 
-// Run looks at the operations that are due, once. A fault of one operation does not keep the others from being
-// looked at.
+// Run looks at the operations that are due, once. A fault of one operation does not keep the others
+// from being looked at.
 func (r Reconcile) Run(ctx context.Context) (ReconcileSummary, error) {
 	var s ReconcileSummary
 	due, err := r.Store.Due(ctx, r.Deps.Now(), reconcileBatch)

@@ -20,9 +20,10 @@ const (
 	ExecutionSettled   RedriveResult = "settled"   // the end is published: nothing is left to do
 )
 
-// ensureExecution makes sure that an operation has an execution. begin begins its next generation, which is stored
-// first and started then. A crash in between leaves a missing generation, and starting one twice is no error. It
-// returns store.ErrStale if the operation changed meanwhile: then it is alive, or has to be looked at again.
+// ensureExecution makes sure that an operation has an execution. begin begins its next generation,
+// which is stored first and started then. A crash in between leaves a missing generation, and
+// starting one twice is no error. It returns store.ErrStale if the operation changed meanwhile:
+// then it is alive, or has to be looked at again.
 func ensureExecution(ctx context.Context, s committer, w Executions, op operation.Operation,
 	begin func(*operation.Operation) operation.Event) (RedriveResult, error) {
 	status, err := w.Status(ctx, op.Tenant, op.ID, op.Generation)
@@ -49,9 +50,9 @@ type Redrive struct {
 	Deps     Deps
 }
 
-// Run makes sure that the operation is followed from now on: a waiting execution polls at once, one that never
-// started is started, one that is over is followed by the next generation's. However often it is repeated, one
-// execution runs. It returns store.ErrNotFound.
+// Run makes sure that the operation is followed from now on: a waiting execution polls at once, one
+// that never started is started, one that is over is followed by the next generation's. However
+// often it is repeated, one execution runs. It returns store.ErrNotFound.
 func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operation, RedriveResult, error) {
 	for {
 		op, err := r.Store.Get(ctx, tenant, id)

@@ -19,15 +19,15 @@ type SubmitRequest struct {
 	fields map[string]json.RawMessage
 }
 
-// orchestratorMembers are the members of a request that the orchestrator sets: a client's own would break
-// idempotency or redirect the webhook.
+// orchestratorMembers are the members of a request that the orchestrator sets: a client's own would
+// break idempotency or redirect the webhook.
 var orchestratorMembers = []string{"idempotency_key", "push_notification_config", "adcp_version", "adcp_major_version"}
 
 // submitForm is the remedy for a body that is no submission.
 const submitForm = `send {"agent_id": "...", "type": "...", "request": {...}}`
 
-// ParseSubmitRequest reads a submission and checks what can be checked without asking the agent. It returns a
-// *validation.Error that names every wrong field.
+// ParseSubmitRequest reads a submission and checks what can be checked without asking the agent. It
+// returns a *validation.Error that names every wrong field.
 func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	var r SubmitRequest
 	var c validation.Checks
@@ -82,7 +82,8 @@ func (r SubmitRequest) PONumber() string {
 	return s
 }
 
-// naturalKey is what makes two open purchases the same one, whatever their idempotency keys: the purchase order.
+// naturalKey is what makes two open purchases the same one, whatever their idempotency keys: the
+// purchase order.
 func (r SubmitRequest) naturalKey() string {
 	if r.Type != adcp.CreateMediaBuy {
 		return ""

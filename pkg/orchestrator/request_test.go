@@ -1,145 +1,226 @@
 package orchestrator
 
 import (
-	"adcp-orchestrator/pkg/validation"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/validation"
 )
 
-const goodRequest = `{"account":{"account_id":"a"},"brand":{"domain":"d"},"start_time":"2027-04-01T00:00:00Z","end_time":"2027-06-30T23:59:59Z","packages":[{}],"po_number":"po-1"}`
+const goodRequest = `{
+	"account": {"account_id": "a"},
+	"brand": {"domain": "d"},
+	"start_time": "2027-04-01T00:00:00Z",
+	"end_time": "2027-06-30T23:59:59Z",
+	"packages": [{}],
+	"po_number": "po-1"
+}`
 
-func order(request string) string {
+const manyWrongMembers = `{
+	"agent_id": "",
+	"type": "create_media_buy",
+	"request": {
+		"idempotency_key": "x",
+		"start_time": "soon",
+		"end_time": "2027-06-30T23:59:59Z",
+		"account": 1,
+		"brand": {},
+		"packages": 7
+	}
+}`
+
+// submission is a submission of create_media_buy.
+func submission(request string) string {
 	return fmt.Sprintf(`{"agent_id":"seller","type":"create_media_buy","request":%s}`, request)
 }
 
-func TestParseOrderNamesEveryWrongField(t *testing.T) {
-	t.Parallel()
-	change := func(member, value string) string {
-		var m map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(goodRequest), &m); err != nil {
-			t.Fatal(err)
-		}
-		if m[member] = json.RawMessage(value); value == "" {
-			delete(m, member)
-		}
-		b, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return order(string(b))
+// submissionWith is a good submission with another value of a member, or without it if the value is
+// empty.
+func submissionWith(t *testing.T, member, value string) string {
+	t.Helper()
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(goodRequest), &m); err != nil {
+		t.Fatal(err)
 	}
+	if m[member] = json.RawMessage(value); value == "" {
+		delete(m, member)
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return submission(string(b))
+}
+
+// wrongFields returns the sorted names of the fields that err names, and checks that each has all
+// its members.
+func wrongFields(t *testing.T, err error) (names []string) {
+	t.Helper()
+	var invalid *validation.Error
+	if errors.As(err, &invalid) {
+		for _, f := range invalid.Fields {
+			names = append(names, f.Field)
+			if f.Code == "" || !strings.HasPrefix(f.Rule, "must ") || f.Remedy == "" {
+				t.Errorf("incomplete: %+v", f)
+			}
+		}
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestSubmissionNamesEveryWrongField(t *testing.T) {
+	t.Parallel()
+	good := submission(goodRequest)
 	for name, tc := range map[string]struct {
 		body string
 		want []string
 	}{
-		"good":                       {order(goodRequest), nil},
-		"no JSON":                    {`{`, []string{"(body)"}},
-		"a list":                     {`[]`, []string{"(body)"}},
-		"a key twice":                {`{"agent_id":"a","agent_id":"b"}`, []string{"(body)"}},
-		"nothing":                    {`{}`, []string{"agent_id", "type", "request"}},
-		"wrong kinds":                {`{"agent_id":1,"type":2,"request":3}`, []string{"agent_id", "type", "request"}},
-		"a member too many":          {strings.Replace(order(goodRequest), `{"agent_id"`, `{"extra":1,"agent_id"`, 1), []string{"extra"}},
-		"an unknown task":            {strings.Replace(order(goodRequest), "create_media_buy", "buy_all", 1), []string{"type"}},
-		"a read":                     {strings.Replace(order(goodRequest), "create_media_buy", "list_tasks", 1), []string{"type"}},
-		"an agent id that is none":   {strings.Replace(order(goodRequest), "seller", "Sel ler", 1), []string{"agent_id"}},
-		"ours":                       {change("idempotency_key", `"x"`), []string{"request.idempotency_key"}},
-		"ours too":                   {change("push_notification_config", `{}`), []string{"request.push_notification_config"}},
-		"an empty request":           {order(`{}`), []string{"request.account", "request.brand", "request.start_time", "request.end_time", "request.packages"}},
-		"null for a required member": {change("brand", `null`), []string{"request.brand"}},
-		"both forms of account":      {change("account", `{"account_id":"a","brand":{},"operator":"o"}`), []string{"request.account"}},
-		"half a form of account":     {change("account", `{"brand":{}}`), []string{"request.account"}},
-		"the other form of account":  {change("account", `{"brand":{},"operator":"o"}`), nil},
-		"a context that is none":     {change("context", `"c"`), []string{"request.context"}},
-		"our place in the context":   {change("context", `{"adcp_operation_id":"op_1"}`), []string{"request.context.adcp_operation_id"}},
-		"an account that is none":    {change("account", `"a"`), []string{"request.account"}},
-		"no packages":                {change("packages", `[]`), []string{"request.packages"}},
-		"asap":                       {change("start_time", `"asap"`), nil},
-		"a time without offset":      {change("start_time", `"2027-04-01T00:00:00"`), []string{"request.start_time"}},
-		"asap is no end":             {change("end_time", `"asap"`), []string{"request.end_time"}},
-		"the end before the start":   {change("end_time", `"2027-03-01T00:00:00Z"`), []string{"request.end_time"}},
-		"an empty purchase order":    {change("po_number", `""`), []string{"request.po_number"}},
-		"an update without its buy":  {`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"}}}`, []string{"request.media_buy_id"}},
-		"many at once":               {`{"agent_id":"","type":"create_media_buy","request":{"idempotency_key":"x","start_time":"soon","end_time":"2027-06-30T23:59:59Z","account":1,"brand":{},"packages":7}}`, []string{"agent_id", "request.idempotency_key", "request.account", "request.packages", "request.start_time"}},
+		"good":           {good, nil},
+		"not JSON":       {`{`, []string{"(body)"}},
+		"a list":         {`[]`, []string{"(body)"}},
+		"a member twice": {`{"agent_id":"a","agent_id":"b"}`, []string{"(body)"}},
+		"empty":          {`{}`, []string{"agent_id", "request", "type"}},
+		"wrong types":    {`{"agent_id":1,"type":2,"request":3}`, []string{"agent_id", "request", "type"}},
+		"an unknown member": {
+			strings.Replace(good, `{"agent_id"`, `{"extra":1,"agent_id"`, 1),
+			[]string{"extra"},
+		},
+		"an unknown task": {strings.Replace(good, "create_media_buy", "buy_all", 1), []string{"type"}},
+		"a reading task":  {strings.Replace(good, "create_media_buy", "list_tasks", 1), []string{"type"}},
+		"a malformed agent id": {
+			strings.Replace(good, "seller", "Sel ler", 1),
+			[]string{"agent_id"},
+		},
+		"an update without its buy": {
+			`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"}}}`,
+			[]string{"request.media_buy_id"},
+		},
+		"many at once": {manyWrongMembers, []string{
+			"agent_id",
+			"request.account",
+			"request.idempotency_key",
+			"request.packages",
+			"request.start_time",
+		}},
+		"an empty request": {submission(`{}`), []string{
+			"request.account",
+			"request.brand",
+			"request.end_time",
+			"request.packages",
+			"request.start_time",
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := ParseSubmitRequest([]byte(tc.body))
-			var got []string
-			var invalid *validation.Error
-			if errors.As(err, &invalid) {
-				for _, f := range invalid.Fields {
-					got = append(got, f.Field)
-					if f.Rule == "" || f.Remedy == "" {
-						t.Errorf("%s: no rule or remedy", f.Field)
-					}
-				}
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			slices.Sort(got)
-			slices.Sort(tc.want)
-			if !slices.Equal(got, tc.want) {
+			if got := wrongFields(t, err); !slices.Equal(got, tc.want) {
 				t.Errorf("got %v, want %v: %v", got, tc.want, err)
 			}
 		})
 	}
 }
 
-func TestFingerprintIsOfTheMeaning(t *testing.T) {
+func TestMembersOfARequestAreChecked(t *testing.T) {
 	t.Parallel()
-	sum := func(body string) string {
-		o, err := ParseSubmitRequest([]byte(body))
+	for name, tc := range map[string]struct {
+		member, value string
+		want          string // the wrong field, "" if there is none
+	}{
+		"our own idempotency key":    {"idempotency_key", `"x"`, "request.idempotency_key"},
+		"our own webhook":            {"push_notification_config", `{}`, "request.push_notification_config"},
+		"null for a required member": {"brand", `null`, "request.brand"},
+		"both forms of account":      {"account", `{"account_id":"a","brand":{},"operator":"o"}`, "request.account"},
+		"half a form of account":     {"account", `{"brand":{}}`, "request.account"},
+		"the other form of account":  {"account", `{"brand":{},"operator":"o"}`, ""},
+		"an account of another type": {"account", `"a"`, "request.account"},
+		"a context of another type":  {"context", `"c"`, "request.context"},
+		"our member of the context": {
+			"context", `{"adcp_operation_id":"op_1"}`,
+			"request.context.adcp_operation_id",
+		},
+		"no packages":              {"packages", `[]`, "request.packages"},
+		"asap as the start":        {"start_time", `"asap"`, ""},
+		"a time without an offset": {"start_time", `"2027-04-01T00:00:00"`, "request.start_time"},
+		"asap as the end":          {"end_time", `"asap"`, "request.end_time"},
+		"the end before the start": {"end_time", `"2027-03-01T00:00:00Z"`, "request.end_time"},
+		"an empty purchase order":  {"po_number", `""`, "request.po_number"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := ParseSubmitRequest([]byte(submissionWith(t, tc.member, tc.value)))
+			if got := strings.Join(wrongFields(t, err), " "); got != tc.want {
+				t.Errorf("got %s, want %s: %v", got, tc.want, err)
+			}
+		})
+	}
+}
+
+func TestFingerprintIgnoresOrderAndSpace(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(body string) string {
+		r, err := ParseSubmitRequest([]byte(body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		f, err := o.fingerprint()
+		f, err := r.fingerprint()
 		if err != nil {
 			t.Fatal(err)
 		}
 		return f
 	}
-	a := sum(order(goodRequest))
-	if b := sum(`{ "request": ` + goodRequest + `, "type":"create_media_buy",  "agent_id":"seller"}`); a != b {
+	a := fingerprint(submission(goodRequest))
+	reordered := `{ "request": ` + goodRequest + `, "type":"create_media_buy",  "agent_id":"seller"}`
+	if b := fingerprint(reordered); a != b {
 		t.Error("order and space made another payload")
 	}
-	if b := sum(strings.Replace(order(goodRequest), "po-1", "po-2", 1)); a == b {
+	if b := fingerprint(strings.Replace(submission(goodRequest), "po-1", "po-2", 1)); a == b {
 		t.Error("another purchase order made the same payload")
 	}
 }
 
-// contract C6, C10: the frozen bytes carry everything that goes out but the credential, and take it the same way each time.
+// contract C6, C10: the frozen bytes hold everything that is sent but the credential, which is
+// added in the same way each time.
 func TestSealCredential(t *testing.T) {
 	t.Parallel()
 	const id = "op_aaaaaaaaaaaaaaaaaaaaaaaaaa"
-	o, err := ParseSubmitRequest([]byte(order(strings.Replace(goodRequest, `"po-1"`, `"webhook-credential:op_x"`, 1))))
+	r, err := ParseSubmitRequest([]byte(submissionWith(t, "po_number", `"webhook-credential:op_x"`)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	frozen, err := o.freeze(map[string]any{"push_notification_config": map[string]any{"authentication": map[string]any{"credentials": credentialPlaceholder(id)}}})
+	frozen, err := r.freeze(map[string]any{
+		"push_notification_config": map[string]any{
+			"authentication": map[string]any{"credentials": credentialPlaceholder(id)},
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, b := sealCredential(frozen, id, "the-credential"), sealCredential(frozen, id, "the-credential")
-	if string(a) != string(b) || strings.Count(string(a), "the-credential") != 1 || !strings.Contains(string(a), "webhook-credential:op_x") || !json.Valid(a) {
+	a := string(sealCredential(frozen, id, "the-credential"))
+	b := string(sealCredential(frozen, id, "the-credential"))
+	if a != b || strings.Count(a, "the-credential") != 1 || !strings.Contains(a, "webhook-credential:op_x") ||
+		!json.Valid([]byte(a)) {
 		t.Errorf("got %s", a)
 	}
 }
 
-func FuzzParseOrder(f *testing.F) {
-	f.Add([]byte(order(goodRequest)))
+func FuzzParseSubmitRequest(f *testing.F) {
+	f.Add([]byte(submission(goodRequest)))
 	f.Add([]byte(`{"agent_id":"a","type":"create_media_buy","request":{"account":null,"packages":[null]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		o, err := ParseSubmitRequest(body)
+		r, err := ParseSubmitRequest(body)
 		var invalid *validation.Error
 		if err != nil && !errors.As(err, &invalid) {
-			t.Errorf("%v is no InvalidError", err)
+			t.Errorf("%v is no *validation.Error", err)
 		}
 		if err == nil {
-			if _, err := o.fingerprint(); err != nil {
+			if _, err := r.fingerprint(); err != nil {
 				t.Errorf("accepted, but: %v", err)
 			}
 		}

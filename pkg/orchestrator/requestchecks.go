@@ -36,8 +36,8 @@ func (r SubmitRequest) check(c *validation.Checks) {
 	}
 }
 
-// checkBuy checks what create_media_buy's schema requires: a buy that the agent can't accept is better refused
-// here.
+// checkBuy checks what create_media_buy's schema requires: a buy that the agent can't accept is
+// better refused here.
 func (r SubmitRequest) checkBuy(c *validation.Checks) {
 	r.require(c, "account", "brand", "start_time", "end_time")
 	raw, packages := r.fields["packages"]

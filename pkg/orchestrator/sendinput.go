@@ -27,9 +27,10 @@ type SendInput struct {
 	Deps   Deps
 }
 
-// Run stores an input as the answer to its input request, and wakes the workflow to send it: the whole request with
-// the input's arguments, under a key of its own, frozen (contract J3, J4). The same input again is no error and
-// sends nothing. It returns store.ErrNotFound, a *validation.Error, or an *InputRefusedError.
+// Run stores an input as the answer to its input request, and wakes the workflow to send it: the
+// whole request with the input's arguments, under a key of its own, frozen (contract J3, J4). The
+// same input again is no error and sends nothing. It returns store.ErrNotFound, a
+// *validation.Error, or an *InputRefusedError.
 func (s SendInput) Run(ctx context.Context, tenant, id string, in Input) (operation.Operation, error) {
 	accepted := false
 	op, err := update(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
@@ -60,7 +61,8 @@ func (s SendInput) Run(ctx context.Context, tenant, id string, in Input) (operat
 	return op, nil
 }
 
-// freeze makes the bytes of an input: the request's arguments and the input's, in the order of their names.
+// freeze makes the bytes of an input: the request's arguments and the input's, in the order of
+// their names.
 func (s SendInput) freeze(op operation.Operation, request json.RawMessage, in Input) (json.RawMessage, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(request, &all); err != nil {
@@ -124,7 +126,8 @@ func (in Input) check(op operation.Operation) (known bool, err error) {
 	return false, nil
 }
 
-// WhyNotAnswerable returns why an operation takes no input for its last input request, "" if it does.
+// WhyNotAnswerable returns why an operation takes no input for its last input request, "" if it
+// does.
 func WhyNotAnswerable(op operation.Operation) InputRefusal {
 	r := op.InputRequest
 	switch {

@@ -9,7 +9,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// ErrPublishing: another run holds the publication of the end, and may be publishing right now.
+// ErrPublishing says that another run holds the publication of the end, and may be publishing right
+// now.
 var ErrPublishing = errors.New("another run publishes the end")
 
 // SettleStore is what Settle needs of the store.
@@ -17,8 +18,8 @@ type SettleStore interface{ operations }
 
 // Publisher publishes the ends of operations.
 type Publisher interface {
-	// Publish publishes an end. After an error it is not known whether anybody received it: it is published again,
-	// under the same ID.
+	// Publish publishes an end. After an error it is not known whether anybody received it: it is
+	// published again, under the same ID.
 	Publish(ctx context.Context, e EndedEvent) error
 }
 
@@ -54,7 +55,8 @@ func endedEventOf(op operation.Operation) EndedEvent {
 	return e
 }
 
-// Settle does what must happen once after the end: it publishes it, and takes the operation from the reconciler.
+// Settle does what must happen once after the end: it publishes it, and takes the operation from
+// the reconciler.
 type Settle struct {
 	Store     SettleStore
 	Publisher Publisher
@@ -70,9 +72,10 @@ type SettleResult struct {
 	State       operation.State `json:"state"`
 }
 
-// Run settles an ended operation: it claims the publication, publishes, and records that it has (contract H7, races
-// R8 and R13). A crash in between leaves a lease; the run after its end publishes the same event again. A second
-// run changes nothing. It returns ErrPublishing while another run may be publishing: the workflow tries again.
+// Run settles an ended operation: it claims the publication, publishes, and records that it has
+// (contract H7, races R8 and R13). A crash in between leaves a lease; the run after its end
+// publishes the same event again. A second run changes nothing. It returns ErrPublishing while
+// another run may be publishing: the workflow tries again.
 func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error) {
 	owner, ours := s.NewOwner(), false
 	op, err := update(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {

@@ -1,115 +1,129 @@
 package orchestrator_test
 
 import (
-	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/registry"
 	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 )
 
-// crier notes what it is told, after doing something else first.
-type crier struct {
-	told   []orchestrator.EndedEvent
-	before func()
-	fails  error
+// fakePublisher records what it publishes, after a hook.
+type fakePublisher struct {
+	published []orchestrator.EndedEvent
+	before    func()
+	err       error
 }
 
-func (c *crier) Publish(_ context.Context, n orchestrator.EndedEvent) error {
-	if c.before != nil {
-		c.before()
+func (f *fakePublisher) Publish(_ context.Context, e orchestrator.EndedEvent) error {
+	if f.before != nil {
+		f.before()
 	}
-	c.told = append(c.told, n)
-	return c.fails
+	f.published = append(f.published, e)
+	return f.err
 }
 
-// over is an operation that has ended and is not settled.
-func over(t *testing.T) (*trial, *crier, orchestrator.Settle) {
+// endedHarness is an operation that has ended and is not published, with its Settle.
+func endedHarness(t *testing.T) (*harness, *fakePublisher, orchestrator.Settle) {
 	t.Helper()
-	x := try(t, &scripted{profile: registry.Profile{Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{says(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`)}})
-	x.dispatch()
-	c, owners := &crier{}, 0
-	return x, c, orchestrator.Settle{Store: x.store, Publisher: c, Deps: x.deps, NewOwner: func() string { owners++; return fmt.Sprint("run-", owners) }}
+	completed := answerWith(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`)
+	h := newHarness(t, &fakeAgent{profile: buyProfile(), answers: []adcp.Response{completed}})
+	h.dispatch()
+	p := &fakePublisher{}
+	return h, p, h.settle(p)
 }
 
-// contract H7: owned before it is told, told once, and told by nobody after it is settled.
+// settle is the Settle with owners run-1, run-2 and so on.
+func (h *harness) settle(p orchestrator.Publisher) orchestrator.Settle {
+	owners := 0
+	newOwner := func() string { owners++; return fmt.Sprint("run-", owners) }
+	return orchestrator.Settle{Store: h.store, Publisher: p, Deps: h.deps, NewOwner: newOwner}
+}
+
+// contract H7: the publication is claimed before the end is published, and it is published once.
 func TestTheEndIsPublishedOnce(t *testing.T) {
 	t.Parallel()
-	x, c, settle := over(t)
-	c.before = func() {
-		if p := x.op().Publication; p.Owner != "run-1" || p.Fence != 1 || !x.at.Before(p.LeaseUntil) {
-			t.Errorf("told while the publication is %+v", p)
+	h, p, settle := endedHarness(t)
+	p.before = func() {
+		if c := h.op().Publication; c.Owner != "run-1" || c.Fence != 1 || !h.at.Before(c.LeaseUntil) {
+			t.Errorf("published while the publication is %+v", c)
 		}
 	}
 	for range 3 {
-		if got, err := settle.Run(t.Context(), "acme", x.id); err != nil || got.State != operation.Completed {
+		if got, err := settle.Run(t.Context(), "acme", h.id); err != nil || got.State != operation.Completed {
 			t.Fatal(got, err)
 		}
 	}
-	op := x.op()
-	if len(c.told) != 1 || c.told[0].ID != "acme/"+x.id+"/ended" || c.told[0].EndedBy != operation.ByAnswer || c.told[0].State != operation.Completed {
-		t.Errorf("told %+v", c.told)
+	if len(p.published) != 1 {
+		t.Fatalf("published %+v", p.published)
 	}
-	if op.PublishedAt.IsZero() || !op.DueAt.IsZero() {
-		t.Errorf("not settled: %+v", op)
+	e := p.published[0]
+	if e.ID != "acme/"+h.id+"/ended" || e.EndedBy != operation.ByAnswer || e.State != operation.Completed {
+		t.Errorf("published %+v", e)
+	}
+	if op := h.op(); op.PublishedAt.IsZero() || !op.DueAt.IsZero() {
+		t.Errorf("not finished: %+v", op)
 	}
 }
 
-// Races R8 and R13: whoever finds the publication held waits for the end of the lease; then it is told again, as the same.
-func TestAHeldPublicationIsNotTakenOver(t *testing.T) {
+// Races R8 and R13: a run that finds the publication claimed waits for the end of the lease. Then
+// the same event is published again.
+func TestAClaimedPublicationIsNotTakenOver(t *testing.T) {
 	t.Parallel()
-	x, c, settle := over(t)
-	c.fails = errors.New("no answer")
-	if _, err := settle.Run(t.Context(), "acme", x.id); !errors.Is(err, c.fails) {
+	h, p, settle := endedHarness(t)
+	p.err = errors.New("no answer")
+	if _, err := settle.Run(t.Context(), "acme", h.id); !errors.Is(err, p.err) {
 		t.Fatal(err)
 	}
-	c.fails = nil
-	if _, err := settle.Run(t.Context(), "acme", x.id); !errors.Is(err, orchestrator.ErrPublishing) || len(c.told) != 1 {
-		t.Fatalf("%v, told %d times", err, len(c.told))
+	p.err = nil
+	_, err := settle.Run(t.Context(), "acme", h.id)
+	if !errors.Is(err, orchestrator.ErrPublishing) || len(p.published) != 1 {
+		t.Fatalf("%v, published %d times", err, len(p.published))
 	}
-	x.at = x.op().Publication.LeaseUntil
-	if _, err := settle.Run(t.Context(), "acme", x.id); err != nil || len(c.told) != 2 || c.told[0] != c.told[1] {
-		t.Fatalf("%v, told %+v", err, c.told)
+	h.at = h.op().Publication.LeaseUntil
+	_, err = settle.Run(t.Context(), "acme", h.id)
+	if err != nil || len(p.published) != 2 || p.published[0] != p.published[1] {
+		t.Fatalf("%v, published %+v", err, p.published)
 	}
-	if op := x.op(); op.PublishedAt.IsZero() || op.Publication.Fence != 2 {
+	if op := h.op(); op.PublishedAt.IsZero() || op.Publication.Fence != 2 {
 		t.Errorf("%+v", op.Publication)
 	}
 }
 
-// An owner that was overtaken does not acknowledge what the next one is telling.
+// An overtaken owner does not acknowledge what the next one is publishing.
 func TestAnOvertakenOwnerAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
-	x, c, settle := over(t)
-	c.before = func() {
-		c.before = func() {
-			if !x.op().PublishedAt.IsZero() {
-				t.Error("settled before the present owner was heard")
+	h, p, settle := endedHarness(t)
+	p.before = func() {
+		p.before = func() {
+			if !h.op().PublishedAt.IsZero() {
+				t.Error("acknowledged before the present owner has published")
 			}
 		}
-		x.at = x.at.Add(time.Hour) // slow: its lease is over, and another run comes
-		if _, err := settle.Run(t.Context(), "acme", x.id); err != nil {
+		h.at = h.at.Add(time.Hour) // the first run is slow: its lease is over, and another run begins
+		if _, err := settle.Run(t.Context(), "acme", h.id); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := settle.Run(t.Context(), "acme", x.id); err != nil {
+	if _, err := settle.Run(t.Context(), "acme", h.id); err != nil {
 		t.Fatal(err)
 	}
-	if op := x.op(); op.Publication.Fence != 2 || op.PublishedAt.IsZero() {
-		t.Errorf("%+v settled %s", op.Publication, op.PublishedAt)
+	if op := h.op(); op.Publication.Fence != 2 || op.PublishedAt.IsZero() {
+		t.Errorf("%+v, published at %s", op.Publication, op.PublishedAt)
 	}
 }
 
-func TestNothingOpenIsSettled(t *testing.T) {
+func TestAnOpenOperationIsNotPublished(t *testing.T) {
 	t.Parallel()
-	x := try(t, &scripted{profile: registry.Profile{Tasks: []string{"create_media_buy"}}, answers: []adcp.Response{submitted}})
-	x.dispatch()
-	c := &crier{}
-	got, err := orchestrator.Settle{Store: x.store, Publisher: c, Deps: x.deps, NewOwner: func() string { return "run" }}.Run(t.Context(), "acme", x.id)
-	if err != nil || got.State != operation.Submitted || len(c.told) > 0 || !x.op().PublishedAt.IsZero() {
-		t.Errorf("%+v, %v, told %v", got, err, c.told)
+	h := newHarness(t, &fakeAgent{profile: buyProfile(), answers: []adcp.Response{submitted}})
+	h.dispatch()
+	p := &fakePublisher{}
+	got, err := h.settle(p).Run(t.Context(), "acme", h.id)
+	if err != nil || got.State != operation.Submitted || len(p.published) > 0 || !h.op().PublishedAt.IsZero() {
+		t.Errorf("%+v, %v, published %v", got, err, p.published)
 	}
 }

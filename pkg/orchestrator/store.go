@@ -22,13 +22,14 @@ type NewOperation struct {
 	Request     json.RawMessage // the frozen arguments
 	KeyHash     string
 	Fingerprint string
-	// NaturalHash is the natural key's hash, empty if the operation has none. Replaces is the ended operation that
-	// is known to hold it.
+	// NaturalHash is the natural key's hash, empty if the operation has none. Replaces is the ended
+	// operation that is known to hold it.
 	NaturalHash string
 	Replaces    string
 }
 
-// operationReader reads single operations. Every read is consistent: it sees every write that was stored before.
+// operationReader reads single operations. Every read is consistent: it sees every write that was
+// stored before.
 type operationReader interface {
 	// Get returns an operation as stored, or store.ErrNotFound.
 	Get(ctx context.Context, tenant, id string) (operation.Operation, error)
@@ -64,6 +65,7 @@ type CallStore interface {
 	operations
 	requests
 	registry.Profiles
-	// InputArguments returns the frozen arguments of the input for an input request, or store.ErrNotFound.
+	// InputArguments returns the frozen arguments of the input for an input request, or
+	// store.ErrNotFound.
 	InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error)
 }

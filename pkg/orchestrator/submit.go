@@ -13,7 +13,7 @@ import (
 	"adcp-orchestrator/pkg/validation"
 )
 
-// ErrPayloadDiffers: the idempotency key was used with another payload.
+// ErrPayloadDiffers says that the idempotency key was used with another payload.
 var ErrPayloadDiffers = errors.New("the idempotency key was used with another payload")
 
 // SubmitStore is what Submit needs of the store.
@@ -25,8 +25,8 @@ type SubmitStore interface {
 	// Create stores a new operation with its key and natural key. It returns store.ErrKeyTaken or a
 	// *store.NaturalKeyTakenError; then nothing was stored.
 	Create(ctx context.Context, n NewOperation) error
-	// Bind binds another idempotency key to the operation that holds a natural key. It returns store.ErrKeyTaken,
-	// or store.ErrStale if the natural key is no longer that operation's.
+	// Bind binds another idempotency key to the operation that holds a natural key. It returns
+	// store.ErrKeyTaken, or store.ErrStale if the natural key is no longer that operation's.
 	Bind(ctx context.Context, tenant, keyHash, naturalHash string, r IdempotencyRecord) error
 }
 
@@ -51,9 +51,9 @@ const (
 	MatchNatural DedupMatch = "po_number"
 )
 
-// Run stores the operation of a valid request, or finds the one that was stored for it before, and starts its
-// workflow. It returns ErrPayloadDiffers, a *validation.Error, or a fault of ours after which the same call may be
-// made again.
+// Run stores the operation of a valid request, or finds the one that was stored for it before, and
+// starts its workflow. It returns ErrPayloadDiffers, a *validation.Error, or an internal fault
+// after which the same call may be made again.
 func (s Submit) Run(ctx context.Context, tenant, key string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	keyHash := digest.Hex(key)
@@ -76,7 +76,8 @@ func (s Submit) Run(ctx context.Context, tenant, key string, r SubmitRequest) (
 			return op, "", err
 		}
 		if op.State == operation.Requested {
-			// Stored, then signaled. If this fails the reconciler starts it: the client's answer is the same.
+			// Stored, then signaled. If this fails the reconciler starts it: the client's answer is the
+			// same.
 			if err := s.Workflow.Start(ctx, op.Tenant, op.ID, op.Generation); err != nil {
 				opLog(op).WarnContext(ctx, "execution not started, left to the reconciler", "error", err)
 			}
@@ -130,8 +131,8 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 		return first, "", err
 	}
 	if !first.State.Terminal() {
-		// The first is open: this key is its second name from now on, so that a late retry can't buy again after
-		// its end.
+		// The first is open: this key is its second name from now on, so that a late retry can't buy
+		// again after its end.
 		record := IdempotencyRecord{OperationID: first.ID, Fingerprint: fingerprint}
 		return first, MatchNatural, s.Store.Bind(ctx, tenant, keyHash, n.NaturalHash, record)
 	}

@@ -20,13 +20,15 @@ type listedTask struct {
 	Context json.RawMessage `json:"context"`
 }
 
-// listsTasks reports whether an agent lists its tasks and returns the status of one: a list has no results.
+// listsTasks reports whether an agent lists its tasks and returns the status of one: a list has no
+// results.
 func listsTasks(p registry.Profile) bool { return p.ListTool != "" && p.PollTool != "" }
 
-// task looks for the operation's task in the agent's list (contract C16, G8). It returns nil if none is proven to
-// be the operation's. A task is proven by its context, which carries the operation's id. Otherwise it is the
-// operation's only if it is the single hit for the operation's id and a search for a random id finds nothing: an
-// agent that ignores the filter returns everything. The answer binds the task, and the next poll reads its result.
+// task looks for the operation's task in the agent's list (contract C16, G8). It returns nil if
+// none is proven to be the operation's. A task is proven by its context, which carries the
+// operation's id. Otherwise it is the operation's only if it is the single hit for the operation's
+// id and a search for a random id finds nothing: an agent that ignores the filter returns
+// everything. The answer binds the task, and the next poll reads its result.
 func (l lookUp) task(ctx context.Context) (*adcp.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
@@ -58,9 +60,9 @@ func (t listedTask) answer(op operation.Operation) *adcp.Answer {
 	return &adcp.Answer{Status: status, TaskID: t.ID}
 }
 
-// searchTasks lists the tasks of the operation's type that were created since its first call and contain a text
-// (contract G2). all is false if it gave up before the last page. The agent may ignore each of these filters; tasks
-// of other types are dropped here.
+// searchTasks lists the tasks of the operation's type that were created since its first call and
+// contain a text (contract G2). all is false if it gave up before the last page. The agent may
+// ignore each of these filters; tasks of other types are dropped here.
 func (l lookUp) searchTasks(ctx context.Context, text string) (found []listedTask, all bool, err error) {
 	since := l.op.Call.FirstAt.Add(-maxClockSkew).UTC().Format(time.RFC3339)
 	arguments := map[string]any{

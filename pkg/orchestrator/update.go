@@ -22,8 +22,9 @@ func update(ctx context.Context, s operations, tenant, id string,
 	return updateFrom(ctx, s, op, change)
 }
 
-// updateFrom stores what change decides about an operation that was read. If another writer was faster, it reads
-// the operation and decides again. change returns nil to store nothing. The operation is returned as stored.
+// updateFrom stores what change decides about an operation that was read. If another writer was
+// faster, it reads the operation and decides again. change returns nil to store nothing. The
+// operation is returned as stored.
 func updateFrom(ctx context.Context, s operations, op operation.Operation,
 	change func(operation.Operation) (*operation.Change, error)) (operation.Operation, error) {
 	for {
@@ -62,8 +63,8 @@ type planner struct {
 	support operation.AgentSupport
 }
 
-// advance lets decide change an operation, plans what comes next, and commits both in one write. decide returns
-// nil if nothing changes; then only attention that is newly due is stored.
+// advance lets decide change an operation, plans what comes next, and commits both in one write.
+// decide returns nil if nothing changes; then only attention that is newly due is stored.
 func (p planner) advance(ctx context.Context, op operation.Operation,
 	decide func(op *operation.Operation, now time.Time) *operation.Change) (operation.Decision, error) {
 	var next operation.Decision
@@ -95,11 +96,12 @@ func recorded(e operation.Event) *operation.Change {
 	return &operation.Change{Events: []operation.Event{e}}
 }
 
-// maxResult is the largest result that is kept, in bytes: what one transaction of any store can hold.
+// maxResult is the largest result that is kept, in bytes: what one transaction of any store can
+// hold.
 const maxResult = 3 << 20
 
-// resultOf returns the body to keep at the end of an operation. A result that is too large does not keep the
-// operation from ending: it raises attention.
+// resultOf returns the body to keep at the end of an operation. A result that is too large does not
+// keep the operation from ending: it raises attention.
 func resultOf(op *operation.Operation, a adcp.Answer, v operation.Verdict, now time.Time) json.RawMessage {
 	if v != operation.Advanced || !op.State.Terminal() {
 		return nil

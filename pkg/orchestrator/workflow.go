@@ -14,8 +14,8 @@ type Starter interface {
 
 // Waker ends an execution's wait.
 type Waker interface {
-	// Wake tells the execution that armed the token where to go next. An execution that no longer waits is no
-	// error.
+	// Wake tells the execution that armed the token where to go next. An execution that no longer
+	// waits is no error.
 	Wake(ctx context.Context, token string, next operation.Next) error
 }
 

@@ -15,17 +15,17 @@ import (
 // AgentIDForm is the form of an agent's id.
 var AgentIDForm = validation.Pattern(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 
-// Agent is a registry entry: a sales agent as one tenant uses it. It never holds a credential, only the name of
-// the secret in Secrets Manager.
+// Agent is a registry entry: a sales agent as one tenant uses it. It never holds a credential, only
+// the name of the secret in Secrets Manager.
 type Agent struct {
 	Tenant        string                `json:"-"`
 	ID            string                `json:"id"`
 	URL           string                `json:"url"`
-	Transport     Transport             `json:"transport"`
+	Transport     adcp.Transport        `json:"transport"`
 	CredentialRef string                `json:"credential_ref,omitempty"`
 	WebhookMode   operation.WebhookMode `json:"webhook_mode"`
 	// WebhookFormat is empty for AdCP's own form, which agents send over MCP and A2A alike.
-	WebhookFormat operation.WebhookFormat `json:"webhook_format,omitempty"`
+	WebhookFormat adcp.Format `json:"webhook_format,omitempty"`
 	// BrandURL is the address of the agent's brand.json, which leads to its keys; empty to discover it
 	// (contract F48, F51).
 	BrandURL  string               `json:"brand_json_url,omitempty"`
@@ -34,27 +34,22 @@ type Agent struct {
 	CreatedAt time.Time            `json:"created_at"`
 	UpdatedAt time.Time            `json:"updated_at"`
 
-	// Signing is which requests the agent wants signed, as discovered. It is for a Caller, not part of the entry.
+	// Signing is which requests the agent wants signed, as discovered. It is for a Caller, not part of
+	// the entry.
 	Signing adcp.RequestSigning `json:"-"`
-	// ContinueTask is the A2A task that a call continues; zero for a call of its own. It is for a Caller as well.
+	// ContinueTask is the A2A task that a call continues; zero for a call of its own. It is for a
+	// Caller as well.
 	ContinueTask adcp.Continuation `json:"-"`
 }
 
-// Transport is how an agent is called.
-type Transport string
-
-// The transports.
-const (
-	MCP Transport = "mcp" // MCP's streamable HTTP transport
-	A2A Transport = "a2a" // A2A over JSON-RPC, 1.0 or 0.3 as the agent's card says
-)
-
-// Caller calls agents. Implementations refuse every address of an agent that leads inward (contract L1).
+// Caller calls agents. Implementations refuse every address of an agent that leads inward (contract
+// L1).
 type Caller interface {
-	// Discover reads an agent's tools and capabilities. It returns a *adcp.CallError if the agent can't be reached.
+	// Discover reads an agent's tools and capabilities. It returns a *adcp.CallError if the agent
+	// can't be reached.
 	Discover(ctx context.Context, a Agent) (Profile, error)
-	// Call sends one tool call, with its arguments byte for byte (contract C6). It returns a *adcp.CallError if
-	// there is no AdCP answer.
+	// Call sends one tool call, with its arguments byte for byte (contract C6). It returns a
+	// *adcp.CallError if there is no AdCP answer.
 	Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error)
 }
 
@@ -64,8 +59,9 @@ type AgentReader interface {
 	Agent(ctx context.Context, tenant, id string) (Agent, error)
 }
 
-// CircuitKey names the circuit of an agent as it is called: by id, transport, address and credential. An entry
-// that gets another address has another circuit, so a failing old endpoint does not block the new one.
+// CircuitKey names the circuit of an agent as it is called: by id, transport, address and
+// credential. An entry that gets another address has another circuit, so a failing old endpoint
+// does not block the new one.
 func (a Agent) CircuitKey() string {
 	sum := sha256.Sum256([]byte(string(a.Transport) + "\x00" + a.URL + "\x00" + a.CredentialRef))
 	return a.ID + "." + hex.EncodeToString(sum[:8])

@@ -7,7 +7,8 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// DescribeCallError describes a failed call for a timeline. It shows no address and no text of the agent's.
+// DescribeCallError describes a failed call for a timeline. It shows no address and no text of the
+// agent's.
 func DescribeCallError(e *adcp.CallError) string {
 	switch {
 	case e.Signature == adcp.SigningFailed:

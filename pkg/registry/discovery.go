@@ -20,7 +20,8 @@ type Profiles interface {
 	PutProfile(ctx context.Context, tenant, agentID string, p Profile) error
 }
 
-// Recall returns the stored profile of an agent, the zero Profile if there is none for its address and transport.
+// Recall returns the stored profile of an agent, the zero Profile if there is none for its address
+// and transport.
 func Recall(ctx context.Context, s Profiles, a Agent) (Profile, error) {
 	p, err := s.Profile(ctx, a.Tenant, a.ID)
 	if errors.Is(err, store.ErrNotFound) || err == nil && !p.isOf(a.URL, a.Transport) {
@@ -29,8 +30,8 @@ func Recall(ctx context.Context, s Profiles, a Agent) (Profile, error) {
 	return p, err
 }
 
-// Refresh returns known if it is fresh. Else it asks the agent and stores the answer for all functions. An old
-// profile serves while the agent can't be reached.
+// Refresh returns known if it is fresh. Else it asks the agent and stores the answer for all
+// functions. An old profile serves while the agent can't be reached.
 func Refresh(ctx context.Context, s Profiles, agents Caller, a Agent, known Profile, now time.Time) (Profile, error) {
 	if known.Fresh(now) {
 		return known, nil

@@ -14,13 +14,13 @@ import (
 
 // entry is the body of PUT /v1/agents/{id}.
 type entry struct {
-	URL           string                  `json:"url"`
-	Transport     Transport               `json:"transport"`
-	CredentialRef string                  `json:"credential_ref"`
-	WebhookMode   operation.WebhookMode   `json:"webhook_mode"`
-	WebhookFormat operation.WebhookFormat `json:"webhook_format"`
-	BrandURL      string                  `json:"brand_json_url"`
-	Poll          operation.PollPolicy    `json:"poll"`
+	URL           string                `json:"url"`
+	Transport     adcp.Transport        `json:"transport"`
+	CredentialRef string                `json:"credential_ref"`
+	WebhookMode   operation.WebhookMode `json:"webhook_mode"`
+	WebhookFormat adcp.Format           `json:"webhook_format"`
+	BrandURL      string                `json:"brand_json_url"`
+	Poll          operation.PollPolicy  `json:"poll"`
 }
 
 // entryMembers are the names of an entry's members, for the remedy of a misspelled one.
@@ -34,7 +34,7 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		return Agent{}, c.Err()
 	}
 	if in.Transport == "" {
-		in.Transport = MCP
+		in.Transport = adcp.MCP
 	}
 	if in.WebhookMode == "" {
 		in.WebhookMode = operation.WebhookRFC9421
@@ -88,7 +88,7 @@ func readEntry(c *validation.Checks, tenant string, body []byte) (in entry, ok b
 
 // checkChoices checks the members that have a fixed set of values.
 func checkChoices(c *validation.Checks, in entry) {
-	if in.Transport != MCP && in.Transport != A2A {
+	if in.Transport != adcp.MCP && in.Transport != adcp.A2A {
 		c.Add("transport", validation.InvalidValue, `must be "mcp" or "a2a"`, "leave it out for mcp")
 	}
 	switch in.WebhookMode {
@@ -98,7 +98,7 @@ func checkChoices(c *validation.Checks, in entry) {
 			"leave it out for rfc9421: the agent then signs with its published key")
 	}
 	switch in.WebhookFormat {
-	case "", operation.FormatMCP, operation.FormatA2A:
+	case "", adcp.FormatMCP, adcp.FormatA2A:
 	default:
 		c.Add("webhook_format", validation.InvalidValue, `must be "mcp" or "a2a"`,
 			"leave it out for mcp, the form of AdCP's own webhooks")

@@ -9,8 +9,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// A profile is believed for maxProfileAge. An agent may shorten that to minProfileAge, and no further: its tool
-// list may be megabytes long.
+// A profile is believed for maxProfileAge. An agent may shorten that to minProfileAge, and no
+// further: its tool list may be megabytes long.
 const (
 	maxProfileAge = 24 * time.Hour
 	minProfileAge = 5 * time.Minute
@@ -18,11 +18,12 @@ const (
 
 // Profile is what discovery found of an agent (contract B38).
 type Profile struct {
-	// URL and Transport are what was asked, Transport empty for MCP. An entry with others is discovered again.
-	URL       string    `json:"url"`
-	Transport Transport `json:"transport,omitempty"`
-	// PollTool is the tool that returns a task's status (contract E2); empty if the agent has none, and then its
-	// webhook is the only way to follow a task.
+	// URL and Transport are what was asked, Transport empty for MCP. An entry with others is
+	// discovered again.
+	URL       string         `json:"url"`
+	Transport adcp.Transport `json:"transport,omitempty"`
+	// PollTool is the tool that returns a task's status (contract E2); empty if the agent has none,
+	// and then its webhook is the only way to follow a task.
 	PollTool string `json:"poll_tool"`
 	// ListTool is the tool that lists tasks (contract G1), empty if the agent has none.
 	ListTool string `json:"list_tool"`
@@ -33,7 +34,8 @@ type Profile struct {
 	DiscoveredAt time.Time         `json:"discovered_at"`
 }
 
-// Fresh reports whether a profile is still believed: for a day, or for less if the agent says so (contract B37).
+// Fresh reports whether a profile is still believed: for a day, or for less if the agent says so
+// (contract B37).
 func (p Profile) Fresh(now time.Time) bool {
 	ttl := maxProfileAge
 	if stated := p.Capabilities.Changes.TTL; stated > 0 {
@@ -43,8 +45,8 @@ func (p Profile) Fresh(now time.Time) bool {
 }
 
 // isOf reports whether the profile belongs to that address and transport.
-func (p Profile) isOf(url string, t Transport) bool {
-	return p.URL == url && cmp.Or(p.Transport, MCP) == cmp.Or(t, MCP)
+func (p Profile) isOf(url string, t adcp.Transport) bool {
+	return p.URL == url && cmp.Or(p.Transport, adcp.MCP) == cmp.Or(t, adcp.MCP)
 }
 
 // KnownFor reports whether the profile was discovered of the agent as it is registered now.
@@ -52,7 +54,8 @@ func (p Profile) KnownFor(a Agent) bool {
 	return !p.DiscoveredAt.IsZero() && p.isOf(a.URL, a.Transport)
 }
 
-// Offers reports whether the agent has a task's tool. An agent whose tools are unknown may have every one.
+// Offers reports whether the agent has a task's tool. An agent whose tools are unknown may have
+// every one.
 func (p Profile) Offers(t adcp.Task) bool {
 	return len(p.Tasks) == 0 || slices.Contains(p.Tasks, string(t))
 }

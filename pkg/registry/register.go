@@ -18,8 +18,8 @@ type Store interface {
 	PutAgent(ctx context.Context, a Agent) error
 }
 
-// registerTimeout bounds the discovery while the agent's owner waits: API Gateway ends every request after 29 s,
-// and the store needs its share.
+// registerTimeout bounds the discovery while the agent's owner waits: API Gateway ends every
+// request after 29 s, and the store needs its share.
 const registerTimeout = 15 * time.Second
 
 // Register stores registry entries.
@@ -30,12 +30,12 @@ type Register struct {
 	Checker Checker
 }
 
-// Run checks an entry, asks the agent, and stores both: as the first entry of that id, or in place of the stored
-// one. Running operations keep the entry that they began with. An agent that can't be reached is stored as well,
-// with a finding: its first operation asks again.
+// Run checks an entry, asks the agent, and stores both: as the first entry of that id, or in place
+// of the stored one. Running operations keep the entry that they began with. An agent that can't be
+// reached is stored as well, with a finding: its first operation asks again.
 //
-// It returns a *validation.Error that names every wrong field, or an *AgentRefusedError with the findings against
-// the agent (contract B39). In both cases nothing was stored.
+// It returns a *validation.Error that names every wrong field, or an *AgentRefusedError with the
+// findings against the agent (contract B39). In both cases nothing was stored.
 func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, Discovery, error) {
 	a, err := r.parse(tenant, id, body)
 	if err != nil {
@@ -48,7 +48,8 @@ func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agen
 	if refusing := refusedBy(found.Findings); refusing != nil {
 		return a, Discovery{}, &AgentRefusedError{Findings: refusing}
 	}
-	// The profile goes first: after a crash between the two writes it belongs to no entry, and is discovered again.
+	// The profile goes first: after a crash between the two writes it belongs to no entry, and is
+	// discovered again.
 	if reached {
 		if err := r.Store.PutProfile(ctx, tenant, id, found.Profile); err != nil {
 			return a, Discovery{}, err
@@ -58,8 +59,8 @@ func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agen
 	return a, found, err
 }
 
-// Show returns an entry with its stored profile, and checks that anew. It does not call the agent. It returns
-// store.ErrNotFound.
+// Show returns an entry with its stored profile, and checks that anew. It does not call the agent.
+// It returns store.ErrNotFound.
 func (r Register) Show(ctx context.Context, tenant, id string) (Agent, Discovery, error) {
 	a, err := r.Store.Agent(ctx, tenant, id)
 	if err != nil {
@@ -78,7 +79,8 @@ func (r Register) known(ctx context.Context, a Agent) (Profile, error) {
 	return p, err
 }
 
-// discover asks an agent what it offers and checks the answer. For an unreachable agent it checks what is stored.
+// discover asks an agent what it offers and checks the answer. For an unreachable agent it checks
+// what is stored.
 func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reached bool, err error) {
 	asking, cancel := context.WithTimeout(ctx, registerTimeout)
 	defer cancel()

@@ -1,78 +1,165 @@
 package registry_test
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/registry"
-	"adcp-orchestrator/pkg/store/memory"
-	"adcp-orchestrator/pkg/validation"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store"
 )
 
-var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-
-func clock() time.Time { return now }
-
-func fields(t *testing.T, err error) []string {
-	t.Helper()
-	var invalid *validation.Error
-	if err != nil && !errors.As(err, &invalid) {
-		t.Fatal(err)
+func TestRegisterStoresTheProfile(t *testing.T) {
+	t.Parallel()
+	agent := &fakeAgent{Profile: cleanProfile()}
+	agent.PollTool = ""
+	r, s := register(agent)
+	a, found, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry))
+	if err != nil || !slices.Equal(lines(found.Findings), []string{"unsafe no_polling tools"}) ||
+		found.Profile.DiscoveredAt != now || found.Profile.URL != a.URL {
+		t.Fatalf("got %+v, %v", found, err)
 	}
-	var names []string
-	if invalid != nil {
-		for _, f := range invalid.Fields {
-			names = append(names, f.Field)
-		}
+	stored, err := s.Profile(t.Context(), "acme", "seller")
+	if err != nil || !reflect.DeepEqual(stored, found.Profile) {
+		t.Errorf("stored %+v, %v", stored, err)
 	}
-	slices.Sort(names)
-	return names
+	again, shown, err := r.Show(t.Context(), "acme", "seller")
+	if err != nil || !reflect.DeepEqual(again, a) || !reflect.DeepEqual(shown, found) || agent.discoveries != 1 {
+		t.Errorf("shown %+v, %+v, %v; discovered %d times", again, shown, err, agent.discoveries)
+	}
+	if _, _, err := r.Show(t.Context(), "other", "seller"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("another tenant: %v", err)
+	}
 }
 
-func TestRegister(t *testing.T) {
+// A profile of the address that the entry had before counts as none.
+func TestShowIgnoresTheProfileOfAnotherAddress(t *testing.T) {
 	t.Parallel()
-	check := func(u string) error {
-		if !strings.HasPrefix(u, "https://") {
-			return errors.New("https only")
+	r, s := register(&fakeAgent{Profile: cleanProfile()})
+	a, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.URL, a.Version = "https://new.example/mcp", 2
+	if err := s.PutAgent(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, err := r.Show(t.Context(), "acme", "seller")
+	if err != nil || !slices.Equal(lines(shown.Findings), []string{"unsafe not_asked url"}) ||
+		shown.Profile.PollTool != "" || !shown.Profile.DiscoveredAt.IsZero() {
+		t.Errorf("shown %+v, %v", shown, err)
+	}
+}
+
+// contract B39: a refused agent is not registered, and what is stored stays as it is.
+func TestRefusedAgentIsNotStored(t *testing.T) {
+	t.Parallel()
+	agent := &fakeAgent{}
+	r, s := register(agent)
+	bad := cleanProfile()
+	bad.Capabilities.Webhooks = adcp.WebhookSigning{Emits: true, Algorithms: []string{"RSA"}}
+	bad.PollTool = ""
+	runRefused := func() {
+		t.Helper()
+		agent.Profile = bad
+		_, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry))
+		var refused *registry.AgentRefusedError
+		if !errors.As(err, &refused) {
+			t.Fatalf("got %v", err)
 		}
-		return nil
+		want := []string{
+			"refused algorithm_not_allowed webhook_signing.algorithms[0]",
+			"refused webhooks_not_signed webhook_signing.supported",
+		}
+		if !slices.Equal(lines(refused.Findings), want) {
+			t.Errorf("got %v", err)
+		}
+		for _, part := range []string{"webhook_signing.supported: ", "choose another webhook_mode"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%q does not contain %q", err, part)
+			}
+		}
+	}
+	runRefused()
+	if _, err := s.Agent(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("stored: %v", err)
+	}
+	if _, err := s.Profile(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a profile is stored: %v", err)
+	}
+	agent.Profile = cleanProfile()
+	before, found, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	runRefused()
+	a, shown, err := r.Show(t.Context(), "acme", "seller")
+	if err != nil || !reflect.DeepEqual(a, before) || !reflect.DeepEqual(shown, found) {
+		t.Errorf("it was %+v and is %+v, %+v, %v", before, a, shown, err)
+	}
+}
+
+// An agent that can't be reached is stored with a finding. What is known about it stays, and still
+// counts.
+func TestRegisterAnAgentThatIsDown(t *testing.T) {
+	t.Parallel()
+	r, s := register(&fakeAgent{err: &adcp.CallError{Outcome: adcp.Unsent, Cause: errors.New("down")}})
+	_, found, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry))
+	if err != nil || !slices.Equal(lines(found.Findings), []string{"unsafe agent_unreached url"}) {
+		t.Fatalf("got %+v, %v", found, err)
+	}
+	if _, err := s.Profile(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a profile is stored without a discovery: %v", err)
+	}
+	known := cleanProfile()
+	known.Capabilities.Webhooks.Support = adcp.Unstated // acceptable only without webhooks
+	if err := s.PutProfile(t.Context(), "acme", "seller", known); err != nil {
+		t.Fatal(err)
+	}
+	const polled = `{"url":"https://s.example/mcp","webhook_mode":"none"}`
+	a, found, err := r.Run(t.Context(), "acme", "seller", []byte(polled))
+	want := []string{"unsafe agent_unreached url", "unsafe webhooks_not_signed webhook_signing.supported"}
+	if err != nil || a.Version != 2 || found.Profile.PollTool != known.PollTool ||
+		!slices.Equal(lines(found.Findings), want) {
+		t.Errorf("got %+v, %+v, %v", a, found, err)
+	}
+	var refused *registry.AgentRefusedError
+	if _, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry)); !errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+	if stored, err := s.Profile(t.Context(), "acme", "seller"); err != nil || !reflect.DeepEqual(stored, known) {
+		t.Errorf("stored %+v, %v", stored, err)
+	}
+}
+
+// An internal fault is returned, and nothing is stored.
+func TestFaultOfOursStoresNothing(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	agent := &fakeAgent{err: broken}
+	r, s := register(agent)
+	if _, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry)); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := s.Agent(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("stored: %v", err)
 	}
 	for name, tc := range map[string]struct {
-		id, body string
-		want     []string
+		failReads bool
+		err       error // of the discovery
 	}{
-		"the least":             {"seller", `{"url":"https://s.example/mcp"}`, nil},
-		"everything":            {"seller", `{"url":"https://s.example/mcp","transport":"mcp","credential_ref":"adcp/acme/seller","webhook_mode":"none","webhook_format":"a2a","brand_json_url":"https://s.example/brand.json","poll":{"first_seconds":5,"factor":2,"cap_seconds":600}}`, nil},
-		"over A2A":              {"a2a-seller", `{"url":"https://s.example/a2a","transport":"a2a"}`, nil},
-		"nothing":               {"seller", `{}`, []string{"url"}},
-		"all wrong":             {"Seller!", `{"url":"ftp://x","transport":"smtp","credential_ref":"prod/db","webhook_mode":"hope","webhook_format":"soap","brand_json_url":"http://s.example","poll":{"first_seconds":-1,"factor":99,"cap_seconds":5}}`, []string{"brand_json_url", "credential_ref", "id", "poll.cap_seconds", "poll.factor", "poll.first_seconds", "transport", "url", "webhook_format", "webhook_mode"}},
-		"another tenant's name": {"seller", `{"url":"https://s.example","credential_ref":"adcp/other/seller"}`, []string{"credential_ref"}},
-		"out of its own name":   {"seller", `{"url":"https://s.example","credential_ref":"adcp/acme/../other/seller"}`, []string{"credential_ref"}},
-		"a member too many":     {"seller", `{"url":"https://s.example","password":"x"}`, []string{"(body)"}},
-		"a wrong kind":          {"seller", `{"url":"https://s.example","poll":{"first_seconds":"soon"}}`, []string{"poll.first_seconds"}},
-		"no object":             {"seller", `[]`, []string{"(body)"}},
+		"the profile can't be read":    {true, &adcp.CallError{Outcome: adcp.Unsent}},
+		"the profile can't be written": {false, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := memory.New(clock)
-			r := registry.Register{Store: s, Agents: &offering{Profile: sound()}, Now: clock, Checker: registry.Checker{CheckURL: check}}
-			a, _, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
-			if got := fields(t, err); !slices.Equal(got, tc.want) {
-				t.Fatalf("got %v: %v", got, err)
-			}
-			if err != nil {
-				return
-			}
-			again, _, err := r.Run(t.Context(), "acme", tc.id, []byte(tc.body))
-			if err != nil || again.Version != a.Version+1 || again.CreatedAt != a.CreatedAt {
-				t.Errorf("the second time: %+v, %v", again, err)
-			}
-			if want := map[string]registry.Transport{"a2a-seller": registry.A2A, "seller": registry.MCP}[tc.id]; a.Transport != want || a.Poll.MaxDelaySeconds < operation.MinMaxDelay || a.WebhookMode == "" {
-				t.Errorf("defaults: %+v", a)
-			}
-		})
+		agent.err, r.Store = tc.err, failingStore{s, tc.failReads}
+		if _, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry)); !errors.Is(err, errThrottled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.Agent(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s: stored: %v", name, err)
+		}
 	}
 }

@@ -12,28 +12,30 @@ import (
 	"github.com/blues/jsonata-go"
 )
 
-// expressions are the compiled JSONata expressions.
+// expressions holds the compiled JSONata expressions.
 var expressions = evaluator{compiled: map[string]*expression{}}
 
-// evaluator evaluates expressions, one at a time: the library shares state between evaluations, even of different expressions.
+// evaluator evaluates one expression at a time: the library shares state between evaluations, even
+// of different expressions.
 type evaluator struct {
 	mu       sync.Mutex
 	compiled map[string]*expression
 }
 
-// expression is one with all that it looks at: the paths below $states. bare: it is one of them and nothing else.
+// expression is a compiled expression with the paths below $states that it reads. pathOnly: it is
+// one such path and nothing else.
 type expression struct {
 	*jsonata.Expr
-	paths [][]string
-	bare  bool
+	paths    [][]string
+	pathOnly bool
 }
 
-// longest is how long a value may be for results about it to be kept.
-const longest = 64
+// maxCachedLength is the length of the longest string for which results are cached.
+const maxCachedLength = 64
 
-var path = regexp.MustCompile(`\$states(?:\.\w+)*`)
+var statesPath = regexp.MustCompile(`\$states(?:\.\w+)*`)
 
-// compile compiles an expression, once.
+// compile compiles each expression once.
 func (v *evaluator) compile(text string) (*expression, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -44,34 +46,36 @@ func (v *evaluator) compile(text string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &expression{Expr: compiled, bare: path.FindString(text) == text}
-	for _, p := range path.FindAllString(text, -1) {
+	e := &expression{Expr: compiled, pathOnly: statesPath.FindString(text) == text}
+	for _, p := range statesPath.FindAllString(text, -1) {
 		e.paths = append(e.paths, strings.Split(p, ".")[1:])
 	}
 	v.compiled[text] = e
 	return e, nil
 }
 
-// eval evaluates an expression. What is known it said before of the same short values it says again without being evaluated.
-func (v *evaluator) eval(text string, states, known map[string]any) (any, error) {
+// eval evaluates an expression. It reuses a result that the cache has for the same expression and
+// the same short values.
+func (v *evaluator) eval(text string, states, cache map[string]any) (any, error) {
 	e, err := v.compile(text)
 	if err != nil {
 		return nil, err
 	}
-	if e.bare {
-		if v := at(states, e.paths[0]); reflect.ValueOf(v).Kind() != reflect.Slice { // a path is what it leads to, but for lists
-			return v, nil
+	if e.pathOnly {
+		// The value of a path is what it leads to, except for lists: JSONata may unwrap those.
+		if value := lookup(states, e.paths[0]); reflect.ValueOf(value).Kind() != reflect.Slice {
+			return value, nil
 		}
 	}
-	key, short := e.about(text, states)
-	if out, ok := known[key]; short && ok {
+	key, short := e.cacheKey(text, states)
+	if out, ok := cache[key]; short && ok {
 		return out, nil
 	}
 	out, err := v.evaluate(e, states)
 	switch out.(type) {
 	case nil, string, bool, float64:
 		if short && err == nil {
-			known[key] = out
+			cache[key] = out
 		}
 	}
 	return out, err
@@ -90,13 +94,14 @@ func (v *evaluator) evaluate(e *expression, states map[string]any) (any, error) 
 	return out, err
 }
 
-// about names all that an expression looks at; short is false if that is too much to be kept.
-func (e *expression) about(text string, states map[string]any) (key string, short bool) {
+// cacheKey contains the expression and every value that it reads. short is false if a value is too
+// long or not a plain one: such results are not cached.
+func (e *expression) cacheKey(text string, states map[string]any) (key string, short bool) {
 	b := append(make([]byte, 0, 256), text...)
 	for _, p := range e.paths {
-		switch x := at(states, p).(type) {
+		switch x := lookup(states, p).(type) {
 		case string:
-			if len(x) > longest {
+			if len(x) > maxCachedLength {
 				return "", false
 			}
 			b = strconv.AppendQuote(append(b, '|'), x)
@@ -111,7 +116,7 @@ func (e *expression) about(text string, states map[string]any) (key string, shor
 	return string(b), true
 }
 
-func at(states map[string]any, path []string) any {
+func lookup(states map[string]any, path []string) any {
 	var v any = states
 	for _, name := range path {
 		m, _ := v.(map[string]any)

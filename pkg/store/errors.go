@@ -13,7 +13,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrStale: the record changed after it was read. The caller has to read and decide again.
 	ErrStale = errors.New("the record has changed since it was read")
-	// ErrKeyTaken: the idempotency key is bound to another submission.
+	// ErrKeyTaken: the idempotency key is already bound.
 	ErrKeyTaken = errors.New("the idempotency key is bound")
 	// ErrTaskTaken: the agent's task id is bound to another operation.
 	ErrTaskTaken = errors.New("the task id is bound to another operation")

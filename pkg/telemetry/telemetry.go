@@ -30,9 +30,9 @@ type Counter struct {
 	Dimension string
 }
 
-// Counting returns a function that counts an event on standard output, which Lambda forwards to
+// CountBy returns a function that counts an event on standard output, which Lambda forwards to
 // CloudWatch. The function's argument is the value of the dimension.
-func Counting(metric, dimension string) func(value string) {
+func CountBy(metric, dimension string) func(value string) {
 	return Counter{Out: os.Stdout, Now: time.Now, Metric: metric, Dimension: dimension}.Add
 }
 

@@ -21,7 +21,8 @@ const (
 	KeyReused     Code = "key_reused"     // the idempotency key belongs to another payload
 )
 
-// FieldError names one wrong field, the kind of fault, the rule that the field breaks, and the remedy.
+// FieldError names one wrong field, the kind of fault, the rule that the field breaks, and the
+// remedy.
 type FieldError struct {
 	Field  string `json:"field"`
 	Code   Code   `json:"code"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/webhook"
 )
@@ -14,7 +15,7 @@ import (
 func newA2AHarness(t *testing.T, mode operation.WebhookMode) *harness {
 	t.Helper()
 	h := newHarness(t, mode)
-	h.putAgent(t, "a2a", mode, operation.FormatA2A)
+	h.putAgent(t, "a2a", mode, adcp.FormatA2A)
 	h.submit(t, "a2a", "x")
 	return h
 }

@@ -108,8 +108,8 @@ func (in inbound) verifySignature(ctx context.Context) (reply Reply, ok bool) {
 	var unavailable *keyring.UnavailableError
 	switch {
 	case err == nil:
-		slog.InfoContext(ctx, "webhook verified", "operation", in.op.ID, "tenant", in.op.Tenant,
-			"agent", in.op.AgentID, "key", httpsig.Loggable(verified.KeyID))
+		slog.InfoContext(ctx, "webhook verified", "operation_id", in.op.ID, "tenant", in.op.Tenant,
+			"agent_id", in.op.AgentID, "key_id", httpsig.Loggable(verified.KeyID))
 		return Reply{}, true
 	case errors.As(err, &refused) && refused.Step == "14": // the signature is valid, so the body is the sender's
 		return in.quarantineAuthentic(ctx, challenge(refused.Code), refused.Detail, adcp.Webhook{}), false

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/validation"
 )
 
@@ -28,7 +27,7 @@ var (
 
 // parse reads the payload in the registered format (contract F27).
 func (in inbound) parse() (adcp.Webhook, error) {
-	if in.op.Webhook.Format != operation.FormatA2A {
+	if in.op.Webhook.Format != adcp.FormatA2A {
 		return adcp.ParseWebhook(in.delivery.Body)
 	}
 	w, err := adcp.ParseA2AWebhook(in.delivery.Body)

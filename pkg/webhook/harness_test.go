@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
@@ -103,14 +104,14 @@ func inEachMode(t *testing.T, test func(t *testing.T, h *harness)) {
 }
 
 func (h *harness) putAgent(
-	t *testing.T, id string, mode operation.WebhookMode, format operation.WebhookFormat,
+	t *testing.T, id string, mode operation.WebhookMode, format adcp.Format,
 ) {
 	t.Helper()
 	a := registry.Agent{
 		Tenant:        "acme",
 		ID:            id,
 		URL:           "https://" + id + ".example/mcp",
-		Transport:     registry.MCP,
+		Transport:     adcp.MCP,
 		WebhookMode:   mode,
 		WebhookFormat: format,
 		Version:       1,
@@ -187,10 +188,10 @@ func (h *harness) signed(name string, body []byte) webhook.Delivery {
 // signedIn returns a delivery that is authentic in the given mode.
 func (h *harness) signedIn(mode operation.WebhookMode, name string, body []byte) webhook.Delivery {
 	x := webhook.Delivery{
-		Method: http.MethodPost,
-		Path:   "/v1/webhooks/" + h.route[name],
-		Route:  h.route[name],
-		Body:   body,
+		Method:        http.MethodPost,
+		Path:          "/v1/webhooks/" + h.route[name],
+		CallbackToken: h.route[name],
+		Body:          body,
 		Header: http.Header{
 			"Content-Type": {"application/json; charset=utf-8"},
 			"Host":         {"api.example"},
@@ -276,5 +277,5 @@ func (h *harness) quarantined(t *testing.T) []inbox.Quarantined {
 
 // reroute sends a delivery to another callback token.
 func reroute(x *webhook.Delivery, route string) {
-	x.Route, x.Path = route, "/v1/webhooks/"+route
+	x.CallbackToken, x.Path = route, "/v1/webhooks/"+route
 }

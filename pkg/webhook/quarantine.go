@@ -52,8 +52,8 @@ func (in inbound) quarantineRecord(reply Reply, reason string) inbox.Quarantined
 // quarantine stores the record before it returns the reply. If that fails, the sender has to send
 // the delivery again, whatever the reply would have been.
 func (in inbound) quarantine(ctx context.Context, reply Reply, q inbox.Quarantined) Reply {
-	slog.WarnContext(ctx, "webhook quarantined", "operation", q.OperationID, "tenant", q.Tenant,
-		"agent", q.AgentID, "code", q.Code, "reason", q.Reason, "authentic", q.Authentic)
+	slog.WarnContext(ctx, "webhook quarantined", "operation_id", q.OperationID, "tenant", q.Tenant,
+		"agent_id", q.AgentID, "code", q.Code, "reason", q.Reason, "authentic", q.Authentic)
 	switch err := in.receiver.Apply.Quarantine(ctx, q); {
 	case errors.Is(err, store.ErrFull):
 		return Reply{

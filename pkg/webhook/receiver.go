@@ -64,7 +64,7 @@ type Receiver struct {
 type Delivery struct {
 	Method string
 	// Path is the path as received, Route its last segment: the callback token.
-	Path, Route string
+	Path, CallbackToken string
 	// Query is the query as received, without the question mark. Our webhook URLs have none.
 	Query  string
 	Header http.Header
@@ -96,14 +96,14 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 	if d.Method != http.MethodPost {
 		return Reply{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed"}
 	}
-	token, ok := inbox.ParseCallbackToken(d.Route)
-	if !ok || !strings.HasSuffix(d.Path, "/"+d.Route) {
+	token, ok := inbox.ParseCallbackToken(d.CallbackToken)
+	if !ok || !strings.HasSuffix(d.Path, "/"+d.CallbackToken) {
 		return unknownRoute
 	}
 	in := inbound{receiver: r, delivery: d, token: token}
 	keyID, nonce := httpsig.Claimed(d.Header)
 	var err error
-	in.known, err = r.Store.LoadDelivery(ctx, inbox.DeliveryQuery{Route: token, KeyID: keyID, Nonce: nonce})
+	in.known, err = r.Store.LoadDelivery(ctx, inbox.DeliveryQuery{Token: token, KeyID: keyID, Nonce: nonce})
 	if err != nil {
 		return internalFailure(ctx, err)
 	}

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
 
@@ -29,42 +28,4 @@ func challenge(code string) Reply {
 		Code:      code,
 		Challenge: `Signature error="` + code + `"`,
 	}
-}
-
-// problem is the body of a reply that is not 2xx (RFC 9457).
-type problem struct {
-	Type   string                  `json:"type"`
-	Title  string                  `json:"title"`
-	Status int                     `json:"status"`
-	Code   string                  `json:"code"`
-	Detail string                  `json:"detail,omitempty"`
-	Errors []validation.FieldError `json:"errors,omitempty"`
-}
-
-// problemType returns the type of the problem with a code.
-func problemType(string) string { return "about:blank" }
-
-// Body returns the reply as JSON: {"outcome": code} for 2xx, else a problem (RFC 9457) with the
-// members type, title, status and code. With a challenge the problem says nothing more than that
-// code, which the header has too (contract F35).
-func (r Reply) Body() []byte {
-	var v any
-	if r.Status < 300 {
-		v = struct {
-			Outcome string `json:"outcome"`
-		}{r.Code}
-	} else {
-		p := problem{
-			Type:   problemType(r.Code),
-			Title:  http.StatusText(r.Status),
-			Status: r.Status,
-			Code:   r.Code,
-		}
-		if r.Challenge == "" {
-			p.Detail, p.Errors = r.Detail, r.Errors
-		}
-		v = p
-	}
-	b, _ := json.Marshal(v) // strings and numbers only, which can't fail
-	return b
 }

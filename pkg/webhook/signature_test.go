@@ -44,7 +44,7 @@ func TestReceiverSignatureCoversEverything(t *testing.T) {
 		x.Body = []byte(s)
 		expectRefused("body", x)
 	})
-	eachFlip(good.Route, func(s string) {
+	eachFlip(good.CallbackToken, func(s string) {
 		x := good
 		reroute(&x, s)
 		expectRefused("path "+s, x)
@@ -171,7 +171,7 @@ func TestReceiverRepliesToUnavailableKeysWith503(t *testing.T) {
 		Cause:      errors.New("dial 10.0.0.1: secret-inside"),
 	}}
 	got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil)))
-	if got.Status != 503 || got.RetryAfter != 7*time.Second || strings.Contains(string(got.Body()), "inside") {
+	if got.Status != 503 || got.RetryAfter != 7*time.Second || strings.Contains(fmt.Sprintf("%+v", got), "inside") {
 		t.Errorf("got %+v", got)
 	}
 	records := h.quarantined(t)

@@ -7,28 +7,30 @@ import (
 	"testing"
 )
 
-// A deployment uploads at most 6 MB for each function: the largest is looked at. Measured on this machine's architecture, whose code is the larger one if it is not arm64.
+// A deployment uploads at most 6 MB for each function, so it is enough to zip the largest one. It
+// is built for this machine's architecture; if that is not arm64, its code is larger than what is
+// deployed.
 func TestZipsAreUnder6MB(t *testing.T) {
 	t.Chdir(filepath.Join("..", "..", ".."))
 	dir := t.TempDir()
 	if err := build("./functions/...", runtime.GOARCH, dir+"/"); err != nil {
 		t.Fatal(err)
 	}
-	made, err := os.ReadDir(dir)
-	if err != nil || len(made) < 9 {
-		t.Fatalf("%d functions, %v", len(made), err)
+	programs, err := os.ReadDir(dir)
+	if err != nil || len(programs) < 9 {
+		t.Fatalf("%d functions, %v", len(programs), err)
 	}
-	largest, most := "", int64(0)
-	for _, f := range made {
+	largest, maxSize := "", int64(0)
+	for _, f := range programs {
 		info, err := f.Info()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Size() > most {
-			largest, most = f.Name(), info.Size()
+		if info.Size() > maxSize {
+			largest, maxSize = f.Name(), info.Size()
 		}
 	}
-	size, err := zipped(filepath.Join(dir, largest))
+	size, err := zipSize(filepath.Join(dir, largest))
 	if err != nil {
 		t.Fatal(err)
 	}

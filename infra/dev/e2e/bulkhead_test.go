@@ -1,10 +1,6 @@
 package e2e
 
 import (
-	"adcp-orchestrator/infra/local/client"
-	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/registry"
 	"net"
 	"slices"
 	"sync/atomic"
@@ -12,64 +8,82 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 )
 
-// An agent that takes connections and never answers holds up its own operations and nobody else's: how long a healthy agent's take is printed, alone and beside it.
+// An agent that accepts connections and never answers delays its own operations only. The test
+// prints how long those of a healthy agent take, alone and beside it.
 func TestBulkheads(t *testing.T) {
 	t.Parallel()
-	w := enter(t, 120)
-	dead, calls := silent(t)
-	err := w.store.PutAgent(t.Context(), registry.Agent{Tenant: w.tenant, ID: "dead", URL: dead, Transport: registry.MCP, WebhookMode: operation.WebhookRFC9421,
-		Poll: operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(), Version: 1})
+	h := newHarness(t, 120)
+	silent, connections := startSilentAgent(t)
+	err := h.store.PutAgent(t.Context(), registry.Agent{
+		Tenant:      h.tenant,
+		ID:          "silent",
+		URL:         silent,
+		Transport:   adcp.MCP,
+		WebhookMode: operation.WebhookRFC9421,
+		Poll:        operation.PollPolicy{IntervalSeconds: 30}.WithDefaults(),
+		Version:     1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const healthy, stuck = 8, 12
-	alone := w.takenUp(t, healthy)
-	var held []httpapi.Operation
+	alone := h.buyRepeatedly(t, healthy)
+	var waiting []httpapi.Operation
 	for range stuck {
-		op, _, err := w.Submit(t.Context(), uuid.NewString(), "dead", "create_media_buy", client.Buy("PO-"+uuid.NewString(), nil))
+		op, _, err := h.Submit(t.Context(), uuid.NewString(), "silent", "create_media_buy", newBuy(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
-		held = append(held, op)
+		waiting = append(waiting, op)
 	}
-	beside := w.takenUp(t, healthy)
-	for _, op := range held {
-		if got, err := w.Get(t.Context(), op.ID); err != nil || got.State.Terminal() {
+	beside := h.buyRepeatedly(t, healthy)
+	for _, op := range waiting {
+		if got, err := h.Get(t.Context(), op.ID); err != nil || got.State.Terminal() {
 			t.Errorf("an operation of the silent agent: %s, %v", got.State, err)
 		}
 	}
-	if n := calls.Load(); n == 0 || n > 3*stuck {
+	if n := connections.Load(); n == 0 || n > 3*stuck {
 		t.Errorf("the silent agent was called %d times for %d operations", n, stuck)
 	}
-	t.Logf("from submit until the healthy agent has taken an order up, median and longest of %d: alone %.2f and %.2f s; beside %d orders of a silent agent %.2f and %.2f s",
-		healthy, alone[healthy/2].Seconds(), alone[healthy-1].Seconds(), stuck, beside[healthy/2].Seconds(), beside[healthy-1].Seconds())
+	t.Logf("from submission until the healthy agent has the request, median and maximum of %d: alone %.2f and %.2f s; "+
+		"beside %d operations of a silent agent %.2f and %.2f s", healthy,
+		alone[healthy/2].Seconds(), alone[healthy-1].Seconds(),
+		stuck, beside[healthy/2].Seconds(), beside[healthy-1].Seconds())
 }
 
-// takenUp buys n times and returns how long each took until the agent had answered, sorted. Each buy ends well.
-func (w *world) takenUp(t *testing.T, n int) (all []time.Duration) {
+// buyRepeatedly buys n times, one after the other, and returns how long each operation took until
+// the agent had answered the call, sorted. Each operation must complete.
+func (h *harness) buyRepeatedly(t *testing.T, n int) (all []time.Duration) {
 	t.Helper()
 	for range n {
-		op := w.settled(t, w.buy(t, map[string]any{"delay_ms": 300}).ID)
+		op := h.waitSettled(t, h.buy(t, map[string]any{"delay_ms": 300}).ID)
 		if op.State != operation.Completed {
 			t.Errorf("%s\n%s", op.State, timeline(op))
 		}
-		i := slices.IndexFunc(op.Events, func(e operation.Event) bool { return e.From == operation.CallingAdCP && e.To != operation.CallingAdCP })
+		i := slices.IndexFunc(op.Events, func(e operation.Event) bool {
+			return e.From == operation.CallingAdCP && e.To != operation.CallingAdCP
+		})
 		all = append(all, op.Events[i].At.Sub(op.CreatedAt))
 	}
 	slices.Sort(all)
 	return all
 }
 
-// silent is an agent that never answers; it counts its connections.
-func silent(t *testing.T) (address string, calls *atomic.Int64) {
+// startSilentAgent starts an agent that never answers, and counts its connections.
+func startSilentAgent(t *testing.T) (address string, connections *atomic.Int64) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls = &atomic.Int64{}
+	connections = &atomic.Int64{}
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -82,10 +96,10 @@ func silent(t *testing.T) (address string, calls *atomic.Int64) {
 				}
 				return
 			}
-			calls.Add(1)
+			connections.Add(1)
 			open = append(open, c)
 		}
 	}()
 	t.Cleanup(func() { _ = l.Close(); <-closed })
-	return "http://" + l.Addr().String() + "/mcp", calls
+	return "http://" + l.Addr().String() + "/mcp", connections
 }

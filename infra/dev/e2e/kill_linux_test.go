@@ -9,30 +9,27 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/google/uuid"
 
-	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/pkg/operation"
 )
 
-// A function's process is killed with SIGKILL right after each of its writes to the table has become durable, before it hears of it: at the first write
-// of one operation, at the second of the next, and so on, until no more are left to be killed at. Every operation ends, with one purchase.
+// A function's process is killed with SIGKILL right after one of its writes to the table has become
+// durable, before it gets the answer: at the first write of one operation, at the second of the
+// next, and so on. Every operation completes with one buy.
 //
-// It runs alone: it takes the stack's function processes down.
+// The test runs alone, because it kills the stack's function processes.
 func TestKilledAfterEveryWrite(t *testing.T) {
-	r := reap(t)
+	k := startKiller(t)
 	for name, path := range map[string]struct {
-		first    int
-		behavior map[string]any
-		by       operation.Channel
-		writes   int // at least
+		pollSeconds int
+		behavior    map[string]any
+		by          operation.Channel
+		writes      int // the least that the path has
 	}{
 		"webhook": {120, map[string]any{"delay_ms": 1500}, operation.ByWebhook, 7},
 		"poll":    {2, map[string]any{"delay_ms": 1500, "webhook": "none"}, operation.ByPoll, 5},
@@ -40,69 +37,60 @@ func TestKilledAfterEveryWrite(t *testing.T) {
 		for n := 1; n <= path.writes; n++ {
 			t.Run(fmt.Sprintf("%s, write %d", name, n), func(t *testing.T) {
 				t.Parallel()
-				w := enter(t, path.first)
-				r.arm(w.tenant, n)
-				op, err := w.persist(t.Context(), "seller", uuid.NewString(), client.Buy("PO-"+uuid.NewString(), path.behavior))
+				h := newHarness(t, path.pollSeconds)
+				k.killAt(h.tenant, n)
+				op, err := h.submitUntilAnswered(t.Context(), "seller", uuid.NewString(), newBuy(path.behavior))
 				if err != nil {
 					t.Fatal(err)
 				}
-				op = w.settled(t, op.ID)
-				ended(t, op, operation.Completed, path.by)
-				if _, buys := readLedger(t).of(op.PONumber); buys != 1 {
+				op = h.waitSettled(t, op.ID)
+				checkEnded(t, op, operation.Completed, path.by)
+				if _, buys := readLedger(t).count(op.PONumber); buys != 1 {
 					t.Errorf("%d buys", buys)
 				}
-				if victim := r.victim(w.tenant); victim == "" {
+				if write := k.killedAfter(h.tenant); write == "" {
 					t.Errorf("nothing was killed: the operation has fewer writes\n%s", timeline(op))
 				} else {
-					t.Logf("killed after %s", victim)
+					t.Logf("killed after %s", write)
 				}
 			})
 		}
 	}
 }
 
-// reaper is a proxy before DynamoDB that kills the process whose write it has just seen succeed.
-type reaper struct {
-	mu     sync.Mutex
-	at     map[string]int // tenant to the number of the write
-	seen   map[string]int
+// killer is a proxy in front of DynamoDB. It kills the process that made a certain write after the
+// write succeeded.
+type killer struct {
+	proxy *httputil.ReverseProxy
+	port  int
+	mu    sync.Mutex
+	// All by tenant: the number of the write to kill at, the writes so far, and the write that the
+	// process died of.
+	at     map[string]int
+	writes map[string]int
 	killed map[string]string
-	port   int
 }
 
-// reap puts the proxy between the functions and their table, for the time of the test.
-func reap(t *testing.T) *reaper {
+// startKiller puts the proxy between the functions and their table until the test ends.
+func startKiller(t *testing.T) *killer {
 	t.Helper()
-	target, err := url.Parse(env(t, "AWS_ENDPOINT_URL"))
+	endpoint := env(t, "AWS_ENDPOINT_URL")
+	target, err := url.Parse(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &reaper{at: map[string]int{}, seen: map[string]int{}, killed: map[string]string{}}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.port = l.Addr().(*net.TCPAddr).Port
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		body, err := io.ReadAll(req.Body)
-		if err != nil {
-			return
-		}
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		record := &recorder{header: http.Header{}}
-		proxy.ServeHTTP(record, req)
-		if action := r.due(req, body, record.status); action != "" {
-			if err := kill9(req.RemoteAddr, r.port); err != nil {
-				t.Errorf("the process of %s is not to be found: %v", action, err)
-			}
-		}
-		for k, v := range record.header {
-			w.Header()[k] = v
-		}
-		w.WriteHeader(record.status)
-		_, _ = w.Write(record.body.Bytes())
-	})}
+	k := &killer{
+		proxy:  httputil.NewSingleHostReverseProxy(target),
+		port:   l.Addr().(*net.TCPAddr).Port,
+		at:     map[string]int{},
+		writes: map[string]int{},
+		killed: map[string]string{},
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { k.handle(t, w, r) })}
 	go func() { _ = server.Serve(l) }()
 	file := env(t, "SPAWN_ENV_FILE")
 	if err := os.WriteFile(file, fmt.Appendf(nil, "AWS_ENDPOINT_URL_DYNAMODB=http://%s\n", l.Addr()), 0o600); err != nil {
@@ -110,119 +98,73 @@ func reap(t *testing.T) *reaper {
 	}
 	t.Cleanup(func() {
 		_ = os.Remove(file)
-		killFunctions(target.String())
-		// The proxy goes on as long as the tests do: a process that was just starting may have read of it.
+		killFunctions(endpoint)
+		// The server keeps running: a process that was just starting may have read its address from the
+		// file.
 	})
-	killFunctions(target.String())
-	return r
+	killFunctions(endpoint)
+	return k
 }
 
-func (r *reaper) arm(tenant string, write int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.at[tenant] = write
+func (k *killer) handle(t *testing.T, w http.ResponseWriter, r *http.Request) {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	record := newRecordedResponse()
+	k.proxy.ServeHTTP(record, r)
+	if action := k.countWrite(r, body, record.status); action != "" {
+		if err := killPeer(r.RemoteAddr, k.port); err != nil {
+			t.Errorf("the process of %s was not found: %v", action, err)
+		}
+	}
+	record.writeTo(w)
 }
 
-func (r *reaper) victim(tenant string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.killed[tenant]
+// killAt makes the killer kill at this write of a tenant, from 1.
+func (k *killer) killAt(tenant string, write int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.at[tenant] = write
 }
 
-// due counts a write that succeeded, and names it if its process has to die.
-func (r *reaper) due(req *http.Request, body []byte, status int) string {
-	_, action, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
+// killedAfter returns the write after which a tenant's process was killed, "" if none was.
+func (k *killer) killedAfter(tenant string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.killed[tenant]
+}
+
+// countWrite counts a write that succeeded. It returns the write's name if its process has to be
+// killed now, else "".
+func (k *killer) countWrite(r *http.Request, body []byte, status int) string {
+	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	if status != http.StatusOK || action != "PutItem" && action != "UpdateItem" && action != "TransactWriteItems" {
 		return ""
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for tenant, at := range r.at {
-		if bytes.Contains(body, []byte(`"`+tenant+`#`)) {
-			if r.seen[tenant]++; r.seen[tenant] == at {
-				r.killed[tenant] = action
-				for _, state := range operation.States() {
-					if bytes.Contains(body, []byte(`"state":{"S":"`+state+`"}`)) {
-						r.killed[tenant] += " to " + string(state)
-					}
-				}
-				return action
-			}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for tenant, at := range k.at {
+		if !bytes.Contains(body, []byte(`"`+tenant+`#`)) {
+			continue
+		}
+		if k.writes[tenant]++; k.writes[tenant] == at {
+			k.killed[tenant] = action + writtenState(body)
+			return action
 		}
 	}
 	return ""
 }
 
-type recorder struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
-func (r *recorder) Write(b []byte) (int, error) { return r.body.Write(b) }
-
-// kill9 kills the process at the other end of a loopback connection to our port.
-func kill9(remote string, port int) error {
-	_, peer, err := net.SplitHostPort(remote)
-	if err != nil {
-		return err
-	}
-	peerPort, err := strconv.Atoi(peer)
-	if err != nil {
-		return err
-	}
-	inode := ""
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		text, err := os.ReadFile(table)
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(text)) {
-			f := strings.Fields(line)
-			if len(f) > 9 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", peerPort)) && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", port)) {
-				inode = f[9]
-			}
+// writtenState returns " to" and the state that a write stores for an operation, "" if it stores
+// none.
+func writtenState(body []byte) (text string) {
+	for _, state := range operation.States() {
+		if bytes.Contains(body, []byte(`"state":{"S":"`+state+`"}`)) {
+			text += " to " + string(state)
 		}
 	}
-	if inode == "" || inode == "0" {
-		return fmt.Errorf("no socket of port %d", peerPort)
-	}
-	links, err := filepath.Glob("/proc/[0-9]*/fd/*")
-	if err != nil {
-		return err
-	}
-	for _, link := range links {
-		if to, err := os.Readlink(link); err == nil && to == "socket:["+inode+"]" {
-			pid, err := strconv.Atoi(strings.Split(link, "/")[2])
-			if err != nil {
-				return err
-			}
-			return syscall.Kill(pid, syscall.SIGKILL)
-		}
-	}
-	return fmt.Errorf("nobody holds socket %s", inode)
-}
-
-// killFunctions ends every function process of the stack behind an endpoint: the next invocation starts a new one.
-func killFunctions(endpoint string) {
-	for _, pid := range functions(endpoint) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-}
-
-// functions are the function processes of the stack behind an endpoint.
-func functions(endpoint string) (pids []int) {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(text, []byte("AWS_LAMBDA_RUNTIME_API=")) || !bytes.Contains(text, []byte("AWS_ENDPOINT_URL="+endpoint+"\x00")) {
-			continue
-		}
-		if pid, err := strconv.Atoi(strings.Split(file, "/")[2]); err == nil {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
+	return text
 }

@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -20,64 +18,40 @@ import (
 	"github.com/google/uuid"
 
 	"adcp-orchestrator/infra/local/client"
-	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
 )
 
-// manner is how the seller behaves for one order: its webhook comes, comes twice, first, late or never.
-func (x *trouble) manner() (map[string]any, string) {
-	outcomes, webhooks := []string{"completed", "completed", "completed", "failed", "rejected", "sync"}, []string{"normal", "normal", "none", "duplicate", "early", "late"}
-	outcome, webhook := outcomes[x.draw(len(outcomes))], webhooks[x.draw(len(webhooks))]
-	if outcome == "sync" {
-		webhook = "normal"
-	}
-	x.count("webhooks "+webhook, 1)
-	return map[string]any{"outcome": outcome, "webhook": webhook, "delay_ms": 200 + x.draw(3000), "webhook_delay_ms": 4000}, outcome
-}
-
-// soaked is one operation of a soak, with how the seller was told to end it.
-type soaked struct {
-	outcome string
-	// since is when it was taken, or last redriven; settled: the sweeper's index has it no more.
-	since   time.Time
-	settled bool
-}
-
-// soak is what is under way.
-type soak struct {
-	*world
-	*trouble
-	mu  sync.Mutex
-	all map[string]*soaked
-}
-
-// open lists the operations that are not settled.
-func (s *soak) open() (ids []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id, o := range s.all {
-		if !o.settled {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	return ids
-}
-
-// What a soak takes the emulator on two cores for: it drops what is more.
+// The limits of what the local stack can take on two cores: it drops what exceeds them.
 const (
-	lines      = 8
-	submitters = 12
-	mostOpen   = 80
-	// patience is how long an operation may take before it is redriven, as somebody would do who does not wait for the sweeper.
-	patience = 30 * time.Second
-	longest  = 5 * time.Minute
+	soakAgents     = 8
+	soakSubmitters = 12
+	maxOpen        = 80
+	// redriveAfter is when an operation is redriven, as a person would do who does not wait for the
+	// reconciler.
+	redriveAfter = 30 * time.Second
+	soakTimeout  = 5 * time.Minute
 )
 
-// TestSoak buys through a bad line from a real seller while function processes are killed and executions are stopped. At the end its ledger and ours agree to the
-// last operation. SOAK says how many operations, SEED which troubles.
+// soakOperation is one operation of a soak, and the outcome that the seller was given for it.
+type soakOperation struct {
+	outcome string
+	since   time.Time // when it was accepted, or last redriven
+	settled bool      // it is not in the reconciler's index any more
+}
+
+// soak submits operations and records their state.
+type soak struct {
+	*harness
+	*faults
+	mu         sync.Mutex
+	operations map[string]*soakOperation
+}
+
+// TestSoak buys from a real seller over unreliable connections, while function processes are killed
+// and executions are stopped. At the end the seller's ledger and ours must agree on each operation.
+// SOAK is the number of operations, SEED chooses the faults.
 //
-// It runs alone: it takes the stack's function processes down.
+// It runs alone, because it kills the stack's function processes.
 func TestSoak(t *testing.T) {
 	seller, n, seed := env(t, "SELLER_URL"), 12, uint64(1)
 	if v, err := strconv.Atoi(os.Getenv("SOAK")); err == nil {
@@ -87,52 +61,61 @@ func TestSoak(t *testing.T) {
 		seed = v
 	}
 	began := time.Now()
-	s := &soak{world: enter(t, 2), trouble: &trouble{rng: rand.New(rand.NewPCG(seed, 0x50a4)), kinds: map[string]int{}}, all: map[string]*soaked{}}
-	for i := range lines { // each has a circuit of its own: one that opens does not stop all
-		// A credential of ours: the line's address is in nobody's brand.json, so that no signature could be checked.
-		err := s.PutAgent(t.Context(), fmt.Sprint("seller-", i), map[string]any{"url": s.line(t, seller, env(t, "API_URL")), "credential_ref": "adcp/" + s.tenant + "/seller",
-			"webhook_mode": operation.WebhookHMAC, "poll": map[string]any{"interval_seconds": 2}})
+	s := &soak{harness: newHarness(t, 2), faults: newFaults(seed), operations: map[string]*soakOperation{}}
+	for i := range soakAgents { // each has a circuit of its own, so that one that opens does not stop all
+		// HMAC: the address of the connection is in no brand.json, so a signature could not be checked.
+		err := s.PutAgent(t.Context(), soakAgent(i), map[string]any{
+			"url":            s.faultyConnection(t, seller, env(t, "API_URL")),
+			"credential_ref": s.secretName("seller"),
+			"webhook_mode":   operation.WebhookHMAC,
+			"poll":           map[string]any{"interval_seconds": 2},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), longest)
+	ctx, cancel := context.WithTimeout(t.Context(), soakTimeout)
 	defer cancel()
-	storm, calm := context.WithCancel(ctx)
-	var weather, clients sync.WaitGroup
-	weather.Go(func() { s.strike(storm, env(t, "AWS_ENDPOINT_URL")) })
+	faultsCtx, stopFaults := context.WithCancel(ctx)
+	var injector, submitters sync.WaitGroup
+	injector.Go(func() { s.injectFaults(faultsCtx, env(t, "AWS_ENDPOINT_URL")) })
 	var left atomic.Int64
 	left.Store(int64(n))
-	for range submitters {
-		clients.Go(func() {
+	for range soakSubmitters {
+		submitters.Go(func() {
 			for left.Add(-1) >= 0 {
-				if err := s.order(ctx); err != nil {
+				if err := s.submitOne(ctx); err != nil {
 					t.Error(err)
 				}
 			}
 		})
 	}
-	s.follow(ctx, t, n, began)
-	clients.Wait()
-	calm()
-	weather.Wait()
-	s.agree(t, n)
-	kinds := []string{fmt.Sprintf("%7d operations, seed %d, %.0f s", len(s.all), seed, time.Since(began).Seconds())}
-	for k, v := range s.kinds {
-		kinds = append(kinds, fmt.Sprintf("%7d %s", v, k))
-	}
-	slices.Sort(kinds[1:])
-	t.Log("\n" + strings.Join(kinds, "\n"))
-	for _, k := range []string{"function processes killed", "executions stopped", "calls lost", "answers lost", "calls made twice",
-		"webhooks interrupted before they arrived", "webhooks interrupted after they arrived", "webhooks brought twice at once", "webhooks overtaken"} {
-		if s.kinds[k] == 0 && n >= 100 { // few operations may be spared
-			t.Errorf("no %s: nothing was shown of them", k)
-		}
-	}
+	s.followAll(ctx, t, n, began)
+	submitters.Wait()
+	stopFaults()
+	injector.Wait()
+	s.compareLedgers(t, n)
+	s.checkFaults(t, n, seed, time.Since(began))
 }
 
-// strike kills a process every other second, and stops an execution half as often, until the context ends.
-func (s *soak) strike(ctx context.Context, endpoint string) {
+func soakAgent(i int) string { return fmt.Sprint("seller-", i) }
+
+// open lists the operations that are not settled.
+func (s *soak) open() (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, o := range s.operations {
+		if !o.settled {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// injectFaults kills a function process every two seconds, and stops an execution half as often,
+// until the context ends.
+func (s *soak) injectFaults(ctx context.Context, endpoint string) {
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
 	for {
@@ -141,125 +124,123 @@ func (s *soak) strike(ctx context.Context, endpoint string) {
 			return
 		case <-tick.C:
 		}
-		if pids := functions(endpoint); len(pids) > 0 && syscall.Kill(pids[s.draw(len(pids))], syscall.SIGKILL) == nil {
-			s.count("function processes killed", 1)
+		pids := functionProcesses(endpoint)
+		if len(pids) > 0 && syscall.Kill(pids[s.intN(len(pids))], syscall.SIGKILL) == nil {
+			s.count("function processes killed")
 		}
-		if open := s.open(); len(open) > 0 && s.draw(2) == 0 && s.stopped(ctx, open[s.draw(len(open))]) {
-			s.count("executions stopped", 1)
+		open := s.open()
+		if len(open) > 0 && s.intN(2) == 0 && s.stopExecution(ctx, open[s.intN(len(open))]) {
+			s.count("executions stopped")
 		}
 	}
 }
 
-// order submits one purchase when there is room for it.
-func (s *soak) order(ctx context.Context) error {
+// stopExecution stops an operation's first execution. It returns false if that does not run.
+func (s *soak) stopExecution(ctx context.Context, id string) bool {
+	arn := firstExecution(os.Getenv("STATE_MACHINE_ARN"), id)
+	out, err := s.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+	if err != nil || out.Status != "RUNNING" {
+		return false
+	}
+	_, err = s.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn})
+	return err == nil
+}
+
+// submitOne submits one buy as soon as fewer than maxOpen operations are open.
+func (s *soak) submitOne(ctx context.Context) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for len(s.open()) >= mostOpen {
+	for len(s.open()) >= maxOpen {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	manner, outcome := s.manner()
-	op, err := s.persist(ctx, fmt.Sprint("seller-", s.draw(lines)), uuid.NewString(), client.Buy("SOAK-"+s.tenant+"-"+uuid.NewString(), manner))
+	behavior, outcome := s.sellerBehavior()
+	op, err := s.submitUntilAnswered(ctx, soakAgent(s.intN(soakAgents)), uuid.NewString(),
+		client.Buy(s.poPrefix()+uuid.NewString(), behavior))
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all[op.ID] = &soaked{outcome: outcome, since: time.Now()}
+	s.operations[op.ID] = &soakOperation{outcome: outcome, since: time.Now()}
 	return nil
 }
 
-// follow looks what is open until all are settled, and redrives what has been for long. It asks the sweeper's index and not the API: an emulator on two cores has
-// enough to do.
-func (s *soak) follow(ctx context.Context, t *testing.T, n int, began time.Time) {
+// poPrefix begins the purchase orders of this soak.
+func (s *soak) poPrefix() string { return "SOAK-" + s.tenant + "-" }
+
+// followAll waits until n operations are settled, and redrives those that are open for long.
+func (s *soak) followAll(ctx context.Context, t *testing.T, n int, began time.Time) {
+	t.Helper()
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
-	for told, done := 0, 0; done < n; {
-		taken := s.open()
-		due, err := s.store.Due(ctx, time.Now().Add(1000*time.Hour), 10*n+1000)
-		for _, id := range taken {
-			if err != nil {
-				break
-			}
-			open := slices.ContainsFunc(due, func(r operation.Ref) bool { return r.OperationID == id })
-			s.mu.Lock()
-			o := s.all[id]
-			o.settled = !open
-			still := open && time.Since(o.since) > patience
-			s.mu.Unlock()
-			if !still {
-				continue
-			}
-			if resp, _, err := s.Do(ctx, http.MethodPost, "/v1/operations/"+id+"/redrive", nil, nil); err == nil && resp.StatusCode/100 == 2 {
-				s.count("redriven", 1)
-			}
-			s.mu.Lock()
-			o.since = time.Now()
-			s.mu.Unlock()
-		}
+	for logged, done := 0, 0; done < n; {
+		s.followOnce(ctx, n)
 		s.mu.Lock()
-		known := len(s.all)
+		known := len(s.operations)
 		s.mu.Unlock()
-		if done = known - len(s.open()); done/50 > told {
-			told = done / 50
+		if done = known - len(s.open()); done/50 > logged {
+			logged = done / 50
 			t.Logf("%4d of %d after %.0f s", done, n, time.Since(began).Seconds())
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Errorf("%d of %d are settled after %s", done, n, longest)
+			t.Errorf("%d of %d are settled after %s", done, n, soakTimeout)
 			return
 		}
 	}
 }
 
-// stopped stops an operation's first execution, if it runs.
-func (s *soak) stopped(ctx context.Context, id string) bool {
-	arn := strings.Replace(os.Getenv("STATE_MACHINE_ARN"), ":stateMachine:", ":execution:", 1) + ":" + id + "-1"
-	if out, err := s.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn}); err != nil || out.Status != "RUNNING" {
-		return false
+// followOnce updates what is settled. It reads the reconciler's index and not the API, which has
+// enough load on two cores.
+func (s *soak) followOnce(ctx context.Context, n int) {
+	open := s.open()
+	due, err := s.store.Due(ctx, time.Now().Add(1000*time.Hour), 10*n+1000)
+	if err != nil {
+		return
 	}
-	_, err := s.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn})
-	return err == nil
-}
-
-// agree compares the seller's ledger with ours.
-func (s *soak) agree(t *testing.T, n int) {
-	t.Helper()
-	if len(s.all) != n {
-		t.Errorf("%d operations of %d", len(s.all), n)
-	}
-	sold, ours := map[string][]string{}, map[string]bool{}
-	for _, b := range readLedger(t).Buys {
-		sold[b.PO] = append(sold[b.PO], b.ID)
-	}
-	for id, o := range s.all {
-		r, err := s.store.Load(t.Context(), s.tenant, id)
-		if err != nil {
-			t.Error(err)
+	for _, id := range open {
+		indexed := slices.ContainsFunc(due, func(r operation.Ref) bool { return r.OperationID == id })
+		s.mu.Lock()
+		o := s.operations[id]
+		o.settled = !indexed
+		late := indexed && time.Since(o.since) > redriveAfter
+		s.mu.Unlock()
+		if !late {
 			continue
 		}
-		if ours[r.Op.PONumber] = true; r.Op.PublishedAt.IsZero() {
-			t.Errorf("%s is not settled", id)
+		resp, _, err := s.Do(ctx, http.MethodPost, "/v1/operations/"+id+"/redrive", nil, nil)
+		if err == nil && resp.StatusCode/100 == 2 {
+			s.count("redriven")
 		}
-		var result struct {
-			ID string `json:"media_buy_id"`
-		}
-		switch buys := sold[r.Op.PONumber]; {
-		case o.outcome == "failed" || o.outcome == "rejected":
-			if r.Op.State != operation.Failed && r.Op.State != operation.Rejected || len(buys) != 0 {
-				t.Errorf("%s: %s of an order that is %s, sold %v\n%s", id, r.Op.State, o.outcome, buys, timeline(httpapi.ViewRecord(r, "")))
-			}
-		case r.Op.State != operation.Completed || json.Unmarshal(r.Result, &result) != nil || !slices.Equal(buys, []string{result.ID}):
-			t.Errorf("%s: %s with %q, sold %v\n%s", id, r.Op.State, result.ID, buys, timeline(httpapi.ViewRecord(r, "")))
-		}
+		s.mu.Lock()
+		o.since = time.Now()
+		s.mu.Unlock()
 	}
-	for po, buys := range sold {
-		if strings.HasPrefix(po, "SOAK-"+s.tenant+"-") && !ours[po] {
-			t.Errorf("%s: sold %v and not ours", po, buys)
+}
+
+// checkFaults prints what went wrong how often. In a long soak every kind of fault must have
+// occurred.
+func (s *soak) checkFaults(t *testing.T, n int, seed uint64, took time.Duration) {
+	t.Helper()
+	lines := []string{fmt.Sprintf("%7d operations, seed %d, %.0f s", len(s.operations), seed, took.Seconds())}
+	counts := s.snapshot()
+	for kind, count := range counts {
+		lines = append(lines, fmt.Sprintf("%7d %s", count, kind))
+	}
+	slices.Sort(lines[1:])
+	t.Log("\n" + strings.Join(lines, "\n"))
+	for _, kind := range []string{
+		"function processes killed", "executions stopped", "calls lost", "answers lost", "calls made twice",
+		"webhooks interrupted before they arrived", "webhooks interrupted after they arrived",
+		"webhooks delivered twice at once", "webhooks overtaken",
+	} {
+		if counts[kind] == 0 && n >= 100 {
+			t.Errorf("no %s in %d operations", kind, n)
 		}
 	}
 }

@@ -1,4 +1,7 @@
-// Command mutants breaks the convergence of operations in one way after the other and says which test finds it. It exits with 1 if one is not found.
+// Command mutants tests the tests of the convergence function: it breaks the code in one way at a
+// time and prints which test fails. It exits with 1 if a mutant survives. Run it at the
+// repository's root; it changes no file, because the go command reads each mutant through an
+// overlay.
 package main
 
 import (
@@ -15,9 +18,11 @@ import (
 	"time"
 )
 
-// hunt is what has to find a mutant: the races and the simulation. The seeds are those that the simulation begins with.
-var hunt = []string{"test", "-count=1", "-timeout=2m", "-failfast", "-run", "Races|TransportFaults|Killed", "./pkg/sim"}
+// testArgs runs the tests that must find a mutant: the races and the simulation.
+var testArgs = []string{"test", "-count=1", "-timeout=2m", "-failfast",
+	"-run", "Races|TransportFaults|Killed", "./pkg/sim"}
 
+// seeds limits the simulation to its first seeds.
 const seeds = "SEEDS=300"
 
 func main() {
@@ -35,74 +40,81 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	fmt.Printf("%d mutants; each is looked for by: %s go %s\n", len(mutants), seeds, strings.Join(hunt, " "))
-	alive := 0
+	fmt.Printf("%d mutants, each tested by: %s go %s\n", len(mutants), seeds, strings.Join(testArgs, " "))
+	survivors := 0
 	for _, m := range mutants {
 		began := time.Now()
-		found, err := m.hunt(ctx, dir)
+		foundBy, err := m.test(ctx, dir)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		if found == "" {
-			alive++
-			found = "NOT FOUND"
+		if foundBy == "" {
+			survivors++
+			foundBy = "NOT FOUND"
 		}
-		fmt.Printf("  %-46s %5.1f s  %s\n", m.name, time.Since(began).Seconds(), found)
+		fmt.Printf("  %-46s %5.1f s  %s\n", m.name, time.Since(began).Seconds(), foundBy)
 	}
-	if alive > 0 {
-		return fmt.Errorf("%d of %d not found", alive, len(mutants))
+	if survivors > 0 {
+		return fmt.Errorf("%d of %d not found", survivors, len(mutants))
 	}
 	fmt.Printf("all %d found\n", len(mutants))
 	return nil
 }
 
-// broken returns the file as the mutant has it.
-func (m mutant) broken(root string) ([]byte, error) {
+// apply returns the mutated source of the mutant's file.
+func (m mutant) apply(root string) ([]byte, error) {
 	b, err := os.ReadFile(filepath.Join(root, m.file))
 	if err != nil {
 		return nil, err
 	}
 	if n := strings.Count(string(b), m.old); n != 1 {
-		return nil, fmt.Errorf("%s holds %d times what is to be broken: %q", m.file, n, m.old)
+		return nil, fmt.Errorf("%s has the text to replace %d times, want once: %q", m.file, n, m.old)
 	}
 	return []byte(strings.Replace(string(b), m.old, m.new, 1)), nil
 }
 
-var failed = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)
+var failedTest = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)
 
-// hunt returns the test that finds the mutant, "" if none does.
-func (m mutant) hunt(ctx context.Context, dir string) (string, error) {
-	b, err := m.broken(".")
+// test returns the name of the test that finds the mutant, "" if none does. It writes into dir.
+func (m mutant) test(ctx context.Context, dir string) (string, error) {
+	overlay, err := m.writeOverlay(dir)
 	if err != nil {
 		return "", err
 	}
-	path, err := filepath.Abs(m.file)
-	if err != nil {
-		return "", err
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "./pkg/...")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the mutant does not compile: %s", out)
 	}
-	mutated, overlay := filepath.Join(dir, "mutated.go"), filepath.Join(dir, "overlay.json")
-	o, err := json.Marshal(map[string]map[string]string{"Replace": {path: mutated}})
-	if err != nil {
-		return "", err
-	}
-	if err := errors.Join(os.WriteFile(mutated, b, 0o600), os.WriteFile(overlay, o, 0o600)); err != nil {
-		return "", err
-	}
-	if out, err := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "./pkg/...").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("does not build: %s", out)
-	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{hunt[0], "-overlay", overlay}, hunt[1:]...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{testArgs[0], "-overlay", overlay}, testArgs[1:]...)...)
 	cmd.Env = append(os.Environ(), seeds)
 	out, err := cmd.CombinedOutput()
 	if err == nil || ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	names := failed.FindAllStringSubmatch(string(out), -1)
+	names := failedTest.FindAllStringSubmatch(string(out), -1)
 	if len(names) == 0 {
 		if strings.Contains(string(out), "panic: test timed out") {
-			return "(the simulation comes to no end)", nil
+			return "(the simulation does not end)", nil
 		}
-		return "", fmt.Errorf("no test failed: %s", out)
+		return "", fmt.Errorf("go test failed, but no test did: %s", out)
 	}
 	return names[len(names)-1][1], nil
+}
+
+// writeOverlay writes the mutated source and an overlay file that puts it in place of the original.
+func (m mutant) writeOverlay(dir string) (string, error) {
+	b, err := m.apply(".")
+	if err != nil {
+		return "", err
+	}
+	original, err := filepath.Abs(m.file)
+	if err != nil {
+		return "", err
+	}
+	mutated, overlay := filepath.Join(dir, "mutated.go"), filepath.Join(dir, "overlay.json")
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {original: mutated}})
+	if err != nil {
+		return "", err
+	}
+	return overlay, errors.Join(os.WriteFile(mutated, b, 0o600), os.WriteFile(overlay, replace, 0o600))
 }

@@ -1,5 +1,5 @@
-// Command slowest stands behind `go test -json`: it prints what go test prints without it and keeps how long each
-// test took; in the end it lists the slowest over all calls.
+// Command slowest reads the events of `go test -json`, prints what go test prints without -json,
+// and records how long each test took. With -list it prints the slowest of all recorded tests.
 //
 //	go test -json -v ./... | slowest -times file -- -v
 //	slowest -list file
@@ -14,14 +14,16 @@ import (
 	"slices"
 )
 
+// shown is how many tests -list prints.
 const shown = 10
 
+const usage = "slowest -times FILE -- [arguments of go test], behind go test -json; slowest -list FILE"
+
 func main() {
-	times := flag.String("times", "", "the file to which the tests' times are added")
-	list := flag.String("list", "", "only list the slowest of what is in this file")
+	times := flag.String("times", "", "append the tests' times to this file")
+	list := flag.String("list", "", "only print the slowest tests of this file")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(),
-			"slowest -times FILE -- [arguments of go test], behind go test -json; slowest -list FILE")
+		fmt.Fprintln(flag.CommandLine.Output(), usage)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -40,12 +42,12 @@ func run(times, list string, args []string, in io.Reader, out io.Writer) (err er
 		return printSlowest(out, tests, shown)
 	}
 	if times == "" {
-		return errors.New("say -times FILE or -list FILE")
+		return errors.New("give -times FILE or -list FILE")
 	}
 	file, err := os.OpenFile(times, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return newPrinter(out, file, slices.ContainsFunc(args, showsAll)).read(in)
+	return newPrinter(out, file, slices.ContainsFunc(args, printsPassing)).read(in)
 }

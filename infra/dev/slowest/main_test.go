@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// module is a module with tests of every kind of end.
+// module is a Go module whose tests end in every way that tests can end.
 var module = map[string]string{
 	"go.mod": "module example\n\ngo 1.26\n",
 	"a/a_test.go": `package a
@@ -25,12 +25,12 @@ func TestQuick(t *testing.T) { t.Run("part", func(t *testing.T) { t.Log("quick")
 
 import ("fmt"; "testing")
 
-func TestPasses(t *testing.T) { t.Log("nobody asks") }
+func TestPasses(t *testing.T) { t.Log("only with -v") }
 
 func TestFails(t *testing.T) {
-	fmt.Println("said aloud")
+	fmt.Println("printed")
 	t.Log("a hint")
-	t.Run("good", func(t *testing.T) { t.Log("nobody asks") })
+	t.Run("good", func(t *testing.T) { t.Log("only with -v") })
 	t.Run("bad", func(t *testing.T) {
 		t.Error("wrong")
 		t.Run("inner", func(t *testing.T) { t.Error("very wrong") })
@@ -55,9 +55,9 @@ func TestPasses(t *testing.T) {}
 	"f/f_test.go": "package f\n\nimport \"testing\"\n\nfunc TestX(t *testing.T) { nonsense() }\n",
 }
 
-// plainAndOurs runs go test as it is and behind the printer. Times are left out of both, and the names that -json
-// leaves out.
-func plainAndOurs(t *testing.T, args ...string) (plain, ours, times string) {
+// runBoth runs go test plainly and with -json behind the printer, and returns what each prints.
+// Both are without durations, addresses and "=== NAME" lines, because -json leaves these lines out.
+func runBoth(t *testing.T, args ...string) (plain, printed string) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range module {
@@ -75,19 +75,21 @@ func plainAndOurs(t *testing.T, args ...string) (plain, ours, times string) {
 		out, _ := c.CombinedOutput() // some tests fail
 		return string(out)
 	}
-	times = filepath.Join(dir, "times")
 	var out strings.Builder
-	if err := run(times, "", args, strings.NewReader(test(append([]string{"-json"}, args...)...)), &out); err != nil {
+	events := strings.NewReader(test(append([]string{"-json"}, args...)...))
+	if err := run(filepath.Join(dir, "times"), "", args, events, &out); err != nil {
 		t.Fatal(err)
 	}
-	return timeless(test(args...)), timeless(out.String()), times
+	return normalize(test(args...)), normalize(out.String())
 }
 
-var seconds = regexp.MustCompile(`\d+\.\d+s|\+?0x[0-9a-f]+|goroutine \d+`)
+var variable = regexp.MustCompile(`\d+\.\d+s|\+?0x[0-9a-f]+|goroutine \d+`)
 
-var name = regexp.MustCompile("(?m)^=== NAME .*\n")
+var nameLine = regexp.MustCompile("(?m)^=== NAME .*\n")
 
-func timeless(s string) string { return name.ReplaceAllString(seconds.ReplaceAllString(s, "_"), "") }
+func normalize(s string) string {
+	return nameLine.ReplaceAllString(variable.ReplaceAllString(s, "_"), "")
+}
 
 func TestPrintsWhatGoTestPrints(t *testing.T) {
 	t.Parallel()
@@ -95,20 +97,20 @@ func TestPrintsWhatGoTestPrints(t *testing.T) {
 		t.Skip("it runs the compiler")
 	}
 	for name, args := range map[string][]string{
-		"what passes":            {"./a", "./b"},
-		"what passes, all":       {"-v", "./a", "./b"},
-		"what fails":             {"./a", "./c"},
-		"what fails, all":        {"-v", "./a", "./c"},
-		"one that panics":        {"./d"},
-		"one that exits":         {"./e"},
-		"none of that name":      {"-run", "Nothing", "./a"},
-		"one that doesn't build": {"./a", "./f"},
+		"passing":                  {"./a", "./b"},
+		"passing, verbose":         {"-v", "./a", "./b"},
+		"failing":                  {"./a", "./c"},
+		"failing, verbose":         {"-v", "./a", "./c"},
+		"a test panics":            {"./d"},
+		"the test binary exits":    {"./e"},
+		"no test matches":          {"-run", "Nothing", "./a"},
+		"a package does not build": {"./a", "./f"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			plain, ours, _ := plainAndOurs(t, args...)
-			if plain != ours {
-				t.Errorf("go test prints\n%s\nand we\n%s\n", plain, ours)
+			plain, printed := runBoth(t, args...)
+			if plain != printed {
+				t.Errorf("go test prints\n%s\nand slowest\n%s\n", plain, printed)
 			}
 		})
 	}
@@ -135,36 +137,36 @@ func TestListsTheSlowest(t *testing.T) {
 	if want := "  20.00 s  y/z  TestB\n   1.50 s  x  TestA\n"; out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
-	tests := make([]timed, 12)
+	tests := make([]testTime, 12)
 	out.Reset()
 	if err := printSlowest(&out, tests, shown); err != nil || strings.Count(out.String(), "\n") != 10 {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 
-func TestNothingIsHeldBackWhenTheEventsBreakOff(t *testing.T) {
+func TestTruncatedEventsAreStillPrinted(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder
 	events := `{"Action":"start","Package":"p"}
 {"Action":"run","Package":"p","Test":"TestA"}
-{"Action":"output","Package":"p","Test":"TestA","Output":"    half a word"}
-no event
+{"Action":"output","Package":"p","Test":"TestA","Output":"    half a line"}
+not an event
 `
 	if err := run(filepath.Join(t.TempDir(), "times"), "", nil, strings.NewReader(events), &out); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); !strings.Contains(got, "half a word") || !strings.Contains(got, "no event\n") {
+	if got := out.String(); !strings.Contains(got, "half a line") || !strings.Contains(got, "not an event\n") {
 		t.Errorf("got %q", got)
 	}
 }
 
-func TestShowsAll(t *testing.T) {
+func TestArgumentsThatPrintPassingTests(t *testing.T) {
 	t.Parallel()
 	for arg, want := range map[string]bool{
 		"-v": true, "--v": true, "-v=true": true, "-test.v": true, "-bench=.": true, "-list": true,
 		"-v=false": false, "v": false, "-race": false, "-vet=off": false, "-run": false,
 	} {
-		if showsAll(arg) != want {
+		if printsPassing(arg) != want {
 			t.Errorf("%s: %v", arg, !want)
 		}
 	}

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// event is a line of go test -json: see go doc test2json and go help buildjson.
+// event is one line of go test -json: see go doc test2json and go help buildjson.
 type event struct {
 	Action, Package, Test, Output string
 	Elapsed                       float64
 }
 
-// showsAll tells the arguments by which go test prints what passes, too.
-func showsAll(arg string) bool {
+// printsPassing reports whether an argument makes go test print the output of passing tests, too.
+func printsPassing(arg string) bool {
 	name, value, given := strings.Cut(strings.TrimPrefix(strings.TrimLeft(arg, "-"), "test."), "=")
 	if !strings.HasPrefix(arg, "-") || given && value == "false" {
 		return false
@@ -24,29 +24,30 @@ func showsAll(arg string) bool {
 	return name == "v" || name == "bench" || name == "list" || name == "fuzz"
 }
 
-// printer turns events into the text that go test prints without -json: package by package, in the order in which
-// they began, the first one that has not ended as it goes.
+// printer turns events into the text that go test prints without -json. Packages are printed in the
+// order in which they began; the first one that has not ended is printed while it runs.
 type printer struct {
 	out, times io.Writer
-	all        bool // what passes is printed, too
+	all        bool // print the output of passing tests, too
 	packages   map[string]*pkg
 	queue      []*pkg
 	failed     bool
 }
 
-// pkg is what a package has printed. Unless all is printed, it is held until it is known whether something failed.
+// pkg is the output of one package. Unless all is printed, lines are held until it is known whether
+// a test failed.
 type pkg struct {
 	text  bytes.Buffer
 	ended bool
 	held  []string
-	tests map[string]*test // those that run
+	tests map[string]*runningTest
 }
 
 func newPrinter(out, times io.Writer, all bool) *printer {
 	return &printer{out: out, times: times, all: all, packages: map[string]*pkg{}}
 }
 
-// read prints events until there are no more. What is no event is printed as it is.
+// read prints events until the input ends. A line that is not an event is printed as it is.
 func (p *printer) read(in io.Reader) error {
 	lines := bufio.NewReader(in)
 	for {
@@ -63,7 +64,7 @@ func (p *printer) read(in io.Reader) error {
 			return err
 		}
 	}
-	for _, k := range p.queue { // go test was killed: nothing is held back
+	for _, k := range p.queue { // go test was killed: print what is held
 		k.end(true)
 		p.failed = true
 	}
@@ -80,13 +81,13 @@ func (p *printer) line(line []byte) error {
 		_, err := p.out.Write(line)
 		return err
 	}
-	if e.Package == "" { // the compiler's words
+	if e.Package == "" { // the compiler's output
 		_, err := io.WriteString(p.out, e.Output)
 		return err
 	}
 	k := p.packages[e.Package]
 	if k == nil || k.ended {
-		k = &pkg{tests: map[string]*test{}}
+		k = &pkg{tests: map[string]*runningTest{}}
 		p.packages[e.Package] = k
 		p.queue = append(p.queue, k)
 	}
@@ -96,15 +97,15 @@ func (p *printer) line(line []byte) error {
 	case e.Action == "output":
 		k.output(e)
 	case e.Action == "run" && !p.all:
-		k.tests[e.Test] = new(test)
+		k.tests[e.Test] = new(runningTest)
 	case e.Action != "pass" && e.Action != "fail" && e.Action != "skip":
 	case e.Test == "":
 		p.failed = p.failed || e.Action == "fail"
 		k.end(e.Action == "fail")
 	default:
-		k.close(e.Test, e.Action == "fail")
-		if !strings.Contains(e.Test, "/") { // its parts are counted in it
-			if err := writeTime(p.times, timed{Package: e.Package, Test: e.Test, Seconds: e.Elapsed}); err != nil {
+		k.closeTest(e.Test, e.Action == "fail")
+		if !strings.Contains(e.Test, "/") { // its time includes its subtests
+			if err := writeTime(p.times, testTime{Package: e.Package, Test: e.Test, Seconds: e.Elapsed}); err != nil {
 				return err
 			}
 		}
@@ -112,7 +113,7 @@ func (p *printer) line(line []byte) error {
 	return p.flush()
 }
 
-// flush prints what is next in order.
+// flush prints as far as the order of packages allows.
 func (p *printer) flush() error {
 	for len(p.queue) > 0 {
 		k := p.queue[0]

@@ -2,14 +2,14 @@ package main
 
 import "strings"
 
-// test is a test that runs: what it logs is told only if it fails.
-type test struct {
-	logs  []string // also of the parts that failed, which are told within
-	head  string   // the line that says that it failed
-	after []string // a panic's words
+// runningTest is what a test has printed so far. Its logs are printed only if it fails.
+type runningTest struct {
+	logs     []string // also those of subtests that failed, indented
+	failLine string   // "--- FAIL: ..."
+	after    []string // what follows failLine: a panic's text
 }
 
-// output takes a line of which go test tells nothing before it is known whether something fails.
+// output takes one line that go test prints only if something fails.
 func (k *pkg) output(e event) {
 	t := k.tests[e.Test]
 	switch line := e.Output; {
@@ -19,28 +19,28 @@ func (k *pkg) output(e event) {
 	case t == nil: // it has ended
 		k.held = append(k.held, line)
 	case strings.HasPrefix(line, "--- FAIL: "):
-		t.head = line
-	case t.head != "":
+		t.failLine = line
+	case t.failLine != "":
 		t.after = append(t.after, line)
 	case strings.HasPrefix(line, "    "):
 		t.logs = append(t.logs, line)
-	default: // printed by itself
+	default: // the test printed it without t.Log
 		k.held = append(k.held, line)
 	}
 }
 
-// close ends a test. One that failed is told within the one that it is a part of.
-func (k *pkg) close(name string, failed bool) {
+// closeTest ends a test. A failed subtest's lines move into its parent, as go test prints them.
+func (k *pkg) closeTest(name string, failed bool) {
 	t := k.tests[name]
 	delete(k.tests, name)
 	if t == nil || !failed {
 		return
 	}
-	lines := append(append([]string{t.head}, t.logs...), t.after...)
+	lines := append(append([]string{t.failLine}, t.logs...), t.after...)
 	if i := strings.LastIndex(name, "/"); i >= 0 {
-		if whole := k.tests[name[:i]]; whole != nil {
+		if parent := k.tests[name[:i]]; parent != nil {
 			for _, line := range lines {
-				whole.logs = append(whole.logs, "    "+line)
+				parent.logs = append(parent.logs, "    "+line)
 			}
 			return
 		}
@@ -48,16 +48,17 @@ func (k *pkg) close(name string, failed bool) {
 	k.held = append(k.held, lines...)
 }
 
-// end prints a package that has ended: the line that says so, and all that was held back if it failed.
+// end ends a package: its result line is printed, and everything that was held back if it failed.
 func (k *pkg) end(failed bool) {
 	k.ended = true
 	if failed {
-		for _, t := range k.tests { // those that came to no end
+		for _, t := range k.tests { // those that never ended
 			k.text.WriteString(strings.Join(t.logs, ""))
 		}
 	}
 	for _, line := range k.held {
-		if failed || strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "?   \t") || strings.HasPrefix(line, "\t") {
+		result := strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "?   \t") || strings.HasPrefix(line, "\t")
+		if failed || result {
 			k.text.WriteString(line)
 		}
 	}

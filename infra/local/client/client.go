@@ -1,4 +1,5 @@
-// Package client talks to the orchestrator's API as its users do: over HTTP, with a key.
+// Package client calls the orchestrator's API as its users do: over HTTP, with an API key. The demo
+// and the end-to-end tests use it. It is no SDK: it knows only the routes that these two need.
 package client
 
 import (
@@ -15,20 +16,23 @@ import (
 	"adcp-orchestrator/pkg/httpapi"
 )
 
-// Client calls one API with one key.
+// Client calls one API with one key. Base is the URL that /v1 is appended to; an empty Key sends no
+// Authorization header.
 type Client struct {
 	Base string
 	Key  string
 	HTTP *http.Client
 }
 
-// New returns a client.
+// New returns a client whose requests time out after 30 seconds.
 func New(base, key string) *Client {
 	return &Client{Base: base, Key: key, HTTP: &http.Client{Timeout: 30 * time.Second}}
 }
 
-// Do sends a request. The body may be nil, text or anything that JSON can be made of.
-func (c *Client) Do(ctx context.Context, method, path string, header map[string]string, body any) (*http.Response, []byte, error) {
+// Do sends a request and returns the response, already read and closed, with its body. The
+// request's body may be nil, a string that is sent as it is, or a value that is sent as JSON.
+func (c *Client) Do(ctx context.Context, method, path string, header map[string]string, body any) (
+	*http.Response, []byte, error) {
 	var raw []byte
 	switch b := body.(type) {
 	case nil:
@@ -60,9 +64,9 @@ func (c *Client) Do(ctx context.Context, method, path string, header map[string]
 	return resp, out, err
 }
 
-// PutAgent registers an agent.
+// PutAgent registers an agent, or changes its entry.
 func (c *Client) PutAgent(ctx context.Context, id string, entry map[string]any) error {
-	resp, out, err := c.Do(ctx, http.MethodPut, "/v1/agents/"+id, nil, entry) //nolint:bodyclose // Do has read and closed it
+	resp, out, err := c.Do(ctx, http.MethodPut, "/v1/agents/"+id, nil, entry) //nolint:bodyclose // closed by Do
 	if err != nil {
 		return err
 	}
@@ -72,8 +76,9 @@ func (c *Client) PutAgent(ctx context.Context, id string, entry map[string]any) 
 	return nil
 }
 
-// Submit submits an operation.
-func (c *Client) Submit(ctx context.Context, key, agent, task string, request map[string]any) (httpapi.Operation, *http.Response, error) {
+// Submit submits an operation. key is the Idempotency-Key; any status but 202 is an error.
+func (c *Client) Submit(ctx context.Context, key, agent, task string, request map[string]any) (
+	httpapi.Operation, *http.Response, error) {
 	var op httpapi.Operation
 	resp, out, err := c.Do(ctx, http.MethodPost, "/v1/operations", map[string]string{"Idempotency-Key": key},
 		map[string]any{"agent_id": agent, "type": task, "request": request})
@@ -86,14 +91,15 @@ func (c *Client) Submit(ctx context.Context, key, agent, task string, request ma
 	return op, resp, json.Unmarshal(out, &op)
 }
 
-// Get reads an operation with its timeline.
+// Get reads an operation with its events.
 func (c *Client) Get(ctx context.Context, id string) (httpapi.Operation, error) {
 	var op httpapi.Operation
 	err := c.Read(ctx, "/v1/operations/"+id, &op)
 	return op, err
 }
 
-// Quarantine reads a day's first page of webhooks that were not applied; an empty day is today.
+// Quarantine reads the first page of the webhooks that came on a day (YYYY-MM-DD) and were not
+// applied. An empty day means today.
 func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.QuarantinedDelivery, error) {
 	var page struct {
 		Items []httpapi.QuarantinedDelivery `json:"items"`
@@ -102,9 +108,9 @@ func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.Quaranti
 	return page.Items, err
 }
 
-// Read reads a resource.
+// Read gets a resource and decodes its JSON into out. Any status but 200 is an error.
 func (c *Client) Read(ctx context.Context, path string, out any) error {
-	resp, body, err := c.Do(ctx, http.MethodGet, path, nil, nil) //nolint:bodyclose // Do has read and closed it
+	resp, body, err := c.Do(ctx, http.MethodGet, path, nil, nil) //nolint:bodyclose // closed by Do
 	if err != nil {
 		return err
 	}
@@ -114,7 +120,7 @@ func (c *Client) Read(ctx context.Context, path string, out any) error {
 	return json.Unmarshal(body, out)
 }
 
-// statusError is an answer that is none.
+// statusError is a response with another status than 200.
 type statusError struct {
 	status int
 	text   string
@@ -122,8 +128,9 @@ type statusError struct {
 
 func (e *statusError) Error() string { return e.text }
 
-// passing reports whether an error is one that the next reading may not have: a gateway under load, or an authorizer that ran out of time.
-func passing(err error) bool {
+// isTransient reports whether the next read may succeed: the gateway is under load, or an
+// authorizer timed out.
+func isTransient(err error) bool {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Timeout()
 	}
@@ -131,13 +138,16 @@ func passing(err error) bool {
 	return ok && e.status >= 500
 }
 
-// Follow reads an operation again and again until done says so, and calls seen for each reading. It ends with the context.
-func (c *Client) Follow(ctx context.Context, id string, done func(httpapi.Operation) bool, seen func(httpapi.Operation)) (httpapi.Operation, error) {
+// Follow reads an operation every 200 ms until done returns true or ctx ends. It calls seen,
+// unless that is nil, after each read. Timeouts and statuses from 500 on are tried again; other
+// errors end it.
+func (c *Client) Follow(ctx context.Context, id string,
+	done func(httpapi.Operation) bool, seen func(httpapi.Operation)) (httpapi.Operation, error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		op, err := c.Get(ctx, id)
-		if err != nil && !passing(err) {
+		if err != nil && !isTransient(err) {
 			return op, err
 		}
 		if err == nil {
@@ -156,10 +166,11 @@ func (c *Client) Follow(ctx context.Context, id string, done func(httpapi.Operat
 	}
 }
 
-// Settled reports whether an operation has ended and all is done that follows.
-func Settled(op httpapi.Operation) bool { return !op.PublishedAt.IsZero() }
+// Published reports whether an operation has ended and its end was published.
+func Published(op httpapi.Operation) bool { return !op.PublishedAt.IsZero() }
 
-// Buy is a minimal create_media_buy that real sellers accept. demo tells the local seller how to behave; po may be empty.
+// Buy returns a minimal create_media_buy request that real sellers accept. demo controls how the
+// demo seller behaves; po may be empty.
 func Buy(po string, demo map[string]any) map[string]any {
 	r := map[string]any{
 		"account": map[string]any{"account_id": "acct_a"}, "brand": map[string]any{"domain": "acme.example"},

@@ -1,6 +1,8 @@
-// Holds an answer back while its webhook goes out: the "early" webhook, which overtakes the answer that names its task.
+// Holds an answer back until its webhook was sent. This makes the "early" webhook, which arrives
+// before the answer that names its task.
 
-// Keeps everything written to the response until its end, then waits for `until()` and lets it go in order.
+// Keeps everything that is written to the response. After its end, waits for `until()` and then
+// writes everything in order.
 export function holdResponse(res, until) {
   const methods = ['writeHead', 'flushHeaders', 'write', 'end'];
   const queue = [];
@@ -13,13 +15,14 @@ export function holdResponse(res, until) {
     };
   }
   function release() {
-    for (const name of methods) delete res[name]; // the prototype's own come back
+    for (const name of methods) delete res[name]; // the prototype's methods are visible again
     for (const call of queue) call();
   }
 }
 
-// Pairs a held response with the task that its request makes: the transport knows the response, the platform the
-// task, and the idempotency key is what both see. A replay or a refusal makes no task and is answered at once.
+// Pairs a held response with the task of its request. The transport knows the response, the
+// platform knows the task, and both see the idempotency key. A replay or a refused request has no
+// task and is answered at once.
 export function createEarlyAnswers() {
   const attempts = new Map();
   return {

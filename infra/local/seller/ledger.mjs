@@ -1,4 +1,5 @@
-// What the seller received and what it sold, so that tests can tell "called twice" from "bought twice".
+// What the seller received and what it sold. Tests need both to distinguish "called twice" from
+// "bought twice".
 import { createHash } from 'node:crypto';
 
 const sha256 = text => createHash('sha256').update(text).digest('hex');
@@ -8,7 +9,8 @@ export function createLedger() {
   const buys = [];
   const tools = {};
   return {
-    // Every tool call that arrives counts, replays included: those never reach the platform's handlers.
+    // Counts every tool call that arrives, including replays, which never reach the platform's
+    // handlers.
     called({ tool, args }) {
       tools[tool] = (tools[tool] ?? 0) + 1;
       if (tool !== 'create_media_buy') return;
@@ -30,7 +32,7 @@ export function createLedger() {
   };
 }
 
-// The tool call inside an MCP or an A2A request body, or null for anything else.
+// Returns the tool call in the body of an MCP or A2A request, or null for anything else.
 export function toolCall(body) {
   if (body?.method === 'tools/call') {
     return { tool: body.params?.name, args: body.params?.arguments ?? {} };

@@ -1,4 +1,5 @@
-// What the seller sells: one product, bought at once or after a wait, as each request asks in ext.adcp_demo.
+// What the seller sells: one product. It is bought at once or after a delay, as ext.adcp_demo of
+// each request says.
 import { randomUUID } from 'node:crypto';
 
 const sleep = ms => new Promise(done => setTimeout(done, ms));
@@ -28,17 +29,23 @@ export function createPlatform({ sdk, ledger, webhooks, delayMs, awaitEarly }) {
   const buys = new Map();
 
   // ext.adcp_demo = {delay_ms, outcome, webhook, operation_id, webhook_delay_ms}
-  const behaviour = request => {
+  const behavior = request => {
     const demo = { outcome: 'completed', webhook: 'normal', delay_ms: delayMs, ...request.ext?.adcp_demo };
     return demo.webhook === 'early' ? { ...demo, delay_ms: 0 } : demo;
   };
 
   const refuse = ({ outcome }) => {
     if (outcome === 'rejected') {
-      throw new sdk.AdcpError('POLICY_VIOLATION', { recovery: 'terminal', message: 'The publisher declined the order' });
+      throw new sdk.AdcpError('POLICY_VIOLATION', {
+        recovery: 'terminal',
+        message: 'The publisher declined the order',
+      });
     }
     if (outcome === 'failed') {
-      throw new sdk.AdcpError('POLICY_VIOLATION', { recovery: 'correctable', message: 'The trafficker returned the order' });
+      throw new sdk.AdcpError('POLICY_VIOLATION', {
+        recovery: 'correctable',
+        message: 'The trafficker returned the order',
+      });
     }
   };
 
@@ -67,7 +74,8 @@ export function createPlatform({ sdk, ledger, webhooks, delayMs, awaitEarly }) {
       specialisms: ['sales-guaranteed'],
       channels: ['display'],
       pricingModels: ['cpm'],
-      // It does, and documents.mjs says so: the SDK drops all that is declared there if it derives an account block itself.
+      // The seller does require it, and documents.mjs declares it: if the SDK derived an account
+      // block from this field, it would drop everything that documents.mjs declares.
       requireOperatorAuth: false,
     },
     accounts: {
@@ -80,7 +88,7 @@ export function createPlatform({ sdk, ledger, webhooks, delayMs, awaitEarly }) {
     sales: {
       getProducts: async () => ({ products: [product] }),
       createMediaBuy: async (request, ctx) => {
-        const demo = behaviour(request);
+        const demo = behavior(request);
         if (demo.outcome === 'sync') {
           const buy = sell(request);
           webhooks.remember(buy.media_buy_id, { request, demo });
@@ -97,10 +105,12 @@ export function createPlatform({ sdk, ledger, webhooks, delayMs, awaitEarly }) {
         }, { task_id: taskId });
       },
       updateMediaBuy: async (id, request) => {
-        const demo = behaviour(request);
+        const demo = behavior(request);
         refuse(demo);
         const buy = buys.get(id);
-        if (!buy) throw new sdk.AdcpError('MEDIA_BUY_NOT_FOUND', { recovery: 'terminal', message: `No media buy ${id}` });
+        if (!buy) {
+          throw new sdk.AdcpError('MEDIA_BUY_NOT_FOUND', { recovery: 'terminal', message: `No media buy ${id}` });
+        }
         buy.revision += 1;
         if (request.canceled) buy.status = 'canceled';
         webhooks.remember(id, { request, demo });

@@ -1,15 +1,20 @@
-// The demo sales agent: a guaranteed seller made of @adcp/sdk's server primitives, over MCP and A2A, on loopback only.
+// The demo sales agent: a guaranteed seller on @adcp/sdk's server primitives, over MCP and A2A. It
+// listens on loopback only.
 //
-// Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT (MCP at /mcp), A2A_PORT (A2A at /a2a and GET
-// /ledger), TOKEN (the buyer's bearer token), DELAY (ms until a task is decided, 1500). The key set and brand.json are
-// on both ports; the capabilities and brand.json name the A2A port's.
-// A request selects its behaviour in args.ext.adcp_demo:
+// Environment:
+//   ADCP_LOCAL_NPM    directory that has node_modules
+//   PORT              MCP at /mcp
+//   A2A_PORT          A2A at /a2a, and GET /ledger
+//   TOKEN             the buyer's bearer token
+//   DELAY             milliseconds until a task is decided (1500)
+// Both ports serve the key set and brand.json. The capabilities and brand.json name the A2A port's.
+// A request selects the seller's behavior in args.ext.adcp_demo:
 //   delay_ms          how long the task takes
 //   outcome           completed | failed | rejected | sync
 //   webhook           normal | none | duplicate | early (before the answer) | late (after the task)
-//                     | es256 (signed with a key of that kind) | wrong_key (with one that is not published)
-//   webhook_delay_ms  how late a late one is (5000)
-//   operation_id      "omit" leaves push_notification_config.operation_id out, as the SDK does by itself
+//                     | es256 (signed with an ES256 key) | wrong_key (with an unpublished key)
+//   webhook_delay_ms  how late a late webhook is (5000)
+//   operation_id      "omit" leaves out push_notification_config.operation_id, as the SDK does
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createDocuments } from './documents.mjs';
@@ -39,7 +44,8 @@ const platform = createPlatform({ sdk, ledger, webhooks, delayMs: DELAY, awaitEa
 
 const agentUrl = `http://${HOST}:${PORT}/mcp`;
 const origin = `http://${HOST}:${A2A_PORT}`;
-const documents = createDocuments({ agentUrls: { mcp: agentUrl, a2a: `${origin}/a2a` }, origin, keys: webhooks.publicKeys });
+const agentUrls = { mcp: agentUrl, a2a: `${origin}/a2a` };
+const documents = createDocuments({ agentUrls, origin, keys: webhooks.publicKeys });
 
 const principal = ctx => ctx?.authInfo?.clientId ?? ctx?.account?.id ?? 'anonymous';
 const options = {
@@ -60,7 +66,7 @@ const options = {
 };
 const createServer = () => sdk.createAdcpServerFromPlatform(platform, options);
 
-// Sees each tool call before the SDK does.
+// Gets each tool call before the SDK does: counts it, and holds the answer of an early webhook.
 function observe(body, res) {
   const call = toolCall(body);
   if (!call) return;
@@ -72,12 +78,12 @@ const parse = text => {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // the SDK answers it
+    return null; // the SDK rejects it
   }
 };
 
 const mcp = sdk.serve(createServer, {
-  port: { port: PORT, host: HOST }, // passed on to listen(): without a host it would be every interface
+  port: { port: PORT, host: HOST }, // for listen(): without a host it uses every interface
   authenticate: sdk.verifyApiKey({ keys: { [TOKEN]: { principal: 'buyer' } } }),
   preTransport: async (req, res) => {
     observe(parse(req.rawBody), res);

@@ -20,17 +20,22 @@ test('a tool call is found in MCP and in A2A requests', () => {
     { tool: 'create_media_buy', args: { a: 1 } });
   for (const member of ['input', 'parameters']) {
     assert.deepEqual(
-      toolCall({ method: 'message/send', params: { message: { parts: [{ kind: 'data', data: { skill: 'tasks_get', [member]: { b: 2 } } }] } } }),
+      toolCall({
+        method: 'message/send',
+        params: { message: { parts: [{ kind: 'data', data: { skill: 'tasks_get', [member]: { b: 2 } } }] } },
+      }),
       { tool: 'tasks_get', args: { b: 2 } });
   }
   for (const body of [null, {}, { method: 'initialize' }]) assert.equal(toolCall(body), null);
 });
 
-test('the ledger counts calls and buys apart', () => {
+test('the ledger counts calls and buys separately', () => {
   const ledger = createLedger();
-  for (let i = 0; i < 2; i++) ledger.called({ tool: 'create_media_buy', args: { idempotency_key: 'k', po_number: 'PO-1' } });
+  const call = { tool: 'create_media_buy', args: { idempotency_key: 'k', po_number: 'PO-1' } };
+  for (let i = 0; i < 2; i++) ledger.called(call);
   ledger.called({ tool: 'tasks_get', args: {} });
-  ledger.bought({ media_buy_id: 'mb_1' }, { task_id: 'task_1', request: { po_number: 'PO-1', context: { trace: 't' } } });
+  const request = { po_number: 'PO-1', context: { trace: 't' } };
+  ledger.bought({ media_buy_id: 'mb_1' }, { task_id: 'task_1', request });
   const { calls, buys, tools } = ledger.read();
   assert.deepEqual(calls.map(c => c.po_number), ['PO-1', 'PO-1']);
   assert.equal(calls[0].idempotency_key_sha256, calls[1].idempotency_key_sha256);
@@ -38,7 +43,7 @@ test('the ledger counts calls and buys apart', () => {
   assert.deepEqual(tools, { create_media_buy: 2, tasks_get: 1 });
 });
 
-test('a held response leaves whole and in order', async () => {
+test('a held response is sent completely and in order', async () => {
   const res = new Response();
   let release;
   holdResponse(res, () => new Promise(done => { release = done; }));
@@ -51,7 +56,7 @@ test('a held response leaves whole and in order', async () => {
   assert.deepEqual(res.written, [200, 'body', 'end']);
 });
 
-test('an early answer waits for its webhook, a replay for nothing', async () => {
+test('an early answer waits for its webhook, and a replay does not wait', async () => {
   const early = createEarlyAnswers();
   const [first, replay] = [new Response(), new Response()];
   let delivered;
@@ -73,15 +78,19 @@ test('an early answer waits for its webhook, a replay for nothing', async () => 
 // The public part of a signer's key.
 const publicPart = ({ privateKey: { x, y } }) => JSON.stringify([x, y]);
 
-test('each way to sign uses its own key', async () => {
+test('each signing mode uses its own key', async () => {
   const sent = [];
-  const sdk = { createWebhookEmitter: ({ signerKey }) => ({ emit: async delivery => sent.push({ signerKey, delivery }) }) };
+  const sdk = {
+    createWebhookEmitter: ({ signerKey }) => ({ emit: async delivery => sent.push({ signerKey, delivery }) }),
+  };
   const webhooks = createWebhooks({ sdk, log: () => {} });
   for (const webhook of ['normal', 'es256', 'wrong_key', 'duplicate', 'none']) {
     webhooks.remember(webhook, { request: {}, demo: { webhook } });
     await webhooks.emitter.emit({ payload: { task_id: webhook } });
   }
-  assert.deepEqual(sent.map(s => s.delivery.payload.task_id), ['normal', 'es256', 'wrong_key', 'duplicate', 'duplicate']);
+  assert.deepEqual(
+    sent.map(s => s.delivery.payload.task_id),
+    ['normal', 'es256', 'wrong_key', 'duplicate', 'duplicate']);
   const [normal, es256, wrong] = sent.map(s => s.signerKey);
 
   const published = Object.fromEntries(webhooks.publicKeys.map(k => [k.kid, k]));
@@ -95,15 +104,19 @@ test('each way to sign uses its own key', async () => {
   assert.notEqual(publicPart(wrong), publicPart(normal));
 });
 
-test('what the buyer asked for decides how a webhook is authenticated', async () => {
+test('the buyer decides how a webhook is authenticated', async () => {
   const sent = [];
-  const webhooks = createWebhooks({ sdk: { createWebhookEmitter: () => ({ emit: async d => sent.push(d) }) }, log: () => {} });
+  const sdk = { createWebhookEmitter: () => ({ emit: async d => sent.push(d) }) };
+  const webhooks = createWebhooks({ sdk, log: () => {} });
   for (const scheme of [undefined, 'HMAC-SHA256', 'Bearer']) {
     const authentication = scheme && { schemes: [scheme], credentials: 's' };
-    webhooks.remember('t', { request: { push_notification_config: { operation_id: 'op_1', authentication } }, demo: {} });
+    const push_notification_config = { operation_id: 'op_1', authentication };
+    webhooks.remember('t', { request: { push_notification_config }, demo: {} });
     await webhooks.emitter.emit({ payload: { task_id: 't' } });
   }
-  assert.deepEqual(sent.map(d => d.authentication), [undefined, { type: 'hmac_sha256', secret: 's' }, { type: 'bearer', token: 's' }]);
+  assert.deepEqual(
+    sent.map(d => d.authentication),
+    [undefined, { type: 'hmac_sha256', secret: 's' }, { type: 'bearer', token: 's' }]);
   assert.ok(sent.every(d => d.payload.operation_id === 'op_1'));
 });
 
@@ -111,7 +124,8 @@ test('the keys are found from the capabilities and from the agent\'s origin', as
   const server = createServer((_, res) => res.writeHead(404).end());
   await new Promise(done => server.listen(0, '127.0.0.1', done));
   const origin = `http://127.0.0.1:${server.address().port}`;
-  const documents = createDocuments({ agentUrls: { mcp: 'http://127.0.0.1:1/mcp', a2a: `${origin}/a2a` }, origin, keys: [{ kid: 'k' }] });
+  const agentUrls = { mcp: 'http://127.0.0.1:1/mcp', a2a: `${origin}/a2a` };
+  const documents = createDocuments({ agentUrls, origin, keys: [{ kid: 'k' }] });
   documents.serveBefore(server);
   const get = async url => (await fetch(url)).json();
 
@@ -121,6 +135,6 @@ test('the keys are found from the capabilities and from the agent\'s origin', as
   assert.deepEqual(agents.map(a => a.url), ['http://127.0.0.1:1/mcp', `${origin}/a2a`]);
   for (const a of agents) assert.equal(new URL(a.jwks_uri).origin, identity.key_origins.webhook_signing);
   assert.deepEqual(await get(agents[0].jwks_uri), { keys: [{ kid: 'k' }] });
-  assert.equal((await fetch(`${origin}/mcp`)).status, 404); // what it was before
+  assert.equal((await fetch(`${origin}/mcp`)).status, 404); // the answer of the server before
   server.close();
 });

@@ -1,9 +1,11 @@
-"""A sales agent on PyPI's a2a-sdk that asks before it buys: its task waits in input-required until it is told to go on. Tasks, contexts and their rules are
-the SDK's own. Loopback only, for the tests of infra/dev/e2e, by the environment of infra/local/senders.
+"""A sales agent on PyPI's a2a-sdk that requests input before it buys: its task is input-required
+until the buyer answers. Tasks, contexts and their rules are the SDK's own. It listens on loopback
+only. The tests of infra/dev/e2e run it in the Python environment of infra/local/senders.
 
 Environment: PORT, TOKEN (the buyer's bearer token).
-  GET /ledger    create_media_buy calls and buys by po_number, as the demo seller's
-It buys when ext.answer of a request is "yes", and asks (again) for any other; "no way" is refused for good.
+  GET /ledger    create_media_buy calls and buys by po_number, as in seller/ledger.mjs
+ext.answer of a request decides: "yes" buys, "no way" fails the task for good, and anything else, or
+nothing, requests input (again).
 """
 
 import json
@@ -27,7 +29,7 @@ from starlette.routing import Route
 
 HOST, PORT, TOKEN = "127.0.0.1", int(os.environ["PORT"]), os.environ["TOKEN"]
 LEDGER = {"calls": [], "buys": []}
-ANSWERS = {}  # by idempotency key: what was carried out is not carried out again
+RESULTS = {}  # by idempotency key, so that a repeated request buys nothing
 
 
 def part(data):
@@ -35,8 +37,14 @@ def part(data):
 
 
 def capabilities():
-    return {"adcp": {"major_versions": [3], "supported_versions": ["3.1"], "idempotency": {"supported": True, "replay_ttl_seconds": 86400}},
-            "supported_protocols": ["media_buy"]}
+    return {
+        "adcp": {
+            "major_versions": [3],
+            "supported_versions": ["3.1"],
+            "idempotency": {"supported": True, "replay_ttl_seconds": 86400},
+        },
+        "supported_protocols": ["media_buy"],
+    }
 
 
 class Seller(AgentExecutor):
@@ -52,18 +60,29 @@ class Seller(AgentExecutor):
             return await self.done(updater, capabilities())
         if call["skill"] != "create_media_buy":
             return await updater.failed(updater.new_agent_message([Part(text="no such skill")]))
-        key, po, said = args["idempotency_key"], args.get("po_number"), args.get("ext", {}).get("answer")
-        LEDGER["calls"].append({"po_number": po, "key": key, "task": task.id, "context": task.context_id, "answer": said})
-        if said == "no way":
+        key, po, answer = args["idempotency_key"], args.get("po_number"), args.get("ext", {}).get("answer")
+        LEDGER["calls"].append({
+            "po_number": po,
+            "key": key,
+            "task": task.id,
+            "context": task.context_id,
+            "answer": answer,
+        })
+        if answer == "no way":
             error = {"code": "POLICY_VIOLATION", "message": "Not with us", "recovery": "terminal"}
             return await updater.failed(updater.new_agent_message([part({"adcp_error": error})]))
-        if said != "yes":
-            asks = {"reason": "APPROVAL_REQUIRED", "message": "Is the flight over the holidays meant?"}
-            return await updater.requires_input(updater.new_agent_message([part(asks)]))
-        if key not in ANSWERS:
-            ANSWERS[key] = {"status": "completed", "media_buy_id": "mb_" + uuid.uuid4().hex[:12], "media_buy_status": "pending_start", "packages": []}
-            LEDGER["buys"].append({"po_number": po, "media_buy_id": ANSWERS[key]["media_buy_id"]})
-        await self.done(updater, ANSWERS[key])
+        if answer != "yes":
+            prompt = {"reason": "APPROVAL_REQUIRED", "message": "Is the flight over the holidays meant?"}
+            return await updater.requires_input(updater.new_agent_message([part(prompt)]))
+        if key not in RESULTS:
+            RESULTS[key] = {
+                "status": "completed",
+                "media_buy_id": "mb_" + uuid.uuid4().hex[:12],
+                "media_buy_status": "pending_start",
+                "packages": [],
+            }
+            LEDGER["buys"].append({"po_number": po, "media_buy_id": RESULTS[key]["media_buy_id"]})
+        await self.done(updater, RESULTS[key])
 
     async def done(self, updater, data):
         await updater.add_artifact([part(data)])
@@ -85,10 +104,20 @@ async def ledger(_):
 
 
 def card():
-    skills = [AgentSkill(id=s, name=s, description=s, tags=["adcp"]) for s in ("get_adcp_capabilities", "create_media_buy")]
-    return AgentCard(name="asking", description="asks before it buys", version="1", capabilities=AgentCapabilities(), skills=skills,
-                     default_input_modes=["application/json"], default_output_modes=["application/json"],
-                     supported_interfaces=[AgentInterface(url=f"http://{HOST}:{PORT}/", protocol_binding="JSONRPC", protocol_version="1.0")])
+    interface = AgentInterface(url=f"http://{HOST}:{PORT}/", protocol_binding="JSONRPC", protocol_version="1.0")
+    return AgentCard(
+        name="asking",
+        description="requests input before it buys",
+        version="1",
+        capabilities=AgentCapabilities(),
+        skills=[
+            AgentSkill(id=s, name=s, description=s, tags=["adcp"])
+            for s in ("get_adcp_capabilities", "create_media_buy")
+        ],
+        default_input_modes=["application/json"],
+        default_output_modes=["application/json"],
+        supported_interfaces=[interface],
+    )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""A sales agent made of PyPI's adcp: its server answers MCP (sessionful, as it is by default) at /mcp and A2A at /, and its WebhookSender sends what
-became of a task. Loopback only, for the tests of infra/dev/e2e, by the environment of infra/local/senders.
+"""A sales agent on PyPI's adcp. The SDK's server answers MCP at /mcp (with sessions, its default)
+and A2A at /, and its WebhookSender sends the result of a task. It listens on loopback only. The
+tests of infra/dev/e2e run it in the Python environment of infra/local/senders.
 
-Environment: PORT, TOKEN (the buyer's bearer token). It is there when PORT takes connections: importing the SDK takes up to 20 seconds.
-  GET /ledger                    create_media_buy calls and buys by po_number, as the demo seller's
-  GET /brand.json, /jwks.json    the keys; the SDK's server keeps /.well-known for itself
-A request selects its behaviour in ext.adcp_demo, as with the demo seller:
+Environment: PORT, TOKEN (the buyer's bearer token). The agent is ready when PORT accepts
+connections: importing the SDK takes up to 20 seconds.
+  GET /ledger                   create_media_buy calls and buys by po_number, like seller/ledger.mjs
+  GET /brand.json, /jwks.json   the keys; the SDK's server uses /.well-known itself
+A request selects the agent's behavior in ext.adcp_demo, as with the demo seller:
   delay_ms    how long the task takes (1500)
   outcome     completed | failed | rejected | sync
   webhook     normal | none
-A webhook is authenticated as push_notification_config.authentication asks, and by RFC 9421 else.
+A webhook is authenticated as push_notification_config.authentication requires, or else by RFC 9421.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ import uuid
 import warnings
 from datetime import datetime, timezone
 
-warnings.simplefilter("ignore")  # HMAC is deprecated, which is no news
+warnings.simplefilter("ignore")  # the SDK warns that HMAC is deprecated
 os.environ.setdefault("ADCP_ENV", "dev")
 os.environ.setdefault("ADCP_DECISIONING_ALLOW_INMEMORY_TASKS", "1")
 
@@ -35,16 +37,19 @@ HOST, PORT, TOKEN = "127.0.0.1", int(os.environ["PORT"]), os.environ["TOKEN"]
 ORIGIN = f"http://{HOST}:{PORT}"
 PEM, JWK = generate_signing_keypair(alg="ed25519", kid="pypi-seller", purpose="webhook-signing")
 LEDGER = {"calls": [], "buys": []}
-REFUSALS = {  # the task's error, whose recovery says which of the two it is
+REFUSALS = {  # the errors of a task; recovery distinguishes the two
     "failed": AdcpError("POLICY_VIOLATION", recovery="correctable", message="The trafficker returned the order"),
     "rejected": AdcpError("POLICY_VIOLATION", recovery="terminal", message="The publisher declined the order"),
 }
-deliveries = set()  # a task that nobody holds may be collected before it has run
+deliveries = set()  # asyncio has only weak references to tasks: one may be collected too early
 
 
 def documents():
     # A buyer looks for the agent by the URL that it calls: one entry for each transport.
-    agents = [{"type": "sales", "id": t, "url": ORIGIN + path, "jwks_uri": ORIGIN + "/jwks.json"} for t, path in (("mcp", "/mcp"), ("a2a", "/"))]
+    agents = [
+        {"type": "sales", "id": transport, "url": ORIGIN + path, "jwks_uri": ORIGIN + "/jwks.json"}
+        for transport, path in (("mcp", "/mcp"), ("a2a", "/"))
+    ]
     return {
         "/brand.json": {"house": {"domain": HOST, "name": "PyPI seller"}, "agents": agents},
         "/jwks.json": {"keys": [JWK]},
@@ -53,11 +58,13 @@ def documents():
 
 
 def sender(push):
-    """The SDK's sender in the mode that the buyer asks for. It refuses loopback unless it is told that it is meant."""
+    """Returns the SDK's sender in the mode that the buyer requires. Without
+    allow_private_destinations it refuses loopback addresses."""
     wanted = push.get("authentication") or {}
     scheme = (wanted.get("schemes") or [None])[0]
     if scheme == "HMAC-SHA256":
-        return WebhookSender.from_adcp_legacy_hmac(wanted["credentials"].encode(), key_id="pypi-seller", allow_private_destinations=True)
+        return WebhookSender.from_adcp_legacy_hmac(
+            wanted["credentials"].encode(), key_id="pypi-seller", allow_private_destinations=True)
     if scheme == "Bearer":
         return WebhookSender.from_bearer_token(wanted["credentials"], allow_private_destinations=True)
     return WebhookSender.from_pem(PEM, key_id=JWK["kid"], alg="ed25519", allow_private_destinations=True)
@@ -68,7 +75,8 @@ async def deliver(push, task_id, status, result):
         r = await InMemoryWebhookDeliverySupervisor(s).send_mcp(
             url=push["url"], task_id=task_id, task_type="create_media_buy", status=status, result=result,
             operation_id=push.get("operation_id"), token=push.get("token"))
-        print(json.dumps({"event": "webhook", "task_id": task_id, "status": status, "http": r.status_code if r else None}), flush=True)
+        event = {"event": "webhook", "task_id": task_id, "status": status, "http": r.status_code if r else None}
+        print(json.dumps(event), flush=True)
 
 
 class Seller(DecisioningPlatform):
@@ -77,15 +85,21 @@ class Seller(DecisioningPlatform):
         channels=["display"],
         account=Account(supported_billing=["agent"]),
         media_buy=MediaBuy(supported_pricing_models=["cpm"]),
-        webhook_signing=WebhookSigning(supported=True, profile="adcp/webhook-signing/v1", algorithms=["ed25519"], legacy_hmac_fallback=True,
-                                       delivery_retry_horizon_seconds=86_400),
-        webhook_signing_managed_externally=True,  # the SDK's own webhooks know one mode for all buyers
+        webhook_signing=WebhookSigning(
+            supported=True,
+            profile="adcp/webhook-signing/v1",
+            algorithms=["ed25519"],
+            legacy_hmac_fallback=True,
+            delivery_retry_horizon_seconds=86_400,
+        ),
+        webhook_signing_managed_externally=True,  # the SDK's own webhooks have one mode for all buyers
     )
     accounts = SingletonAccounts(account_id="acct_a")
 
     def create_media_buy(self, req, ctx):
         request = req.model_dump(mode="json", exclude_none=True)
-        demo = {"delay_ms": 1500, "outcome": "completed", "webhook": "normal"} | (request.get("ext") or {}).get("adcp_demo", {})
+        demo = {"delay_ms": 1500, "outcome": "completed", "webhook": "normal"}
+        demo |= (request.get("ext") or {}).get("adcp_demo", {})
         push = request.get("push_notification_config")
 
         def sell(task_id):
@@ -97,7 +111,12 @@ class Seller(DecisioningPlatform):
                 "revision": 1,
                 "confirmed_at": datetime.now(timezone.utc).isoformat(),
                 "packages": [
-                    {"package_id": f"{buy}_p{i}", "product_id": p["product_id"], "budget": p["budget"], "pricing_option_id": p["pricing_option_id"]}
+                    {
+                        "package_id": f"{buy}_p{i}",
+                        "product_id": p["product_id"],
+                        "budget": p["budget"],
+                        "pricing_option_id": p["pricing_option_id"],
+                    }
                     for i, p in enumerate(request.get("packages", []))
                 ],
             }
@@ -107,7 +126,7 @@ class Seller(DecisioningPlatform):
             error = REFUSALS.get(demo["outcome"])
             result = {"errors": [error.to_wire()]} if error else sell(task.id)
             if push and demo["webhook"] != "none":
-                # Beside the task, so that a poll in between finds what the webhook says.
+                # Concurrently, so that a poll in between finds the result.
                 d = asyncio.create_task(deliver(push, task.id, demo["outcome"], result))
                 deliveries.add(d)
                 d.add_done_callback(deliveries.discard)
@@ -117,7 +136,7 @@ class Seller(DecisioningPlatform):
 
         return sell(None) if demo["outcome"] == "sync" else ctx.handoff_to_task(work)
 
-    # What a guaranteed seller has to have beside it.
+    # The other tools that a guaranteed seller must have.
     def get_products(self, req, ctx):
         return {"products": []}
 
@@ -128,7 +147,8 @@ class Seller(DecisioningPlatform):
         return {"media_buys": []}
 
     def get_media_buy_delivery(self, req, ctx):
-        return {"currency": "USD", "reporting_period": {"start": "2027-05-01T00:00:00Z", "end": "2027-05-31T23:59:59Z"}, "media_buy_deliveries": []}
+        period = {"start": "2027-05-01T00:00:00Z", "end": "2027-05-31T23:59:59Z"}
+        return {"currency": "USD", "reporting_period": period, "media_buy_deliveries": []}
 
     def sync_creatives(self, req, ctx):
         return {"creatives": []}
@@ -138,7 +158,7 @@ class Seller(DecisioningPlatform):
 
 
 async def count(skill, params, context, call_next):
-    """Sees each tool call before the platform does."""
+    """Counts each tool call before the platform gets it."""
     if skill == "create_media_buy":
         LEDGER["calls"].append({"po_number": params.get("po_number")})
     return await call_next()
@@ -160,5 +180,7 @@ serve(
     auto_emit_task_webhooks=False,
     middleware=[count],
     unauthenticated_routes=[route(path) for path in documents()],
-    auth=BearerTokenAuth(validate_token=validator_from_token_map({TOKEN: Principal(caller_identity="buyer", tenant_id="t1")})),
+    auth=BearerTokenAuth(
+        validate_token=validator_from_token_map({TOKEN: Principal(caller_identity="buyer", tenant_id="t1")})
+    ),
 )

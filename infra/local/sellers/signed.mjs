@@ -1,8 +1,13 @@
-// A seller that wants requests signed: the demo seller's platform behind npm's @adcp/sdk, which checks the signatures by itself (signedRequests). For the
-// tests of infra/dev/e2e.
+// A seller that requires signed requests: the demo seller's platform on npm's @adcp/sdk, which
+// checks the signatures itself (signedRequests). For the tests of infra/dev/e2e. The seller is
+// ready when PORT accepts connections.
 //
-// Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT (MCP at /mcp, GET /ledger), TOKEN (the buyer's bearer token), JWKS_URL (the buyer's
-// key set), REQUIRED_FOR (the tools that have to be signed, separated by commas). It is there when PORT takes connections.
+// Environment:
+//   ADCP_LOCAL_NPM  directory that has node_modules
+//   PORT            MCP at /mcp, and GET /ledger
+//   TOKEN           the buyer's bearer token
+//   JWKS_URL        the buyer's key set
+//   REQUIRED_FOR    the tools that must be signed, separated by commas
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createLedger } from '../seller/ledger.mjs';
@@ -54,6 +59,8 @@ const server = sdk.serve(() => sdk.createAdcpServerFromPlatform(platform, option
 });
 const [handle] = server.listeners('request');
 server.removeAllListeners('request').on('request', (req, res) => {
-  if (req.url === '/ledger') return res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(ledger.read()));
+  if (req.url === '/ledger') {
+    return res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(ledger.read()));
+  }
   return handle(req, res);
 });

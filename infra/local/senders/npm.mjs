@@ -1,15 +1,22 @@
-// A sender of webhooks made of npm's @adcp/sdk: createWebhookEmitter signs and sends, nothing of it is done here. Loopback only, for the tests of
-// infra/dev/e2e.
+// A sender of webhooks on npm's @adcp/sdk. The SDK's createWebhookEmitter signs and sends;
+// nothing of that is done here. It listens on loopback only, for the tests of infra/dev/e2e.
 //
-// Environment: ADCP_LOCAL_NPM (directory that holds node_modules), PORT; AGENT_URL, which brand.json lists byte for byte. One line of JSON on standard
-// output tells that it listens.
-//   GET  /.well-known/brand.json, /.well-known/jwks.json    the keys as the SDK's own tools for them make them
-//   POST /sign  {url, body, mode, secret?}  ->  {method, url, headers, body}: the request as the SDK gives it to fetch, its body in base64; nothing is
-//               sent. fetch itself adds host, connection, user-agent, accept, accept-language, accept-encoding, sec-fetch-mode and content-length.
-//   POST /send  the same, and retries?      ->  {status, attempts, idempotency_key, errors}: it is sent; status is null if nobody answered
-// mode is rfc9421, rfc9421-es256, hmac or bearer; the last two take secret as text. body is an object, or the text of one, and the SDK serializes it,
-// without blanks. The emitter adds an idempotency_key where there is none, and nothing else.
-// A delivery is tried five times after growing delays (1 s, doubling), but only once after a 4xx; retries are the SDK's WebhookRetryOptions.
+// Environment: ADCP_LOCAL_NPM (directory that has node_modules), PORT, AGENT_URL (brand.json
+// lists it byte for byte). A line of JSON on standard output says that the sender listens.
+//   GET  /.well-known/brand.json, /.well-known/jwks.json
+//       the keys, as the SDK's own tools for keys make them
+//   POST /sign  {url, body, mode, secret?}  ->  {method, url, headers, body}
+//       the request as the SDK gives it to fetch, with its body in base64; nothing is sent. fetch
+//       itself adds host, connection, user-agent, accept, accept-language, accept-encoding,
+//       sec-fetch-mode and content-length.
+//   POST /send  {url, body, mode, secret?, retries?}  ->
+//               {status, attempts, idempotency_key, errors}
+//       sends it; status is null if nobody answered
+// mode is rfc9421, rfc9421-es256, hmac or bearer. The last two need secret, as text. body is an
+// object, or the text of one. The SDK serializes it, without blanks. The emitter adds an
+// idempotency_key if there is none, and nothing else. A delivery is tried five times with growing
+// delays (1 s, then doubled), but only once after a 4xx. retries is the SDK's
+// WebhookRetryOptions.
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -25,8 +32,9 @@ const require = createRequire(path.join(NPM, 'package.json'));
 const { createWebhookEmitter } = require('@adcp/sdk/server');
 const { mintEphemeralEd25519Key } = require('@adcp/sdk/signing/testing');
 
-// The SDK has two tools for keys, and each has its own idea of adcp_use: the library's makes Ed25519 keys for webhook-signing, the command line's
-// keys of both kinds for request-signing. Receivers have to accept both, so one key comes from each.
+// The SDK has two tools for keys, which set different values of adcp_use: the library makes Ed25519
+// keys for webhook-signing, and the command line makes both kinds of keys for request-signing.
+// Receivers must accept both, so each tool makes one key.
 const ed25519 = await mintEphemeralEd25519Key({ kid: 'npm-ed25519' });
 const es256 = generate('es256', 'npm-es256');
 const signers = {
@@ -34,10 +42,12 @@ const signers = {
   'rfc9421-es256': { keyid: es256.publicKey.kid, alg: 'ecdsa-p256-sha256', privateKey: es256.privateKey },
 };
 
-// `adcp signing generate-key` writes a PEM, the key set to publish and the private JWK, each of the last two after a comment.
+// `adcp signing generate-key` prints a PEM, the key set to publish, and the private JWK. A
+// comment line precedes each of the last two.
 function generate(alg, kid) {
   const cli = path.join(NPM, 'node_modules/@adcp/sdk/bin/adcp.js');
-  const text = execFileSync(process.execPath, [cli, 'signing', 'generate-key', '--alg', alg, '--kid', kid], { encoding: 'utf8' });
+  const args = [cli, 'signing', 'generate-key', '--alg', alg, '--kid', kid];
+  const text = execFileSync(process.execPath, args, { encoding: 'utf8' });
   const [, jwks, jwk] = text.split(/^\/\/.*$/m);
   return { publicKey: JSON.parse(jwks).keys[0], privateKey: JSON.parse(jwk) };
 }
@@ -46,14 +56,22 @@ const documents = {
   '/.well-known/jwks.json': { keys: [ed25519.publicKey, es256.publicKey] },
   '/.well-known/brand.json': {
     house: { domain: HOST, name: 'Sender' },
-    agents: [{ type: 'sales', id: 'sender', url: AGENT_URL, jwks_uri: `http://${HOST}:${PORT}/.well-known/jwks.json` }],
+    agents: [{
+      type: 'sales',
+      id: 'sender',
+      url: AGENT_URL,
+      jwks_uri: `http://${HOST}:${PORT}/.well-known/jwks.json`,
+    }],
   },
 };
 
-// The emitter takes its idempotency key from a generator of its own, even over the payload's: the generator is told the payload's.
+// The emitter generates an idempotency key even if the payload has one, so the generator returns
+// the payload's key.
 async function emit({ url, body, mode, secret, retries }, fetch) {
   const authentication = { hmac: { type: 'hmac_sha256', secret }, bearer: { type: 'bearer', token: secret } }[mode];
-  if (!authentication && !signers[mode]) throw new Error(`mode ${mode} is none of ${Object.keys(signers).join(', ')}, hmac and bearer`);
+  if (!authentication && !signers[mode]) {
+    throw new Error(`mode ${mode} is none of ${Object.keys(signers).join(', ')}, hmac and bearer`);
+  }
   if (authentication && !secret) throw new Error(`mode ${mode} needs a secret`);
   const payload = typeof body === 'string' ? JSON.parse(body) : body;
   const key = payload.idempotency_key;
@@ -63,24 +81,31 @@ async function emit({ url, body, mode, secret, retries }, fetch) {
     ...(fetch && { fetch }),
     suppressLegacyWarnings: true,
   });
-  return emitter.emit({ url, payload, operation_id: payload.operation_id ?? '', ...(authentication && { authentication }), ...(retries && { retries }) });
+  return emitter.emit({
+    url,
+    payload,
+    operation_id: payload.operation_id ?? '',
+    ...(authentication && { authentication }),
+    ...(retries && { retries }),
+  });
 }
 
-// Sends into a fetch that keeps the request instead of sending it. Its URL is the one that fetch would dial, which may be spelt otherwise.
-async function sign(order) {
+// Gives the emitter a fetch that only records the request. The URL of the result is the one that
+// fetch would call, which may be spelled differently.
+async function sign(job) {
   let sent;
-  const { errors } = await emit({ ...order, retries: { maxAttempts: 1 } }, async (url, init) => {
+  const { errors } = await emit({ ...job, retries: { maxAttempts: 1 } }, async (url, init) => {
     const request = new Request(url, init);
     const body = Buffer.from(await request.arrayBuffer()).toString('base64');
     sent = { method: request.method, url: request.url, headers: init.headers, body };
     return new Response();
   });
-  if (!sent) throw new Error(errors.join('; ')); // the emitter takes a URL that it can't sign for a failure of the network
+  if (!sent) throw new Error(errors.join('; ')); // for the emitter, a URL that it cannot sign is a network error
   return sent;
 }
 
-async function send(order) {
-  const { final_status, attempts, idempotency_key, errors } = await emit(order);
+async function send(job) {
+  const { final_status, attempts, idempotency_key, errors } = await emit(job);
   return { status: final_status ?? null, attempts, idempotency_key, errors };
 }
 
@@ -88,12 +113,12 @@ const actions = { '/sign': sign, '/send': send };
 
 async function answer(req) {
   if (req.method === 'GET' && documents[req.url]) return [200, documents[req.url]];
-  const act = req.method === 'POST' && actions[req.url];
-  if (!act) return [404, { error: 'not found' }];
+  const action = req.method === 'POST' && actions[req.url];
+  if (!action) return [404, { error: 'not found' }];
   try {
-    return [200, await act(JSON.parse(Buffer.concat(await req.toArray()).toString()))];
+    return [200, await action(JSON.parse(Buffer.concat(await req.toArray()).toString()))];
   } catch (e) {
-    return [400, { error: String(e) }]; // the SDK's own words are what the test wants to see
+    return [400, { error: String(e) }]; // the tests check the SDK's own error text
   }
 }
 

@@ -1,17 +1,26 @@
-"""A sender of webhooks made of PyPI's adcp: WebhookSender signs and sends, nothing of it is done here. Loopback only, for the tests of infra/dev/e2e.
+"""A sender of webhooks on PyPI's adcp. The SDK's WebhookSender signs and sends; nothing of that is
+done here. It listens on loopback only, for the tests of infra/dev/e2e.
 
-Environment: PORT; AGENT_URL, which brand.json lists byte for byte. One line of JSON on standard output tells that it listens: importing the SDK
-takes 20 seconds.
-  GET  /.well-known/brand.json, /.well-known/jwks.json    the keys as the SDK's own tool for them makes them
-  POST /sign  {url, body, mode, secret?}  ->  {method, url, headers, body}: the request as it would go out, its body in base64; nothing is sent
-  POST /send  the same, and retry?        ->  {status, attempts, idempotency_key, response, errors}: it is sent; status is null if nobody answered
-mode is rfc9421, rfc9421-es256, hmac or bearer; the last two take secret as text. body is an object, or the text of one, and the SDK serializes it,
-with blanks and ASCII escapes. An object of the fields that send_mcp takes goes by that, which is how sellers send what became of a task: it wants
-operation_id, and adds a timestamp, a notification_id and an idempotency_key where there is none. Any other goes by send_raw, which adds the
-idempotency_key only. A body that the SDK refuses is a 400.
-WebhookSender tries once. With retry it is the SDK's supervisor that sends: three times, and it takes no idempotency_key.
+Environment: PORT, AGENT_URL (brand.json lists it byte for byte). A line of JSON on standard output
+says that the sender listens: importing the SDK takes 20 seconds.
+  GET  /.well-known/brand.json, /.well-known/jwks.json
+      the keys, as the SDK's own tool for keys makes them
+  POST /sign  {url, body, mode, secret?}  ->  {method, url, headers, body}
+      the request as it would be sent, with its body in base64; nothing is sent
+  POST /send  {url, body, mode, secret?, retry?}  ->
+              {status, attempts, idempotency_key, response, errors}
+      sends it; status is null if nobody answered
+mode is rfc9421, rfc9421-es256, hmac or bearer. The last two need secret, as text. body is an
+object, or the text of one. The SDK serializes it, with blanks and ASCII escapes.
+A body that has only fields of send_mcp, and all that it needs, goes through send_mcp, as sellers
+send the result of a task: operation_id is required, and the SDK adds a timestamp, a notification_id
+and an idempotency_key if they are absent. Any other body goes through send_raw, which adds only an
+idempotency_key. A body that the SDK refuses is a 400.
+WebhookSender tries once. With retry, the SDK's supervisor sends instead: it tries three times and
+accepts no idempotency_key.
 
-requirements.txt: uv pip compile --universal --python-version 3.13 --generate-hashes --no-header --no-annotate, of adcp==9.2.0
+requirements.txt was made from adcp==9.2.0 by
+  uv pip compile --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
 """
 
 import asyncio
@@ -28,10 +37,10 @@ from adcp.signing.keygen import generate_signing_keypair
 from adcp.webhook_sender import WebhookSender
 from adcp.webhook_supervisor import InMemoryWebhookDeliverySupervisor
 
-warnings.simplefilter("ignore")  # HMAC is deprecated, which is no news
+warnings.simplefilter("ignore")  # the SDK warns that HMAC is deprecated
 HOST, PORT, AGENT_URL = "127.0.0.1", int(os.environ["PORT"]), os.environ["AGENT_URL"]
 
-# Keys for webhooks are marked webhook-signing by this SDK.
+# This SDK marks keys for webhooks as webhook-signing.
 KEYS = {
     mode: generate_signing_keypair(alg=alg, kid=f"pypi-{alg}", purpose="webhook-signing")
     for mode, alg in (("rfc9421", "ed25519"), ("rfc9421-es256", "es256"))
@@ -40,13 +49,19 @@ DOCUMENTS = {
     "/.well-known/jwks.json": {"keys": [jwk for _, jwk in KEYS.values()]},
     "/.well-known/brand.json": {
         "house": {"domain": HOST, "name": "Sender"},
-        "agents": [{"type": "sales", "id": "sender", "url": AGENT_URL, "jwks_uri": f"http://{HOST}:{PORT}/.well-known/jwks.json"}],
+        "agents": [{
+            "type": "sales",
+            "id": "sender",
+            "url": AGENT_URL,
+            "jwks_uri": f"http://{HOST}:{PORT}/.well-known/jwks.json",
+        }],
     },
 }
 
 
 def sender(mode, secret, client):
-    """The SDK's sender for a mode: with a client of ours for it to use, or with its own, which has to be told that loopback is meant."""
+    """Returns the SDK's sender for a mode. It uses the given HTTP client, or its own if that is
+    None. Its own client refuses loopback addresses without allow_private_destinations."""
     kw = {"client": client, "allow_private_destinations": True}
     if mode in KEYS:
         pem, jwk = KEYS[mode]
@@ -66,6 +81,7 @@ TASK_NEEDS = {"task_id", "status", "task_type", "operation_id"}
 
 
 async def emit(s, url, payload):
+    """Sends a payload through send_mcp if its fields allow it, and through send_raw otherwise."""
     if TASK_NEEDS <= payload.keys() <= TASK_FIELDS:
         if "timestamp" in payload:
             payload = payload | {"timestamp": datetime.fromisoformat(payload["timestamp"])}
@@ -73,27 +89,33 @@ async def emit(s, url, payload):
     return await s.send_raw(url=url, idempotency_key=payload.get("idempotency_key"), payload=payload)
 
 
-def request(order):
-    payload = order["body"]
-    return order["url"], json.loads(payload) if isinstance(payload, str) else payload
+def target(job):
+    """Returns the URL and the payload of a job, which is the body of a POST."""
+    payload = job["body"]
+    return job["url"], json.loads(payload) if isinstance(payload, str) else payload
 
 
-async def sign(order):
-    """Sends into a transport that keeps the request instead of sending it. It stands below the SDK and its HTTP client."""
-    url, payload = request(order)
+async def sign(job):
+    """Sends through a transport that only records the request. SDK and HTTP client are real."""
+    url, payload = target(job)
     sent = []
 
-    def keep(r):
-        sent.append({"method": r.method, "url": str(r.url), "headers": dict(r.headers.multi_items()), "body": base64.b64encode(r.read()).decode()})
+    def record(r):
+        sent.append({
+            "method": r.method,
+            "url": str(r.url),
+            "headers": dict(r.headers.multi_items()),
+            "body": base64.b64encode(r.read()).decode(),
+        })
         return httpx.Response(200)
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(keep)) as client:
-        await emit(sender(order["mode"], order.get("secret"), client), url, payload)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(record)) as client:
+        await emit(sender(job["mode"], job.get("secret"), client), url, payload)
     return sent[0]
 
 
 class Log:
-    """What the supervisor tells of each attempt."""
+    """Records each attempt of the supervisor."""
 
     def __init__(self):
         self.attempts = []
@@ -102,12 +124,12 @@ class Log:
         self.attempts.append(attempt)
 
 
-async def send(order):
-    url, payload = request(order)
-    async with sender(order["mode"], order.get("secret"), None) as s:
+async def send(job):
+    url, payload = target(job)
+    async with sender(job["mode"], job.get("secret"), None) as s:
         log, r, errors = Log(), None, []
         try:
-            if order.get("retry"):
+            if job.get("retry"):
                 r = await InMemoryWebhookDeliverySupervisor(s, log_sink=log).send_mcp(url=url, **payload)
             else:
                 r = await emit(s, url, payload)
@@ -127,13 +149,13 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(*((200, DOCUMENTS[self.path]) if self.path in DOCUMENTS else (404, {"error": "not found"})))
 
     def do_POST(self):
-        act = {"/sign": sign, "/send": send}.get(self.path)
-        if not act:
+        action = {"/sign": sign, "/send": send}.get(self.path)
+        if not action:
             return self.answer(404, {"error": "not found"})
         try:
-            order = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.answer(200, asyncio.run(act(order)))
-        except Exception as e:  # the SDK's own words are what the test wants to see
+            job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.answer(200, asyncio.run(action(job)))
+        except Exception as e:  # the tests check the SDK's own error text
             self.answer(400, {"error": f"{type(e).__name__}: {e}"})
 
     def answer(self, status, document):

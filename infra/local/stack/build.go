@@ -10,35 +10,37 @@ import (
 	"runtime"
 )
 
-// Build is how functions are built: each to <Dir>/<name>/bootstrap, the layout that Lambda and the CDK app want.
+// Build says how functions are built: each to <Dir>/<name>/bootstrap, the layout that Lambda and
+// the CDK app expect.
 type Build struct {
 	Dir          string
 	GOOS, GOARCH string
-	// Release leaves the build id out, for reproducible files. With it, a build of unchanged sources has nothing to link.
+	// Release leaves out the build ID, so that files are reproducible. With a build ID, a build of
+	// unchanged sources links nothing.
 	Release bool
 }
 
-// LambdaBuild is what is deployed to AWS: dist/<arch>.
+// LambdaBuild is the build that is deployed to AWS: dist/<arch>. arch is amd64 or arm64.
 func LambdaBuild(l Layout, arch string) (Build, error) {
 	if arch != "amd64" && arch != "arm64" {
-		return Build{}, fmt.Errorf("architecture %q: Lambda knows amd64 and arm64", arch)
+		return Build{}, fmt.Errorf("architecture %q: Lambda supports amd64 and arm64", arch)
 	}
 	return Build{Dir: filepath.Join(l.Root, "dist", arch), GOOS: "linux", GOARCH: arch, Release: true}, nil
 }
 
-// localBuild runs on this machine, as a child process of LocalStack.
+// localBuild is the build for this machine, where functions run as child processes of LocalStack.
 func localBuild(l Layout) Build {
 	return Build{Dir: l.work("dist", runtime.GOARCH), GOOS: runtime.GOOS, GOARCH: runtime.GOARCH}
 }
 
-// functionNames are the directories of functions/ that hold a program.
+// functionNames returns the directories of functions/ that have a main.go.
 func functionNames(l Layout) ([]string, error) {
 	mains, err := filepath.Glob(filepath.Join(l.Root, "functions", "*", "main.go"))
 	if err != nil {
 		return nil, err
 	}
 	if len(mains) == 0 {
-		return nil, errors.New("functions: no directory holds a main.go")
+		return nil, errors.New("functions: no directory has a main.go")
 	}
 	var names []string
 	for _, path := range mains {
@@ -47,7 +49,8 @@ func functionNames(l Layout) ([]string, error) {
 	return names, nil
 }
 
-// BuildFunctions builds all functions, and removes what an earlier build left of functions that are no more.
+// BuildFunctions builds all functions, and removes functions of earlier builds that no longer
+// exist.
 func BuildFunctions(ctx context.Context, l Layout, b Build, p *Progress) error {
 	names, err := functionNames(l)
 	if err != nil {
@@ -58,17 +61,18 @@ func BuildFunctions(ctx context.Context, l Layout, b Build, p *Progress) error {
 }
 
 func (b Build) run(ctx context.Context, l Layout, names []string) error {
-	// One command for all: the compiler meets each shared package once and keeps every core busy. It names its outputs by package, so they
-	// are linked to their places afterwards.
+	// One command builds all functions: it compiles each shared package once and keeps every core
+	// busy. It names its outputs by package, so they are linked to their places afterwards.
 	flat := filepath.Join(b.Dir, ".build")
 	if err := os.MkdirAll(flat, 0o755); err != nil {
 		return err
 	}
-	flags := "-s -w" // a third smaller, which shows in every upload
+	flags := "-s -w" // a third smaller, which makes every upload faster
 	if b.Release {
 		flags += " -buildid="
 	}
-	args := []string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", flags, "-o", flat + string(filepath.Separator)}
+	output := flat + string(filepath.Separator)
+	args := []string{"build", "-trimpath", "-tags", "lambda.norpc", "-ldflags", flags, "-o", output}
 	for _, name := range names {
 		args = append(args, "./functions/"+name)
 	}
@@ -79,11 +83,11 @@ func (b Build) run(ctx context.Context, l Layout, names []string) error {
 	keep := map[string]bool{".build": true}
 	for _, name := range names {
 		keep[name] = true
-		if err := place(filepath.Join(flat, name), filepath.Join(b.Dir, name, "bootstrap")); err != nil {
+		if err := linkOrCopy(filepath.Join(flat, name), filepath.Join(b.Dir, name, "bootstrap")); err != nil {
 			return err
 		}
 	}
-	if b.Release { // only the development cycle gains from it
+	if b.Release { // only repeated local builds need it
 		keep[".build"] = false
 	}
 	entries, err := os.ReadDir(b.Dir)
@@ -100,8 +104,9 @@ func (b Build) run(ctx context.Context, l Layout, names []string) error {
 	return nil
 }
 
-// place makes target the file at source, by a link where the file system has links.
-func place(source, target string) error {
+// linkOrCopy makes target the same file as source, or a copy where the file system has no hard
+// links.
+func linkOrCopy(source, target string) error {
 	if a, err := os.Stat(source); err != nil {
 		return err
 	} else if b, err := os.Stat(target); err == nil && os.SameFile(a, b) {
@@ -119,7 +124,7 @@ func place(source, target string) error {
 	return CopyExecutable(source, target)
 }
 
-// CopyExecutable makes target an executable with the content of source.
+// CopyExecutable writes the content of source to target, as an executable.
 func CopyExecutable(source, target string) error {
 	in, err := os.Open(source)
 	if err != nil {

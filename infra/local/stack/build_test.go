@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestLambdaBuild(t *testing.T) {
+func TestLambdaBuildSupportsTheArchitecturesOfLambda(t *testing.T) {
 	t.Parallel()
 	b, err := LambdaBuild(Layout{Root: "/r"}, "arm64")
 	if err != nil || b != (Build{Dir: "/r/dist/arm64", GOOS: "linux", GOARCH: "arm64", Release: true}) {
@@ -19,7 +19,7 @@ func TestLambdaBuild(t *testing.T) {
 	}
 }
 
-func TestFunctionNames(t *testing.T) {
+func TestFunctionNamesAreTheDirectoriesWithAMain(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	if _, err := functionNames(l); err == nil {
@@ -33,8 +33,9 @@ func TestFunctionNames(t *testing.T) {
 	}
 }
 
-// One small module with two functions, built for real.
-func TestBuildPlacesAndCleans(t *testing.T) {
+// TestBuildWritesBootstrapsAndRemovesOldFunctions runs the Go compiler on a small module with two
+// functions.
+func TestBuildWritesBootstrapsAndRemovesOldFunctions(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("it runs the compiler")
@@ -53,13 +54,13 @@ func TestBuildPlacesAndCleans(t *testing.T) {
 		}
 		info, err := os.Stat(filepath.Join(b.Dir, "one", "bootstrap"))
 		if err != nil || info.Mode().Perm()&0o111 == 0 {
-			t.Fatalf("got %v, %v; want a program", info, err)
+			t.Fatalf("got %v, %v; want an executable", info, err)
 		}
 		return info
 	}
 	first := build()
 	if exists(filepath.Join(b.Dir, "gone")) {
-		t.Error("a function that is no more is still there")
+		t.Error("a function that no longer exists was not removed")
 	}
 	if !os.SameFile(first, build()) {
 		t.Error("a build of unchanged sources made another file")

@@ -11,22 +11,23 @@ import (
 	"time"
 )
 
-// command is a program to run to its end. What it prints is kept, and shown only if it fails.
+// command is a program to run to its end. Its output is collected, and shown only if it fails.
 type command struct {
 	dir  string
-	env  []string // all of it; nil is this process's own
+	env  []string // the whole environment; nil means this process's own
 	name string
 	args []string
 }
 
-// outputShown is how much of a failed program's output an error carries: its end says why.
-const outputShown = 4 << 10
+// maxOutput limits, in bytes, how much of a failed program's output an error holds. The end is
+// kept, because it has the reason.
+const maxOutput = 4 << 10
 
 func (c command) run(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, c.name, c.args...)
 	cmd.Dir = c.dir
 	cmd.Env = c.env
-	// npm and the CDK CLI start programs of their own: an interrupt has to reach those too.
+	// npm and the CDK CLI start more programs: an interrupt must reach those too.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 5 * time.Second
@@ -41,13 +42,14 @@ func (c command) run(ctx context.Context) (string, error) {
 		return text, nil
 	}
 	if ctx.Err() != nil {
-		// Some of what it started takes no hint.
+		// Some of the programs that it started ignore SIGTERM.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		return text, ctx.Err()
 	}
 	tail := text
-	if len(tail) > outputShown {
-		tail = "... " + tail[len(tail)-outputShown:]
+	if len(tail) > maxOutput {
+		tail = "... " + tail[len(tail)-maxOutput:]
 	}
-	return text, fmt.Errorf("%s %s: %w\n%s", filepath.Base(c.name), strings.Join(c.args, " "), err, strings.TrimSpace(tail))
+	line := filepath.Base(c.name) + " " + strings.Join(c.args, " ")
+	return text, fmt.Errorf("%s: %w\n%s", line, err, strings.TrimSpace(tail))
 }

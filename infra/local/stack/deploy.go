@@ -15,13 +15,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// stackName is the CloudFormation stack of the CDK app.
+// stackName is the name of the CDK app's CloudFormation stack.
 const stackName = "AdcpOrchestrator"
 
-// sources is the fingerprint of all that the deployed stack is made from, as far as it can be had without building.
-func (l Layout) sources() (string, error) {
+// sourceFingerprint returns the fingerprint of everything that the deployed stack is made from.
+// It needs no build.
+func (l Layout) sourceFingerprint() (string, error) {
 	f := newFingerprint(l.Root)
-	f.text("go", runtime.Version()) // go run uses the version that go.mod asks for, as go build does
+	f.text("go", runtime.Version()) // go run and go build both use the version of go.mod
 	for _, dir := range []string{"functions", "pkg"} {
 		if err := f.tree(filepath.Join(l.Root, dir), buildInput); err != nil {
 			return "", err
@@ -41,16 +42,19 @@ func (l Layout) sources() (string, error) {
 	return f.sum(), nil
 }
 
-// appInput accepts what the CDK app is built from in infra: neither the local stack nor the developers' tools are deployed.
+// appInput accepts the files of infra that the CDK app is built from. The local stack and the
+// developers' tools are not deployed.
 func appInput(path string) bool {
 	return buildInput(path) && !strings.HasPrefix(path, "local/") && !strings.HasPrefix(path, "dev/")
 }
 
-// infrastructure is the name, among those of the functions, for all that is deployed besides their code.
+// infrastructure stands among the functions' names for everything that is deployed besides their
+// code.
 const infrastructure = "(infrastructure)"
 
-// deployable returns the fingerprints of what a deployment consists of: each function's code by its name, and the infrastructure.
-func (l Layout) deployable(endpoint string) (map[string]string, error) {
+// builtFingerprints returns the fingerprints of what a deployment consists of: each function's
+// code, by name, and the infrastructure.
+func (l Layout) builtFingerprints(endpoint string) (map[string]string, error) {
 	names, err := functionNames(l)
 	if err != nil {
 		return nil, err
@@ -75,10 +79,11 @@ func (l Layout) deployable(endpoint string) (map[string]string, error) {
 	return sums, nil
 }
 
-// app is the CDK app's binary.
+// app returns the path of the CDK app's binary.
 func (l Layout) app() string { return l.work("bin", "infra") }
 
-// lockBuild keeps the build's directory to one command: instances share it until the cloud assembly holds a copy.
+// lockBuild keeps other commands out of the build's directory. Instances share it until the cloud
+// assembly has a copy.
 func (l Layout) lockBuild(ctx context.Context, p *Progress) (unlock func(), err error) {
 	return lock(ctx, l.local("build.lock"), p)
 }
@@ -91,7 +96,7 @@ func (l Layout) compile(ctx context.Context, p *Progress) error {
 	return g.Wait()
 }
 
-// buildApp builds the CDK app and lays its surroundings out.
+// buildApp builds the CDK app and links the files that it reads into its working directory.
 func (l Layout) buildApp(ctx context.Context, p *Progress) error {
 	err := p.Step("build the CDK app", func() error {
 		_, err := command{dir: l.Root, name: "go", args: []string{"build", "-o", l.app(), "./infra"}}.run(ctx)
@@ -142,7 +147,7 @@ func (in *Instance) cdk(ctx context.Context, tools Tools, args ...string) error 
 	return err
 }
 
-// synthesize writes the cloud assembly, with the functions' code in it.
+// synthesize writes the cloud assembly, with a copy of the functions' code.
 func (in *Instance) synthesize(ctx context.Context, tools Tools) error {
 	arch := "x86_64"
 	if runtime.GOARCH == "arm64" {
@@ -151,7 +156,7 @@ func (in *Instance) synthesize(ctx context.Context, tools Tools) error {
 	if err := os.RemoveAll(in.Dir("cdk.out")); err != nil {
 		return err
 	}
-	// In a place of its own: a run that was killed may have left a synthesis behind that still writes.
+	// Into a separate directory, because the synthesis of a killed run may still be writing.
 	fresh := in.Dir("tmp", "cdk.out-"+strconv.Itoa(os.Getpid()))
 	defer os.RemoveAll(fresh)
 	err := in.cdk(ctx, tools, "synth", "--quiet", "--app", in.layout.app(), "--output", fresh,
@@ -179,14 +184,16 @@ func (in *Instance) deploy(ctx context.Context, tools Tools) error {
 	return err
 }
 
-// parseOutputs returns the stack's outputs, of which none may be missing.
+// parseOutputs returns the stack's outputs. A missing output is an error.
 func parseOutputs(text []byte) (map[string]string, error) {
 	var stacks map[string]map[string]string
 	if err := json.Unmarshal(text, &stacks); err != nil {
 		return nil, fmt.Errorf("stack outputs: %w", err)
 	}
 	out := stacks[stackName]
-	for _, name := range []string{"ApiId", "TableName", "StateMachineArn", "WebhookSecretArn", "SigningKeyArns", "EventBusName"} {
+	for _, name := range []string{
+		"ApiId", "TableName", "StateMachineArn", "WebhookSecretArn", "SigningKeyArns", "EventBusName",
+	} {
 		if out[name] == "" {
 			return nil, fmt.Errorf("stack outputs: %s has no %s", stackName, name)
 		}

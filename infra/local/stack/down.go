@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// Down ends an instance with all its processes and removes its state. Its logs stay until the next start.
+// Down stops all processes of an instance and removes its state. Its logs stay until the next
+// start.
 func Down(ctx context.Context, l Layout, name string, out io.Writer) error {
 	p := NewProgress(out)
 	if err := CheckName(name); err != nil {
 		return err
 	}
 	if !exists(l.local(name)) {
-		p.Printf("%s is not there", name)
+		p.Printf("there is no instance %s", name)
 		return nil
 	}
 	unlock, err := lock(ctx, l.local(name, "lock"), p)
@@ -31,17 +32,17 @@ func Down(ctx context.Context, l Layout, name string, out io.Writer) error {
 		return err
 	}
 	if localstack, seller := in.Running(); !localstack && !seller {
-		p.Printf("%s is not running", name)
+		p.Printf("instance %s is not running", name)
 		return in.stop(ctx)
 	}
-	return p.Step("stop "+name, func() error { return in.stop(ctx) })
+	return p.Step("stop instance "+name, func() error { return in.stop(ctx) })
 }
 
-// stop ends the processes and removes what only they could use.
+// stop stops the processes and removes what only they could use.
 func (in *Instance) stop(ctx context.Context) error {
 	err := errors.Join(
-		in.layout.stopGroup(ctx, in.Seller, stopPatience),
-		in.layout.stopGroup(ctx, in.LocalStack, stopPatience),
+		in.layout.stopGroup(ctx, in.Seller, stopTimeout),
+		in.layout.stopGroup(ctx, in.LocalStack, stopTimeout),
 	)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (in *Instance) stop(ctx context.Context) error {
 	return nil
 }
 
-// Names are the instances that have a directory, running or not.
+// Names returns the names of the instances that have a directory, running or not.
 func Names(l Layout) ([]string, error) {
 	dirs, err := filepath.Glob(l.local("*", "lock"))
 	if err != nil {
@@ -67,14 +68,14 @@ func Names(l Layout) ([]string, error) {
 	return names, nil
 }
 
-// Status writes a line for each instance.
+// Status writes one line for each instance.
 func Status(l Layout, out io.Writer) error {
 	names, err := Names(l)
 	if err != nil {
 		return err
 	}
 	if len(names) == 0 {
-		fmt.Fprintln(out, "no instance; `up` starts one")
+		fmt.Fprintln(out, "there is no instance; `up` starts one")
 	}
 	for _, name := range names {
 		in, err := Open(l, name)
@@ -86,7 +87,8 @@ func Status(l Layout, out io.Writer) error {
 		case localstack && seller && in.APIURL() != "":
 			fmt.Fprintf(out, "%-12s up       %s  seller %s\n", name, in.APIURL(), in.Getenv("SELLER_URL"))
 		case localstack || seller:
-			fmt.Fprintf(out, "%-12s partial  localstack %s, seller %s, API %q: `up` completes it, `down` ends it\n", name, runs(localstack), runs(seller), in.APIURL())
+			fmt.Fprintf(out, "%-12s partial  LocalStack %s, seller %s, API %q: `up` completes it, `down` stops it\n",
+				name, runs(localstack), runs(seller), in.APIURL())
 		default:
 			fmt.Fprintf(out, "%-12s down     logs in %s\n", name, in.Dir("logs"))
 		}
@@ -101,8 +103,8 @@ func runs(alive bool) string {
 	return "does not run"
 }
 
-// Logs copies logs to out: without a name the list of them, otherwise each whose file name holds the name in any case. `submit` finds
-// AdcpOrchestrator-SubmitFunction....log.
+// Logs copies each log whose file name contains name, in any case, to out: `submit` finds
+// AdcpOrchestrator-SubmitFunction....log. Without a name it lists the log files.
 func Logs(l Layout, instance, name string, out io.Writer) error {
 	in, err := Open(l, instance)
 	if err != nil {
@@ -127,7 +129,8 @@ func Logs(l Layout, instance, name string, out io.Writer) error {
 		return !strings.Contains(strings.ToLower(filepath.Base(path)), strings.ToLower(name))
 	})
 	if len(files) == 0 {
-		return fmt.Errorf("no log of %s is named like %q; `logs` lists them, and a function that was never invoked has none", instance, name)
+		return fmt.Errorf("no log of %s has %q in its name; `logs` lists them, and a function that never ran has none",
+			instance, name)
 	}
 	for _, path := range files {
 		f, err := os.Open(path)

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-func TestNothingRuns(t *testing.T) {
+func TestDownStatusAndEnvWithoutAnInstance(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	var out bytes.Buffer
-	if err := Down(t.Context(), l, "run", &out); err != nil || !strings.Contains(out.String(), "not there") {
+	if err := Down(t.Context(), l, "run", &out); err != nil || !strings.Contains(out.String(), "no instance run") {
 		t.Errorf("down: got %q, %v", out.String(), err)
 	}
 	out.Reset()
@@ -19,12 +19,12 @@ func TestNothingRuns(t *testing.T) {
 		t.Errorf("status: got %q, %v", out.String(), err)
 	}
 	if err := PrintEnv(l, "run", &out); err == nil || !strings.Contains(err.Error(), "up -name run") {
-		t.Errorf("env: got %v, want the command that helps", err)
+		t.Errorf("env: got %v, want the command that starts it", err)
 	}
 }
 
-// After a crash or a restart of the machine the state file names processes that are gone.
-func TestDownAfterACrash(t *testing.T) {
+// After a crash or a restart of the machine, the state file names processes that no longer exist.
+func TestDownAfterACrashRemovesTheStateAndKeepsTheLogs(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	in, err := Open(l, "run")
@@ -45,11 +45,11 @@ func TestDownAfterACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	if exists(in.Dir("instance.json")) || exists(in.Dir("env")) || !exists(in.Dir("logs", "localstack.log")) {
-		t.Error("the state is to go and the logs to stay")
+		t.Error("want the state removed and the logs kept")
 	}
 }
 
-func TestLogs(t *testing.T) {
+func TestLogsFindsFilesByPartOfTheirName(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	logs := l.local("run", "logs")

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// The account and credentials that LocalStack takes. None of them is a secret, and none works anywhere else.
+// The account and the credentials that LocalStack accepts. They are no secrets, and they work
+// nowhere else.
 const (
 	account   = "000000000000"
 	region    = "us-east-1"
@@ -16,12 +17,15 @@ const (
 	secretKey = "test"
 )
 
-// childEnv is this process's environment without what would lead a child elsewhere: a profile or key of a real account must not decide where
-// something is deployed, nor a proxy how loopback is reached.
+// childEnv returns this process's environment for a child, without the variables that could make
+// it use something else: a profile or key of a real account must not decide where we deploy, and
+// a proxy must not get requests to loopback addresses.
 func childEnv(environ []string, add ...string) []string {
 	env := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
-		for _, prefix := range []string{"AWS_", "CDK_", "LOCALSTACK_", "LAMBDA_", "DYNAMODB_", "PYTHON", "JAVA_TOOL_OPTIONS"} {
+		for _, prefix := range []string{
+			"AWS_", "CDK_", "LOCALSTACK_", "LAMBDA_", "DYNAMODB_", "PYTHON", "JAVA_TOOL_OPTIONS",
+		} {
 			if strings.HasPrefix(name, prefix) && name != "AWS_CA_BUNDLE" {
 				return true
 			}
@@ -53,10 +57,10 @@ func awsEnv(endpoint string) []string {
 	}
 }
 
-// Var is a line of an instance's env file.
+// Var is one line of an instance's env file.
 type Var struct{ Name, Value string }
 
-// Env is what a program needs to use the instance, in the order of the env file.
+// Env returns what a program needs to use the instance, in the order of the env file.
 func (in *Instance) Env() []Var {
 	return append([]Var{
 		{"API_URL", in.APIURL()},
@@ -76,10 +80,10 @@ func (in *Instance) Env() []Var {
 		{"SELLER_TOKEN", in.SellerToken},
 		{"CREDENTIAL_REF", CredentialRef},
 		{"SPAWN_ENV_FILE", in.SpawnEnv()},
-	}, in.layout.programs()...)
+	}, in.layout.senderPrograms()...)
 }
 
-// Getenv looks a variable of Env up.
+// Getenv returns the value of a variable of Env, or "".
 func (in *Instance) Getenv(name string) string {
 	for _, v := range in.Env() {
 		if v.Name == name {
@@ -89,29 +93,30 @@ func (in *Instance) Getenv(name string) string {
 	return ""
 }
 
-// formatEnv writes the variables as a shell and `env $(cat ...)` read them: no value holds blanks or quotes.
+// formatEnv writes the variables so that a shell and `env $(cat ...)` can both read them. A value
+// with blanks, quotes or other characters that a shell treats specially is an error.
 func formatEnv(vars []Var) (string, error) {
 	var b strings.Builder
 	for _, v := range vars {
 		if strings.ContainsAny(v.Value, " \t\n'\"\\$`") {
-			return "", fmt.Errorf("%s: %q holds a character that an env file can't", v.Name, v.Value)
+			return "", fmt.Errorf("%s: %q has a character that an env file cannot hold", v.Name, v.Value)
 		}
 		fmt.Fprintf(&b, "%s=%s\n", v.Name, v.Value)
 	}
 	return b.String(), nil
 }
 
-// EnvFile is where an instance's variables are.
+// EnvFile returns the path of an instance's env file.
 func (l Layout) EnvFile(name string) string { return l.local(name, "env") }
 
-// PrintEnv writes a running instance's variables.
+// PrintEnv writes the variables of a running instance.
 func PrintEnv(l Layout, name string, out io.Writer) error {
 	in, err := Open(l, name)
 	if err != nil {
 		return err
 	}
 	if localstack, _ := in.Running(); !localstack || in.APIURL() == "" {
-		return fmt.Errorf("%s is not up: `go run ./infra/local up -name %s` starts it", name, name)
+		return fmt.Errorf("instance %s is not up: `go run ./infra/local up -name %s` starts it", name, name)
 	}
 	text, err := formatEnv(in.Env())
 	if err != nil {

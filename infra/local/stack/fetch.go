@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// uvVersion installs Python packages several times faster than pip, and Python itself where 3.13 is not there.
+// uvVersion is the version of uv, which installs Python packages several times faster than pip, and
+// Python itself where 3.13 is absent.
 const uvVersion = "0.13.9"
 
 // fetchPython makes the virtual environment that LocalStack runs in.
 func fetchPython(ctx context.Context, in *installation, dir string) error {
-	return in.environment(ctx, dir, "requirements.txt")
+	return in.makeVenv(ctx, dir, "requirements.txt")
 }
 
-// environment makes a virtual environment of exactly what a requirements file of infra/local says, and installs uv beside it.
-func (in *installation) environment(ctx context.Context, dir, requirements string) error {
+// makeVenv makes a virtual environment with exactly the packages of a requirements file of
+// infra/local, and installs uv in it.
+func (in *installation) makeVenv(ctx context.Context, dir, requirements string) error {
 	uv, err := in.uv(ctx, dir)
 	if err != nil {
 		return err
@@ -26,19 +28,21 @@ func (in *installation) environment(ctx context.Context, dir, requirements strin
 	python := in.tools.Python
 	if python == "" {
 		python = pythonVersion
-		in.p.Printf("  ...     no Python %s here: uv fetches one", pythonVersion)
+		in.p.Printf("  ...     download Python %s, which this machine lacks", pythonVersion)
 	}
-	// Relocatable: it is renamed when it is complete.
+	// Relocatable, because the directory is renamed when it is complete.
 	if err := uv.run(ctx, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", python, dir); err != nil {
-		return fmt.Errorf("%w\nget Python %s another way: `brew install python@%[2]s`, `pyenv install %[2]s`, or your distribution's python%[2]s", err, pythonVersion)
+		return fmt.Errorf("%w\ninstall Python %s another way: `brew install python@%[2]s`, `pyenv install %[2]s`, "+
+			"or your distribution's python%[2]s", err, pythonVersion)
 	}
 	return uv.run(ctx, "pip", "install", "--quiet", "--require-hashes", "--no-deps",
 		"--python", filepath.Join(dir, "bin", "python"), "--requirement", in.source(requirements))
 }
 
-// fetchPlugin installs our plugin into a directory of its own, so that a change of it costs a second and not a new environment.
+// fetchPlugin installs our LocalStack plugin into a separate directory, so that a change of the
+// plugin takes a second and needs no new virtual environment.
 func fetchPlugin(ctx context.Context, in *installation, dir string) error {
-	// A build writes beside its sources: into a copy, then.
+	// A build writes into the directory of its sources, so it gets a copy.
 	source := filepath.Join(dir, ".source")
 	defer os.RemoveAll(source)
 	if err := os.CopyFS(source, os.DirFS(in.source("localstack"))); err != nil {
@@ -49,7 +53,7 @@ func fetchPlugin(ctx context.Context, in *installation, dir string) error {
 		"--python", in.install("python", "bin", "python"), "--target", dir, source)
 }
 
-// uv is the package manager with the settings of its runs.
+// uv is the package manager and the environment that it runs with.
 type uv struct {
 	path string
 	env  []string
@@ -60,7 +64,8 @@ func (u uv) run(ctx context.Context, args ...string) error {
 	return err
 }
 
-// uv installs uv beside the environment it makes, or falls back on the machine's own.
+// uv installs uv into the virtual environment at dir. Without any Python it uses the machine's
+// own uv.
 func (in *installation) uv(ctx context.Context, dir string) (uv, error) {
 	if in.tools.AnyPython == "" {
 		return in.uvAt(dir), nil
@@ -75,25 +80,27 @@ func (in *installation) uv(ctx context.Context, dir string) (uv, error) {
 	return in.uvAt(dir), err
 }
 
-func (in *installation) uvAt(python string) uv {
+// uvAt returns the uv of the virtual environment at dir, or the machine's own.
+func (in *installation) uvAt(dir string) uv {
 	u := uv{path: in.tools.UV, env: append(os.Environ(),
 		"UV_PYTHON_INSTALL_DIR="+in.install("cpython"),
-		"UV_SYSTEM_CERTS=true", // a company's root certificate may be among the system's only
+		"UV_SYSTEM_CERTS=true", // only the system's store may have a company's root certificate
 		"UV_NO_CONFIG=1",
 	)}
-	if path := filepath.Join(python, "uv", "bin", "uv"); in.tools.AnyPython != "" {
+	if path := filepath.Join(dir, "uv", "bin", "uv"); in.tools.AnyPython != "" {
 		u.path = path
 	}
-	// uv has names of its own for what pip users have set.
-	for theirs, ours := range map[string]string{"PIP_INDEX_URL": "UV_DEFAULT_INDEX"} {
-		if value := os.Getenv(theirs); value != "" && os.Getenv(ours) == "" {
-			u.env = append(u.env, ours+"="+value)
+	// uv does not read the variables of pip that users may have set.
+	for pipName, uvName := range map[string]string{"PIP_INDEX_URL": "UV_DEFAULT_INDEX"} {
+		if value := os.Getenv(pipName); value != "" && os.Getenv(uvName) == "" {
+			u.env = append(u.env, uvName+"="+value)
 		}
 	}
 	return u
 }
 
-// fetchAllJars lays the jars out by group: dynamodb and jsonata.
+// fetchAllJars downloads the jars of jars.txt into a directory for each group: dynamodb and
+// jsonata.
 func fetchAllJars(ctx context.Context, in *installation, dir string) error {
 	f, err := os.Open(in.source("jars.txt"))
 	if err != nil {
@@ -108,7 +115,7 @@ func fetchAllJars(ctx context.Context, in *installation, dir string) error {
 	return fetchJars(ctx, client, mavenBase(os.Getenv), dir, jars)
 }
 
-// fetchNPM installs exactly what the lock file says, without running anybody's install script.
+// fetchNPM installs exactly what the lock file says, and runs no install scripts of packages.
 func fetchNPM(ctx context.Context, in *installation, dir string) error {
 	for _, name := range []string{"package.json", "package-lock.json"} {
 		text, err := os.ReadFile(in.source(name))
@@ -119,6 +126,10 @@ func fetchNPM(ctx context.Context, in *installation, dir string) error {
 			return err
 		}
 	}
-	_, err := command{dir: dir, name: in.tools.NPM, args: []string{"ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"}}.run(ctx)
+	_, err := command{
+		dir:  dir,
+		name: in.tools.NPM,
+		args: []string{"ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"},
+	}.run(ctx)
 	return err
 }

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// fingerprint is a hash over files and texts. It depends on contents and relative names, not on times or on where the repository lies.
+// fingerprint is a hash of files and texts. It depends on their contents and relative names, not on
+// times or on the place of the repository.
 type fingerprint struct {
 	root  string
 	lines []string
@@ -24,7 +25,7 @@ func (f *fingerprint) text(name, value string) {
 	f.lines = append(f.lines, fmt.Sprintf("%q=%q", name, value))
 }
 
-// file adds a file, or that it is absent.
+// file adds a file's content, or the fact that it is absent.
 func (f *fingerprint) file(path string) error {
 	rel, err := filepath.Rel(f.root, path)
 	if err != nil {
@@ -47,7 +48,7 @@ func (f *fingerprint) file(path string) error {
 	return nil
 }
 
-// tree adds the files below dir that keep accepts by their slash-separated path relative to dir.
+// tree adds the files below dir that keep accepts. keep gets slash-separated paths relative to dir.
 func (f *fingerprint) tree(dir string, keep func(path string) bool) error {
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if os.IsNotExist(err) && path == dir {
@@ -75,7 +76,9 @@ func (f *fingerprint) sum() string {
 
 func anyFile(string) bool { return true }
 
-// buildInput accepts what a Go build may read, embedded files included. Tests and texts for people are none of it.
+// buildInput accepts what a Go build may read, including embedded files. It rejects tests, their
+// data and Markdown files.
 func buildInput(path string) bool {
-	return !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, ".md") && !strings.Contains("/"+path, "/testdata/")
+	return !strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, ".md") &&
+		!strings.Contains("/"+path, "/testdata/")
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 )
 
+// write writes a file and makes the directories above it.
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -25,21 +26,21 @@ func treeSum(t *testing.T, root string) string {
 	return f.sum()
 }
 
-func TestFingerprint(t *testing.T) {
+func TestFingerprintDependsOnBuildInputsOnly(t *testing.T) {
 	t.Parallel()
 	a, b := t.TempDir(), t.TempDir()
 	for _, root := range []string{a, b} {
 		write(t, filepath.Join(root, "pkg", "x.go"), "package x")
 	}
 	if treeSum(t, a) != treeSum(t, b) {
-		t.Error("the same files in two places differ")
+		t.Error("the same files in two places have different fingerprints")
 	}
 	before := treeSum(t, a)
 	for name, ignored := range map[string]bool{
 		"pkg/x_test.go":       true,
 		"pkg/testdata/a.json": true,
 		"pkg/README.md":       true,
-		"pkg/schema.json":     false, // may be embedded
+		"pkg/schema.json":     false, // a program may embed it
 		"pkg/y.go":            false,
 	} {
 		path := filepath.Join(a, name)
@@ -53,11 +54,11 @@ func TestFingerprint(t *testing.T) {
 	}
 	write(t, filepath.Join(a, "pkg", "x.go"), "package y")
 	if treeSum(t, a) == before {
-		t.Error("another content has the same fingerprint")
+		t.Error("different content has the same fingerprint")
 	}
 }
 
-func TestFingerprintOfAnAbsentFile(t *testing.T) {
+func TestFingerprintTellsAbsentFromEmpty(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	absent, empty := newFingerprint(root), newFingerprint(root)
@@ -73,7 +74,7 @@ func TestFingerprintOfAnAbsentFile(t *testing.T) {
 	}
 }
 
-func TestAppInput(t *testing.T) {
+func TestAppInputLeavesOutLocalAndDev(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
 		"stack.go":          true,

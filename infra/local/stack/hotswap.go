@@ -14,11 +14,12 @@ import (
 	"strings"
 )
 
-// errNoHotSwap asks for a deployment instead.
-var errNoHotSwap = errors.New("a function is not deployed under the name expected")
+// errNoHotSwap means that a deployment is needed instead.
+var errNoHotSwap = errors.New("a function is not deployed under the expected name")
 
-// hotSwap replaces the code of functions in place, which takes a second where a deployment takes twenty. CloudFormation does not learn of it:
-// in.Swapped remembers that, so that the next deployment is followed by a swap of everything.
+// hotSwap replaces the code of functions in place. It takes a second; a deployment takes twenty.
+// CloudFormation does not notice it, so in.Swapped records it: after the next deployment the code
+// of all functions has to be replaced again.
 func (in *Instance) hotSwap(ctx context.Context, names []string) error {
 	deployed, err := in.deployedFunctions(ctx)
 	if err != nil {
@@ -69,7 +70,9 @@ func (in *Instance) deployedFunctions(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// findFunction finds the function that CloudFormation made of, e.g., submit: AdcpOrchestrator-SubmitFunction0A1B2C3D-....
+// findFunction returns the name that CloudFormation gave a function. For submit it looks like
+// AdcpOrchestrator-SubmitFunction0A1B2C3D-4e5f. It returns false if there is none, or more than
+// one.
 func findFunction(deployed []string, name string) (string, bool) {
 	prefix := stackName + "-" + strings.ToUpper(name[:1]) + name[1:] + "Function"
 	found := ""
@@ -84,7 +87,8 @@ func findFunction(deployed []string, name string) (string, bool) {
 	return found, found != ""
 }
 
-// zipFunction packs a bootstrap as Lambda wants it, barely compressed: it goes no further than this machine.
+// zipFunction packs a bootstrap as Lambda expects it. It does not compress it, because the
+// archive stays on this machine.
 func zipFunction(path string) ([]byte, error) {
 	code, err := os.ReadFile(path)
 	if err != nil {
@@ -107,8 +111,8 @@ func zipFunction(path string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// changedFunctions compares the fingerprints of what is deployed with those of what was built. It returns false if anything but the code
-// of functions differs.
+// changedFunctions compares the fingerprints of what is deployed and of what was built. It
+// returns the functions whose code differs, or false if anything else differs too.
 func changedFunctions(deployed, built map[string]string) ([]string, bool) {
 	if len(deployed) != len(built) {
 		return nil, false

@@ -9,21 +9,25 @@ import (
 	"testing"
 )
 
-func TestFindFunction(t *testing.T) {
+func TestFindFunctionNeedsExactlyOneMatch(t *testing.T) {
 	t.Parallel()
-	deployed := []string{"AdcpOrchestrator-SubmitFunction0A1B2C3D-4e5f", "AdcpOrchestrator-PollFunction11223344-aa", "Other-SubmitFunction"}
+	deployed := []string{
+		"AdcpOrchestrator-SubmitFunction0A1B2C3D-4e5f",
+		"AdcpOrchestrator-PollFunction11223344-aa",
+		"Other-SubmitFunction",
+	}
 	if got, ok := findFunction(deployed, "submit"); !ok || got != deployed[0] {
 		t.Errorf("got %q, %v", got, ok)
 	}
 	if _, ok := findFunction(deployed, "settle"); ok {
-		t.Error("found a function that is not deployed")
+		t.Error("it found a function that is not deployed")
 	}
 	if _, ok := findFunction(append(deployed, "AdcpOrchestrator-SubmitFunctionFFFFFFFF-1"), "submit"); ok {
-		t.Error("chose between two")
+		t.Error("it chose between two functions")
 	}
 }
 
-func TestChangedFunctions(t *testing.T) {
+func TestChangedFunctionsAllowsOnlyChangesOfCode(t *testing.T) {
 	t.Parallel()
 	deployed := map[string]string{"submit": "1", "poll": "1", infrastructure: "1"}
 	for _, c := range []struct {
@@ -36,7 +40,7 @@ func TestChangedFunctions(t *testing.T) {
 		{"code", map[string]string{"submit": "2", "poll": "1", infrastructure: "1"}, []string{"submit"}, true},
 		{"infrastructure", map[string]string{"submit": "2", "poll": "1", infrastructure: "2"}, nil, false},
 		{"another function", map[string]string{"submit": "1", "settle": "1", infrastructure: "1"}, nil, false},
-		{"one more", map[string]string{"submit": "1", "poll": "1", "settle": "1", infrastructure: "1"}, nil, false},
+		{"one more function", map[string]string{"submit": "1", "poll": "1", "settle": "1", infrastructure: "1"}, nil, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -47,11 +51,11 @@ func TestChangedFunctions(t *testing.T) {
 		})
 	}
 	if _, swap := changedFunctions(nil, deployed); swap {
-		t.Error("swapped code where nothing is deployed")
+		t.Error("it swaps code although nothing is deployed")
 	}
 }
 
-func TestZipFunction(t *testing.T) {
+func TestZipFunctionHoldsAnExecutableBootstrap(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "bootstrap")
 	write(t, path, "binary")

@@ -13,23 +13,51 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// part is a directory of .local/install: what it is made from decides whether it is current, and it is put in place whole or not at all.
+// part is a directory of .local/install. It is current if its inputs have not changed, and it is
+// put in place whole or not at all.
 type part struct {
-	name  string // of the directory
-	title string
-	from  []string // files of infra/local
-	fetch func(ctx context.Context, in *installation, dir string) error
-	after string // a part that has to be there first
-	extra bool   // installed only when asked for
+	name     string   // of the directory
+	title    string   // of the step
+	inputs   []string // files of infra/local
+	fetch    func(ctx context.Context, in *installation, dir string) error
+	after    string // a part that has to be installed first
+	optional bool   // installed only on request
 }
 
-// The parts do not depend on each other but for the plugin, which is installed by the Python it is for.
+// The parts are independent, except that the plugin is installed with the Python that it is for.
 var parts = []part{
-	{name: "python", title: "Python packages: LocalStack 2026.3.0", from: []string{"requirements.txt"}, fetch: fetchPython},
-	{name: "plugin", title: "LocalStack plugin", from: []string{"localstack"}, fetch: fetchPlugin, after: "python"},
-	{name: "jars", title: "jars: DynamoDB Local 2.6.1, JSONata", from: []string{"jars.txt"}, fetch: fetchAllJars},
-	{name: "npm", title: "npm packages: aws-cdk, @adcp/sdk", from: []string{"package.json", "package-lock.json"}, fetch: fetchNPM},
-	{name: sendersPart, title: "Python packages: adcp 9.2.0", from: []string{"senders/requirements.txt"}, fetch: fetchSenders, extra: true},
+	{
+		name:   "python",
+		title:  "install Python packages (LocalStack 2026.3.0)",
+		inputs: []string{"requirements.txt"},
+		fetch:  fetchPython,
+	},
+	{
+		name:   "plugin",
+		title:  "install our LocalStack plugin",
+		inputs: []string{"localstack"},
+		fetch:  fetchPlugin,
+		after:  "python",
+	},
+	{
+		name:   "jars",
+		title:  "download jars (DynamoDB Local 2.6.1, JSONata)",
+		inputs: []string{"jars.txt"},
+		fetch:  fetchAllJars,
+	},
+	{
+		name:   "npm",
+		title:  "install npm packages (aws-cdk, @adcp/sdk)",
+		inputs: []string{"package.json", "package-lock.json"},
+		fetch:  fetchNPM,
+	},
+	{
+		name:     sendersPart,
+		title:    "install Python packages for the tests' webhook senders (adcp 9.2.0)",
+		inputs:   []string{"senders/requirements.txt"},
+		fetch:    fetchSenders,
+		optional: true,
+	},
 }
 
 // installation is one run of Install.
@@ -39,11 +67,12 @@ type installation struct {
 	p     *Progress
 }
 
-// Install puts everything that the local stack needs under .local/install and returns the tools that it found. What is there and current
-// stays; an interrupted run leaves nothing that looks finished. A missing prerequisite is a MissingError. With senders it also puts there what the
-// tests' senders of webhooks need, which nothing else does.
+// Install puts everything that the local stack needs into .local/install and returns the tools
+// that it found. Parts that are current stay. An interrupted run leaves no part that looks
+// complete. A missing prerequisite is a MissingError. With senders it also installs what only the
+// tests' senders of webhooks need.
 func Install(ctx context.Context, l Layout, senders bool, p *Progress) (Tools, error) {
-	tools, stale, err := l.installed(senders)
+	tools, stale, err := l.checkInstalled(senders)
 	if err == nil && len(stale) == 0 {
 		return tools, nil
 	}
@@ -52,8 +81,9 @@ func Install(ctx context.Context, l Layout, senders bool, p *Progress) (Tools, e
 		return tools, err
 	}
 	defer unlock()
-	if tools, stale, err = l.installed(senders); err != nil || len(stale) > 0 { // another command may have done it meanwhile
-		err = p.Step("install", func() error {
+	// Another command may have installed everything while this one waited for the lock.
+	if tools, stale, err = l.checkInstalled(senders); err != nil || len(stale) > 0 {
+		err = p.Step("install what the local stack needs", func() error {
 			if tools, err = FindTools(ctx); err != nil {
 				return err
 			}
@@ -63,21 +93,23 @@ func Install(ctx context.Context, l Layout, senders bool, p *Progress) (Tools, e
 	return tools, err
 }
 
+// fetchParts installs the parts that are stale, side by side. stale maps their names to their new
+// stamps.
 func (l Layout) fetchParts(ctx context.Context, tools Tools, stale map[string]string, p *Progress) error {
 	if err := os.MkdirAll(l.install(), 0o755); err != nil {
 		return err
 	}
 	in := &installation{l, tools, p}
-	ready := map[string]chan struct{}{}
+	installed := map[string]chan struct{}{}
 	for _, part := range parts {
-		ready[part.name] = make(chan struct{})
+		installed[part.name] = make(chan struct{})
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, part := range parts {
 		g.Go(func() error {
 			if part.after != "" {
 				select {
-				case <-ready[part.after]:
+				case <-installed[part.after]:
 				case <-ctx.Done():
 					return ctx.Err()
 				}
@@ -87,7 +119,7 @@ func (l Layout) fetchParts(ctx context.Context, tools Tools, stale map[string]st
 					return err
 				}
 			}
-			close(ready[part.name])
+			close(installed[part.name])
 			return nil
 		})
 	}
@@ -97,7 +129,7 @@ func (l Layout) fetchParts(ctx context.Context, tools Tools, stale map[string]st
 	return writeJSON(l.install("tools.json"), tools)
 }
 
-// fetchPart makes the part beside its place and renames it, stamp and all.
+// fetchPart makes the part in another directory, with its stamp, and then renames the directory.
 func (in *installation) fetchPart(ctx context.Context, part part, stamp string) error {
 	target := in.install(part.name)
 	fresh := in.install("." + part.name + "-" + strconv.Itoa(os.Getpid()))
@@ -105,7 +137,7 @@ func (in *installation) fetchPart(ctx context.Context, part part, stamp string) 
 	if err != nil {
 		return err
 	}
-	for _, path := range leftovers { // of interrupted runs: the lock is ours
+	for _, path := range leftovers { // of interrupted runs: nobody else holds the lock
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
@@ -126,14 +158,15 @@ func (in *installation) fetchPart(ctx context.Context, part part, stamp string) 
 	return os.Rename(fresh, target)
 }
 
+// stampFile is the file of a part that holds the fingerprint of its inputs.
 const stampFile = ".stamp"
 
-// installed returns the tools of the last run and the parts that are absent or out of date, with the stamps they ought to have. Of the extra
-// parts it tells only if asked.
-func (l Layout) installed(extras bool) (tools Tools, stale map[string]string, err error) {
+// checkInstalled returns the tools of the last run and the parts that are absent or out of date,
+// with the stamps that they should have. It checks optional parts only on request.
+func (l Layout) checkInstalled(optional bool) (tools Tools, stale map[string]string, err error) {
 	stale = map[string]string{}
 	for _, part := range parts {
-		if part.extra && !extras {
+		if part.optional && !optional {
 			continue
 		}
 		want, err := l.stamp(part, stale)
@@ -149,17 +182,18 @@ func (l Layout) installed(extras bool) (tools Tools, stale map[string]string, er
 		err = json.Unmarshal(text, &tools)
 	}
 	if err == nil && (!exists(tools.Node) || !exists(tools.Go) || !exists(tools.JavaHome)) {
-		err = errors.New("a tool has gone since the last install")
+		err = errors.New("a tool is missing since the last install")
 	}
 	return tools, stale, err
 }
 
-// stamp says what a part is made from. One that is built by another changes with it.
+// stamp returns the fingerprint of a part's inputs. A part that another one installs changes with
+// it.
 func (l Layout) stamp(part part, stale map[string]string) (string, error) {
 	f := newFingerprint(l.Root)
 	f.text("platform", runtime.GOOS+"/"+runtime.GOARCH)
 	f.text("versions", pythonVersion+" "+uvVersion)
-	for _, name := range part.from {
+	for _, name := range part.inputs {
 		if err := f.tree(l.source(name), notBytecode); err != nil {
 			return "", err
 		}

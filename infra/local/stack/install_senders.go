@@ -8,18 +8,19 @@ import (
 
 const sendersPart = "senders"
 
-// fetchSenders makes the virtual environment of senders/pypi.py: one of its own, because the SDK's packages and LocalStack's ask for different
-// versions of the same things.
+// fetchSenders makes a separate virtual environment for senders/pypi.py: the SDK and LocalStack
+// need different versions of the same packages.
 func fetchSenders(ctx context.Context, in *installation, dir string) error {
-	if err := in.environment(ctx, dir, filepath.Join("senders", "requirements.txt")); err != nil {
+	if err := in.makeVenv(ctx, dir, filepath.Join("senders", "requirements.txt")); err != nil {
 		return err
 	}
-	return os.RemoveAll(filepath.Join(dir, "uv")) // the other environment has one to keep
+	return os.RemoveAll(filepath.Join(dir, "uv")) // the environment of LocalStack keeps its own uv
 }
 
-// programs tells tests what the senders of webhooks are started with. What is not there, or out of date, is left out.
-func (l Layout) programs() []Var {
-	tools, stale, err := l.installed(true)
+// senderPrograms returns the paths that tests need to start the senders of webhooks. It leaves
+// out what is absent or out of date.
+func (l Layout) senderPrograms() []Var {
+	tools, stale, err := l.checkInstalled(true)
 	if err != nil {
 		return nil
 	}

@@ -10,24 +10,24 @@ import (
 	"testing"
 )
 
-func TestFetchPartIsWholeOrNotThere(t *testing.T) {
+func TestFetchPartReplacesAPartWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	in := &installation{l, Tools{}, NewProgress(io.Discard)}
 	leftover := l.install(".npm-1")
-	write(t, filepath.Join(leftover, "half"), "of an interrupted run")
+	write(t, filepath.Join(leftover, "half"), "an interrupted run left this")
 	write(t, filepath.Join(l.install("npm"), "old"), "")
 
-	broken := errors.New("the network is down")
+	networkDown := errors.New("the network is down")
 	p := part{name: "npm", fetch: func(_ context.Context, _ *installation, dir string) error {
 		write(t, filepath.Join(dir, "half"), "")
-		return broken
+		return networkDown
 	}}
-	if err := in.fetchPart(t.Context(), p, "stamp"); !errors.Is(err, broken) {
+	if err := in.fetchPart(t.Context(), p, "stamp"); !errors.Is(err, networkDown) {
 		t.Fatalf("got %v", err)
 	}
 	if !exists(filepath.Join(l.install("npm"), "old")) || exists(filepath.Join(l.install("npm"), "half")) {
-		t.Error("a failed fetch touched what was there")
+		t.Error("a failed fetch changed the installed part")
 	}
 	p.fetch = func(_ context.Context, _ *installation, dir string) error {
 		write(t, filepath.Join(dir, "new"), "")
@@ -39,18 +39,19 @@ func TestFetchPartIsWholeOrNotThere(t *testing.T) {
 	if text, err := os.ReadFile(l.install("npm", stampFile)); err != nil || string(text) != "stamp" {
 		t.Errorf("stamp: got %q, %v", text, err)
 	}
-	if exists(filepath.Join(l.install("npm"), "old")) || !exists(filepath.Join(l.install("npm"), "new")) || exists(leftover) {
-		t.Error("the new part is not what is there, or something is left of the old ones")
+	old, fresh := filepath.Join(l.install("npm"), "old"), filepath.Join(l.install("npm"), "new")
+	if exists(old) || !exists(fresh) || exists(leftover) {
+		t.Error("the new part is not installed, or something is left of the old ones")
 	}
 }
 
-func TestInstalledNamesWhatIsOutOfDate(t *testing.T) {
+func TestCheckInstalledNamesWhatIsOutOfDate(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	write(t, l.source("jars.txt"), "")
 	stale := func() map[string]string {
 		t.Helper()
-		_, stale, _ := l.installed(true) // there are no tools here
+		_, stale, _ := l.checkInstalled(true) // the error is about the tools, which are absent
 		return stale
 	}
 	first := stale()
@@ -60,7 +61,8 @@ func TestInstalledNamesWhatIsOutOfDate(t *testing.T) {
 	for name, stamp := range first {
 		write(t, l.install(name, stampFile), stamp)
 	}
-	// The plugin's stamp holds that of the Python it is installed by, which was not there before and is now.
+	// The plugin's stamp includes the stamp of the Python that installs it. It does not change when
+	// Python's stamp moves from the list of stale parts to the disk.
 	if got := stale(); len(got) != 0 {
 		t.Errorf("got %v, want none", got)
 	}
@@ -70,37 +72,41 @@ func TestInstalledNamesWhatIsOutOfDate(t *testing.T) {
 	}
 	write(t, l.source("requirements.txt"), "changed")
 	if got := stale(); len(got) != 3 || got["python"] == "" || got["plugin"] == "" {
-		t.Errorf("got %v, want the jars, Python and the plugin that is installed by it", got)
+		t.Errorf("got %v, want the jars, Python, and the plugin that it installs", got)
 	}
 }
 
-func TestSendersAreInstalledOnlyWhenAskedFor(t *testing.T) {
+func TestSendersAreInstalledOnlyOnRequest(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
 	write(t, l.source("senders", "requirements.txt"), "")
-	if _, stale, _ := l.installed(false); len(stale) != len(parts)-1 || stale[sendersPart] != "" {
-		t.Errorf("unasked: got %v", stale)
+	if _, stale, _ := l.checkInstalled(false); len(stale) != len(parts)-1 || stale[sendersPart] != "" {
+		t.Errorf("without request: got %v", stale)
 	}
-	_, stale, _ := l.installed(true)
+	_, stale, _ := l.checkInstalled(true)
 	if stale[sendersPart] == "" {
-		t.Errorf("asked: got %v", stale)
+		t.Errorf("on request: got %v", stale)
 	}
 
-	// A test learns of a program when it is there and what it ought to be.
-	if vars := l.programs(); vars != nil {
-		t.Errorf("nothing is installed, got %v", vars)
+	// senderPrograms lists a program only when it is installed and current.
+	if vars := l.senderPrograms(); vars != nil {
+		t.Errorf("got %v although nothing is installed", vars)
 	}
 	write(t, l.install("npm", stampFile), stale["npm"])
 	write(t, l.install(sendersPart, stampFile), stale[sendersPart])
 	if err := writeJSON(l.install("tools.json"), Tools{Go: l.Root, Node: l.Root, JavaHome: l.Root}); err != nil {
 		t.Fatal(err)
 	}
-	want := []Var{{"NODE", l.Root}, {"NPM_PACKAGES", l.install("npm")}, {"SENDERS_PYTHON", l.install(sendersPart, "bin", "python")}}
-	if vars := l.programs(); !slices.Equal(vars, want) {
+	want := []Var{
+		{"NODE", l.Root},
+		{"NPM_PACKAGES", l.install("npm")},
+		{"SENDERS_PYTHON", l.install(sendersPart, "bin", "python")},
+	}
+	if vars := l.senderPrograms(); !slices.Equal(vars, want) {
 		t.Errorf("got %v, want %v", vars, want)
 	}
 	write(t, l.source("senders", "requirements.txt"), "changed")
-	if vars := l.programs(); !slices.Equal(vars, want[:2]) {
-		t.Errorf("with other requirements: got %v", vars)
+	if vars := l.senderPrograms(); !slices.Equal(vars, want[:2]) {
+		t.Errorf("with changed requirements: got %v", vars)
 	}
 }

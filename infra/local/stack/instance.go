@@ -9,36 +9,37 @@ import (
 	"sync"
 )
 
-// Instance is a local stack under a name, with its own ports, state and processes. It is kept in .local/<name>/instance.json from the
-// moment that a process exists, so that a later command finds what an interrupted one left.
+// Instance is a local stack with a name, and with ports, state and processes of its own. It is
+// saved in .local/<name>/instance.json as soon as a process exists, so that a later command finds
+// what an interrupted one left.
 type Instance struct {
 	Name  string `json:"name"`
 	Ports Ports  `json:"ports"`
 
-	LocalStack int `json:"localstack_pid"` // process groups; 0 is none
+	LocalStack int `json:"localstack_pid"` // process groups; 0 means none
 	Seller     int `json:"seller_pid"`
 
 	SellerToken string `json:"seller_token"`
 
-	// What runs and what is deployed, by fingerprint.
+	// Fingerprints of what runs and of what is deployed.
 	Runtime string `json:"runtime,omitempty"` // what LocalStack was started from
 	Agent   string `json:"agent,omitempty"`   // what the seller was started from
 	Sources string `json:"sources,omitempty"` // the sources of what is deployed
-	// Deployed is by function, and infrastructure for the rest.
+	// Deployed has a fingerprint for each function's code, by name, and one for the infrastructure.
 	Deployed map[string]string `json:"deployed,omitempty"`
-	// Swapped tells that functions run another code than CloudFormation knows of.
+	// Swapped means that hotSwap gave functions other code than CloudFormation knows.
 	Swapped bool `json:"swapped,omitempty"`
 
-	Outputs map[string]string `json:"outputs,omitempty"` // of the stack
+	Outputs map[string]string `json:"outputs,omitempty"` // of the CloudFormation stack
 
 	layout Layout
-	mu     sync.Mutex // of update
+	mu     sync.Mutex // held by update
 }
 
 // CredentialRef names the secret that holds the demo seller's bearer token.
 const CredentialRef = "adcp/demo/seller"
 
-// Open reads an instance, running or not. An unknown one has no processes.
+// Open reads an instance, running or not. An unknown name is an instance without processes.
 func Open(l Layout, name string) (*Instance, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func Open(l Layout, name string) (*Instance, error) {
 	return in, nil
 }
 
-// update changes the instance and saves it. Parts that run side by side change it through here.
+// update changes the instance and saves it. Concurrent steps must change it only through update.
 func (in *Instance) update(change func()) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -69,18 +70,20 @@ func (in *Instance) update(change func()) error {
 	return writeJSON(in.Dir("instance.json"), in)
 }
 
-// Dir is a path in the instance's directory.
+// Dir returns a path in the instance's directory.
 func (in *Instance) Dir(elem ...string) string {
 	return in.layout.local(append([]string{in.Name}, elem...)...)
 }
 
-// SpawnEnv is a file of variables for function processes that start from now on, while it exists: tests put a proxy before the table with it.
+// SpawnEnv is the path of a file with variables. While it exists, each new function process gets
+// them. Tests use it to put a proxy before the table.
 func (in *Instance) SpawnEnv() string { return in.Dir("spawn.env") }
 
-// Endpoint is LocalStack's URL.
+// Endpoint returns LocalStack's URL.
 func (in *Instance) Endpoint() string { return "http://" + loopback(in.Ports.LocalStack) }
 
-// APIURL is the base of the orchestrator's API; its routes begin with /v1. It is empty before the first deployment.
+// APIURL returns the base URL of the orchestrator's API, whose routes begin with /v1. It is empty
+// before the first deployment.
 func (in *Instance) APIURL() string {
 	id := in.Outputs["ApiId"]
 	if id == "" {
@@ -93,19 +96,24 @@ func (in *Instance) sellerHTTP(path string) string {
 	return "http://" + loopback(in.Ports.SellerHTTP) + path
 }
 
-// Running tells which of the instance's processes live.
+// Running reports which of the instance's processes run.
 func (in *Instance) Running() (localstack, seller bool) {
 	return in.layout.alive(in.LocalStack), in.layout.alive(in.Seller)
 }
 
-// prepare makes the directories of a start from nothing. What an earlier one left of its state is gone with its processes anyway.
+// prepare empties the instance's directories and state for a new start. State of an earlier start
+// is useless, because LocalStack and the seller keep theirs in memory.
 func (in *Instance) prepare() error {
 	for _, name := range []string{"root", "tmp", "logs"} {
 		if err := os.RemoveAll(in.Dir(name)); err != nil {
 			return err
 		}
 	}
-	for _, name := range []string{"tmp", filepath.Join("logs", "functions"), filepath.Join("root", "var", "lib", "localstack", "lib", "jsonata")} {
+	for _, name := range []string{
+		"tmp",
+		filepath.Join("logs", "functions"),
+		filepath.Join("root", "var", "lib", "localstack", "lib", "jsonata"),
+	} {
 		if err := os.MkdirAll(in.Dir(name), 0o755); err != nil {
 			return err
 		}

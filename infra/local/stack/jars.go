@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// jar is a file of Maven Central and the directory it belongs to.
+// jar is a file of Maven Central. group is the directory that it is put into.
 type jar struct{ group, sha256, path string }
 
-// parseJars reads the manifest: a line per file, "group sha256 path", and comments.
+// parseJars reads the manifest: one line for each file, "group sha256 path", and comments after #.
 func parseJars(r io.Reader) ([]jar, error) {
 	var jars []jar
 	s := bufio.NewScanner(r)
@@ -32,11 +32,11 @@ func parseJars(r io.Reader) ([]jar, error) {
 		}
 		f := strings.Fields(line)
 		if len(f) != 3 {
-			return nil, fmt.Errorf("line %d: %d fields, want group, sha-256 and path", n, len(f))
+			return nil, fmt.Errorf("line %d: %d fields, want group, sha256 and path", n, len(f))
 		}
 		j := jar{f[0], f[1], f[2]}
 		if sum, err := hex.DecodeString(j.sha256); err != nil || len(sum) != sha256.Size {
-			return nil, fmt.Errorf("line %d: %q is no sha-256 in hex", n, j.sha256)
+			return nil, fmt.Errorf("line %d: %q is not a SHA-256 in hex", n, j.sha256)
 		}
 		if !filepath.IsLocal(j.group) || !filepath.IsLocal(j.path) {
 			return nil, fmt.Errorf("line %d: group and path must stay below their directories", n)
@@ -48,11 +48,11 @@ func parseJars(r io.Reader) ([]jar, error) {
 
 const (
 	mavenCentral = "https://repo1.maven.org/maven2"
-	jarDownloads = 8 // at the same time
-	jarAttempts  = 4
+	maxDownloads = 8 // at the same time
+	maxAttempts  = 4 // for each file
 )
 
-// mavenBase is Maven Central or what MAVEN_MIRROR puts in its place.
+// mavenBase returns the URL of Maven Central, or of the mirror that MAVEN_MIRROR names.
 func mavenBase(getenv func(string) string) string {
 	if mirror := getenv("MAVEN_MIRROR"); mirror != "" {
 		return strings.TrimSuffix(mirror, "/")
@@ -60,10 +60,10 @@ func mavenBase(getenv func(string) string) string {
 	return mavenCentral
 }
 
-// fetchJars downloads the files below dir, each into its group's directory, and checks every one.
+// fetchJars downloads each file into its group's directory below dir, and checks its digest.
 func fetchJars(ctx context.Context, client *http.Client, base, dir string, jars []jar) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(jarDownloads)
+	g.SetLimit(maxDownloads)
 	for _, j := range jars {
 		g.Go(func() error {
 			target := filepath.Join(dir, j.group, path.Base(j.path))
@@ -72,9 +72,9 @@ func fetchJars(ctx context.Context, client *http.Client, base, dir string, jars 
 			}
 			url := base + "/" + j.path
 			var err error
-			for attempt := range jarAttempts {
+			for attempt := range maxAttempts {
 				if attempt > 0 {
-					if err := pause(ctx, time.Duration(attempt)*time.Second); err != nil {
+					if err := sleep(ctx, time.Duration(attempt)*time.Second); err != nil {
 						return err
 					}
 				}
@@ -88,7 +88,7 @@ func fetchJars(ctx context.Context, client *http.Client, base, dir string, jars 
 	return g.Wait()
 }
 
-// errPermanent marks failures that a repetition would not change.
+// errPermanent marks failures that a retry cannot fix.
 var errPermanent = errors.New("giving up")
 
 func download(ctx context.Context, client *http.Client, url, target, sum string) error {
@@ -104,7 +104,7 @@ func download(ctx context.Context, client *http.Client, url, target, sum string)
 	if res.StatusCode != http.StatusOK {
 		err := fmt.Errorf("GET %s: %s", url, res.Status)
 		if res.StatusCode >= 400 && res.StatusCode < 500 && res.StatusCode != http.StatusTooManyRequests {
-			return fmt.Errorf("%w (%w; MAVEN_MIRROR names another repository)", err, errPermanent)
+			return fmt.Errorf("%w (%w; set MAVEN_MIRROR to use another repository)", err, errPermanent)
 		}
 		return err
 	}
@@ -118,7 +118,9 @@ func download(ctx context.Context, client *http.Client, url, target, sum string)
 		return fmt.Errorf("GET %s: %w", url, err)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != sum {
-		return fmt.Errorf("GET %s: its sha-256 is %s, infra/local/jars.txt says %s (%w: the repository serves another file)", url, got, sum, errPermanent)
+		return fmt.Errorf(
+			"GET %s: the SHA-256 is %s, but infra/local/jars.txt says %s (%w: the repository serves another file)",
+			url, got, sum, errPermanent)
 	}
 	return f.Close()
 }

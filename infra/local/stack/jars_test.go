@@ -18,7 +18,7 @@ func sum(text string) string {
 	return hex.EncodeToString(s[:])
 }
 
-func TestParseJars(t *testing.T) {
+func TestParseJarsRejectsABadLine(t *testing.T) {
 	t.Parallel()
 	good := "# a comment\n\ndynamodb " + sum("a") + " org/a/1/a-1.jar\n"
 	jars, err := parseJars(strings.NewReader(good))
@@ -37,7 +37,7 @@ func TestParseJars(t *testing.T) {
 	}
 }
 
-func TestFetchJars(t *testing.T) {
+func TestFetchJarsChecksDigestsAndDoesNotRetryPermanentFailures(t *testing.T) {
 	t.Parallel()
 	var calls atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,23 +60,26 @@ func TestFetchJars(t *testing.T) {
 		t.Errorf("got %q, %v", text, err)
 	}
 	calls.Store(0)
-	if err := fetch(jar{"g", sum("another"), "org/a/1/a-1.jar"}); !errors.Is(err, errPermanent) || !strings.Contains(err.Error(), "sha-256") {
+	err := fetch(jar{"g", sum("another"), "org/a/1/a-1.jar"})
+	if !errors.Is(err, errPermanent) || !strings.Contains(err.Error(), "SHA-256") {
 		t.Errorf("a file with another digest: got %v", err)
 	}
-	if err := fetch(jar{"g", sum("content"), "org/b/1/b-1.jar"}); !errors.Is(err, errPermanent) || !strings.Contains(err.Error(), "MAVEN_MIRROR") {
+	err = fetch(jar{"g", sum("content"), "org/b/1/b-1.jar"})
+	if !errors.Is(err, errPermanent) || !strings.Contains(err.Error(), "MAVEN_MIRROR") {
 		t.Errorf("an absent file: got %v", err)
 	}
 	if n := calls.Load(); n != 2 {
-		t.Errorf("%d requests for two failures that last, want 2", n)
+		t.Errorf("%d requests for two permanent failures, want 2", n)
 	}
 }
 
-func TestMavenBase(t *testing.T) {
+func TestMavenBaseIsTheMirrorIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	if got := mavenBase(func(string) string { return "" }); got != "https://repo1.maven.org/maven2" {
 		t.Errorf("got %s", got)
 	}
-	if got := mavenBase(func(string) string { return "https://mirror.example/maven/" }); got != "https://mirror.example/maven" {
+	mirror := func(string) string { return "https://mirror.example/maven/" }
+	if got := mavenBase(mirror); got != "https://mirror.example/maven" {
 		t.Errorf("got %s", got)
 	}
 }

@@ -1,5 +1,3 @@
-// Package stack installs, starts, deploys onto and stops the local stack: LocalStack's open edition in host mode, DynamoDB Local and a demo
-// sales agent, all as plain processes of this machine. Everything that it writes lies in .local below the repository's root.
 package stack
 
 import (
@@ -10,10 +8,10 @@ import (
 	"regexp"
 )
 
-// Layout says where things lie, by the repository's root.
+// Layout knows the paths of the local stack, by the repository's root.
 type Layout struct{ Root string }
 
-// FindLayout looks for the repository's root from the working directory upwards.
+// FindLayout looks for the repository's root in the working directory and the directories above it.
 func FindLayout() (Layout, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -36,33 +34,34 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// source is a committed file of infra/local.
+// source returns the path of a committed file of infra/local.
 func (l Layout) source(elem ...string) string {
 	return filepath.Join(append([]string{l.Root, "infra", "local"}, elem...)...)
 }
 
-// local is a path in .local.
+// local returns a path in .local.
 func (l Layout) local(elem ...string) string {
 	return filepath.Join(append([]string{l.Root, ".local"}, elem...)...)
 }
 
-// install is a path among what Install fetched.
+// install returns a path in .local/install, which Install fills.
 func (l Layout) install(elem ...string) string {
 	return l.local(append([]string{"install"}, elem...)...)
 }
 
-// work is a copy in outline of the repository for the CDK app, which reads ../dist and ../template: here ../dist holds functions that were
-// built for this machine, which on macOS are none that Lambda could run.
+// work returns a path in .local/work. The CDK app runs there because it reads ../dist and
+// ../template: here ../dist holds functions built for this machine's system, which on macOS is
+// not Lambda's.
 func (l Layout) work(elem ...string) string {
 	return l.local(append([]string{"work"}, elem...)...)
 }
 
 var instanceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}$`)
 
-// CheckName says what is wrong with an instance's name.
+// CheckName returns an error that explains what is wrong with an instance's name, or nil.
 func CheckName(name string) error {
 	if !instanceName.MatchString(name) {
-		return fmt.Errorf("name %q must be 1 to 31 lower case letters, digits or hyphens and begin with a letter", name)
+		return fmt.Errorf("name %q must be 1 to 31 lowercase letters, digits or hyphens and begin with a letter", name)
 	}
 	if name == "install" || name == "work" {
 		return fmt.Errorf("name %q is taken by a directory of .local; choose another", name)

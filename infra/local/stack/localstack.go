@@ -11,15 +11,16 @@ import (
 )
 
 const (
-	startPatience = 90 * time.Second // a first start compiles LocalStack's modules, on a slow machine for long
-	stopPatience  = 10 * time.Second
+	startTimeout = 90 * time.Second // the first start compiles LocalStack's modules, which a slow machine takes long for
+	stopTimeout  = 10 * time.Second
 )
 
-// startLocalStack starts it and returns when it answers.
+// startLocalStack starts LocalStack and returns once it answers.
 func (in *Instance) startLocalStack(ctx context.Context, tools Tools) error {
 	l := in.layout
-	// LocalStack looks for the evaluator's jars where it would install them itself.
-	if err := os.Symlink(l.install("jars", "jsonata"), in.Dir("root/var/lib/localstack/lib/jsonata/0.9.7")); err != nil {
+	// LocalStack looks for the JSONata evaluator's jars where it would install them itself.
+	jars := in.Dir("root/var/lib/localstack/lib/jsonata/0.9.7")
+	if err := os.Symlink(l.install("jars", "jsonata"), jars); err != nil {
 		return err
 	}
 	group, err := daemon{
@@ -40,9 +41,10 @@ func (in *Instance) startLocalStack(ctx context.Context, tools Tools) error {
 			"PROVIDER_OVERRIDE_DYNAMODB=v2",
 			"PROVIDER_OVERRIDE_DYNAMODBSTREAMS=v2",
 			"DYNAMODB_IN_MEMORY=1",
-			"EAGER_SERVICE_LOADING=0",    // the plugin does it in the background
-			"CFN_NO_WAIT_ITERATIONS=100", // CloudFormation would wait a second after asking five times whether a function is ready
-			"DISABLE_EVENTS=1",           // no telemetry
+			"EAGER_SERVICE_LOADING=0", // our plugin loads the services in the background
+			// By default CloudFormation pauses between polls of a new function after the fifth one.
+			"CFN_NO_WAIT_ITERATIONS=100",
+			"DISABLE_EVENTS=1", // no telemetry
 			"SKIP_SSL_CERT_DOWNLOAD=1",
 			"DNS_ADDRESS=0",
 			"ADCP_LOCAL_DYNAMODB_JARS="+l.install("jars", "dynamodb"),
@@ -59,10 +61,12 @@ func (in *Instance) startLocalStack(ctx context.Context, tools Tools) error {
 	return in.awaitHTTP(ctx, group, in.Endpoint()+"/_localstack/health", in.Dir("logs", "localstack.log"))
 }
 
-// awaitHTTP waits until the URL answers 200, the process that should serve it has ended, or patience has.
+// awaitHTTP waits until the URL answers 200. It fails when the process that should serve it has
+// ended, or after startTimeout.
 func (in *Instance) awaitHTTP(ctx context.Context, group int, url, log string) error {
-	client := &http.Client{Timeout: 2 * time.Second, Transport: localClient.Transport}
-	ctx, cancel := context.WithTimeoutCause(ctx, startPatience, fmt.Errorf("%s did not answer within %s", url, startPatience))
+	client := &http.Client{Timeout: 2 * time.Second, Transport: loopbackClient.Transport}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout,
+		fmt.Errorf("%s did not answer within %s", url, startTimeout))
 	defer cancel()
 	for {
 		if req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil); err != nil {
@@ -75,10 +79,10 @@ func (in *Instance) awaitHTTP(ctx context.Context, group int, url, log string) e
 			}
 		}
 		if !in.layout.alive(group) {
-			return fmt.Errorf("the process ended; the end of %s:\n%s", log, tail(log, outputShown))
+			return fmt.Errorf("the process ended; the end of %s:\n%s", log, tail(log, maxOutput))
 		}
-		if pause(ctx, 50*time.Millisecond) != nil {
-			return fmt.Errorf("%w; the end of %s:\n%s", context.Cause(ctx), log, tail(log, outputShown))
+		if sleep(ctx, 50*time.Millisecond) != nil {
+			return fmt.Errorf("%w; the end of %s:\n%s", context.Cause(ctx), log, tail(log, maxOutput))
 		}
 	}
 }

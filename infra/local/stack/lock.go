@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// lock keeps other commands of the local stack out of the same thing until unlock. The system lets go of it when the process ends, however
-// it ends, so nothing stale can block the next one.
+// lock keeps other commands of the local stack away from what path stands for, until unlock. The
+// operating system releases the lock when the process ends, however it ends, so no stale lock can
+// block the next command.
 func lock(ctx context.Context, path string, p *Progress) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -29,17 +30,17 @@ func lock(ctx context.Context, path string, p *Progress) (unlock func(), err err
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 		if !waited {
-			p.Printf("  waiting for another command that works on %s", path)
+			p.Printf("  waiting for another command that holds %s", path)
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
 			f.Close()
 			return nil, err
 		}
 	}
 }
 
-// pause waits, but no longer than ctx lives.
-func pause(ctx context.Context, d time.Duration) error {
+// sleep waits for d, or until ctx ends and then returns its error.
+func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// source returns the content of a file of infra/local.
 func source(t *testing.T, name string) []byte {
 	t.Helper()
 	l, err := FindLayout()
@@ -22,7 +23,8 @@ func source(t *testing.T, name string) []byte {
 	return text
 }
 
-// The lock files have to work wherever the repository is cloned: a host of the place where they were made must not get in.
+// The lock files must work wherever the repository is cloned, so they must not name a host that
+// only the network where they were made can reach.
 func TestLockFilesNameNoHost(t *testing.T) {
 	t.Parallel()
 	var lock struct {
@@ -54,6 +56,7 @@ func TestLockFilesNameNoHost(t *testing.T) {
 	}
 }
 
+// requirements are the lock files of the two Python environments.
 var requirements = []string{"requirements.txt", "senders/requirements.txt"}
 
 func TestRequirementsArePinnedWithDigests(t *testing.T) {
@@ -61,12 +64,14 @@ func TestRequirementsArePinnedWithDigests(t *testing.T) {
 	for _, file := range requirements {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
-			pinned(t, source(t, file))
+			checkPins(t, source(t, file))
 		})
 	}
 }
 
-func pinned(t *testing.T, requirements []byte) {
+// checkPins fails the test unless each requirement has one version and at least one digest.
+func checkPins(t *testing.T, requirements []byte) {
+	t.Helper()
 	name, digests := "", 1
 	s := bufio.NewScanner(bytes.NewReader(requirements))
 	for s.Scan() {
@@ -88,7 +93,7 @@ func pinned(t *testing.T, requirements []byte) {
 	}
 }
 
-func TestJarsManifest(t *testing.T) {
+func TestJarsManifestHasBothGroupsWithoutDuplicates(t *testing.T) {
 	t.Parallel()
 	jars, err := parseJars(strings.NewReader(string(source(t, "jars.txt"))))
 	if err != nil {
@@ -97,7 +102,7 @@ func TestJarsManifest(t *testing.T) {
 	seen, groups := map[string]bool{}, map[string]int{}
 	for _, j := range jars {
 		if seen[j.group+j.path] {
-			t.Errorf("%s stands there twice", j.path)
+			t.Errorf("%s is listed twice", j.path)
 		}
 		seen[j.group+j.path] = true
 		groups[j.group]++

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// DefaultPort is LocalStack's usual port; the seller's follow it.
+// DefaultPort is LocalStack's usual port. The seller takes the two ports after it.
 const DefaultPort = 4566
 
 // Ports are the loopback ports of one instance.
@@ -20,10 +20,12 @@ type Ports struct {
 	SellerHTTP int `json:"seller_http"` // A2A, key set, ledger
 }
 
-// portPatience is how long a port may take to come free: what held it may be an instance that was ended a moment ago.
-const portPatience = 2 * time.Second
+// portTimeout is how long choosePorts waits for a port: an instance that was just stopped may
+// still hold it.
+const portTimeout = 2 * time.Second
 
-// choosePorts returns base and the two ports after LocalStack's, or free ones if base is 0. A port in use is an error that names it.
+// choosePorts returns base and the next two ports, or free ports if base is 0. Its error names a
+// port that is in use.
 func choosePorts(ctx context.Context, base int) (Ports, error) {
 	if base == 0 {
 		free, err := freePorts(3)
@@ -42,7 +44,7 @@ func choosePorts(ctx context.Context, base int) (Ports, error) {
 }
 
 func awaitPort(ctx context.Context, port int) error {
-	for deadline := time.Now().Add(portPatience); ; {
+	for deadline := time.Now().Add(portTimeout); ; {
 		l, err := net.Listen("tcp", loopback(port))
 		if err == nil {
 			return l.Close()
@@ -51,15 +53,16 @@ func awaitPort(ctx context.Context, port int) error {
 			return fmt.Errorf("port %d: %w", port, err)
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("port %d is in use by another program: end it, or choose other ports with -port (0 takes free ones)", port)
+			return fmt.Errorf(
+				"port %d is in use by another program: stop it, or choose other ports with -port (0 takes free ports)", port)
 		}
-		if err := pause(ctx, 50*time.Millisecond); err != nil {
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
 }
 
-// freePorts are held together until all are known, so that they differ.
+// freePorts returns n free ports. It holds each one until all are found, so that they differ.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {

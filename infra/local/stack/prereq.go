@@ -13,24 +13,25 @@ import (
 	"time"
 )
 
-// Tools are the programs of this machine that the local stack builds upon, by path.
+// Tools are the paths of this machine's programs that the local stack uses.
 type Tools struct {
 	Go, Node, NPM string
 	JavaHome      string
-	Python        string // 3.13, or empty: uv fetches one
-	AnyPython     string // any Python 3 that can make a virtual environment, to install uv with
-	UV            string // uv, if it is there already
+	Python        string // 3.13; if empty, uv downloads it
+	AnyPython     string // any Python 3 that can make a virtual environment; it installs uv
+	UV            string // uv, if this machine has it
 }
 
-// Missing is a program that has to be there first.
+// Missing is a program that this machine lacks. Found is what was found instead, if anything;
+// Remedy is a command or an address.
 type Missing struct{ What, Found, Remedy string }
 
-// MissingError lists all that is missing at once, each with the command that installs it.
+// MissingError lists everything that is missing, each with the command that installs it.
 type MissingError []Missing
 
 func (e MissingError) Error() string {
 	var b strings.Builder
-	b.WriteString("this machine lacks what the local stack runs on:")
+	b.WriteString("this machine lacks programs that the local stack needs:")
 	for _, m := range e {
 		fmt.Fprintf(&b, "\n  %s", m.What)
 		if m.Found != "" {
@@ -41,12 +42,13 @@ func (e MissingError) Error() string {
 	return b.String()
 }
 
-// probe runs programs to see whether they work: a version manager's shim may be on the PATH and still run nothing.
+// probe looks for programs and runs them, because a version manager's shim may be on the PATH and
+// still not work.
 type probe struct {
 	find func(name string) (string, error)
 	run  func(ctx context.Context, name string, args ...string) (string, error)
 	glob func(pattern string) []string
-	brew bool // remedies for Homebrew instead of apt
+	brew bool // the remedies are for Homebrew instead of apt
 }
 
 func systemProbe() probe {
@@ -66,7 +68,8 @@ func systemProbe() probe {
 	}
 }
 
-// FindTools looks for every program needed. Its error is a MissingError.
+// FindTools looks for every program that the local stack needs. Its error is a MissingError, or
+// that of ctx.
 func FindTools(ctx context.Context) (Tools, error) { return systemProbe().tools(ctx) }
 
 func (p probe) tools(ctx context.Context) (Tools, error) {
@@ -80,7 +83,7 @@ func (p probe) tools(ctx context.Context) (Tools, error) {
 	}
 	missing := make([]*Missing, len(checks))
 	var wg sync.WaitGroup
-	for i, check := range checks { // each sets fields of its own
+	for i, check := range checks { // each check sets different fields
 		wg.Go(func() { missing[i] = check() })
 	}
 	wg.Wait()
@@ -111,7 +114,11 @@ func (p probe) goTool(ctx context.Context, t *Tools) *Missing {
 			return nil
 		}
 	}
-	return &Missing{What: "Go", Remedy: "https://go.dev/doc/install (or: " + p.remedy("golang-go", "go") + "; an older Go fetches the version that go.mod names)"}
+	return &Missing{
+		What: "Go",
+		Remedy: "https://go.dev/doc/install (or: " + p.remedy("golang-go", "go") +
+			"; an older Go downloads the version that go.mod names)",
+	}
 }
 
 const (
@@ -149,8 +156,11 @@ func (p probe) npm(ctx context.Context, t *Tools) *Missing {
 var javaProperty = regexp.MustCompile(`(?m)^\s*(java\.home|java\.specification\.version) = (.*?)\s*$`)
 
 func (p probe) java(ctx context.Context, t *Tools) *Missing {
-	m := &Missing{What: fmt.Sprintf("a Java runtime, %d or later", minJava), Remedy: p.remedy("default-jre-headless", "openjdk")}
-	candidates := p.glob("/opt/homebrew/opt/openjdk/bin/java") // Homebrew leaves it off the PATH
+	m := &Missing{
+		What:   fmt.Sprintf("a Java runtime, %d or later", minJava),
+		Remedy: p.remedy("default-jre-headless", "openjdk"),
+	}
+	candidates := p.glob("/opt/homebrew/opt/openjdk/bin/java") // Homebrew does not put it on the PATH
 	candidates = append(candidates, p.glob("/usr/local/opt/openjdk/bin/java")...)
 	if path, err := p.find("java"); err == nil {
 		candidates = append([]string{path}, candidates...)
@@ -173,16 +183,17 @@ func (p probe) java(ctx context.Context, t *Tools) *Missing {
 
 var number = regexp.MustCompile(`[0-9]+`)
 
-// major is the first number in a version's text; 1.8 was Java 8's, and too old is all that matters there.
+// major returns the first number of a version. Java 8 calls itself 1.8: 1 is too old as well.
 func major(version string) int {
 	n, _ := strconv.Atoi(number.FindString(version))
 	return n
 }
 
+// describe says what was found in place of a program that works.
 func describe(version string, err error) string {
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
-		return "one that does not run: " + first
+		return "a program that does not run: " + first
 	}
 	return strings.TrimSpace(version)
 }

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// machine is a probe of made-up programs: what each prints when it is run, by its path.
-func machine(programs map[string]string) probe {
+// fakeMachine returns a probe of a machine with these programs: paths mapped to what each prints.
+// "broken" stands for a program that fails.
+func fakeMachine(programs map[string]string) probe {
 	return probe{
 		find: func(name string) (string, error) {
 			if _, ok := programs["/bin/"+name]; ok {
@@ -26,7 +27,8 @@ func machine(programs map[string]string) probe {
 		glob: func(pattern string) []string {
 			var found []string
 			for path := range programs {
-				if prefix, suffix, ok := strings.Cut(pattern, "*"); path == pattern || ok && strings.HasPrefix(path, prefix) && strings.HasSuffix(path, suffix) {
+				prefix, suffix, wild := strings.Cut(pattern, "*")
+				if path == pattern || wild && strings.HasPrefix(path, prefix) && strings.HasSuffix(path, suffix) {
 					found = append(found, path)
 				}
 			}
@@ -35,7 +37,8 @@ func machine(programs map[string]string) probe {
 	}
 }
 
-func complete() map[string]string {
+// completePrograms are the programs of a machine that lacks nothing.
+func completePrograms() map[string]string {
 	return map[string]string{
 		"/bin/go":         "go version go1.26.8 linux/amd64",
 		"/bin/node":       "v20.20.2\n",
@@ -47,11 +50,18 @@ func complete() map[string]string {
 
 func TestFindToolsOnACompleteMachine(t *testing.T) {
 	t.Parallel()
-	got, err := machine(complete()).tools(t.Context())
+	got, err := fakeMachine(completePrograms()).tools(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Tools{Go: "/bin/go", Node: "/bin/node", NPM: "/bin/npm", JavaHome: "/usr/lib/jvm/java-21", Python: "/bin/python3.13", AnyPython: "/bin/python3.13"}
+	want := Tools{
+		Go:        "/bin/go",
+		Node:      "/bin/node",
+		NPM:       "/bin/npm",
+		JavaHome:  "/usr/lib/jvm/java-21",
+		Python:    "/bin/python3.13",
+		AnyPython: "/bin/python3.13",
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -65,14 +75,17 @@ func TestFindToolsNamesEverythingMissingWithItsRemedy(t *testing.T) {
 		want []string
 	}{
 		{"apt", false, []string{
-			"Go\n", "Node.js 18 or later\n      sudo apt-get install -y nodejs", "npm\n      sudo apt-get install -y npm",
-			"a Java runtime, 17 or later\n      sudo apt-get install -y default-jre-headless", "sudo apt-get install -y python3-venv",
+			"Go\n",
+			"Node.js 18 or later\n      sudo apt-get install -y nodejs",
+			"npm\n      sudo apt-get install -y npm",
+			"a Java runtime, 17 or later\n      sudo apt-get install -y default-jre-headless",
+			"sudo apt-get install -y python3-venv",
 		}},
 		{"brew", true, []string{"brew install node", "brew install openjdk", "brew install python@3.13"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			p := machine(nil)
+			p := fakeMachine(nil)
 			p.brew = c.brew
 			_, err := p.tools(t.Context())
 			var missing MissingError
@@ -88,34 +101,35 @@ func TestFindToolsNamesEverythingMissingWithItsRemedy(t *testing.T) {
 	}
 }
 
-func TestFindToolsTellsWhatIsTooOld(t *testing.T) {
+func TestFindToolsReportsVersionsThatAreTooOld(t *testing.T) {
 	t.Parallel()
-	programs := complete()
+	programs := completePrograms()
 	programs["/bin/node"] = "v12.22.9\n"
 	programs["/bin/java"] = "    java.home = /usr/lib/jvm/java-8\n    java.specification.version = 1.8\n"
-	_, err := machine(programs).tools(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "found: v12.22.9") || !strings.Contains(err.Error(), "found: 1.8") || strings.Contains(err.Error(), "Python") {
+	_, err := fakeMachine(programs).tools(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "found: v12.22.9") ||
+		!strings.Contains(err.Error(), "found: 1.8") || strings.Contains(err.Error(), "Python") {
 		t.Errorf("got %v, want Node.js and Java with the versions found, and nothing else", err)
 	}
 }
 
-func TestPythonBehindAShimThatDoesNotRun(t *testing.T) {
+func TestPythonIsFoundDespiteABrokenShim(t *testing.T) {
 	t.Parallel()
 	home, err := os.UserHomeDir()
 	if err != nil {
 		t.Skip("no home directory")
 	}
 	inPyenv := home + "/.pyenv/versions/3.13.0/bin/python3.13"
-	programs := complete()
+	programs := completePrograms()
 	programs["/bin/python3.13"] = "broken"
 	programs[inPyenv] = "3.13\n"
-	got, err := machine(programs).tools(t.Context())
+	got, err := fakeMachine(programs).tools(t.Context())
 	if err != nil || got.Python != inPyenv {
 		t.Errorf("got %q, %v; want %q", got.Python, err, inPyenv)
 	}
 }
 
-func TestAnyPythonOrUVWillDo(t *testing.T) {
+func TestAnyPythonOrUVIsEnough(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
@@ -127,10 +141,10 @@ func TestAnyPythonOrUVWillDo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			programs := complete()
+			programs := completePrograms()
 			delete(programs, "/bin/python3.13")
 			programs[c.path] = "fine"
-			got, err := machine(programs).tools(t.Context())
+			got, err := fakeMachine(programs).tools(t.Context())
 			if err != nil || got.Python != "" || !c.check(got) {
 				t.Errorf("got %+v, %v", got, err)
 			}

@@ -12,12 +12,18 @@ import (
 	"time"
 )
 
-// startScript starts a shell script from the layout's root as a daemon.
+// startScript starts a shell script in the layout's root as a daemon and returns its process group.
 func startScript(t *testing.T, l Layout, text string) int {
 	t.Helper()
 	script := filepath.Join(l.Root, "script.sh")
 	write(t, script, text)
-	group, err := daemon{dir: l.Root, env: os.Environ(), log: filepath.Join(l.Root, "log"), name: "/bin/sh", args: []string{script}}.start()
+	group, err := daemon{
+		dir:  l.Root,
+		env:  os.Environ(),
+		log:  filepath.Join(l.Root, "log"),
+		name: "/bin/sh",
+		args: []string{script},
+	}.start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,13 +35,14 @@ func startScript(t *testing.T, l Layout, text string) int {
 	return group
 }
 
+// await waits until done returns true, for at most 20 s.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !done(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within 20 s", what)
 		}
-		if err := pause(t.Context(), 5*time.Millisecond); err != nil {
+		if err := sleep(t.Context(), 5*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,11 +67,13 @@ func TestStopGroupLeavesNoChild(t *testing.T) {
 	}
 }
 
-func TestStopGroupKillsWhatTakesNoHint(t *testing.T) {
+func TestStopGroupKillsAProcessThatIgnoresSIGTERM(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: t.TempDir()}
-	group := startScript(t, l, "trap '' TERM\necho deaf\nwhile :; do sleep 1; done\n")
-	await(t, "the trap", func() bool { return strings.Contains(tail(filepath.Join(l.Root, "log"), 100), "deaf") })
+	group := startScript(t, l, "trap '' TERM\necho trapped\nwhile :; do sleep 1; done\n")
+	await(t, "the trap", func() bool {
+		return strings.Contains(tail(filepath.Join(l.Root, "log"), 100), "trapped")
+	})
 	if err := l.stopGroup(t.Context(), group, 10*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +82,8 @@ func TestStopGroupKillsWhatTakesNoHint(t *testing.T) {
 	}
 }
 
-// A number in a state file may have become another program's.
-func TestAnotherProgramsGroupIsLeftAlone(t *testing.T) {
+// The number in a state file may belong to another program by now.
+func TestStopGroupLeavesAnotherProgramsGroupAlone(t *testing.T) {
 	t.Parallel()
 	owner, stranger := Layout{Root: t.TempDir()}, Layout{Root: t.TempDir()}
 	group := startScript(t, owner, "sleep 600\n")
@@ -83,11 +92,11 @@ func TestAnotherProgramsGroupIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if stranger.alive(group) || !owner.alive(group) {
-		t.Error("the group was taken for one of another repository")
+		t.Error("the group was stopped by a repository that does not own it")
 	}
 }
 
-func TestChoosePorts(t *testing.T) {
+func TestChoosePortsFindsFreeOnesAndReportsTakenOnes(t *testing.T) {
 	t.Parallel()
 	p, err := choosePorts(t.Context(), 0)
 	if err != nil || p.LocalStack == p.SellerMCP || p.SellerMCP == p.SellerHTTP || p.LocalStack == 0 {
@@ -107,24 +116,24 @@ func TestChoosePorts(t *testing.T) {
 func TestLockWaitsForItsHolder(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "a", "lock")
-	quiet := NewProgress(io.Discard)
-	unlock, err := lock(t.Context(), path, quiet)
+	silent := NewProgress(io.Discard)
+	unlock, err := lock(t.Context(), path, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	if _, err := lock(ctx, path, quiet); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v while it is held", err)
+	if _, err := lock(ctx, path, silent); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v while the lock is held", err)
 	}
 	unlock()
-	if unlock, err = lock(t.Context(), path, quiet); err != nil {
+	if unlock, err = lock(t.Context(), path, silent); err != nil {
 		t.Fatal(err)
 	}
 	unlock()
 }
 
-func TestCommandShowsTheEndOfWhatFailed(t *testing.T) {
+func TestFailedCommandReturnsTheEndOfItsOutput(t *testing.T) {
 	t.Parallel()
 	_, err := command{name: "/bin/sh", args: []string{"-c", "echo the reason; exit 3"}}.run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "the reason") || !strings.Contains(err.Error(), "exit status 3") {
@@ -132,17 +141,22 @@ func TestCommandShowsTheEndOfWhatFailed(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (command{name: "/bin/sh", args: []string{"-c", "sleep 600"}}).run(ctx); !errors.Is(err, context.Canceled) {
+	_, err = command{name: "/bin/sh", args: []string{"-c", "sleep 600"}}.run(ctx)
+	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 
-// A process that has just been started has no command line for a moment: it was taken for somebody else's, and so for ended.
-func TestJustStartedIsOurs(t *testing.T) {
+// A process that has just been started has no command line for a moment. Without this rule it
+// would not count as owned, and so as ended.
+func TestProcessWithoutCommandLineCountsAsOwned(t *testing.T) {
 	t.Parallel()
 	l := Layout{Root: "/home/me/repository"}
 	for command, want := range map[string]bool{
-		"": true, "node /home/me/repository/seller.mjs": true, "node /home/me/other/seller.mjs": false, "/home/me/repository-2/x": false,
+		"":                                    true,
+		"node /home/me/repository/seller.mjs": true,
+		"node /home/me/other/seller.mjs":      false,
+		"/home/me/repository-2/x":             false,
 	} {
 		if got := l.owns(process{command: command}); got != want {
 			t.Errorf("%q: %v", command, got)

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// processes lists what runs, from /proc: a minimal system has no ps. Zombies, which nobody may ever collect in a container, don't count.
+// processes lists the running processes from /proc, because a minimal system has no ps. It leaves
+// out zombies: in a container they may never be collected.
 func processes() ([]process, error) {
 	dirs, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -18,9 +19,9 @@ func processes() ([]process, error) {
 	for _, dir := range dirs {
 		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has just ended
 		}
-		// pid (name) state ppid pgrp ...: the name may hold blanks and parentheses.
+		// pid (name) state ppid pgrp ...: the name may contain blanks and parentheses.
 		i := bytes.LastIndexByte(stat, ')')
 		if i < 0 {
 			continue

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// processes lists what runs, zombies excepted.
+// processes lists the running processes, without zombies.
 func processes() ([]process, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -7,12 +7,13 @@ import (
 	"strings"
 )
 
-// pythonVersion is what LocalStack's pinned packages are made for; 3.11 can't even parse it.
+// pythonVersion is what LocalStack's pinned packages are made for. Python 3.11 cannot parse them.
 const pythonVersion = "3.13"
 
-// python looks for Python 3.13, and for what can fetch it: any Python 3 that makes virtual environments, or uv.
+// python looks for Python 3.13, and for what can download it: uv, or any Python 3 that can make
+// virtual environments.
 func (p probe) python(ctx context.Context, t *Tools) *Missing {
-	home, _ := os.UserHomeDir() // without one there is nothing to look for in it
+	home, _ := os.UserHomeDir() // without a home directory, its patterns match nothing
 	candidates := []string{}
 	if path, err := p.find("python" + pythonVersion); err == nil {
 		candidates = append(candidates, path)
@@ -25,7 +26,8 @@ func (p probe) python(ctx context.Context, t *Tools) *Missing {
 		candidates = append(candidates, p.glob(pattern)...)
 	}
 	for _, path := range candidates {
-		if out, err := p.run(ctx, path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"); err == nil && strings.TrimSpace(out) == pythonVersion {
+		out, err := p.run(ctx, path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+		if err == nil && strings.TrimSpace(out) == pythonVersion {
 			t.Python = path
 			break
 		}
@@ -45,7 +47,7 @@ func (p probe) python(ctx context.Context, t *Tools) *Missing {
 		}
 	}
 	for _, path := range bases {
-		// Debian and Ubuntu split ensurepip off: without it no virtual environment gets pip.
+		// Debian and Ubuntu package ensurepip separately. Without it a virtual environment has no pip.
 		if _, err := p.run(ctx, path, "-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 8))"); err == nil {
 			t.AnyPython = path
 			break
@@ -54,7 +56,10 @@ func (p probe) python(ctx context.Context, t *Tools) *Missing {
 	if t.AnyPython != "" || t.UV != "" {
 		return nil
 	}
-	m := &Missing{What: "Python 3 with venv (any: Python " + pythonVersion + " is fetched with it if need be)", Remedy: p.remedy("python3-venv", "python@"+pythonVersion)}
+	m := &Missing{
+		What:   "any Python 3 with venv (it downloads Python " + pythonVersion + " if necessary)",
+		Remedy: p.remedy("python3-venv", "python@"+pythonVersion),
+	}
 	if len(bases) > 0 {
 		m.Found = bases[0] + ", which has no venv and ensurepip"
 	}

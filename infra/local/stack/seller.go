@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// startSeller starts the demo sales agent and returns when it answers.
+// startSeller starts the demo sales agent and returns once it answers.
 func (in *Instance) startSeller(ctx context.Context, tools Tools) error {
 	log := in.Dir("logs", "seller.log")
 	group, err := daemon{

@@ -14,14 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
-// The parts of `cdk bootstrap` that a deployment to LocalStack uses: the bucket for assets and the version that the CLI asks for. LocalStack
-// lets anybody assume the rest, the roles. The two calls spare the ten seconds that deploying the whole bootstrap stack takes.
+// The parts of `cdk bootstrap` that a deployment to LocalStack needs: the bucket for assets, and
+// the version that the CLI reads. The other parts are roles, and LocalStack lets any caller assume
+// any role. Two calls instead of the whole bootstrap stack save ten seconds.
 const (
 	assetBucket      = "cdk-hnb659fds-assets-" + account + "-" + region
 	versionParameter = "/cdk-bootstrap/hnb659fds/version"
 	toolkitVersion   = "30"
 )
 
+// bootstrap does what `cdk bootstrap` does, as far as LocalStack needs it.
 func (in *Instance) bootstrap(ctx context.Context) error {
 	if _, err := in.call(ctx, http.MethodPut, "/"+assetBucket, "s3", "", nil); err != nil {
 		return fmt.Errorf("create the bucket for assets: %w", err)
@@ -33,18 +35,21 @@ func (in *Instance) bootstrap(ctx context.Context) error {
 	return nil
 }
 
-// call speaks to LocalStack directly, for services whose SDK nothing else here needs. It checks no signature: the header only names the service.
+// call sends a request to LocalStack without an SDK, for services that are used only here.
+// LocalStack checks no signature: it reads only the service's name from the Authorization header.
 func (in *Instance) call(ctx context.Context, method, path, service, target string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, in.Endpoint()+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=%s/20250101/%s/%s/aws4_request, SignedHeaders=host, Signature=none", accessKey, region, service))
+	req.Header.Set("Authorization", fmt.Sprintf(
+		"AWS4-HMAC-SHA256 Credential=%s/20250101/%s/%s/aws4_request, SignedHeaders=host, Signature=none",
+		accessKey, region, service))
 	if target != "" {
 		req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 		req.Header.Set("X-Amz-Target", target)
 	}
-	res, err := localClient.Do(req)
+	res, err := loopbackClient.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -54,30 +59,33 @@ func (in *Instance) call(ctx context.Context, method, path, service, target stri
 		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %.*s", res.Status, outputShown, text)
+		return nil, fmt.Errorf("%s: %.*s", res.Status, maxOutput, text)
 	}
 	return text, nil
 }
 
-// localClient never takes a proxy: all that it dials is loopback.
-var localClient = &http.Client{Transport: &http.Transport{Proxy: nil}}
+// loopbackClient never uses a proxy, because it connects only to loopback addresses.
+var loopbackClient = &http.Client{Transport: &http.Transport{Proxy: nil}}
 
-// storeCredential puts the seller's bearer token where an agent's registration names it.
+// storeCredential stores the seller's bearer token as the secret CredentialRef.
 func (in *Instance) storeCredential(ctx context.Context) error {
 	client := secretsmanager.New(secretsmanager.Options{
 		Region:       region,
 		BaseEndpoint: aws.String(in.Endpoint()),
 		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
-		HTTPClient:   localClient,
+		HTTPClient:   loopbackClient,
 	})
 	_, err := client.CreateSecret(ctx, &secretsmanager.CreateSecretInput{
 		Name:         aws.String(CredentialRef),
 		Description:  aws.String("Bearer token of the demo seller"),
 		SecretString: aws.String(in.SellerToken),
 	})
-	var there *types.ResourceExistsException
-	if errors.As(err, &there) {
-		_, err = client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: aws.String(CredentialRef), SecretString: aws.String(in.SellerToken)})
+	var alreadyExists *types.ResourceExistsException
+	if errors.As(err, &alreadyExists) {
+		_, err = client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{
+			SecretId:     aws.String(CredentialRef),
+			SecretString: aws.String(in.SellerToken),
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("store the seller's token as %s: %w", CredentialRef, err)

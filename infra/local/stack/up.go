@@ -11,24 +11,26 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Options of Up.
+// Options are the parameters of Up.
 type Options struct {
 	Name string
-	// Port is LocalStack's; the seller takes the two after it. 0 takes free ports. It counts only when the instance is not running.
+	// Port is LocalStack's; the seller takes the next two. 0 takes free ports. An instance that runs
+	// keeps its ports.
 	Port int
-	// Senders installs what the tests' senders of webhooks need, too.
+	// Senders also installs what the tests' senders of webhooks need.
 	Senders bool
 	Out     io.Writer // progress
 }
 
-// Up installs what is missing, starts the instance and deploys the orchestrator onto it, each only as far as it is not done. It returns an
-// instance that is ready for use. When it fails, it leaves nothing running that it started itself.
+// Up installs what is missing, starts the instance and deploys the orchestrator to it. It leaves
+// out what is already done and up to date, and returns an instance that is ready for use. If it
+// fails, it stops the processes that it started.
 func Up(ctx context.Context, l Layout, opt Options) (*Instance, error) {
 	if err := CheckName(opt.Name); err != nil {
 		return nil, err
 	}
 	p := NewProgress(opt.Out)
-	tools, err := ready(ctx, l, opt.Senders, p)
+	tools, err := ensureInstalled(ctx, l, opt.Senders, p)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +50,10 @@ func Up(ctx context.Context, l Layout, opt Options) (*Instance, error) {
 	return in, nil
 }
 
-// ready installs what is missing. The first time the compiler works meanwhile: it waits for no network, and has more to do than anything else.
-func ready(ctx context.Context, l Layout, senders bool, p *Progress) (tools Tools, err error) {
-	if tools, stale, err := l.installed(senders); err == nil && len(stale) == 0 {
+// ensureInstalled installs what is missing. The first time it also compiles meanwhile: the
+// compiler does not wait for the network, and it takes longer than any other step.
+func ensureInstalled(ctx context.Context, l Layout, senders bool, p *Progress) (tools Tools, err error) {
+	if tools, stale, err := l.checkInstalled(senders); err == nil && len(stale) == 0 {
 		return tools, nil
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -61,7 +64,7 @@ func ready(ctx context.Context, l Layout, senders bool, p *Progress) (tools Tool
 	if !exists(l.app()) {
 		g.Go(func() error {
 			if _, err := FindTools(ctx); err != nil {
-				return nil // Install says what is missing
+				return nil // Install reports what is missing
 			}
 			unlock, err := l.lockBuild(ctx, p)
 			if err != nil {
@@ -82,11 +85,11 @@ type upRun struct {
 	p     *Progress
 	port  int
 
-	runtime, agent, sources string // the fingerprints of today
-	fresh                   bool   // LocalStack is started by this run
+	runtime, agent, sources string // the current fingerprints
+	fresh                   bool   // this run starts LocalStack
 
-	built       map[string]string // what was built, by fingerprint; nil if nothing had to be
-	synthesized bool              // there is a new cloud assembly
+	built       map[string]string // the fingerprints of what was built; nil if nothing was
+	synthesized bool              // whether there is a new cloud assembly
 }
 
 func (u *upRun) run(ctx context.Context) error {
@@ -97,18 +100,20 @@ func (u *upRun) run(ctx context.Context) error {
 	localstack = localstack && u.Runtime == u.runtime
 	seller = seller && localstack && u.Agent == u.agent
 	if localstack && seller && u.Sources == u.sources {
-		u.p.Printf("%s is up and up to date at %s", u.Name, u.Endpoint())
-		return u.writeEnv() // something that it tells may have been installed since
+		u.p.Printf("instance %s is up to date at %s", u.Name, u.Endpoint())
+		return u.writeEnv() // what it lists may have been installed since
 	}
 	began := time.Now()
-	if err := u.clear(ctx, localstack, seller); err != nil {
+	if err := u.stopOutdated(ctx, localstack, seller); err != nil {
 		return err
 	}
-	// The processes start while the compiler works: both wait for the other's kind of thing.
+	// The processes start while the compiler works, because a start mostly waits.
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if !localstack {
-			err := u.p.Step("start LocalStack at "+u.Endpoint(), func() error { return u.startLocalStack(gctx, u.tools) })
+			err := u.p.Step("start LocalStack at "+u.Endpoint(), func() error {
+				return u.startLocalStack(gctx, u.tools)
+			})
 			if err != nil {
 				return err
 			}
@@ -117,7 +122,7 @@ func (u *upRun) run(ctx context.Context) error {
 	})
 	if !seller {
 		g.Go(func() error {
-			return u.p.Step("start the demo seller", func() error { return u.startSeller(gctx, u.tools) })
+			return u.p.Step("start the demo sales agent", func() error { return u.startSeller(gctx, u.tools) })
 		})
 	}
 	if u.Sources != u.sources {
@@ -126,23 +131,25 @@ func (u *upRun) run(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	if err := u.publish(ctx); err != nil {
+	if err := u.deployBuilt(ctx); err != nil {
 		return err
 	}
 	if err := u.finish(); err != nil {
 		return err
 	}
-	u.p.Printf("%s is up at %s after %s", u.Name, u.Endpoint(), seconds(time.Since(began)))
+	u.p.Printf("instance %s is up at %s (%s)", u.Name, u.Endpoint(), seconds(time.Since(began)))
 	return nil
 }
 
+// fingerprints takes the fingerprints of the sources, of what LocalStack runs on, and of the
+// seller.
 func (u *upRun) fingerprints() (err error) {
-	if u.sources, err = u.layout.sources(); err != nil {
+	if u.sources, err = u.layout.sourceFingerprint(); err != nil {
 		return err
 	}
 	f := newFingerprint(u.layout.Root)
 	for _, part := range parts {
-		if part.extra { // nothing that LocalStack runs on
+		if part.optional { // LocalStack does not run on it
 			continue
 		}
 		if err := f.file(u.layout.install(part.name, stampFile)); err != nil {
@@ -161,17 +168,18 @@ func (u *upRun) fingerprints() (err error) {
 	return nil
 }
 
-// clear ends what must not go on, and chooses ports and directories for a start from nothing.
-func (u *upRun) clear(ctx context.Context, localstack, seller bool) error {
+// stopOutdated stops what is out of date. If LocalStack has to start again, it chooses ports and
+// empties the instance's directories.
+func (u *upRun) stopOutdated(ctx context.Context, localstack, seller bool) error {
 	if !seller {
-		if err := u.layout.stopGroup(ctx, u.Seller, stopPatience); err != nil {
+		if err := u.layout.stopGroup(ctx, u.Seller, stopTimeout); err != nil {
 			return err
 		}
 	}
 	if localstack {
 		return nil
 	}
-	if err := u.layout.stopGroup(ctx, u.LocalStack, stopPatience); err != nil {
+	if err := u.layout.stopGroup(ctx, u.LocalStack, stopTimeout); err != nil {
 		return err
 	}
 	var err error
@@ -183,7 +191,8 @@ func (u *upRun) clear(ctx context.Context, localstack, seller bool) error {
 	return u.prepare()
 }
 
-// build builds, and synthesizes if more than the code of functions differs from what is deployed.
+// build builds the functions. If only their code differs from what is deployed, it replaces the
+// code. Otherwise it synthesizes a new cloud assembly.
 func (u *upRun) build(ctx context.Context) error {
 	unlock, err := u.layout.lockBuild(ctx, u.p)
 	if err != nil {
@@ -199,7 +208,7 @@ func (u *upRun) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if u.built, err = u.layout.deployable(u.Endpoint()); err != nil {
+	if u.built, err = u.layout.builtFingerprints(u.Endpoint()); err != nil {
 		return err
 	}
 	if changed, ok := changedFunctions(u.Deployed, u.built); ok {
@@ -214,26 +223,29 @@ func (u *upRun) build(ctx context.Context) error {
 		}
 	}
 	u.synthesized = true
-	return u.p.Step("synthesize", func() error { return u.synthesize(ctx, u.tools) })
+	return u.p.Step("synthesize the CloudFormation template", func() error { return u.synthesize(ctx, u.tools) })
 }
 
-// swapCode replaces the code of the functions named, if any are.
+// swapCode replaces the code of the named functions, if any.
 func (u *upRun) swapCode(ctx context.Context, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return u.p.Step(fmt.Sprintf("replace the code of %d functions", len(names)), func() error { return u.hotSwap(ctx, names) })
+	return u.p.Step(fmt.Sprintf("replace the code of %d functions", len(names)), func() error {
+		return u.hotSwap(ctx, names)
+	})
 }
 
-// publish deploys a new cloud assembly, and notes what is deployed.
-func (u *upRun) publish(ctx context.Context) error {
+// deployBuilt deploys a new cloud assembly, if there is one, and records what is deployed.
+func (u *upRun) deployBuilt(ctx context.Context) error {
 	if u.synthesized {
-		err := u.p.Step("deploy", func() error { return u.deploy(ctx, u.tools) })
+		err := u.p.Step("deploy to LocalStack", func() error { return u.deploy(ctx, u.tools) })
 		if err != nil {
-			return fmt.Errorf("%w\n(`down` and `up` again deploys from nothing)", err)
+			return fmt.Errorf("%w\n(`down`, then `up`, deploys to an empty LocalStack)", err)
 		}
 		if u.Swapped {
-			// CloudFormation leaves a function alone whose template is as before, whatever code it was given since.
+			// CloudFormation does not update a function whose template is unchanged, so a function may still
+			// run the code of a hot swap.
 			names, err := functionNames(u.layout)
 			if err != nil {
 				return err
@@ -250,6 +262,7 @@ func (u *upRun) publish(ctx context.Context) error {
 	return nil
 }
 
+// finish writes the env file and saves the fingerprints of what runs now.
 func (u *upRun) finish() error {
 	if err := u.writeEnv(); err != nil {
 		return err
@@ -265,9 +278,10 @@ func (u *upRun) writeEnv() error {
 	return os.WriteFile(u.Dir("env"), []byte(text), 0o600)
 }
 
-// undo ends what a failed run started. A LocalStack that ran before keeps running, with what was deployed on it.
+// undo stops what a failed run started. A LocalStack that ran before keeps running, with what is
+// deployed to it.
 func (u *upRun) undo(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx) // an interrupt is the usual reason to be here
+	ctx = context.WithoutCancel(ctx) // ctx has usually ended: an interrupt is the most common failure
 	if !u.fresh {
 		return u.update(func() {})
 	}

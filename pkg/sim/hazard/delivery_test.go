@@ -75,11 +75,11 @@ func (h *harness) post(t *task, p push) {
 func (h *harness) deliver(t *task, p push) {
 	path := strings.TrimPrefix(t.url, baseURL)
 	d := webhook.Delivery{
-		Method: http.MethodPost,
-		Path:   path,
-		Route:  path[strings.LastIndex(path, "/")+1:],
-		Header: http.Header{"Content-Type": {jsonType}, "Host": {host}},
-		Body:   []byte(p.body),
+		Method:        http.MethodPost,
+		Path:          path,
+		CallbackToken: path[strings.LastIndex(path, "/")+1:],
+		Header:        http.Header{"Content-Type": {jsonType}, "Host": {host}},
+		Body:          []byte(p.body),
 	}
 	credential := inbox.WebhookCredential(rootSecret, sim.Tenant, t.operation)
 	switch p.mode {

@@ -102,8 +102,8 @@ func (sc scenario) newHarness(t *testing.T) *harness {
 	server := httptest.NewServer(h.seller)
 	t.Cleanup(server.Close)
 	client := agent.New(agent.Options{Secrets: h, HTTP: safehttp.Options{AllowLoopback: true}, Now: h.Now})
-	h.Line = waitingCaller{client, h.seller}
-	h.Roots = func(context.Context) ([]string, error) { return []string{rootSecret}, nil }
+	h.Caller = waitingCaller{client, h.seller}
+	h.RootSecrets = func(context.Context) ([]string, error) { return []string{rootSecret}, nil }
 	h.receiver = h.newReceiver()
 	if err := h.Store.PutAgent(t.Context(), sc.agent(server.URL)); err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func (h *harness) newReceiver() webhook.Receiver {
 		Store:   h.Store,
 		Now:     h.Now,
 		Count:   func(string) {},
-		Roots:   h.Roots,
+		Roots:   h.RootSecrets,
 		BaseURL: baseURL,
 		SenderKeys: func(operation.Operation, store.Document) webhook.SenderKeys {
 			return unrevokedKeys{publishedKeys()}
@@ -132,7 +132,7 @@ func (sc scenario) agent(url string) registry.Agent {
 		Tenant:        sim.Tenant,
 		ID:            sim.Agent,
 		URL:           url + "/mcp",
-		Transport:     registry.MCP,
+		Transport:     adcp.MCP,
 		CredentialRef: "adcp/acme/seller",
 		WebhookMode:   operation.WebhookRFC9421,
 		WebhookFormat: sc.format,
@@ -140,7 +140,7 @@ func (sc scenario) agent(url string) registry.Agent {
 		Version:       2,
 	}
 	if sc.seller.a2a != "" {
-		a.URL, a.Transport = url+"/", registry.A2A
+		a.URL, a.Transport = url+"/", adcp.A2A
 	}
 	if sc.mode != "" {
 		a.WebhookMode = sc.mode

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -17,7 +18,7 @@ type scenario struct {
 	seller *seller
 	// mode is the registered webhook mode, RFC 9421 if empty. format is the form of the webhooks.
 	mode    operation.WebhookMode
-	format  operation.WebhookFormat
+	format  adcp.Format
 	horizon time.Duration // how long the operation is followed, 3 days if 0
 	setup   func(h *harness)
 

@@ -60,8 +60,8 @@ func idempotencyHazards() []scenario {
 			},
 		},
 		{
-			// The same after the webhook has said completed: a replay is a snapshot of the past (contract
-			// C12).
+			// The same after the webhook has said completed: a replay is a snapshot of the past
+			// (contract C12).
 			name: "a replay says submitted after the webhook said completed",
 			seller: &seller{
 				workTime: time.Second,

@@ -86,7 +86,7 @@ func discoverSellerOf(t *testing.T, tasks []adcp.Task) registry.Profile {
 		Tenant:        "acme",
 		ID:            "seller",
 		URL:           server.URL + "/mcp",
-		Transport:     registry.MCP,
+		Transport:     adcp.MCP,
 		CredentialRef: "adcp/acme/seller",
 		Version:       1,
 	})

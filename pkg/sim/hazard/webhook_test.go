@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -161,14 +162,14 @@ func webhookHazards() []scenario {
 					return []push{named, again}
 				},
 			},
-			format:    operation.FormatA2A,
+			format:    adcp.FormatA2A,
 			state:     operation.Completed,
 			purchases: 1,
 			check:     withinAMinute(repliesAndEnd("200 advanced, 200 duplicate", operation.ByWebhook)),
 		},
 		{
-			// "completed sent while approval was pending": without the buy's id it proves nothing (contract
-			// F30), and the poll shows the state.
+			// "completed sent while approval was pending": without the buy's id it proves nothing
+			// (contract F30), and the poll shows the state.
 			name: "completed while approval is pending",
 			seller: &seller{
 				workTime: long,

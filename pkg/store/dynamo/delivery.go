@@ -11,9 +11,9 @@ import (
 // keyring only for signed deliveries.
 func (s *Store) LoadDelivery(ctx context.Context, q inbox.DeliveryQuery) (inbox.DeliveryContext, error) {
 	now := s.now().Unix()
-	n := inbox.Nonce{Tenant: q.Route.Tenant, Sender: q.Route.Sender, KeyID: q.KeyID, Value: q.Nonce}
+	n := inbox.Nonce{Tenant: q.Token.Tenant, Sender: q.Token.Sender, KeyID: q.KeyID, Value: q.Nonce}
 	counter, room := nonceCounter(n, now, cmp.Or(q.MaxNonces, inbox.NoncesPerWindow))
-	keys := []item{operationKey(n.Tenant, q.Route.OperationID, skOperation)}
+	keys := []item{operationKey(n.Tenant, q.Token.OperationID, skOperation)}
 	if q.KeyID != "" {
 		keys = append(keys, keyringKey(n.Tenant, n.Sender))
 		if q.Nonce != "" {

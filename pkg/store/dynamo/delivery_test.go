@@ -16,7 +16,7 @@ import (
 )
 
 var signed = inbox.DeliveryQuery{
-	Route: inbox.CallbackToken{Tenant: "t", Sender: "s", OperationID: "op_1"},
+	Token: inbox.CallbackToken{Tenant: "t", Sender: "s", OperationID: "op_1"},
 	KeyID: "k",
 	Nonce: "n",
 }

@@ -12,8 +12,8 @@ func (s *Store) LoadDelivery(_ context.Context, q inbox.DeliveryQuery) (inbox.De
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var got inbox.DeliveryContext
-	tenant, sender := q.Route.Tenant, q.Route.Sender
-	if r, ok := s.operations[id{tenant, q.Route.OperationID}]; ok {
+	tenant, sender := q.Token.Tenant, q.Token.Sender
+	if r, ok := s.operations[id{tenant, q.Token.OperationID}]; ok {
 		got.Operation = cloneOperation(r.op)
 	}
 	if q.KeyID == "" {

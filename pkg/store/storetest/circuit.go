@@ -1,13 +1,11 @@
 package storetest
 
 import (
-	"adcp-orchestrator/pkg/store"
-	"errors"
 	"strconv"
 	"testing"
-)
 
-func isStale(err error) bool { return errors.Is(err, store.ErrStale) }
+	"adcp-orchestrator/pkg/store"
+)
 
 func circuitsAreVersioned(t *testing.T, s *suite) {
 	put := func(version int64, body string) error {
@@ -16,13 +14,14 @@ func circuitsAreVersioned(t *testing.T, s *suite) {
 	_, err := s.Circuit(t.Context(), s.tenant, "seller")
 	want(t, err, store.ErrNotFound)
 	want(t, put(2, "too early"), store.ErrStale)
-	if won := race(t, 8, func(int) error { return put(1, "0") }, isStale); won != 1 {
-		t.Fatalf("%d first versions", won)
+	if stored := race(t, 8, func(int) error { return put(1, "0") }, isStale); stored != 1 {
+		t.Fatalf("%d first versions", stored)
 	}
 	want(t, put(1, "again"), store.ErrStale)
-	// Many take from one number at once, each by reading, counting and writing again until it is not stale: nothing is counted twice or lost.
+	// Many writers increment one number concurrently, each until its write is not stale: no increment
+	// is lost or counted twice.
 	const writers, times = 8, 4
-	won := race(t, writers, func(int) error {
+	succeeded := race(t, writers, func(int) error {
 		for done := 0; done < times; {
 			d, err := s.Circuit(background, s.tenant, "seller")
 			if err != nil {
@@ -40,21 +39,22 @@ func circuitsAreVersioned(t *testing.T, s *suite) {
 			}
 		}
 		return nil
-	}, func(error) bool { return false })
+	}, noError)
 	got, err := s.Circuit(t.Context(), s.tenant, "seller")
 	must(t, err)
-	if won != writers || got.Version != 1+writers*times || string(got.Body) != strconv.Itoa(writers*times) {
-		t.Errorf("%d writers made %+v", won, got)
+	if succeeded != writers || got.Version != 1+writers*times || string(got.Body) != strconv.Itoa(writers*times) {
+		t.Errorf("%d writers made %+v", succeeded, got)
 	}
-	got.Body[0] = 'X'
-	if back, err := s.Circuit(t.Context(), s.tenant, "seller"); err != nil || string(back.Body) != strconv.Itoa(writers*times) {
+	got.Body[0] = 'X' // must not reach the store
+	back, err := s.Circuit(t.Context(), s.tenant, "seller")
+	if err != nil || string(back.Body) != strconv.Itoa(writers*times) {
 		t.Errorf("got %+v, %v", back, err)
 	}
 	_, err = s.Circuit(t.Context(), s.tenant+"x", "seller")
 	want(t, err, store.ErrNotFound)
 	_, err = s.Circuit(t.Context(), s.tenant, "another")
 	want(t, err, store.ErrNotFound)
-	// It stands beside the agent's own documents and is none of them.
+	// The agent's entry and profile are other records.
 	_, err = s.Agent(t.Context(), s.tenant, "seller")
 	want(t, err, store.ErrNotFound)
 	_, err = s.Profile(t.Context(), s.tenant, "seller")

@@ -1,50 +1,74 @@
 package storetest
 
 import (
-	"adcp-orchestrator/pkg/inbox"
-	"adcp-orchestrator/pkg/store"
 	"fmt"
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store"
 )
-
-func (s *suite) authentic(digest string) inbox.Quarantined {
-	return inbox.Quarantined{Tenant: s.tenant, AgentID: "seller", OperationID: "op_1", At: Start, Authentic: true, Code: "webhook_unapplied",
-		Reason: "why", Digest: digest, Size: 17, Header: map[string]string{"Content-Type": "application/json"}, TaskID: "task_1", Status: "completed"}
-}
-
-func (s *suite) refused(code string) inbox.Quarantined {
-	return inbox.Quarantined{Tenant: s.tenant, AgentID: "seller", OperationID: "op_1", At: Start, Code: code, Reason: "why", Digest: "abc", Size: 17,
-		Header: map[string]string{"User-Agent": "x"}}
-}
 
 const today, tomorrow = "2026-11-23", "2026-11-24"
 
-// quarantined reads all of a day, limit by limit.
+func (s *suite) authentic(digest string) inbox.Quarantined {
+	return inbox.Quarantined{
+		Tenant:      s.tenant,
+		AgentID:     "seller",
+		OperationID: "op_1",
+		At:          Start,
+		Authentic:   true,
+		Code:        "webhook_unapplied",
+		Reason:      "why",
+		Digest:      digest,
+		Size:        17,
+		Header:      map[string]string{"Content-Type": "application/json"},
+		TaskID:      "task_1",
+		Status:      "completed",
+	}
+}
+
+func (s *suite) unverified(code string) inbox.Quarantined {
+	return inbox.Quarantined{
+		Tenant:      s.tenant,
+		AgentID:     "seller",
+		OperationID: "op_1",
+		At:          Start,
+		Code:        code,
+		Reason:      "why",
+		Digest:      "abc",
+		Size:        17,
+		Header:      map[string]string{"User-Agent": "x"},
+	}
+}
+
+// quarantined reads all pages of a day.
 func (s *suite) quarantined(t *testing.T, tenant, day string, limit int) []inbox.Quarantined {
 	t.Helper()
 	var all []inbox.Quarantined
 	for after, pages := "", 0; ; pages++ {
-		found, next, err := s.Quarantined(t.Context(), tenant, day, after, limit)
+		page, next, err := s.Quarantined(t.Context(), tenant, day, after, limit)
 		must(t, err)
-		if len(found) > limit || pages > 1000 {
-			t.Fatalf("page %d has %d of at most %d", pages, len(found), limit)
+		if len(page) > limit || pages > 1000 {
+			t.Fatalf("page %d has %d of at most %d", pages, len(page), limit)
 		}
-		if all = append(all, found...); next == "" {
+		if all = append(all, page...); next == "" {
 			return all
 		}
 		after = next
 	}
 }
 
-func quarantineCountsTheSame(t *testing.T, s *suite) {
+func quarantineCountsRepetitions(t *testing.T, s *suite) {
 	later := Start.Add(time.Minute + time.Millisecond/8)
-	for _, first := range []inbox.Quarantined{s.authentic("abc"), s.refused("webhook_signature_invalid")} {
+	firsts := []inbox.Quarantined{s.authentic("abc"), s.unverified("webhook_signature_invalid")}
+	for _, first := range firsts {
 		must(t, s.Quarantine(t.Context(), first))
 		again := first
-		again.At, again.Reason, again.Header, again.Size, again.TaskID = later, "another", map[string]string{"X": "y"}, 99, "task_2"
+		again.At, again.Reason, again.Header = later, "another", map[string]string{"X": "y"}
+		again.Size, again.TaskID = 99, "task_2"
 		if !again.Authentic {
-			again.Digest = "def" // the code alone makes it the same
+			again.Digest = "def" // an equal code is enough
 		}
 		must(t, s.Quarantine(t.Context(), again))
 	}
@@ -52,34 +76,37 @@ func quarantineCountsTheSame(t *testing.T, s *suite) {
 	if len(found) != 2 {
 		t.Fatalf("got %+v", found)
 	}
-	for i, kept := range []inbox.Quarantined{s.authentic("abc"), s.refused("webhook_signature_invalid")} {
+	for i, first := range firsts {
 		got := found[i]
 		if got.Count != 2 || !got.LastAt.Equal(later) || !got.At.Equal(Start) {
 			t.Errorf("got count %d, first %v, last %v", got.Count, got.At, got.LastAt)
 		}
-		got.At, got.Count, got.LastAt = kept.At, 0, time.Time{}
-		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", kept) {
-			t.Errorf("got  %+v\nwant %+v", got, kept)
+		got.At, got.Count, got.LastAt = first.At, 0, time.Time{}
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", first) {
+			t.Errorf("got  %+v\nwant %+v", got, first)
 		}
 	}
-	// Others: by digest, code, operation, day; and what is not authentic is never the same as what is.
-	digest, code, operation, day, forged := s.authentic("def"), s.refused("other"), s.authentic("abc"), s.authentic("abc"), s.refused("abc")
+	// Another digest, code, operation or day is no repetition. An unverified delivery is never the
+	// repetition of an authentic one.
+	digest, code, forged := s.authentic("def"), s.unverified("other"), s.unverified("abc")
+	operation, day := s.authentic("abc"), s.authentic("abc")
 	operation.OperationID = "op_2"
 	day.At = day.At.Add(24 * time.Hour)
 	for _, q := range []inbox.Quarantined{digest, code, operation, day, forged} {
 		must(t, s.Quarantine(t.Context(), q))
 	}
-	if n, m := len(s.quarantined(t, s.tenant, today, 100)), len(s.quarantined(t, s.tenant, tomorrow, 100)); n != 6 || m != 1 {
-		t.Errorf("%d and %d kept", n, m)
+	n, m := len(s.quarantined(t, s.tenant, today, 100)), len(s.quarantined(t, s.tenant, tomorrow, 100))
+	if n != 6 || m != 1 {
+		t.Errorf("%d and %d stored", n, m)
 	}
-	if none := s.quarantined(t, s.tenant+"x", today, 100); len(none) != 0 {
-		t.Errorf("another tenant finds %+v", none)
+	if other := s.quarantined(t, s.tenant+"x", today, 100); len(other) != 0 {
+		t.Errorf("another tenant got %+v", other)
 	}
 }
 
-func quarantineRaces(t *testing.T, s *suite) {
-	for _, q := range []inbox.Quarantined{s.authentic("abc"), s.refused("webhook_signature_invalid")} {
-		race(t, 16, func(int) error { return s.Quarantine(background, q) }, func(error) bool { return false })
+func quarantineCountsConcurrently(t *testing.T, s *suite) {
+	for _, q := range []inbox.Quarantined{s.authentic("abc"), s.unverified("webhook_signature_invalid")} {
+		race(t, 16, func(int) error { return s.Quarantine(background, q) }, noError)
 	}
 	found := s.quarantined(t, s.tenant, today, 100)
 	if len(found) != 2 || found[0].Count != 16 || found[1].Count != 16 {
@@ -87,31 +114,31 @@ func quarantineRaces(t *testing.T, s *suite) {
 	}
 }
 
-func quarantineIsFull(t *testing.T, s *suite) {
+func quarantineHasLimitedRoom(t *testing.T, s *suite) {
 	const writers = 8
 	digest := func(i int) string { return fmt.Sprintf("%03d", i) }
-	must(t, s.Quarantine(t.Context(), s.refused("takes no room")))
-	kept := make([]int, writers)
+	must(t, s.Quarantine(t.Context(), s.unverified("takes no room")))
+	stored := make([]int, writers)
 	race(t, writers, func(w int) error {
 		for i := w; i < inbox.MaxQuarantined+20; i += writers {
 			if err := s.Quarantine(background, s.authentic(digest(i))); err == nil {
-				kept[w]++
+				stored[w]++
 			} else if !isFull(err) {
 				return err
 			}
 		}
 		return nil
-	}, func(error) bool { return false })
+	}, noError)
 	total := 0
-	for _, n := range kept {
+	for _, n := range stored {
 		total += n
 	}
 	found := s.quarantined(t, s.tenant, today, 1000)
 	if total != inbox.MaxQuarantined || len(found) != total+1 {
-		t.Fatalf("%d taken, %d kept", total, len(found))
+		t.Fatalf("%d accepted, %d stored", total, len(found))
 	}
 	want(t, s.Quarantine(t.Context(), s.authentic("one more")), store.ErrFull)
-	must(t, s.Quarantine(t.Context(), s.authentic(found[0].Digest))) // it is there
+	must(t, s.Quarantine(t.Context(), s.authentic(found[0].Digest))) // a repetition needs no room
 	if again := s.quarantined(t, s.tenant, today, 1); again[0].Digest != found[0].Digest || again[0].Count != 2 {
 		t.Errorf("got %+v", again[0])
 	}
@@ -119,7 +146,7 @@ func quarantineIsFull(t *testing.T, s *suite) {
 	operation.OperationID = "op_2"
 	day.At = day.At.Add(24 * time.Hour)
 	tenant.Tenant += "x"
-	for _, q := range []inbox.Quarantined{operation, day, tenant, s.refused("other")} {
+	for _, q := range []inbox.Quarantined{operation, day, tenant, s.unverified("other")} {
 		must(t, s.Quarantine(t.Context(), q))
 	}
 }
@@ -128,7 +155,7 @@ func quarantineIsPaged(t *testing.T, s *suite) {
 	for i := range 10 {
 		q := s.authentic(fmt.Sprint(i))
 		if i%2 == 0 {
-			q = s.refused(fmt.Sprint(i))
+			q = s.unverified(fmt.Sprint(i))
 		}
 		q.OperationID = fmt.Sprintf("op_%d", i%3)
 		must(t, s.Quarantine(t.Context(), q))
@@ -139,14 +166,14 @@ func quarantineIsPaged(t *testing.T, s *suite) {
 		for i, q := range found {
 			seen[fmt.Sprint(q.OperationID, q.Authentic, q.Digest, q.Code)] = true
 			if i < len(all) && fmt.Sprintf("%+v", q) != fmt.Sprintf("%+v", all[i]) {
-				t.Errorf("by %d: place %d has %+v", limit, i, q)
+				t.Errorf("limit %d: position %d has %+v", limit, i, q)
 			}
 		}
 		if len(found) != 10 || len(seen) != 10 {
-			t.Errorf("by %d: %d records, %d different ones", limit, len(found), len(seen))
+			t.Errorf("limit %d: %d records, %d different ones", limit, len(found), len(seen))
 		}
 	}
-	// What comes while somebody reads does not shift what is still to be read.
+	// A record that is stored between two pages does not shift the later pages.
 	first, next, err := s.Quarantined(t.Context(), s.tenant, today, "", 5)
 	must(t, err)
 	early := s.authentic("early")
@@ -162,13 +189,13 @@ func quarantineIsPaged(t *testing.T, s *suite) {
 func quarantineExpires(t *testing.T, s *suite) {
 	late := s.authentic("late")
 	late.At = Start.Add(time.Hour)
-	for _, q := range []inbox.Quarantined{s.authentic("early"), s.refused("early"), late} {
+	for _, q := range []inbox.Quarantined{s.authentic("early"), s.unverified("early"), late} {
 		must(t, s.Quarantine(t.Context(), q))
 	}
 	for after, n := range map[time.Duration]int{0: 3, 2 * time.Second: 1, time.Hour: 1, time.Hour + 2*time.Second: 0} {
 		s.at.Store(Start.Add(inbox.QuarantineFor + after).UnixNano())
 		if found := s.quarantined(t, s.tenant, today, 2); len(found) != n {
-			t.Errorf("%v after the first's end: %d are listed", after, len(found))
+			t.Errorf("%v after the end of the first: %d listed", after, len(found))
 		}
 	}
 }

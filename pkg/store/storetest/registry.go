@@ -1,22 +1,32 @@
 package storetest
 
 import (
+	"reflect"
+	"testing"
+	"time"
+
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
-	"errors"
-	"reflect"
-	"testing"
-	"time"
 )
 
 func agentsAreVersioned(t *testing.T, s *suite) {
-	a := registry.Agent{Tenant: s.tenant, ID: "seller", URL: "https://a.example/mcp", Transport: registry.MCP, WebhookMode: operation.WebhookHMAC,
-		CredentialRef: "adcp/x/y", Poll: operation.PollPolicy{IntervalSeconds: 3}, Version: 1, CreatedAt: Start, UpdatedAt: Start}
-	if won := race(t, 8, func(int) error { return s.PutAgent(background, a) }, func(err error) bool { return errors.Is(err, store.ErrStale) }); won != 1 {
-		t.Fatalf("%d first versions", won)
+	a := registry.Agent{
+		Tenant:        s.tenant,
+		ID:            "seller",
+		URL:           "https://a.example/mcp",
+		Transport:     adcp.MCP,
+		WebhookMode:   operation.WebhookHMAC,
+		CredentialRef: "adcp/x/y",
+		Poll:          operation.PollPolicy{IntervalSeconds: 3},
+		Version:       1,
+		CreatedAt:     Start,
+		UpdatedAt:     Start,
+	}
+	if stored := race(t, 8, func(int) error { return s.PutAgent(background, a) }, isStale); stored != 1 {
+		t.Fatalf("%d first versions", stored)
 	}
 	got, err := s.Agent(t.Context(), s.tenant, "seller")
 	must(t, err)
@@ -33,19 +43,32 @@ func agentsAreVersioned(t *testing.T, s *suite) {
 	}
 }
 
-func keysAndProfiles(t *testing.T, s *suite) {
-	k := apikey.Key{Tenant: s.tenant, Hash: "h", Name: "ci", Scopes: []string{"a", "b"}, CreatedAt: Start, ExpiresAt: Start.Add(time.Hour)}
+func keysAndProfilesSurvive(t *testing.T, s *suite) {
+	k := apikey.Key{
+		Tenant:    s.tenant,
+		Hash:      "h",
+		Name:      "ci",
+		Scopes:    []string{"a", "b"},
+		CreatedAt: Start,
+		ExpiresAt: Start.Add(time.Hour),
+	}
 	must(t, s.PutKey(t.Context(), k))
 	got, err := s.Key(t.Context(), s.tenant, "h")
 	must(t, err)
 	if got.Name != "ci" || len(got.Scopes) != 2 || !got.ExpiresAt.Equal(k.ExpiresAt) || got.Tenant != s.tenant {
 		t.Errorf("got %+v", got)
 	}
-	p := registry.Profile{URL: "https://a.example/mcp", PollTool: "get_task_status", Capabilities: adcp.Capabilities{Idempotency: adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: time.Hour}}, DiscoveredAt: Start}
+	offer := adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: time.Hour}
+	p := registry.Profile{
+		URL:          "https://a.example/mcp",
+		PollTool:     "get_task_status",
+		Capabilities: adcp.Capabilities{Idempotency: offer},
+		DiscoveredAt: Start,
+	}
 	must(t, s.PutProfile(t.Context(), s.tenant, "seller", p))
 	back, err := s.Profile(t.Context(), s.tenant, "seller")
 	must(t, err)
-	if back.PollTool != p.PollTool || back.Capabilities.Idempotency != p.Capabilities.Idempotency || !back.DiscoveredAt.Equal(Start) {
+	if back.PollTool != p.PollTool || back.Capabilities.Idempotency != offer || !back.DiscoveredAt.Equal(Start) {
 		t.Errorf("got %+v", back)
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"adcp-orchestrator/pkg/registry"
 )
 
-// Store is everything that a store keeps. Each use case names the part that it needs; this is for those who build stores.
+// Store joins the interfaces of all use cases. Each use case depends only on its own part; Store is
+// for implementations and their tests.
 type Store interface {
 	orchestrator.SubmitStore
 	orchestrator.CallStore

@@ -1,4 +1,5 @@
-// Command empty is the least that aws-lambda-go can be: what the functions' start is measured against.
+// Command empty is the smallest handler that aws-lambda-go can serve: the reference for the start
+// times that bench measures.
 package main
 
 import "github.com/aws/aws-lambda-go/lambda"

@@ -1,2 +1,3 @@
-"""LocalStack plugins that let its open edition run in host mode: functions as child processes,
-DynamoDB Local on loopback, and a gateway that other machines cannot reach."""
+"""LocalStack plugins that let its open edition run this project in host mode: functions as child
+processes, DynamoDB Local on loopback, API Gateway authorizers, and a gateway that other machines
+cannot reach."""

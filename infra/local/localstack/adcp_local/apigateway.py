@@ -1,4 +1,5 @@
-"""Request authorizers and gateway responses of REST APIs, which LocalStack's open edition stores but does not apply."""
+"""Request authorizers and gateway responses of REST APIs. LocalStack's open edition stores them but
+does not apply them."""
 import fnmatch
 import json
 import re
@@ -22,8 +23,9 @@ HEADER_SOURCE = "method.request.header."
 
 
 class RequestAuthorizer:
-    """Asks the method's authorizer before anything else, and answers for it while its TTL lasts, as API Gateway does:
-    a cached policy is evaluated anew for each method, so one that allows too little shows here as well."""
+    """Invokes the method's authorizer before anything else and caches its answer for its TTL, as
+    API Gateway does. A cached policy is evaluated again for each method, so a policy that allows
+    too little fails here as well."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -37,7 +39,7 @@ class RequestAuthorizer:
         if not authorizer or authorizer["type"] != "REQUEST":
             raise AuthorizerConfigurationError()
         identity = self.identity(authorizer, context.invocation_request["headers"])
-        answer = self.ask(authorizer, identity, context)
+        answer = self.authorize(authorizer, identity, context)
         if not allows(answer["policyDocument"], method_arn(context)):
             raise AccessDeniedError("User is not authorized to access this resource")
         values = {k: v if isinstance(v, str) else json.dumps(v) for k, v in (answer.get("context") or {}).items()}
@@ -45,7 +47,7 @@ class RequestAuthorizer:
 
     @staticmethod
     def identity(authorizer, headers):
-        """The values of the identity sources; an absent one is refused without asking."""
+        """Returns the values of the identity sources. Refuses an absent value without a call."""
         values = []
         for source in filter(None, re.split(r"\s*,\s*", authorizer.get("identitySource") or "")):
             if not source.startswith(HEADER_SOURCE):
@@ -56,7 +58,8 @@ class RequestAuthorizer:
             values.append(value)
         return tuple(values)
 
-    def ask(self, authorizer, identity, context):
+    def authorize(self, authorizer, identity, context):
+        """Returns the authorizer's answer, from the cache if it has a current one."""
         ttl = int(authorizer.get("authorizerResultTtlInSeconds") or 0)
         key = (context.api_id, authorizer["id"], identity)
         with self.lock:
@@ -70,8 +73,10 @@ class RequestAuthorizer:
 
 
 def invoke(authorizer, context):
+    """Invokes the authorizer's function and checks the form of its answer."""
     function = get_lambda_function_arn_from_invocation_uri(authorizer["authorizerUri"])
-    source = f"arn:aws:execute-api:{context.region}:{context.account_id}:{context.api_id}/authorizers/{authorizer['id']}"
+    api = f"arn:aws:execute-api:{context.region}:{context.account_id}:{context.api_id}"
+    source = f"{api}/authorizers/{authorizer['id']}"
     try:
         payload = RestApiAwsProxyIntegration.call_lambda(function, json.dumps(event(context)).encode(), source)
         answer = json.loads(payload)
@@ -95,6 +100,7 @@ def method_arn(context):
 
 
 def event(context):
+    """Returns the event of a REQUEST authorizer."""
     request = context.invocation_request
     headers = request["headers"]
     return {
@@ -118,7 +124,7 @@ def event(context):
 
 
 def allows(policy, arn):
-    """Whether a policy of Allow and Deny statements lets the method be called."""
+    """Reports whether a policy of Allow and Deny statements allows a call of the method."""
     effects = set()
     for statement in as_list(policy.get("Statement")):
         actions = [a.lower() for a in as_list(statement.get("Action"))]
@@ -134,7 +140,7 @@ def as_list(value):
 
 
 def apply_gateway_responses():
-    """Gives the API's own answers the body and headers that its gateway responses say."""
+    """Gives the gateway's own errors the body and headers of the API's gateway responses."""
     original = GatewayExceptionHandler.create_exception_response
 
     def create_exception_response(self, exception, context):
@@ -153,7 +159,7 @@ def apply_gateway_responses():
 
 
 def render(template, variables):
-    """Substitutes $context variables. $context.error.messageString is the one that brings its quotes along."""
+    """Substitutes $context variables. Only $context.error.messageString includes its quotes."""
 
     def value(match):
         found = variables

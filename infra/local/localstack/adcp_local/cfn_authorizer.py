@@ -1,4 +1,5 @@
-"""AWS::ApiGateway::Authorizer for CloudFormation, which LocalStack's open edition accepts and then leaves out."""
+"""AWS::ApiGateway::Authorizer for CloudFormation. LocalStack's open edition accepts it but does not
+create it."""
 from localstack.services.cloudformation.resource_provider import (
     CloudFormationResourceProviderPlugin,
     OperationStatus,
@@ -6,7 +7,7 @@ from localstack.services.cloudformation.resource_provider import (
     ResourceProvider,
 )
 
-# CloudFormation's names of the properties and the API's.
+# The properties: CloudFormation's names and the API's names.
 PROPERTIES = {
     "Name": "name",
     "Type": "type",
@@ -33,8 +34,9 @@ class AuthorizerProvider(ResourceProvider):
 
     def create(self, request):
         model = request.desired_state
-        answer = request.aws_client_factory.apigateway.create_authorizer(restApiId=model["RestApiId"], **arguments(model))
-        return done(request, {**model, "AuthorizerId": answer["id"]})
+        apigateway = request.aws_client_factory.apigateway
+        authorizer = apigateway.create_authorizer(restApiId=model["RestApiId"], **arguments(model))
+        return done(request, {**model, "AuthorizerId": authorizer["id"]})
 
     def update(self, request):
         model, id = request.desired_state, request.previous_state["AuthorizerId"]
@@ -58,6 +60,7 @@ class AuthorizerProvider(ResourceProvider):
 
 
 def arguments(model):
+    """Returns the properties of a resource as arguments of the API."""
     values = {argument: model[name] for name, argument in PROPERTIES.items() if model.get(name) is not None}
     if "authorizerResultTtlInSeconds" in values:
         values["authorizerResultTtlInSeconds"] = int(values["authorizerResultTtlInSeconds"])
@@ -65,6 +68,7 @@ def arguments(model):
 
 
 def done(request, model):
+    """Returns the event of a request that succeeded."""
     return ProgressEvent(
         status=OperationStatus.SUCCESS, resource_model=model, custom_context=request.custom_context
     )

@@ -1,8 +1,8 @@
-"""Runs DynamoDB Local on 127.0.0.1: python -m adcp_local.dynamodb JAR_DIRECTORY [its own arguments].
+"""Runs DynamoDB Local on 127.0.0.1: python -m adcp_local.dynamodb JAR_DIRECTORY HEAP [ARGUMENTS].
 
-Its command line has no option for the address and `java -jar` listens on every interface (macOS
-asks the user about that at every start), so the server is built here and its connector's host set
-before it starts.
+Its command line has no option for the address, and `java -jar` listens on every interface, for
+which macOS wants the user's permission at each start. So this program builds the server and sets
+the host of its connectors before it starts.
 """
 import os
 import sys
@@ -13,8 +13,8 @@ import time
 import jpype
 
 
-def leave_with_parent() -> None:
-    """Ends this process when LocalStack is gone, however it went."""
+def exit_with_parent() -> None:
+    """Ends this process when LocalStack has ended, even if it crashed."""
     parent = os.getppid()
 
     def watch():
@@ -26,10 +26,10 @@ def leave_with_parent() -> None:
 
 
 def main(jars: str, heap: str, *args: str) -> None:
-    leave_with_parent()
+    exit_with_parent()
     jpype.startJVM(
         f"-Xmx{heap}",
-        # It unpacks its native SQLite library there.
+        # DynamoDB Local unpacks its native SQLite library there.
         f"-Djava.io.tmpdir={tempfile.gettempdir()}",
         classpath=[os.path.join(jars, "*")],
     )
@@ -44,7 +44,7 @@ def main(jars: str, heap: str, *args: str) -> None:
     try:
         server.join()
     except jpype.JException:
-        pass  # interrupted: the JVM is being told to end
+        pass  # interrupted: the JVM is shutting down
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Runs `provided.*` zip functions as child processes, where LocalStack would start containers.
+"""Runs `provided.*` zip functions as child processes. LocalStack itself would start containers.
 
-Selected by LAMBDA_RUNTIME_EXECUTOR=process. Each executor is one execution environment: a process
-started from the function's `bootstrap` and the Lambda Runtime API that it polls. Nothing is limited
-as on AWS but the time: memory and the file system are the machine's.
+LAMBDA_RUNTIME_EXECUTOR=process selects it. Each executor is one execution environment: a process
+of the function's `bootstrap`, and the Lambda Runtime API that the process polls. Only the time is
+limited as on AWS. Memory and file system are the machine's.
 """
 import json
 import logging
@@ -22,8 +22,8 @@ from .runtime_api import RuntimeApi
 
 LOG = logging.getLogger(__name__)
 DEFAULT_TIMEOUT_SECONDS = 3
-# Log lines that a function writes just before its answer travel through a pipe of their own.
-LOG_GRACE_SECONDS = 0.005
+# Log lines travel through a pipe, so the last ones may arrive after the function's answer.
+LOG_WAIT_SECONDS = 0.005
 
 
 class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
@@ -34,7 +34,8 @@ class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
 
 
 def spawn_env():
-    """Variables for processes started from now on, from a file that tests write to get between a function and its table."""
+    """Returns variables for each new process from a file, if there is one. With the file, tests
+    put a proxy between a function and its table."""
     path = os.environ.get("ADCP_LOCAL_SPAWN_ENV", "")
     if not os.path.exists(path):
         return {}
@@ -50,7 +51,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self.api = None
         self.process = None
         self.ready = Future()
-        self.answer = None  # of the invocation under way
+        self.answer = None  # of the current invocation
         self.request_id = None
         self.lines = []
         self.log_file = None
@@ -65,7 +66,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self._spawn()
 
     def _spawn(self):
-        """Starts a process with a Runtime API of its own, so that nothing of an earlier one gets in."""
+        """Starts a process with a new Runtime API: an earlier process cannot interfere."""
         self.ready = Future()
         self.api = RuntimeApi(on_ready=self._on_ready, on_init_error=self._on_init_error, on_answer=self._on_answer)
         code = str(self.function_version.config.code.get_unzipped_code_location())
@@ -75,7 +76,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
         } | spawn_env()
-        # The child stays in LocalStack's process group: one signal to the group ends the whole stack.
+        # The child stays in LocalStack's process group: a signal to the group ends everything.
         self.process = subprocess.Popen(
             [os.path.join(code, "bootstrap")], cwd=code, env=env,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -84,7 +85,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         self.ready.result(timeout=config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT)
 
     def _follow(self, process, ready):
-        """Collects what the process writes, and tells whoever waits when it ends."""
+        """Collects the output of the process. When it ends, a waiting start or invocation fails."""
         for line in process.stdout:
             self._log(line.decode(errors="replace"))
         process.wait()
@@ -134,7 +135,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     def invoke(self, payload, **_):
         seconds = self.function_version.config.timeout or DEFAULT_TIMEOUT_SECONDS
-        if self.process.poll() is not None:  # the last invocation crashed it or ran out of time
+        if self.process.poll() is not None:  # the last invocation crashed or timed out
             self.api.close()
             self._spawn()
         request_id = payload["invoke-id"]
@@ -152,7 +153,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 "errorMessage": f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds",
             }).encode(), True
             self._end_process()
-        time.sleep(LOG_GRACE_SECONDS)
+        time.sleep(LOG_WAIT_SECONDS)
         took = (time.time() - began) * 1000
         memory = self.function_version.config.memory_size
         self._log(f"END RequestId: {request_id}\n")
@@ -172,7 +173,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         with self.lock:
             return "".join(self.lines)
 
-    # --- what LocalStack asks every executor
+    # --- what LocalStack requires of every executor
 
     def get_address(self):
         return "127.0.0.1"
@@ -190,7 +191,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version):
-        pass  # versions may share their code: it goes with the instance's directory
+        pass  # versions may share their code, which is removed with the instance's directory
 
     @classmethod
     def validate_environment(cls):

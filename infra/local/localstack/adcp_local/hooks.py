@@ -1,4 +1,5 @@
-"""Start-up hooks: what LocalStack would install, run or leave out otherwise is put in place here."""
+"""Start-up and shutdown hooks. They replace what LocalStack would download or run by itself, and
+add what its open edition leaves out."""
 import logging
 import os
 import subprocess
@@ -11,7 +12,7 @@ from localstack.utils.threads import TMP_THREADS, FuncThread
 
 LOG = logging.getLogger(__name__)
 
-# What a deployment of the orchestrator uses, in the order in which it asks for it.
+# The services that a deployment of the orchestrator uses, in the order of their first use.
 SERVICES = (
     "secretsmanager", "kms", "s3", "ssm", "sts", "cloudformation", "dynamodb", "iam", "logs", "apigateway", "lambda",
     "stepfunctions", "events", "cloudwatch",
@@ -19,7 +20,7 @@ SERVICES = (
 
 
 class DynamodbThread(FuncThread):
-    """The thread that follows DynamoDB Local's process. The process stays in LocalStack's process group."""
+    """Runs DynamoDB Local and waits for its end. It stays in LocalStack's process group."""
 
     def __init__(self, port, heap):
         self.process = None
@@ -53,12 +54,12 @@ def apply_patches():
 
     def do_start_thread(server: DynamodbServer):
         thread = DynamodbThread(server.port, server.heap_size)
-        TMP_THREADS.append(thread)  # stopped at the end
+        TMP_THREADS.append(thread)  # LocalStack stops these when it ends
         thread.start()
         return thread
 
     DynamodbServer.do_start_thread = do_start_thread
-    # The machine's own Java (JAVA_HOME) instead of one that LocalStack would download.
+    # Use the machine's Java (JAVA_HOME). LocalStack would download another one.
     JSONataPackageInstaller.get_java_lib_path = lambda _: jpype.getDefaultJVMPath()
     apigateway.apply()
     stepfunctions.apply()
@@ -66,8 +67,8 @@ def apply_patches():
 
 @hooks.on_infra_ready()
 def warm_up():
-    """Loads in the background what a deployment and the first execution would wait for. Each would load by itself
-    when first used: nothing depends on this being done."""
+    """Loads in the background what a deployment and the first execution need. Everything would also
+    load at its first use, so nothing depends on this hook."""
 
     def load():
         from localstack.services.plugins import SERVICE_PLUGINS
@@ -83,7 +84,8 @@ def warm_up():
 
 
 @hooks.on_infra_shutdown(priority=1000)
-def leave_at_once():
-    """Ends the process instead of shutting each service down in turn, which takes ten seconds and more. All state is
-    in memory; DynamoDB Local and the functions notice, or go with the process group."""
+def exit_at_once():
+    """Ends the process at once. To shut down one service after the other would take more than ten
+    seconds. All state is in memory. DynamoDB Local and the functions notice the end of this
+    process, or end with its process group."""
     os._exit(0)

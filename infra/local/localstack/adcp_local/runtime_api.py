@@ -1,4 +1,4 @@
-"""The Lambda Runtime API (2018-06-01) of one execution environment, on a loopback port of its own."""
+"""The Lambda Runtime API (2018-06-01) of one execution environment, on its own loopback port."""
 import queue
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,7 +7,7 @@ PREFIX = "/2018-06-01/runtime/"
 
 
 class RuntimeApi:
-    """Hands offered invocations to the process that polls it and reports what the process answers."""
+    """Hands invocations to the process that polls it, and reports the answers of the process."""
 
     def __init__(self, on_ready, on_init_error, on_answer):
         self.on_ready, self.on_init_error, self.on_answer = on_ready, on_init_error, on_answer
@@ -22,14 +22,14 @@ class RuntimeApi:
         self.invocations.put(invocation)
 
     def close(self):
-        self.invocations.put(None)  # lets go of the long poll
+        self.invocations.put(None)  # ends the long poll
         self.server.shutdown()
         self.server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet for headers and body: two would wait for a delayed acknowledgement
+    wbufsize = -1  # one packet for headers and body: a second one would wait for a delayed ACK
     disable_nagle_algorithm = True
 
     def log_message(self, *args):

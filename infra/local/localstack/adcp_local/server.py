@@ -1,7 +1,7 @@
 """The gateway's server, bound to the addresses of GATEWAY_LISTEN only.
 
-LocalStack's twisted server reads the port from GATEWAY_LISTEN and listens on every interface. Its
-hypercorn server honours the address but starts executions several times slower.
+LocalStack's twisted server reads only the port from GATEWAY_LISTEN and listens on every interface.
+Its hypercorn server respects the address, but starts executions several times slower.
 """
 from localstack.runtime.server.core import RuntimeServer, RuntimeServerPlugin
 
@@ -16,7 +16,7 @@ class LoopbackRuntimeServerPlugin(RuntimeServerPlugin):
 
         class LoopbackRuntimeServer(TwistedRuntimeServer):
             def register(self, gateway, listen, ssl_creds=None):
-                # Plain HTTP: every client of the local stack dials http://127.0.0.1.
+                # Plain HTTP: every client of the local stack connects to http://127.0.0.1.
                 site = TwistedGateway(gateway)
                 for address in listen:
                     endpoints.TCP4ServerEndpoint(
@@ -24,4 +24,3 @@ class LoopbackRuntimeServerPlugin(RuntimeServerPlugin):
                     ).listen(site)
 
         return LoopbackRuntimeServer()
-

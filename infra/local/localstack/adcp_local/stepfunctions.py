@@ -1,10 +1,11 @@
-"""Spares the executions what LocalStack makes anew for each of their states: the parser of a JSONPath, and a service's client, for which it assumes a role."""
+"""Makes executions faster. LocalStack parses each JSONPath again in every state, and makes each
+service client again, for which it assumes a role. Here both are cached."""
 import functools
 import threading
 
 
 def apply():
-    # Before any state's module is loaded: they take the function by its name.
+    # Patch before the modules of the states are loaded, because they import the function by name.
     from localstack.services.stepfunctions.asl.component.common.path import result_path
     from localstack.services.stepfunctions.asl.utils import boto_client
 

@@ -1,0 +1,104 @@
+package httpapi_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+)
+
+func TestSubmitReturnsTheSameOperationEachTime(t *testing.T) {
+	t.Parallel()
+	_, submit := newSubmit(t, operation.WebhookHMAC)
+	e := request(t, "submit")
+	first := call(t, submit, e)
+	op := decode[httpapi.Operation](t, first, 202)
+	if op.State != operation.Requested || op.AgentID != "seller" || op.URL != baseURL+"/v1/operations/"+op.ID ||
+		first.Headers["Location"] != op.URL || first.Headers["Strict-Transport-Security"] == "" {
+		t.Errorf("got %+v, %v", op, first.Headers)
+	}
+	if replayed, ok := first.Headers["Idempotent-Replayed"]; ok || op.MatchedBy != "" {
+		t.Errorf("the first time: replayed %s, matched by %s", replayed, op.MatchedBy)
+	}
+	encoded := e // in base64, as the gateway sends binary media types
+	encoded.Body, encoded.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(e.Body)), true
+	again := call(t, submit, encoded)
+	withoutMatch := strings.Replace(again.Body, `"matched_by":"idempotency_key",`, "", 1)
+	if again.StatusCode != 202 || again.Headers["Idempotent-Replayed"] != "true" ||
+		again.Headers["Location"] != op.URL || withoutMatch != first.Body || again.Body == first.Body {
+		t.Errorf("the second time: %+v", again)
+	}
+	otherKey := withKey(e, "another-key")
+	samePO := call(t, submit, otherKey)
+	matched := decode[httpapi.Operation](t, samePO, 202)
+	if samePO.Headers["Idempotent-Replayed"] != "true" || matched.MatchedBy != orchestrator.MatchNatural ||
+		matched.ID != op.ID {
+		t.Errorf("the same purchase order with another key: %+v", samePO)
+	}
+	otherPayload := e
+	otherPayload.Body = strings.Replace(e.Body, `"end_time"`, `"paused":true,"end_time"`, 1)
+	if otherPayload.Body == e.Body {
+		t.Fatal("the event has no end_time")
+	}
+	p := wantProblem(t, call(t, submit, otherPayload), 409, "idempotency_conflict")
+	if len(p.Errors) != 1 || p.Errors[0].Field != "Idempotency-Key" || p.Errors[0].Code != "key_reused" {
+		t.Errorf("another payload: %+v", p)
+	}
+}
+
+// withKey is a submission with another idempotency key.
+func withKey(e events.APIGatewayProxyRequest, key string) events.APIGatewayProxyRequest {
+	e.Headers = map[string]string{"Idempotency-Key": key}
+	e.MultiValueHeaders = nil
+	return e
+}
+
+func TestShownOperationHasNoSecrets(t *testing.T) {
+	t.Parallel()
+	store, submit := newSubmit(t, operation.WebhookHMAC)
+	op := decode[httpapi.Operation](t, call(t, submit, request(t, "submit")), 202)
+	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store))
+	get := request(t, "operations")
+	get.PathParameters = map[string]string{"id": op.ID}
+	shown := call(t, show, get)
+	view := decode[httpapi.Operation](t, shown, 200)
+	for _, secret := range []string{`idempotency_key"`, "push_notification_config", "callback", "token_hash"} {
+		if strings.Contains(shown.Body, secret) {
+			t.Errorf("the answer shows %s", secret)
+		}
+	}
+	if !strings.Contains(shown.Body, `"events":[{"seq":1`) || !strings.Contains(string(view.Request), `"brand"`) {
+		t.Errorf("got %s", shown.Body)
+	}
+	// contract L7: another tenant's operation and a missing one look the same.
+	foreign := call(t, show, as(get, "other"))
+	get.PathParameters = map[string]string{"id": "op_none"}
+	missing := call(t, show, get)
+	wantProblem(t, foreign, 404, "not_found")
+	if foreign.Body != missing.Body {
+		t.Errorf("got %+v and %+v", foreign, missing)
+	}
+}
+
+func TestRedriveAnswersTheOperationAndItsExecution(t *testing.T) {
+	t.Parallel()
+	store, submit := newSubmit(t, operation.WebhookHMAC)
+	op := decode[httpapi.Operation](t, call(t, submit, request(t, "submit")), 202)
+	redrive := orchestrator.Redrive{Store: store, Workflow: fakeWorkflow{}, Deps: orchestrator.Deps{Now: clock}}
+	f := api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run))
+	post := events.APIGatewayProxyRequest{HTTPMethod: "POST", PathParameters: map[string]string{"id": op.ID}}
+	got := decode[struct {
+		Execution orchestrator.RedriveResult
+		Operation httpapi.Operation
+	}](t, call(t, f, as(post, "acme")), 200)
+	if got.Execution != orchestrator.ExecutionStarted || got.Operation.ID != op.ID || got.Operation.URL != op.URL {
+		t.Errorf("got %+v", got)
+	}
+	wantProblem(t, call(t, f, as(post, "other")), 404, "not_found")
+}

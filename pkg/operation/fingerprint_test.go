@@ -1,0 +1,21 @@
+package operation
+
+import (
+	"encoding/json"
+	"testing"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+func TestFingerprintIgnoresOrderAndSpace(t *testing.T) {
+	t.Parallel()
+	fingerprint := func(task adcp.Task, value string) string {
+		return Fingerprint(task, adcp.Answer{Status: "completed", Value: json.RawMessage(value)})
+	}
+	a := fingerprint(adcp.CreateMediaBuy, `{"a":1,"b":[1.0,2]}`)
+	b := fingerprint(adcp.CreateMediaBuy, ` { "b":[1,2], "a":1.0 } `)
+	c := fingerprint(adcp.UpdateMediaBuy, `{"a":1,"b":[1,2]}`)
+	if a != b || a == c || len(a) != 64 {
+		t.Errorf("got %s, %s, %s", a, b, c)
+	}
+}

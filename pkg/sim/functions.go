@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+)
+
+func executionName(id string, generation int) string { return id + "-" + strconv.Itoa(generation) }
+
+// start is StartExecution: an execution of the same name is not started again.
+func (w *World) start(tenant, id string, generation int) {
+	name := executionName(id, generation)
+	if w.executions[name] == nil {
+		ports := Ports{Invoke: w.invoke, StoreToken: w.arm, Now: w.Now}
+		w.executions[name] = Start(w.def, ports, name, operation.Ref{Tenant: tenant, OperationID: id})
+	}
+}
+
+// invoke is Lambda's Invoke: the function runs at least once.
+func (w *World) invoke(ctx context.Context, function string, payload json.RawMessage) (json.RawMessage, error) {
+	if w.InvokedTwice != nil && w.InvokedTwice(function) {
+		_, _ = w.runFunction(ctx, function, payload) // the result of the first run is lost
+	}
+	return w.runFunction(ctx, function, payload)
+}
+
+// runFunction runs a function. The state machine sees the death of its process as an error.
+func (w *World) runFunction(
+	ctx context.Context, function string, payload json.RawMessage,
+) (out json.RawMessage, err error) {
+	var ref operation.Ref
+	if err := json.Unmarshal(payload, &ref); err != nil {
+		return nil, err
+	}
+	w.running, w.tenant, w.runs = ref.OperationID, ref.Tenant, w.runs+1
+	defer func() { w.running, w.tenant = "", "" }()
+	var result any
+	dead := runProcess(func() { result, err = w.runUseCase(ctx, function, ref) })
+	if dead {
+		return nil, &NamedError{"Runtime.ExitError"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(result)
+}
+
+func (w *World) runUseCase(ctx context.Context, function string, ref operation.Ref) (any, error) {
+	agents := crashCaller{w.Caller, w.crash}
+	switch function {
+	case "Dispatch":
+		dispatch := orchestrator.Dispatch{
+			Store: w.store(), Agents: agents, Deps: w.deps(), Breaker: w.Breaker, Roots: w.RootSecrets,
+		}
+		return dispatch.Run(ctx, ref.Tenant, ref.OperationID)
+	case "Poll":
+		poll := orchestrator.Poll{
+			Store: w.store(), Agents: agents, Deps: w.deps(), Breaker: w.Breaker, NewKey: w.newKey,
+		}
+		return poll.Run(ctx, ref.Tenant, ref.OperationID)
+	case "Settle":
+		settle := orchestrator.Settle{
+			Store: w.store(), Publisher: publisher{w}, NewOwner: w.newKey, Deps: w.deps(),
+		}
+		return settle.Run(ctx, ref.Tenant, ref.OperationID)
+	}
+	return nil, fmt.Errorf("no function %q", function)
+}
+
+func (w *World) newKey() string { return uuid.Must(uuid.NewRandomFromReader(w.Random)).String() }
+
+// arm stores a task token on an operation, the only write that the state machine makes itself.
+// TestAwaitUpdateWritesTheStoresItem compares its key with that of the store.
+func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
+	var in struct {
+		Key    struct{ PK struct{ S string } }
+		Values struct {
+			Version struct{ N string } `json:":version"`
+			Token   struct{ S string } `json:":token"`
+		} `json:"ExpressionAttributeValues"`
+	}
+	if err := json.Unmarshal(arguments, &in); err != nil {
+		return err
+	}
+	tenant, id, _ := strings.Cut(in.Key.PK.S, "#op#")
+	version, err := strconv.ParseInt(in.Values.Version.N, 10, 64)
+	if err != nil {
+		return err
+	}
+	err = withFault(w.crash.fault("AwaitUpdate"), func() error {
+		return w.Store.Arm(tenant, id, version, in.Values.Token.S)
+	})
+	if errors.Is(err, store.ErrStale) {
+		return &NamedError{ErrCondition}
+	}
+	return err
+}

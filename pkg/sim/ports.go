@@ -1,0 +1,121 @@
+package sim
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+	"adcp-orchestrator/pkg/store/storetest"
+)
+
+// crashStore is a store whose writes can fail, and can be the last effect of a process.
+type crashStore struct {
+	storetest.Store
+	crash *Crash
+	watch func(operation.Operation)
+}
+
+func (s crashStore) Create(ctx context.Context, x orchestrator.NewOperation) error {
+	return s.crash.effect("Create", func() error { return s.Store.Create(ctx, x) })
+}
+
+func (s crashStore) Bind(ctx context.Context, tenant, key, natural string, x orchestrator.IdempotencyRecord) error {
+	return s.crash.effect("Bind", func() error { return s.Store.Bind(ctx, tenant, key, natural, x) })
+}
+
+func (s crashStore) Commit(ctx context.Context, x operation.Change) error {
+	return s.crash.effect("Commit to "+string(x.Op.State), func() error {
+		err := s.Store.Commit(ctx, x)
+		if err == nil && s.watch != nil {
+			s.watch(x.Op)
+		}
+		return err
+	})
+}
+
+func (s crashStore) PutProfile(ctx context.Context, tenant, agent string, p registry.Profile) error {
+	return s.crash.effect("PutProfile", func() error { return s.Store.PutProfile(ctx, tenant, agent, p) })
+}
+
+func (s crashStore) ClaimNonce(ctx context.Context, n inbox.Nonce, until time.Time, limit int) error {
+	return s.crash.effect("ClaimNonce", func() error { return s.Store.ClaimNonce(ctx, n, until, limit) })
+}
+
+func (s crashStore) Quarantine(ctx context.Context, q inbox.Quarantined) error {
+	return s.crash.effect("Quarantine", func() error { return s.Store.Quarantine(ctx, q) })
+}
+
+// Due sorts what is due by id: the store returns what is due at the same time in no fixed order,
+// and the same seed has to make the same run.
+func (s crashStore) Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error) {
+	f := s.crash.fault("Due")
+	switch f {
+	case FailsBefore:
+		return nil, errThrottled
+	case DiesBefore, DiesAfter:
+		panic(killed{})
+	}
+	refs, err := s.Store.Due(ctx, now, limit)
+	if f != NoFault { // an index may show an item twice while the item moves
+		refs = append(refs, refs...)
+	}
+	slices.SortFunc(refs, func(a, b operation.Ref) int { return strings.Compare(a.OperationID, b.OperationID) })
+	return refs, err
+}
+
+// crashCaller calls an agent for a process that can die before it uses the answer.
+type crashCaller struct {
+	registry.Caller
+	crash *Crash
+}
+
+func (c crashCaller) Call(
+	ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage,
+) (r adcp.Response, err error) {
+	err = c.crash.effect("Call "+tool, func() (err error) {
+		r, err = c.Caller.Call(ctx, a, tool, arguments)
+		return err
+	})
+	return r, err
+}
+
+// publisher counts the published ends of a world.
+type publisher struct{ w *World }
+
+func (p publisher) Publish(_ context.Context, e orchestrator.EndedEvent) error {
+	return p.w.crash.effect("Publish", func() error { p.w.Published[e.ID]++; return nil })
+}
+
+// workflow starts and wakes a world's executions.
+type workflow struct{ w *World }
+
+func (f workflow) Start(_ context.Context, tenant, id string, generation int) error {
+	return f.w.crash.effect("StartExecution", func() error { f.w.start(tenant, id, generation); return nil })
+}
+
+func (f workflow) Wake(_ context.Context, token string, next operation.Next) error {
+	return f.w.crash.effect("SendTaskSuccess", func() error {
+		for _, e := range f.w.executions {
+			_ = e.Wake(token, map[string]operation.Next{"next": next}) // all others refuse the token
+		}
+		return nil
+	})
+}
+
+func (f workflow) Status(_ context.Context, _, id string, generation int) (orchestrator.Execution, error) {
+	e := f.w.executions[executionName(id, generation)]
+	if e == nil {
+		return orchestrator.ExecutionMissing, nil
+	}
+	if done, _ := e.Done(); done {
+		return orchestrator.ExecutionOver, nil
+	}
+	return orchestrator.ExecutionRunning, nil
+}

@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+)
+
+// Start is the time of the suite's clock, unless a test moves it.
+var Start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// TenantPrefix begins the name of every tenant that the suite writes for.
+const TenantPrefix = "suite-"
+
+// Open returns a store whose clock is now. Stores may share a table, because the suite's tests have
+// different tenants.
+type Open func(t *testing.T, now func() time.Time) Store
+
+// Run runs the suite.
+func Run(t *testing.T, open Open) {
+	for name, test := range map[string]func(*testing.T, *suite){
+		"ReadsWhatWasCreated":             readsWhatWasCreated,
+		"UnknownIsNotFound":               unknownIsNotFound,
+		"TenantsAreSeparate":              tenantsAreSeparate,
+		"OneOperationPerKey":              oneOperationPerKey,
+		"NaturalKeyFindsItsHolder":        naturalKeyFindsItsHolder,
+		"NaturalKeyIsTakenOver":           naturalKeyIsTakenOver,
+		"BindChecksTheHolder":             bindChecksTheHolder,
+		"CommitIsConditionalOnTheVersion": commitIsConditional,
+		"CommitIsAllOrNothing":            commitIsAllOrNothing,
+		"OneWriterPerVersion":             oneWriterPerVersion,
+		"HistoriesAreLinearizable":        historiesAreLinearizable,
+		"TaskBelongsToOneOperation":       taskBelongsToOneOperation,
+		"DeliveryIsTakenOnce":             deliveryIsTakenOnce,
+		"DeliveryExpires":                 deliveryExpires,
+		"InputsAreStoredByGeneration":     inputsAreStoredByGeneration,
+		"LargeBodiesSurvive":              largeBodiesSurvive,
+		"DueIsSparse":                     dueIsSparse,
+		"AgentsAreVersioned":              agentsAreVersioned,
+		"KeysAndProfilesSurvive":          keysAndProfilesSurvive,
+		"DeliveryContextIsComplete":       deliveryContextIsComplete,
+		"NonceIsClaimedOnce":              nonceIsClaimedOnce,
+		"NonceBelongsToKeyAndSender":      nonceBelongsToKeyAndSender,
+		"NonceExpires":                    nonceExpires,
+		"NoncesHaveLimitedRoom":           noncesHaveLimitedRoom,
+		"RefusedNoncesTakeNoRoom":         refusedNoncesTakeNoRoom,
+		"KeyringsAreVersioned":            keyringsAreVersioned,
+		"CircuitsAreVersioned":            circuitsAreVersioned,
+		"QuarantineCountsRepetitions":     quarantineCountsRepetitions,
+		"QuarantineCountsConcurrently":    quarantineCountsConcurrently,
+		"QuarantineHasLimitedRoom":        quarantineHasLimitedRoom,
+		"QuarantineIsPaged":               quarantineIsPaged,
+		"QuarantineExpires":               quarantineExpires,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &suite{tenant: fmt.Sprintf("%s%x", TenantPrefix, tenants.Add(1))}
+			s.at.Store(Start.UnixNano())
+			s.Store = open(t, func() time.Time { return time.Unix(0, s.at.Load()).UTC() })
+			test(t, s)
+		})
+	}
+}
+
+var tenants atomic.Int64
+
+// suite is a store with the tenant and the clock of one test.
+type suite struct {
+	Store
+	tenant string
+	at     atomic.Int64 // the clock, in Unix nanoseconds
+}
+
+// background is for goroutines, which may outlive the test's own context.
+var background = context.Background()
+
+func (s *suite) newOperation(id, key, natural string) orchestrator.NewOperation {
+	op := operation.Operation{
+		Tenant:      s.tenant,
+		ID:          id,
+		Type:        adcp.CreateMediaBuy,
+		AgentID:     "seller",
+		State:       operation.Requested,
+		Version:     1,
+		Generation:  1,
+		Webhook:     operation.WebhookConfig{Mode: operation.WebhookNone},
+		Deadline:    Start.Add(time.Hour),
+		FollowUntil: Start.Add(2 * time.Hour),
+		DueAt:       Start.Add(time.Minute),
+		CreatedAt:   Start,
+		UpdatedAt:   Start,
+	}
+	return orchestrator.NewOperation{
+		Op:          op,
+		Event:       operation.Event{Seq: 1, At: Start, Kind: operation.EventCreated, Channel: operation.ByAPI},
+		Request:     json.RawMessage(`{"id":"` + id + `"}`),
+		KeyHash:     key,
+		Fingerprint: "f-" + key,
+		NaturalHash: natural,
+	}
+}
+
+func (s *suite) create(t *testing.T, id string) operation.Operation {
+	t.Helper()
+	c := s.newOperation(id, "key-"+id, "")
+	must(t, s.Create(t.Context(), c))
+	return c.Op
+}
+
+// next is a change that makes op working.
+func next(op operation.Operation) operation.Change {
+	from := op.State
+	op.Version++
+	op.State = operation.Working
+	return operation.Change{Op: op, Events: []operation.Event{
+		{Seq: op.Version, At: Start, Kind: operation.EventChanged, From: from, To: op.State},
+	}}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func want(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Fatalf("got error %v, want %v", err, target)
+	}
+}
+
+// race runs f n times concurrently and returns how often it succeeded. All other results have to be
+// allowed errors.
+func race(t *testing.T, n int, f func(i int) error, allowed func(error) bool) int {
+	t.Helper()
+	var wg sync.WaitGroup
+	var succeeded atomic.Int64
+	for i := range n {
+		wg.Go(func() {
+			switch err := f(i); {
+			case err == nil:
+				succeeded.Add(1)
+			case !allowed(err):
+				t.Errorf("writer %d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	return int(succeeded.Load())
+}
+
+// The errors that race allows.
+func noError(error) bool        { return false }
+func isStale(err error) bool    { return errors.Is(err, store.ErrStale) }
+func isKeyTaken(err error) bool { return errors.Is(err, store.ErrKeyTaken) }
+func isSeen(err error) bool     { return errors.Is(err, store.ErrNonceSeen) }
+func isFull(err error) bool     { return errors.Is(err, store.ErrFull) }
+
+func isNaturalKeyTaken(err error) bool { return errors.As(err, new(*store.NaturalKeyTakenError)) }
+func isDeliveryTaken(err error) bool   { return errors.As(err, new(*store.DeliveryTakenError)) }

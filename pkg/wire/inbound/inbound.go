@@ -1,0 +1,46 @@
+package inbound
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/secretsmanager"
+	"adcp-orchestrator/pkg/stepfunctions"
+	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/dynamo"
+	"adcp-orchestrator/pkg/telemetry"
+	"adcp-orchestrator/pkg/webhook"
+)
+
+// Keyring returns the source of the keys that agents sign webhooks with.
+func Keyring(s *dynamo.Store) *keyring.Source {
+	return keyring.FromStore(s, config.Loopback(), telemetry.CountBy("WebhookKeys", "Event"))
+}
+
+// Receiver returns the receiver of webhooks at baseURL. secretID is the secret that holds the root
+// secrets of webhook credentials.
+func Receiver(s *dynamo.Store, secretID, baseURL string) webhook.Receiver {
+	keys := Keyring(s)
+	secrets := secretsmanager.FromConfig(config.AWS("SECRETS_MANAGER"), time.Now)
+	return webhook.Receiver{
+		Store: s,
+		Apply: orchestrator.Receive{
+			Store:    s,
+			Workflow: stepfunctions.FromConfig(config.AWS("SFN"), ""), // waking needs no ARN
+			Deps:     orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
+		},
+		SenderKeys: func(op operation.Operation, d store.Document) webhook.SenderKeys {
+			return keys.Open(keyring.SenderOf(op.Tenant, op.AgentID, op.Target), d)
+		},
+		BaseURL:       baseURL,
+		AllowTestKeys: config.Loopback(),
+		Roots:         func(ctx context.Context) ([]string, error) { return secrets.Roots(ctx, secretID) },
+		Now:           time.Now,
+		Count:         telemetry.CountBy("WebhookDeliveries", "Outcome"),
+	}
+}
