@@ -1,54 +1,93 @@
 package adcp
 
-// RecoveryOf returns the recovery that the protocol assigns to an error code (contract D20, D21),
-// for an error that states none itself. known is false for a code outside the vocabulary, which is
-// open (contract D17). Such a code is Terminal: nothing is sent again because of it, and nothing
-// else is concluded from it (contract D7).
-func RecoveryOf(code string) (r Recovery, known bool) {
-	switch code {
-	case "RATE_LIMITED", "SERVICE_UNAVAILABLE", "CONFLICT", "IDEMPOTENCY_IN_FLIGHT", "CAMPAIGN_SUSPENDED",
-		"GOVERNANCE_UNAVAILABLE", "STALE_RESPONSE",
-		"SIGNED_RESPONSE_ENVELOPE_EXPIRED":
-		return Transient, true
+import "sync"
 
-	case "AUTH_INVALID", "CONFIGURATION_ERROR", "ACCOUNT_NOT_FOUND", "ACCOUNT_PAYMENT_REQUIRED",
-		"ACCOUNT_SUSPENDED", "BUDGET_EXHAUSTED",
-		"BILLING_OUT_OF_BAND", "AGENT_SUSPENDED", "AGENT_BLOCKED", "CREDENTIAL_IN_ARGS":
-		return Terminal, true
+// Effect is what an AdCP error proves about the request that it answers (contract C29).
+type Effect string
 
-	case "INVALID_REQUEST", "AUTH_REQUIRED", "AUTH_MISSING", "AUTHORIZATION_REQUIRED", "POLICY_VIOLATION",
-		"PRODUCT_NOT_FOUND", "PRODUCT_UNAVAILABLE", "PRODUCT_EXPIRED",
-		"PROPOSAL_EXPIRED", "PROPOSAL_NOT_COMMITTED", "PROPOSAL_NOT_FOUND", "MULTI_FINALIZE_UNSUPPORTED",
-		"BUDGET_TOO_LOW", "BUDGET_EXCEEDED", "BUDGET_CAP_REACHED",
-		"CREATIVE_REJECTED", "CREATIVE_VALUE_NOT_ALLOWED", "CREATIVE_DEADLINE_EXCEEDED", "CREATIVE_INACCESSIBLE",
-		"CREATIVE_NOT_FOUND",
-		"UNSUPPORTED_FEATURE", "UNPRICEABLE_OUTPUT", "UNSUPPORTED_GRANULARITY", "UNSUPPORTED_PROVISIONING",
-		"AUDIENCE_TOO_SMALL",
-		"ACCOUNT_SETUP_REQUIRED", "ACCOUNT_AMBIGUOUS", "COMPLIANCE_UNSATISFIED", "GOVERNANCE_DENIED",
-		"IDEMPOTENCY_CONFLICT", "IDEMPOTENCY_EXPIRED", "INVALID_STATE", "MEDIA_BUY_NOT_FOUND", "NOT_CANCELLABLE",
-		"PACKAGE_NOT_FOUND",
-		"SIGNAL_NOT_FOUND", "SIGNAL_TARGETING_INCOMPATIBLE", "SESSION_NOT_FOUND", "SESSION_TERMINATED",
-		"PLAN_NOT_FOUND", "REFERENCE_NOT_FOUND",
-		"VALIDATION_ERROR", "IO_REQUIRED", "TERMS_REJECTED", "REQUOTE_REQUIRED", "VERSION_UNSUPPORTED",
-		"PERMISSION_DENIED", "SCOPE_INSUFFICIENT", "READ_ONLY_SCOPE", "FIELD_NOT_PERMITTED",
-		"PROVENANCE_REQUIRED", "PROVENANCE_DIGITAL_SOURCE_TYPE_MISSING", "PROVENANCE_DISCLOSURE_MISSING",
-		"PROVENANCE_EMBEDDED_MISSING",
-		"PROVENANCE_VERIFIER_NOT_ACCEPTED", "PROVENANCE_CLAIM_CONTRADICTED", "EVALUATOR_AGENT_NOT_ACCEPTED",
-		"BILLING_NOT_SUPPORTED", "BILLING_NOT_PERMITTED_FOR_AGENT", "PAYMENT_TERMS_NOT_SUPPORTED", "BRAND_REQUIRED",
-		"ACTION_NOT_ALLOWED",
-		"PRIVATE_FIELD_IN_PUBLIC_PLACEMENT", "FORMAT_PROJECTION_FAILED", "FORMAT_DECLARATION_DIVERGENT",
-		"FORMAT_DECLARATION_V1_AMBIGUOUS",
-		"FORMAT_OPTION_UNRESOLVED", "FORMAT_DECLARATION_V1_LOSSY_MULTI_SIZE", "FORMAT_NOT_SUPPORTED",
-		"PIXEL_TRACKER_LOSSY_DOWNGRADE", "PIXEL_TRACKER_UPGRADE_INFERRED",
-		"FEED_FETCH_FAILED", "INVALID_FEED_FORMAT", "ITEM_VALIDATION_FAILED", "CATALOG_LIMIT_EXCEEDED",
-		// Added by AdCP 3.2.
-		"CREATIVE_LOCALE_NOT_ACCEPTED", "ACCOUNT_REQUIRED", "ACCOUNT_MOVED", "ACCOUNT_IDENTITY_CONFLICT",
-		"PLACE_TARGET_UNAVAILABLE",
-		"BIDDING_PLACEMENT_CONFLICT", "AMBIGUOUS_BIDDING_POLICY", "CONFLICTING_SELECTORS",
-		"PROVENANCE_SYNTHETIC_DEPICTION_MISSING",
-		"FORMAT_SHAPE_PROMOTED", "INVALID_PRICING_OPTION", "INVALID_USAGE_DATA", "SIGNED_RESPONSE_REQUEST_HASH_MISMATCH",
-		"SIGNED_RESPONSE_TENANT_MISMATCH", "VAST_PARSE_FAILED", "VAST_VERSION_MISMATCH", "VAST_WRAPPER_DEPTH_EXCEEDED":
-		return Correctable, true
+// The effects.
+const (
+	// NotDone: the agent refused the request; nothing was carried out.
+	NotDone Effect = "not_done"
+	// MaybeDone: nothing is proven. Agents answer such errors for failures of their own as well, and
+	// these can come after the request was carried out.
+	MaybeDone Effect = "maybe_done"
+	// Done: the request was carried out and stands, though the agent no longer has the answer.
+	Done Effect = "done"
+)
+
+// Reaction is what the orchestrator does about an AdCP error (contract D27).
+type Reaction string
+
+// The reactions.
+const (
+	// End: the request as it stands can't succeed; the operation ends with the error.
+	End Reaction = "end"
+	// Resend: send the same bytes again later, bounded by count and time.
+	Resend Reaction = "resend"
+	// Rebuild: the same bytes can never succeed; somebody has to read again and submit anew.
+	Rebuild Reaction = "rebuild"
+	// AskPerson: wait for a person, who redrives the operation when the cause is gone.
+	AskPerson Reaction = "ask_person"
+	// RenewCredential: the agent refuses our credential; send again when it was renewed (contract D12).
+	RenewCredential Reaction = "renew_credential"
+	// AskByKey: the error is about the idempotency key; the key, not the code, says what was done.
+	AskByKey Reaction = "ask_by_key"
+	// LookUp: never send again; the result is at the agent.
+	LookUp Reaction = "look_up"
+)
+
+// CodePolicy is what the protocol and our rules say about one error code.
+type CodePolicy struct {
+	Recovery Recovery
+	Effect   Effect
+	Reaction Reaction
+}
+
+// unknownCode is the policy for a code outside the vocabulary, which is open (contract D17). Nothing
+// is concluded from it (contract D7): it is resent with the same key and bytes a few times, and a
+// person is asked.
+var unknownCode = CodePolicy{Terminal, MaybeDone, Resend}
+
+// policies is the vocabulary: one row for each code. A test compares its codes and their recovery
+// with the manifest of AdCP's bundle.
+var policies = sync.OnceValue(func() map[string]CodePolicy {
+	all := map[string]CodePolicy{
+		"RATE_LIMITED":                     {Transient, NotDone, Resend},
+		"SERVICE_UNAVAILABLE":              {Transient, MaybeDone, Resend},
+		"STALE_RESPONSE":                   {Transient, MaybeDone, Resend},
+		"SIGNED_RESPONSE_ENVELOPE_EXPIRED": {Transient, MaybeDone, Resend},
+		"GOVERNANCE_UNAVAILABLE":           {Transient, MaybeDone, Resend},
+		"CAMPAIGN_SUSPENDED":               {Transient, NotDone, AskPerson},
+		"CONFLICT":                         {Transient, MaybeDone, Rebuild},
+		"AUTH_MISSING":                     {Correctable, NotDone, RenewCredential},
+		"AUTH_REQUIRED":                    {Correctable, NotDone, RenewCredential},
+		"AUTH_INVALID":                     {Terminal, NotDone, RenewCredential},
+		"IDEMPOTENCY_IN_FLIGHT":            {Transient, MaybeDone, AskByKey},
+		"IDEMPOTENCY_CONFLICT":             {Correctable, MaybeDone, AskByKey},
+		"IDEMPOTENCY_EXPIRED":              {Correctable, MaybeDone, AskByKey},
+		"COMMITTED_RESOURCE_PURGED":        {Terminal, Done, LookUp},
 	}
-	return Terminal, false
+	for _, code := range correctableRefusals {
+		all[code] = CodePolicy{Correctable, NotDone, End}
+	}
+	for _, code := range terminalRefusals {
+		all[code] = CodePolicy{Terminal, NotDone, End}
+	}
+	return all
+})
+
+// PolicyOf returns the policy for an error code. known is false for a code outside the vocabulary.
+func PolicyOf(code string) (p CodePolicy, known bool) {
+	if p, known = policies()[code]; !known {
+		p = unknownCode
+	}
+	return p, known
+}
+
+// RecoveryOf returns the recovery that the protocol assigns to an error code (contract D20, D21),
+// for an error that states none itself. An unknown code is Terminal.
+func RecoveryOf(code string) (r Recovery, known bool) {
+	p, known := PolicyOf(code)
+	return p.Recovery, known
 }

@@ -84,6 +84,9 @@ const ContinuationLost = "continuation_lost"
 // CallError says that a call got no AdCP answer. It never proves that the agent did nothing
 // (contract A28) unless Outcome is Unsent.
 type CallError struct {
+	// RPCCode is the code of the agent\'s JSON-RPC error, 0 if there was none. It proves nothing
+	// (contract C30).
+	RPCCode    int64
 	Outcome    Outcome
 	Status     int           // the HTTP status, 0 if there was none
 	RetryAfter time.Duration // the delay that the agent requested (contract D8), 0 if it requested none

@@ -16,8 +16,7 @@ import (
 	"adcp-orchestrator/pkg/registry"
 )
 
-// A2A's codes for a request that is refused because of the version or the extensions in its
-// headers, before the agent reads its message.
+// A2A's codes for the version or the extensions in the headers of a request.
 const (
 	codeExtensionRequired   = -32008
 	codeVersionNotSupported = -32009
@@ -36,7 +35,7 @@ type a2aSession struct {
 	card      card
 	// continuation is the agent's own task that the call continues, if any.
 	continuation adcp.Continuation
-	// forgetCard is called when the agent refuses a call: its card may have changed.
+	// forgetCard is called when the agent refuses a call as it does after a change of its card.
 	forgetCard func()
 }
 
@@ -77,7 +76,7 @@ func (s *a2aSession) call(ctx context.Context, tool string, arguments json.RawMe
 	result, err := s.request(ctx, x)
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) {
-			if f.outcome() == adcp.Refused {
+			if f.suggestsStaleCard() {
 				s.forgetCard()
 			}
 			f.continuationLost = s.continuation != adcp.Continuation{} && f.rpc != nil &&
@@ -195,7 +194,6 @@ func (s *a2aSession) request(ctx context.Context, x *exchange) (json.RawMessage,
 // readA2ACode sets what the agent's JSON-RPC code means over A2A. Skills are not methods: only
 // invalid parameters may be about the skill or its arguments.
 func (f *failure) readA2ACode() *failure {
-	f.refused = f.rpc.Code == codeExtensionRequired || f.rpc.Code == codeVersionNotSupported
 	f.accessError = f.rpc.Code != jsonrpc.CodeInvalidParams
 	return f
 }

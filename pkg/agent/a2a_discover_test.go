@@ -91,8 +91,8 @@ func TestA2ADiscoveryToleratesOnlyMissingCapabilities(t *testing.T) {
 		"Python's 401":           {status(401, ``), adcp.Refused, 401},
 		"npm's 401":              {status(500, npm401), adcp.Ambiguous, 500},
 		"an older Python's 401":  {rpc(-32603), adcp.Ambiguous, 200},
-		"no such method":         {rpc(-32601), adcp.Refused, 200},
-		"no such version":        {rpc(-32009), adcp.Refused, 200},
+		"no such method":         {rpc(-32601), adcp.Ambiguous, 200},
+		"no such version":        {rpc(-32009), adcp.Ambiguous, 200},
 		"no such skill":          {rpc(-32602), "", 0},
 		"401 with an AdCP error": {status(401, adcp401), adcp.Refused, 0},
 	} {

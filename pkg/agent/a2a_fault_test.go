@@ -26,7 +26,7 @@ var a2aStatusFaults = map[string]callFault{
 		status:  500,
 	},
 	"403": {fault: status(403, ``), outcome: adcp.Refused, status: 403},
-	"404": {fault: status(404, ``), outcome: adcp.Refused, status: 404},
+	"404": {fault: status(404, ``), outcome: adcp.Ambiguous, status: 404, staleCard: true},
 	"405": {fault: status(405, ``), outcome: adcp.Refused, status: 405},
 	"429": {
 		fault:      status(429, ``, "Retry-After: 7"),
@@ -80,15 +80,16 @@ func a2aError(code int) handler {
 // a2aBodyFaults are answers with status 200.
 var a2aBodyFaults = map[string]callFault{
 	"parse error": {
-		fault:   respond(jsonType, `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}`),
-		outcome: adcp.Refused,
-		status:  200,
+		fault:     respond(jsonType, `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}`),
+		outcome:   adcp.Ambiguous,
+		status:    200,
+		staleCard: true,
 	},
-	"invalid request":          {fault: a2aError(-32600), outcome: adcp.Refused, status: 200},
-	"method not found":         {fault: a2aError(-32601), outcome: adcp.Refused, status: 200},
-	"invalid params":           {fault: a2aError(-32602), outcome: adcp.Refused, status: 200},
-	"version":                  {fault: a2aError(-32009), outcome: adcp.Refused, status: 200},
-	"extension":                {fault: a2aError(-32008), outcome: adcp.Refused, status: 200},
+	"invalid request":          {fault: a2aError(-32600), outcome: adcp.Ambiguous, status: 200, staleCard: true},
+	"method not found":         {fault: a2aError(-32601), outcome: adcp.Ambiguous, status: 200, staleCard: true},
+	"invalid params":           {fault: a2aError(-32602), outcome: adcp.Ambiguous, status: 200, staleCard: true},
+	"version":                  {fault: a2aError(-32009), outcome: adcp.Ambiguous, status: 200, staleCard: true},
+	"extension":                {fault: a2aError(-32008), outcome: adcp.Ambiguous, status: 200, staleCard: true},
 	"internal error":           {fault: a2aError(-32603), outcome: adcp.Ambiguous, status: 200},
 	"invalid agent response":   {fault: a2aError(-32006), outcome: adcp.Ambiguous, status: 200},
 	"AdCP's code without data": {fault: a2aError(-32029), outcome: adcp.Ambiguous, status: 200},
@@ -159,7 +160,7 @@ func TestFailedA2ACallIsSentOnceAndAmbiguousWithoutProof(t *testing.T) {
 				}
 				// An agent may refuse a call because its cached card is out of date.
 				_, cached := cl.cards.get(s.agent(), noon)
-				if c.code == "" && cached == (c.outcome == adcp.Refused) {
+				if c.code == "" && cached == (c.outcome == adcp.Refused || c.staleCard) {
 					t.Errorf("the card is cached: %v", cached)
 				}
 			})

@@ -18,6 +18,7 @@ type callFault struct {
 	status     int
 	retryAfter time.Duration
 	code       string // the answer's AdCP error
+	staleCard  bool   // an Ambiguous answer that a card which is out of date can cause
 }
 
 // statusFaults are answers to a tools/call without HTTP success.
@@ -27,7 +28,7 @@ var statusFaults = map[string]callFault{
 	"404": {
 		fault: status(404, `{"jsonrpc":"2.0","id":"server-error",`+
 			`"error":{"code":-32600,"message":"Session not found"}}`),
-		outcome: adcp.Refused,
+		outcome: adcp.Ambiguous,
 		status:  404,
 	},
 	"405": {fault: status(405, ``), outcome: adcp.Refused, status: 405},
@@ -94,10 +95,10 @@ func rpcEvent(code int) handler {
 
 // bodyFaults are answers to a tools/call with status 200.
 var bodyFaults = map[string]callFault{
-	"parse error":                   {fault: rpcAnswer(-32700), outcome: adcp.Refused, status: 200},
-	"invalid request":               {fault: rpcEvent(-32600), outcome: adcp.Refused, status: 200},
-	"method not found":              {fault: rpcAnswer(-32601), outcome: adcp.Refused, status: 200},
-	"invalid params":                {fault: rpcEvent(-32602), outcome: adcp.Refused, status: 200},
+	"parse error":                   {fault: rpcAnswer(-32700), outcome: adcp.Ambiguous, status: 200},
+	"invalid request":               {fault: rpcEvent(-32600), outcome: adcp.Ambiguous, status: 200},
+	"method not found":              {fault: rpcAnswer(-32601), outcome: adcp.Ambiguous, status: 200},
+	"invalid params":                {fault: rpcEvent(-32602), outcome: adcp.Ambiguous, status: 200},
 	"internal error":                ambiguous(rpcAnswer(-32603)),
 	"a code of AdCP's without data": ambiguous(rpcEvent(-32029)),
 	"a code that the SDK uses":      ambiguous(rpcAnswer(-32005)),

@@ -219,7 +219,7 @@ func TestDiscoveryToleratesOnlyMissingCapabilities(t *testing.T) {
 			adcp.Ambiguous,
 			200,
 		},
-		"no tools capability":      {on("tools/list", respond(jsonType, noMethod)), adcp.Refused, 200},
+		"no tools capability":      {on("tools/list", respond(jsonType, noMethod)), adcp.Ambiguous, 200},
 		"503 on the capabilities":  {on("tools/call", status(503, ``)), adcp.Ambiguous, 503},
 		"capabilities not offered": {on("tools/call", respond(jsonType, noTool)), "", 0},
 		"capabilities unreadable": {

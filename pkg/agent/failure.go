@@ -19,7 +19,6 @@ type failure struct {
 	handshake bool // it came before the call
 	// accessError: it is about protocol, method or credential, not about what the call requests.
 	accessError bool
-	refused     bool // its code proves that nothing was done
 	connected   bool // bytes may have left
 	status      int
 	retryAfter  time.Duration
@@ -104,6 +103,7 @@ func classify(err error) (adcp.Response, error) {
 	}
 	ce := &adcp.CallError{
 		Outcome:    f.outcome(),
+		RPCCode:    f.rpcCode(),
 		Status:     f.status,
 		RetryAfter: f.retryAfter,
 		Signature:  f.signature,
@@ -121,33 +121,51 @@ func (f *failure) outcome() adcp.Outcome {
 	switch {
 	case f.handshake || !f.connected:
 		return adcp.Unsent
-	case refusedStatus(f.status),
-		f.refused && f.status < 500,
-		f.rpc != nil && refusedCode(f.rpc.Code) && f.status < 500:
+	case refusedStatus(f.status), f.status == http.StatusBadRequest && f.protocolError():
 		return adcp.Refused
 	}
 	return adcp.Ambiguous
 }
 
-// refusedStatus reports whether an HTTP status proves that the request did not get past the agent's
-// HTTP layer.
-func refusedStatus(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed,
-		http.StatusNotAcceptable, http.StatusTooManyRequests:
+// protocolError reports whether the agent's JSON-RPC error is about the message. With HTTP 400 the
+// agent has not read further; with 200 it may have run the tool before.
+func (f *failure) protocolError() bool {
+	if f.rpc == nil {
+		return false
+	}
+	switch f.rpc.Code {
+	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams,
+		codeExtensionRequired, codeVersionNotSupported:
 		return true
 	}
 	return false
 }
 
-// refusedCode reports whether a JSON-RPC error code says that the agent did not understand the
-// request, and so did not carry it out.
-func refusedCode(code int64) bool {
-	switch code {
-	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams:
+// suggestsStaleCard reports whether the failure may come from an A2A card that is out of date.
+func (f *failure) suggestsStaleCard() bool {
+	return f.connected && f.status < 500 &&
+		(refusedStatus(f.status) || f.status == http.StatusNotFound || f.protocolError())
+}
+
+// refusedStatus reports whether an HTTP status proves that the request did not get past the agent's
+// HTTP layer (contract C30). 404 does not: gateways put it in place of an answer that they lost. Nor
+// does any JSON-RPC code: the official TypeScript SDK answers -32602 after the tool has run, if the
+// tool's result breaks its schema, and servers pass on the code of any error that a tool throws.
+func refusedStatus(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+		http.StatusTooManyRequests:
 		return true
 	}
 	return false
+}
+
+// rpcCode returns the code of the agent's JSON-RPC error, 0 if there is none.
+func (f *failure) rpcCode() int64 {
+	if f.rpc == nil {
+		return 0
+	}
+	return f.rpc.Code
 }
 
 // maxQuote is how many bytes of a counterparty's text our errors quote.

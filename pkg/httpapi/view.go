@@ -32,6 +32,7 @@ type Operation struct {
 	Attempts             attempts                `json:"attempts"`
 	Ended                *ended                  `json:"ended,omitempty"`
 	Deadline             time.Time               `json:"deadline"`
+	NotAfter             time.Time               `json:"not_after,omitzero"`
 	FollowUntil          time.Time               `json:"follow_until"`
 	CreatedAt            time.Time               `json:"created_at"`
 	UpdatedAt            time.Time               `json:"updated_at"`
@@ -52,6 +53,8 @@ type ended struct {
 	By      operation.Channel `json:"by"`
 	At      time.Time         `json:"at"`
 	EventID string            `json:"event_id"`
+	// Reason is why the orchestrator itself ended it.
+	Reason operation.EndReason `json:"reason,omitempty"`
 }
 
 // EndedBy is the channel that ended the operation, "" while it is open.
@@ -82,6 +85,7 @@ func (a API) View(op operation.Operation) Operation {
 		InputRequest:         viewInputRequest(op),
 		Attempts:             attempts{op.Call.Attempts, op.Attempts},
 		Deadline:             op.Deadline,
+		NotAfter:             op.NotAfter,
 		FollowUntil:          op.FollowUntil,
 		CreatedAt:            op.CreatedAt,
 		UpdatedAt:            op.UpdatedAt,
@@ -89,7 +93,7 @@ func (a API) View(op operation.Operation) Operation {
 		PublishedAt:          op.PublishedAt,
 	}
 	if t := op.Terminal; t != nil {
-		v.Ended = &ended{By: t.Channel, At: t.At, EventID: orchestrator.EndedEventID(op)}
+		v.Ended = &ended{By: t.Channel, At: t.At, EventID: orchestrator.EndedEventID(op), Reason: t.Reason}
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base32"
 	"encoding/base64"
+	"encoding/hex"
 	"strings"
 
 	"adcp-orchestrator/pkg/digest"
@@ -62,4 +63,11 @@ func WebhookCredential(root, tenant, operationID string) string {
 	m := hmac.New(sha256.New, []byte(root))
 	m.Write([]byte("webhook-credential\x00" + tenant + "\x00" + operationID))
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
+}
+
+// RootID identifies a root secret without revealing it: 16 hexadecimal digits.
+func RootID(root string) string {
+	m := hmac.New(sha256.New, []byte(root))
+	m.Write([]byte("root-id"))
+	return hex.EncodeToString(m.Sum(nil)[:8])
 }

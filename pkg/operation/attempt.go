@@ -14,7 +14,7 @@ const callLease = 5*time.Minute + 30*time.Second
 // leaves. ok is false while another dispatcher may still be calling, or if there is no call to
 // make.
 func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bool) {
-	if !op.NeedsCall() || op.leased(now, s) {
+	if !op.NeedsCall() || op.Stale(now) || op.leased(now, s) {
 		return Event{}, false
 	}
 	from, c := op.State, op.call(op.PendingInput())
@@ -22,7 +22,7 @@ func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bo
 		c.Unclear = true
 	}
 	if c.FirstAt.IsZero() {
-		c.FirstAt = now
+		c.FirstAt, c.ReplaySeconds = now, int64(s.ReplayWindow/time.Second)
 	}
 	c.Attempts++
 	c.InFlight = true
@@ -118,22 +118,46 @@ func (op *Operation) call(generation int) *Call {
 	return new(Call)
 }
 
-// mayRetry reports whether the request may be sent again. What certainly was not carried out may
-// be; what may have been, only to an agent that replays the key, and only while it does (contract
-// C17, C19).
+// mayRetry reports whether the request may be sent again. What certainly was not carried out may be;
+// what may have been, only to an agent that replays the key, and only while it does (contract C17,
+// C19). A task that buys nothing may be repeated in any case.
 func (op *Operation) mayRetry(now time.Time, s AgentSupport) bool {
-	if op.leased(now, s) {
-		return true // decided when the lease is over
-	}
 	c := op.call(op.PendingInput())
-	return !c.Unclear && !c.InFlight || now.Before(c.FirstAt.Add(s.ReplayWindow-replayMargin))
+	switch {
+	case c.Stopped && !op.Stale(now):
+		return false
+	case op.leased(now, s): // decided when the lease is over
+		return true
+	case !c.Unclear && !c.InFlight: // a stale request is retried once more, to end there
+		return true
+	case op.Stale(now):
+		return false
+	case !op.isPurchase():
+		return true
+	}
+	return now.Before(c.FirstAt.Add(c.replayWindow(s) - replayMargin))
 }
 
 // leased reports whether another dispatcher may be calling right now. An agent that replays the key
 // makes that harmless.
 func (op *Operation) leased(now time.Time, s AgentSupport) bool {
 	c := op.call(op.PendingInput())
-	return c.InFlight && now.Before(c.LeaseUntil) && s.ReplayWindow == 0
+	return c.InFlight && now.Before(c.LeaseUntil) && c.replayWindow(s) == 0
+}
+
+// isPurchase reports whether the operation's task, carried out twice, buys twice.
+func (op *Operation) isPurchase() bool {
+	traits, known := adcp.TraitsOf(op.Type)
+	return traits.Purchase || !known
+}
+
+// replayWindow is how long the agent replays the key of a call: as it said before the first attempt,
+// or less if it says less now.
+func (c *Call) replayWindow(s AgentSupport) time.Duration {
+	if c.FirstAt.IsZero() {
+		return s.ReplayWindow
+	}
+	return min(time.Duration(c.ReplaySeconds)*time.Second, s.ReplayWindow)
 }
 
 // replayMargin is kept from the end of an agent's replay window: clocks differ, and calls take

@@ -44,6 +44,9 @@ type Operation struct {
 
 	// NotBefore is the earliest time of the next call: a retry_after is never cut short (contract D8).
 	NotBefore time.Time `json:"not_before,omitzero"`
+	// NotAfter is the time after which the request is not sent any more, zero for no limit: an order
+	// goes stale (contract K10).
+	NotAfter time.Time `json:"not_after,omitzero"`
 	// Deadline is when attention is raised (contract N), FollowUntil when polling ends. Neither ends
 	// the operation (contract A28).
 	Deadline    time.Time `json:"deadline"`
@@ -86,6 +89,17 @@ type Call struct {
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 	// Unclear: some attempt may have been carried out, and its answer is lost (contract C19).
 	Unclear bool `json:"unclear,omitempty"`
+	// ReplaySeconds is how long the agent replays a key, as it said before the first attempt. A later
+	// offer does not cover what was sent before.
+	ReplaySeconds int64 `json:"replay_seconds,omitempty"`
+	// LookUpAfter: the agent said that it failed and may be called again, but not that it did nothing.
+	// A clean look-up after that time has to come before the next attempt (contract B41).
+	LookUpAfter time.Time `json:"look_up_after,omitzero"`
+	// Errors counts the AdCP errors that the request was answered with since ErrorsSince, the first one
+	// after the last redrive. Stopped: there were too many, and it is not sent again before a redrive.
+	Errors      int       `json:"errors,omitempty"`
+	ErrorsSince time.Time `json:"errors_since,omitzero"`
+	Stopped     bool      `json:"stopped,omitempty"`
 	// ADCPVersion is the release that the request is sent in; empty for the one that it was frozen in
 	// (contract B31).
 	ADCPVersion string `json:"adcp_version,omitempty"`
@@ -107,4 +121,12 @@ type Terminal struct {
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	Channel     Channel   `json:"channel"`
 	At          time.Time `json:"at"`
+	// Reason is why the orchestrator itself ended the operation.
+	Reason EndReason `json:"reason,omitempty"`
 }
+
+// EndReason is why the orchestrator itself ended an operation.
+type EndReason string
+
+// NotAfterPassed: the request was never carried out, and is too old to be sent.
+const NotAfterPassed EndReason = "not_after_passed"

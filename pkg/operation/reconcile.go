@@ -24,14 +24,32 @@ func (op *Operation) Restart(now time.Time) Event {
 // Redrive begins the next generation because a person wants it: the back-off begins anew, and so
 // does the time after which polling ends.
 func (op *Operation) Redrive(now time.Time) Event {
-	op.Attempts.Polls, op.Attempts.PollErrors, op.Attempts.EarlyPolls, op.RedrivenAt = 0, 0, 0, now
-	op.followOn(now)
-	if op.Attention != nil && op.Attention.Reason == GaveUp {
-		op.Attention = nil
-	}
+	op.resume(now)
 	e := op.Restart(now)
 	e.Channel = ByAPI
 	return e
+}
+
+// Resume lets an operation go on that has stopped to poll or to send, because a person wants it. ok
+// is false if it has not.
+func (op *Operation) Resume(now time.Time) (e Event, ok bool) {
+	if !op.Call.Stopped && !op.InputRequest.Input.Call.Stopped && now.Before(op.FollowUntil) {
+		return Event{}, false
+	}
+	op.resume(now)
+	op.DueAt = now.Add(reconcileGrace)
+	op.BumpVersion(now)
+	return op.event(EventRestarted, ByAPI, op.State, now, "polled and sent again"), true
+}
+
+func (op *Operation) resume(now time.Time) {
+	op.Attempts.Polls, op.Attempts.PollErrors, op.Attempts.EarlyPolls, op.RedrivenAt = 0, 0, 0, now
+	op.Call.resumeSending()
+	op.InputRequest.Input.Call.resumeSending()
+	op.followOn(now)
+	if op.Attention != nil && (op.Attention.Reason == GaveUp || op.Attention.Reason == AgentAnswersError) {
+		op.Attention = nil
+	}
 }
 
 // followOn polls for another FollowFor if polling has ended.

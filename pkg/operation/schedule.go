@@ -35,6 +35,8 @@ type AgentSupport struct {
 	// ReplayWindow is how long the agent replays an idempotency key, 0 if it does not: then nothing
 	// that may have been carried out is sent again.
 	ReplayWindow time.Duration
+	// Searchable: the agent lists what the operation's task makes, or its tasks.
+	Searchable bool
 }
 
 // Plan decides what comes next for an operation, raises the attention that is due, and sets when
@@ -68,6 +70,9 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	if wait := op.NotBefore.Sub(now); wait > delay {
 		delay = wait
 	}
+	if left := op.NotAfter.Sub(now); next == NextRetry && !op.NotAfter.IsZero() && delay > left {
+		delay = max(left, 0) // it ends then
+	}
 	op.DueAt = now.Add(delay + reconcileGrace)
 	return op.decide(next, delay)
 }
@@ -81,7 +86,7 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 	}
 	delay := op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
 	if op.State == CallingAdCP || op.PendingInput() != 0 {
-		op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be called again safely")
+		op.flagNotSent(now, s)
 	}
 	if op.Webhook.Mode != WebhookNone || op.NeedsInput() { // an input wakes the execution as a webhook does
 		return NextAwait, delay
@@ -97,11 +102,29 @@ func (op *Operation) flagUnreached(now time.Time) {
 	if op.call(op.PendingInput()).Attempts < attentionAfter || op.Attention != nil {
 		return
 	}
-	detail := ""
 	if op.Error != nil {
-		detail = "the agent answered " + op.Error.Code
+		op.flag(AgentAnswersError, now, "the agent answers "+op.Error.Code)
+		return
 	}
-	op.flag(AgentUnreached, now, detail)
+	op.flag(AgentUnreached, now, "")
+}
+
+// flagNotSent says why a request that needs a call is not sent. While a look-up may still allow the
+// next attempt there is nothing to say.
+func (op *Operation) flagNotSent(now time.Time, s AgentSupport) {
+	c := op.call(op.PendingInput())
+	switch {
+	case !c.LookUpAfter.IsZero() && s.Searchable:
+	case c.Unclear || c.InFlight || !c.Stopped:
+		op.flag(OutcomeUnclear, now,
+			"the agent may have carried the request out, and can't be called again safely")
+	default:
+		detail := "the agent answers with an error"
+		if op.Error != nil {
+			detail = "the agent answers " + op.Error.Code
+		}
+		op.flag(AgentAnswersError, now, detail+"; a redrive sends the request again")
+	}
 }
 
 // flaggedByUs reports whether attention stands that a passed deadline must not hide. What the agent

@@ -8,9 +8,10 @@ import (
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	unclear := newOperation(CallingAdCP)
-	unclear.Call = Call{Attempts: 1, FirstAt: noon, Unclear: true}
+	unclear.Call = Call{Attempts: 1, FirstAt: noon, Unclear: true, ReplaySeconds: 7 * 86400}
 	calling := newOperation(CallingAdCP)
-	calling.Call = Call{Attempts: 1, FirstAt: noon, InFlight: true, LeaseUntil: noon.Add(callLease)}
+	calling.Call = Call{Attempts: 1, FirstAt: noon, InFlight: true, LeaseUntil: noon.Add(callLease),
+		ReplaySeconds: 7 * 86400}
 	noWebhook := newOperation(Submitted)
 	noWebhook.Webhook.Mode = WebhookNone
 	published := newOperation(Completed)

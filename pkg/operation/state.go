@@ -35,7 +35,7 @@ var ends = []State{Completed, Failed, Canceled, Rejected}
 // transitions is contract A19, which contains the table of AdCP's orchestrator design guide
 // (contract A17). A state that is not a key is terminal and absorbs.
 var transitions = map[State][]State{
-	Requested:     {CallingAdCP},
+	Requested:     {CallingAdCP, Canceled}, // canceled by us, before the agent is called (contract K10)
 	CallingAdCP:   append([]State{Submitted, Working, InputRequired, AuthRequired}, ends...),
 	Submitted:     append([]State{Working, InputRequired, AuthRequired}, ends...),
 	Working:       append([]State{Submitted, InputRequired, AuthRequired}, ends...),

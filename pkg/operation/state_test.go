@@ -11,7 +11,7 @@ import (
 func TestTransitionsAreContractA19(t *testing.T) {
 	t.Parallel()
 	want := map[State]string{
-		Requested:     "-C--------",
+		Requested:     "-C------x-",
 		CallingAdCP:   "--SWIAcfxr",
 		Submitted:     "---WIAcfxr",
 		Working:       "--S-IAcfxr",

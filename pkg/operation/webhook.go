@@ -25,6 +25,12 @@ type WebhookConfig struct {
 	// which push_notification_config in a task's arguments asks for over every transport (contract
 	// F7).
 	Format adcp.Format `json:"format,omitempty"`
+	// BaseURL is the public address that the webhook's URL begins with. A later change of the stack's
+	// address does not move the URL that the agent has.
+	BaseURL string `json:"base_url,omitempty"`
+	// RootID identifies the root secret that the credential was derived from at the first call: every
+	// attempt sends the same bytes (contract C6), whatever is rotated meanwhile.
+	RootID string `json:"root_id,omitempty"`
 	// CallbackHash is SHA-256 of the secret part of the URL (contract L9), TokenHash of the push token
 	// (contract F29).
 	CallbackHash string `json:"callback_hash,omitempty"`

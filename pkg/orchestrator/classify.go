@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"encoding/json"
+	"math"
 	"strings"
 	"time"
 
@@ -18,40 +19,83 @@ func outcomeOfCall(ce *adcp.CallError) adcp.Outcome {
 	return ce.Outcome
 }
 
-// outcomeOfError reports whether an AdCP error leaves open that the request was carried out. If the
-// agent knows the key, something was.
-func outcomeOfError(e *adcp.Error) adcp.Outcome {
+// outcomeOfError reports whether an AdCP error leaves open that a request was carried out (contract
+// C29). What a task without a purchase did before it failed costs nothing.
+func outcomeOfError(e *adcp.Error, purchase bool) adcp.Outcome {
+	p, _ := adcp.PolicyOf(e.Code)
 	switch {
-	case aboutKeys(e.Code):
+	case p.Reaction == adcp.AskByKey:
 		return adcp.Ambiguous
-	case refusesCredential(e):
+	case p.Reaction == adcp.RenewCredential:
 		return adcp.Refused
+	case purchase && p.Effect != adcp.NotDone, p.Effect == adcp.Done:
+		return adcp.Ambiguous
 	}
 	return adcp.Unsent
 }
 
+// reactionTo is what to do about an AdCP error. An agent may say that its refusal is transient; it
+// can't make anything else out of a code that the protocol defines.
+func reactionTo(op operation.Operation, e *adcp.Error) adcp.Reaction {
+	p, known := adcp.PolicyOf(e.Code)
+	switch {
+	case p.Reaction == adcp.End && e.Recovery == adcp.Transient:
+		return adcp.Resend
+	case !known && e.Recovery != adcp.Transient && !isPurchase(op):
+		return adcp.End
+	case p.Reaction == adcp.Rebuild && op.Type == adcp.UpdateMediaBuy:
+		return adcp.End // contract C25: the revision is outdated, the same bytes can never succeed
+	}
+	return p.Reaction
+}
+
+// isPurchase reports whether an operation's task, carried out twice, buys twice.
+func isPurchase(op operation.Operation) bool {
+	traits, _ := adcp.TraitsOf(op.Type)
+	return traits.Purchase
+}
+
+// errorLimit bounds how often a request is sent again after an error (contract D27).
+func errorLimit(op operation.Operation, e *adcp.Error) operation.ErrorLimit {
+	_, known := adcp.PolicyOf(e.Code)
+	switch reactionTo(op, e) {
+	case adcp.RenewCredential:
+		return operation.ErrorLimit{Count: math.MaxInt, For: math.MaxInt64} // the breaker bounds these calls
+	case adcp.AskByKey:
+		if e.Code == "IDEMPOTENCY_IN_FLIGHT" { // the replay window bounds these
+			return operation.ErrorLimit{Count: math.MaxInt, For: math.MaxInt64}
+		}
+		return operation.ErrorLimit{Count: 3, For: time.Hour}
+	case adcp.End, adcp.Resend: // End here: after an attempt whose outcome is unknown it ends nothing
+		switch {
+		case !known:
+			return operation.ErrorLimit{Count: 3, For: time.Hour}
+		case e.Code == "GOVERNANCE_UNAVAILABLE":
+			return operation.ErrorLimit{Count: 10, For: time.Hour}
+		}
+		return operation.ErrorLimit{Count: 20, For: 24 * time.Hour}
+	}
+	return operation.ErrorLimit{}
+}
+
 // endsOperation reports whether an AdCP error that answers the request ends the operation. It does
-// not if another channel has already reported on the task, if the error is transient, or if it is
-// about keys (contract C14 to C16). After an attempt whose outcome is unknown, it does only if the
+// not if another channel has already reported on the task, or if the error does not prove that
+// nothing was done (contract C29). After an attempt whose outcome is unknown, it does only if the
 // agent has looked at the request itself: agents keep what they carried out for the key and forget
 // errors (contract C11), so an attempt that bought would have been replayed.
 func endsOperation(op operation.Operation, e *adcp.Error) bool {
-	if op.State != operation.CallingAdCP || e.Recovery == adcp.Transient || aboutKeys(e.Code) || refusesCredential(e) {
+	if op.State != operation.CallingAdCP || reactionTo(op, e) != adcp.End {
 		return false
 	}
 	return !op.Call.Unclear || isFinal(e) && !isAccessError(e.Code)
 }
 
 // isFinal reports whether the protocol itself says that the same request can't succeed later. Of an
-// unknown code nothing is concluded, and the protocol's word on a known one counts for more than
-// the agent's (contract D7).
+// unknown code nothing is concluded (contract D7).
 func isFinal(e *adcp.Error) bool {
-	recovery, known := adcp.RecoveryOf(e.Code)
-	return known && recovery != adcp.Transient
+	p, known := adcp.PolicyOf(e.Code)
+	return known && p.Reaction == adcp.End
 }
-
-// aboutKeys reports whether an error is about idempotency keys.
-func aboutKeys(code string) bool { return strings.HasPrefix(code, "IDEMPOTENCY_") }
 
 // isAccessError reports whether an error is about who asks: agents may answer it before they look
 // for the key.
@@ -65,11 +109,12 @@ func isAccessError(code string) bool {
 	return false
 }
 
-// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401.
-// It does not answer the request, which is sent again when the credential has been renewed: such
-// errors pause the agent and end nothing (contract D12, E12).
+// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401. It
+// does not answer the request, which is sent again when the credential has been renewed: such errors
+// pause the agent and end nothing (contract D12, E12).
 func refusesCredential(e *adcp.Error) bool {
-	return e.Code == "AUTH_MISSING" || e.Code == "AUTH_REQUIRED" || e.Code == "AUTH_INVALID"
+	p, _ := adcp.PolicyOf(e.Code)
+	return p.Reaction == adcp.RenewCredential
 }
 
 // inputEndsOperation reports whether an AdCP error that answers an input ends the operation.
@@ -78,7 +123,7 @@ func refusesCredential(e *adcp.Error) bool {
 // answered the agent by another way meanwhile.
 func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, workFailed bool) bool {
 	if !workFailed || op.PendingInput() != generation || e.Recovery == adcp.Transient ||
-		outcomeOfError(e) != adcp.Unsent || isAccessError(e.Code) {
+		outcomeOfError(e, isPurchase(op)) != adcp.Unsent || isAccessError(e.Code) {
 		return false
 	}
 	return !op.InputRequest.Input.Call.Unclear || isFinal(e)
@@ -88,12 +133,13 @@ func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, w
 // transient error is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
 	detail := "the agent answered " + e.Code
-	outcome := outcomeOfError(e)
+	outcome := outcomeOfError(e, isPurchase(*op))
 	certain := op.PendingInput() != generation || !op.InputRequest.Input.Call.Unclear
 	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && certain {
 		return op.RejectInput(now, generation, e, false, detail)
 	}
 	event := op.FailAttempt(now, generation, outcome, e.RetryAfter, detail)
+	op.CountError(now, generation, errorLimit(*op, e))
 	if op.PendingInput() == generation {
 		op.Error = e
 		if refusesCredential(e) {
@@ -107,9 +153,16 @@ func recordInputError(op *operation.Operation, generation int, e *adcp.Error, no
 
 // flagUnresolved raises attention for an error that did not end the operation.
 func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.IdempotencyOffer, now time.Time) {
+	reaction := reactionTo(*op, e)
 	switch {
-	case refusesCredential(e):
+	case reaction == adcp.RenewCredential:
 		op.Flag(operation.AgentRefuses, now, "the agent answered "+e.Code)
+	case reaction == adcp.LookUp:
+		op.Flag(operation.OutcomeUnclear, now, "the agent answered "+e.Code+
+			": it has carried the request out and no longer has the answer; look for the result there")
+	case reaction == adcp.AskPerson:
+		op.Flag(operation.AgentAnswersError, now, "the agent answers "+e.Code+
+			"; a redrive sends the request again")
 	case e.Code == "IDEMPOTENCY_IN_FLIGHT":
 		// contract C14: the agent still works on an earlier attempt. The same key is safe to send again
 		// at any time, but beyond the agent's own bound somebody should know.
@@ -121,9 +174,9 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 			op.Flag(operation.OutcomeUnclear, now,
 				"the agent has worked on the first attempt for longer than it should take")
 		}
-	case e.Recovery != adcp.Transient:
+	case op.Call.Unclear && e.Recovery != adcp.Transient:
 		op.Flag(operation.OutcomeUnclear, now,
-			"the agent answered "+e.Code+" after an attempt whose outcome is not known")
+			"the agent answered "+e.Code+", and may have carried the request out")
 	}
 }
 

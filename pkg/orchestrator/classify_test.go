@@ -66,6 +66,7 @@ func TestVersionIsNegotiated(t *testing.T) {
 			t.Parallel()
 			agent := &fakeAgent{answers: tc.answers}
 			agent.profile.Capabilities.Versions = tc.offered
+			agent.profile.Capabilities.Idempotency = adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: 24 * time.Hour}
 			h := newHarness(t, agent)
 			for range len(tc.want) + 2 {
 				if h.dispatch().Next != operation.NextRetry {

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -19,8 +20,8 @@ func (d Dispatch) conclude(ctx context.Context, called operation.Operation, prof
 		opLog(called).WarnContext(ctx, "no answer from the agent", "error", callErr)
 	}
 	end := callEnd{generation: called.PendingInput(), response: r, err: callErr,
-		idempotency: profile.Capabilities.Idempotency}
-	next, err := d.planner(profile).advance(ctx, called, end.record)
+		idempotency: profile.Capabilities.Idempotency, support: support(called, profile)}
+	next, err := d.planner(called, profile).advance(ctx, called, end.record)
 	if errors.Is(err, store.ErrTaskTaken) {
 		return d.clash(ctx, called, profile)
 	}
@@ -32,7 +33,7 @@ func (d Dispatch) conclude(ctx context.Context, called operation.Operation, prof
 func (d Dispatch) clash(ctx context.Context, called operation.Operation, profile registry.Profile) (
 	operation.Decision, error) {
 	const detail = "the agent named a task of another operation"
-	return d.planner(profile).advance(ctx, called, func(op *operation.Operation, now time.Time) *operation.Change {
+	return d.planner(called, profile).advance(ctx, called, func(op *operation.Operation, now time.Time) *operation.Change {
 		e := op.FailAttempt(now, called.PendingInput(), adcp.Ambiguous, 0, detail)
 		op.Flag(operation.ProtocolClash, now, detail)
 		return recorded(e)
@@ -45,6 +46,7 @@ type callEnd struct {
 	response    adcp.Response
 	err         error
 	idempotency adcp.IdempotencyOffer
+	support     operation.AgentSupport
 }
 
 // record changes the operation by the end of a call.
@@ -81,12 +83,22 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 	if c.generation != 0 && ce.Code == adcp.ContinuationLost {
 		return op.RejectInput(now, c.generation, nil, true, "the agent can't go on from where it asked")
 	}
-	return op.FailAttempt(now, c.generation, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
+	e := op.FailAttempt(now, c.generation, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
+	if ce.Status == http.StatusNotFound && c.generation == 0 {
+		// MCP's 404 says that the session is gone and nothing was done, and a gateway's says nothing.
+		op.LookUpBeforeRetry(now, 0, c.support)
+	}
+	return e
 }
 
 // recordError records an AdCP error that answers the request and does not end the operation.
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
-	e := op.FailAttempt(now, 0, outcomeOfError(agentErr), agentErr.RetryAfter, "the agent answered "+agentErr.Code)
+	outcome := outcomeOfError(agentErr, isPurchase(*op))
+	e := op.FailAttempt(now, 0, outcome, agentErr.RetryAfter, "the agent answered "+agentErr.Code)
+	op.CountError(now, 0, errorLimit(*op, agentErr))
+	if _, known := adcp.PolicyOf(agentErr.Code); known && reactionTo(*op, agentErr) == adcp.Resend {
+		op.LookUpBeforeRetry(now, 0, c.support)
+	}
 	if op.State == operation.CallingAdCP {
 		op.Error = agentErr // for the person who has to decide; the end, when it comes, has its own
 		flagUnresolved(op, agentErr, c.idempotency, now)

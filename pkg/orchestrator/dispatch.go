@@ -37,6 +37,9 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 		return operation.Decision{}, err
 	}
 	agent := agentOf(op)
+	if op.Stale(d.Deps.Now()) {
+		return d.expire(ctx, op, agent)
+	}
 	if !op.NeedsCall() || d.Deps.Now().Before(op.NotBefore) {
 		// Answered by another channel, or the agent asked for time (contract D8): do not even discover
 		// it.
@@ -78,12 +81,12 @@ func (d Dispatch) call(ctx context.Context, op operation.Operation, c contact) (
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	credential, err := d.credential(ctx, op)
+	credential, rootID, err := d.credential(ctx, op)
 	if err != nil {
 		return operation.Decision{}, err
 	}
 	// 1. Store that the agent is about to be called.
-	op, began, next, err := d.begin(ctx, op, c.profile.Support(), c.profile.Capabilities.Versions)
+	op, began, next, err := d.begin(ctx, op, support(op, c.profile), c.profile.Capabilities.Versions, rootID)
 	if err != nil || !began {
 		return next, err
 	}
@@ -116,14 +119,31 @@ func (d Dispatch) plan(ctx context.Context, op operation.Operation, agent regist
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	_, _, next, err := d.begin(ctx, op, known.Support(), nil)
+	_, _, next, err := d.begin(ctx, op, support(op, known), nil, "")
 	return next, err
+}
+
+// expire ends an operation whose request is too old to be sent, if nothing of it can have been
+// carried out.
+func (d Dispatch) expire(ctx context.Context, op operation.Operation, agent registry.Agent) (
+	operation.Decision, error) {
+	known, err := registry.Recall(ctx, d.Store, agent)
+	if err != nil {
+		return operation.Decision{}, err
+	}
+	return d.planner(op, known).advance(ctx, op, func(op *operation.Operation, now time.Time) *operation.Change {
+		e, ok := op.Expire(now)
+		if !ok {
+			return nil
+		}
+		return recorded(e)
+	})
 }
 
 // begin stores that a call begins, if one is due now. Before the first call it settles the release
 // that the agent is addressed in: from then on each attempt sends the same bytes (contract C6).
-func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation.AgentSupport, versions []string) (
-	_ operation.Operation, began bool, next operation.Decision, err error) {
+func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation.AgentSupport, versions []string,
+	rootID string) (_ operation.Operation, began bool, next operation.Decision, err error) {
 	generation := op.PendingInput()
 	op, err = updateFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		began = false
@@ -147,6 +167,9 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation
 		if v, shared := adcp.Negotiate(versions); shared && first && v != adcp.Version {
 			op.Call.ADCPVersion = v
 		}
+		if op.Webhook.RootID == "" {
+			op.Webhook.RootID = rootID
+		}
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
 	return op, began, next, err
@@ -157,7 +180,7 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation
 func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, ce *adcp.CallError, detail string) (
 	operation.Decision, error) {
 	opLog(op).WarnContext(ctx, "agent not called", "error", ce)
-	return d.planner(c.profile).advance(ctx, op, func(op *operation.Operation, now time.Time) *operation.Change {
+	return d.planner(op, c.profile).advance(ctx, op, func(op *operation.Operation, now time.Time) *operation.Change {
 		e, ok := op.SkipAttempt(now, outcomeOfCall(ce), ce.RetryAfter, detail)
 		if !ok {
 			return nil
@@ -166,19 +189,28 @@ func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, c
 	})
 }
 
-func (d Dispatch) planner(p registry.Profile) planner { return planner{d.Store, d.Deps, p.Support()} }
+func (d Dispatch) planner(op operation.Operation, p registry.Profile) planner {
+	return planner{d.Store, d.Deps, support(op, p)}
+}
 
 // credential is what the agent's webhooks will be authenticated by, empty if the mode has no shared
-// credential.
-func (d Dispatch) credential(ctx context.Context, op operation.Operation) (string, error) {
+// credential. It comes from the root secret of the first call, or for that call from the current one,
+// whose id is returned.
+func (d Dispatch) credential(ctx context.Context, op operation.Operation) (credential, rootID string, err error) {
 	if !op.Webhook.Mode.Shared() {
-		return "", nil
+		return "", "", nil
 	}
 	roots, err := d.Roots(ctx)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return inbox.WebhookCredential(roots[0], op.Tenant, op.ID), nil
+	root := roots[0]
+	for _, r := range roots {
+		if op.Webhook.RootID != "" && inbox.RootID(r) == op.Webhook.RootID {
+			root = r
+		}
+	}
+	return inbox.WebhookCredential(root, op.Tenant, op.ID), inbox.RootID(root), nil
 }
 
 // seal turns the frozen bytes into those that go out: always the same for an operation (contract

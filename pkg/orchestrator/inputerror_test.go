@@ -33,7 +33,7 @@ func TestErrorsInAnswerToAnInput(t *testing.T) {
 		},
 		"an unknown code proves nothing": {
 			fails("X_ODD", adcp.Terminal),
-			operation.InputRequired, 2, operation.InputNeeded, operation.NextAwait,
+			operation.InputRequired, 1, operation.OutcomeUnclear, operation.NextRetry,
 		},
 		"an error about our access is not about the buy": {
 			fails("ACCOUNT_SUSPENDED", adcp.Terminal),

@@ -32,6 +32,13 @@ func findable(op operation.Operation, p registry.Profile) bool {
 	return op.TaskID != "" && p.PollTool == "" && op.State != operation.Requested && listsBuys(op, p)
 }
 
+// support is what an agent offers for following an operation.
+func support(op operation.Operation, p registry.Profile) operation.AgentSupport {
+	s := p.Support()
+	s.Searchable = listsBuys(op, p) || listsTasks(p)
+	return s
+}
+
 // lookUp looks for the buy and the task of an unresolved operation. A buy that is found ends the
 // operation; a task that is found is bound to it. Nothing found proves nothing (contract G6, G10),
 // and the operation waits on.

@@ -134,14 +134,14 @@ func accountOf(request json.RawMessage) (json.RawMessage, error) {
 	return sent.Account, err
 }
 
-func (p Poll) planner(profile registry.Profile) planner {
-	return planner{p.Store, p.Deps, profile.Support()}
+func (p Poll) planner(op operation.Operation, profile registry.Profile) planner {
+	return planner{p.Store, p.Deps, support(op, profile)}
 }
 
 // apply applies the answer of a poll.
 func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer) (
 	operation.Decision, error) {
-	return p.planner(profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
+	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		o := operation.Observation{Channel: operation.ByPoll, Answer: a, At: now}
 		if op.State.Terminal() { // a webhook was faster: the same end is no news, another one is (race R2)
 			after, e, verdict := operation.Apply(*op, o)
@@ -187,8 +187,11 @@ func (p Poll) failByError(ctx context.Context, op operation.Operation, profile r
 	}
 	opLog(op).WarnContext(ctx, "poll without answer", "error", ce)
 	reason := operation.AgentUnreached
-	if outcomeOfCall(ce) == adcp.Refused {
+	switch {
+	case outcomeOfCall(ce) == adcp.Refused:
 		reason = operation.AgentRefuses
+	case ce.RPCCode != 0:
+		reason = operation.AgentAnswersError
 	}
 	return p.fail(ctx, op, profile, ce.RetryAfter, reason, registry.DescribeCallError(ce))
 }
@@ -196,7 +199,7 @@ func (p Poll) failByError(ctx context.Context, op operation.Operation, profile r
 // fail records a poll without a usable answer.
 func (p Poll) fail(ctx context.Context, polled operation.Operation, profile registry.Profile,
 	retryAfter time.Duration, reason operation.Reason, detail string) (operation.Decision, error) {
-	return p.planner(profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
+	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
 			return nil
 		}
@@ -209,7 +212,7 @@ func (p Poll) fail(ctx context.Context, polled operation.Operation, profile regi
 // has no event.
 func (p Poll) skip(ctx context.Context, seen operation.Operation, profile registry.Profile) (
 	operation.Decision, error) {
-	return p.planner(profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {
+	return p.planner(seen, profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
 			return nil
 		}

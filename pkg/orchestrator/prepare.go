@@ -36,6 +36,7 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		State:       operation.Requested,
 		Version:     1,
 		PONumber:    r.PONumber(),
+		NotAfter:    r.notAfter(now),
 		Deadline:    now.Add(traits.Deadline),
 		FollowUntil: now.Add(operation.FollowFor),
 		DueAt:       now.Add(reconcileAfter),
@@ -88,7 +89,7 @@ func (s Submit) configureWebhook(op *operation.Operation, agent registry.Agent) 
 	}
 	secret := base64.RawURLEncoding.EncodeToString(callback)
 	pushToken := base64.RawURLEncoding.EncodeToString(token)
-	op.Webhook = operation.WebhookConfig{Mode: agent.WebhookMode, Format: agent.WebhookFormat,
+	op.Webhook = operation.WebhookConfig{Mode: agent.WebhookMode, Format: agent.WebhookFormat, BaseURL: s.BaseURL,
 		CallbackHash: digest.Hex(secret), TokenHash: digest.Hex(pushToken)}
 	address := inbox.CallbackToken{Tenant: op.Tenant, Sender: inbox.SenderID(op.Target), OperationID: op.ID,
 		Secret: secret}

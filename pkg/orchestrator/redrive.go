@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
@@ -63,6 +64,11 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 			return op, ExecutionSettled, nil
 		}
 		now := r.Deps.Now().UTC()
+		if op, err = r.resume(ctx, op, now); errors.Is(err, store.ErrStale) && ctx.Err() == nil {
+			continue
+		} else if err != nil {
+			return op, "", err
+		}
 		result, err := ensureExecution(ctx, r.Store, r.Workflow, op,
 			func(op *operation.Operation) operation.Event { return op.Redrive(now) })
 		if errors.Is(err, store.ErrStale) && ctx.Err() == nil {
@@ -79,4 +85,15 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 		}
 		return op, result, err
 	}
+}
+
+// resume stores that an operation goes on that had stopped. It comes before the signal: an execution
+// that is alive, or that Step Functions has forgotten, would stop at once again.
+func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Time) (operation.Operation, error) {
+	resumed := op
+	e, ok := resumed.Resume(now)
+	if !ok {
+		return op, nil
+	}
+	return resumed, r.Store.Commit(ctx, operation.Change{Op: resumed, Events: []operation.Event{e}})
 }

@@ -84,6 +84,25 @@ func TestRedriveResumesPollingThatHadEnded(t *testing.T) {
 	}
 }
 
+// Step Functions forgets an execution 90 days after its end. A redrive after that must not start one
+// that gives up at once.
+func TestRedriveOfAForgottenExecution(t *testing.T) {
+	t.Parallel()
+	h, redrive := submittedHarness(t)
+	h.at = h.op().FollowUntil
+	h.poll()
+	h.at = h.at.Add(91 * 24 * time.Hour)
+	clear(h.workflow.status)
+	op, result, err := redrive.Run(t.Context(), "acme", h.id)
+	if err != nil || result != orchestrator.ExecutionStarted || op.Attention != nil ||
+		op.FollowUntil.Sub(h.at) != operation.FollowFor {
+		t.Errorf("%s, %v, %+v", result, err, op)
+	}
+	if d := h.dispatch(); d.Next == operation.NextGiveUp {
+		t.Errorf("then %+v", d)
+	}
+}
+
 func TestRedriveLeavesAPublishedOperationAlone(t *testing.T) {
 	t.Parallel()
 	h, _, settle := endedHarness(t)

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/digest"
@@ -15,6 +16,8 @@ type SubmitRequest struct {
 	AgentID string          `json:"agent_id"`
 	Type    adcp.Task       `json:"type"`
 	Request json.RawMessage `json:"request"`
+	// NotAfter is the time after which the request is not sent any more; zero if the client says none.
+	NotAfter time.Time `json:"not_after,omitzero"`
 
 	fields map[string]json.RawMessage
 }
@@ -42,10 +45,14 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 		return r, c.Err()
 	}
 	for name := range members {
-		if name != "agent_id" && name != "type" && name != "request" {
-			c.Add(name, validation.UnknownMember, "must be agent_id, type or request", "put AdCP arguments into request")
+		switch name {
+		case "agent_id", "type", "request", "not_after":
+		default:
+			c.Add(name, validation.UnknownMember, "must be agent_id, type, request or not_after",
+				"put AdCP arguments into request")
 		}
 	}
+	r.NotAfter = checkNotAfter(&c, members["not_after"])
 	if json.Unmarshal(members["agent_id"], &r.AgentID) != nil || !registry.AgentIDForm().MatchString(r.AgentID) {
 		c.Add("agent_id", validation.InvalidValue,
 			"must be the id of a registered agent, "+registry.AgentIDForm().String(),
@@ -93,7 +100,7 @@ func (r SubmitRequest) naturalKey() string {
 
 // fingerprint is SHA-256 of the JCS of the submission.
 func (r SubmitRequest) fingerprint() (string, error) {
-	raw, err := json.Marshal(SubmitRequest{AgentID: r.AgentID, Type: r.Type, Request: r.Request})
+	raw, err := json.Marshal(SubmitRequest{AgentID: r.AgentID, Type: r.Type, Request: r.Request, NotAfter: r.NotAfter})
 	if err != nil {
 		return "", err
 	}

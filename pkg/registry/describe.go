@@ -15,6 +15,8 @@ func DescribeCallError(e *adcp.CallError) string {
 		return "not called: the request has to be signed, and could not be"
 	case e.Signature != "":
 		return "the agent refused our signature: " + e.Signature
+	case e.RPCCode != 0:
+		return "the agent answered with the JSON-RPC error " + strconv.FormatInt(e.RPCCode, 10)
 	case e.Status != 0:
 		return "the agent answered HTTP " + statusText(e.Status)
 	case e.Outcome == adcp.Unsent:

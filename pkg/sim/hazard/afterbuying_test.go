@@ -1,0 +1,78 @@
+package hazard
+
+import (
+	"slices"
+
+	"adcp-orchestrator/pkg/operation"
+)
+
+// failure is an answer of a seller that fails, and how it is told.
+type failure struct {
+	name   string
+	answer *fakeAnswer
+}
+
+// failuresAfterBuying are what sellers answer that fail after they have bought. None of them proves
+// that nothing was bought (contract C29, C30).
+func failuresAfterBuying() (all []failure) {
+	for _, code := range []string{"SERVICE_UNAVAILABLE", "GOVERNANCE_UNAVAILABLE", "STALE_RESPONSE", "CONFLICT",
+		"INTERNAL_ERROR", "TOOL_EXECUTION_FAILED", "IDEMPOTENCY_CONFLICT", "COMMITTED_RESOURCE_PURGED"} {
+		all = append(all, failure{code, adcpError(code)})
+	}
+	for _, rpc := range []string{"-32602", "-32603", "-32601", "-32600", "-32700", "-32000", "-32027"} {
+		all = append(all, failure{"JSON-RPC error " + rpc,
+			&fakeAnswer{rpcError: `{"code":` + rpc + `,"message":"the tool's result breaks its schema"}`}})
+	}
+	return append(all,
+		failure{"HTTP 404", &fakeAnswer{httpStatus: 404, rpcError: `{"code":-32001,"message":"Session not found"}`}},
+		failure{"HTTP 500", &fakeAnswer{httpStatus: 500, rpcError: `{"code":-32603,"message":"Internal error"}`}},
+		failure{"words", &fakeAnswer{isError: true, text: "Error executing tool create_media_buy: timeout"}})
+}
+
+// afterBuyingHazards are sellers that buy once, and then answer each kind of failure.
+func afterBuyingHazards() (all []scenario) {
+	for _, f := range failuresAfterBuying() {
+		all = append(all,
+			scenario{
+				name:      "no deduplication, bought, then " + f.name,
+				seller:    &seller{noDedup: true, after: answerFrom(1, f.answer)},
+				state:     operation.CallingAdCP,
+				attention: operation.OutcomeUnclear,
+				purchases: 1,
+				check:     purchaseCalls(1),
+			},
+			scenario{
+				// The buy shows in the seller's list, so the operation ends with it.
+				name: "no deduplication, bought, then " + f.name + ", and the buy is found",
+				seller: &seller{noDedup: true, otherTools: []string{"get_media_buys"},
+					after: answerFrom(1, f.answer)},
+				state:     operation.Completed,
+				purchases: 1,
+				setup: func(h *harness) {
+					h.seller.before = onTool("get_media_buys", func(call) *fakeAnswer {
+						return answerWith(`{"media_buys":[` + listedBuy(h) + `]}`)
+					})
+				},
+				check: purchaseCalls(1),
+			})
+	}
+	// An agent that deduplicates replays what it did, once it answers.
+	for _, f := range failuresAfterBuying() {
+		if slices.Contains([]string{"CONFLICT", "COMMITTED_RESOURCE_PURGED"}, f.name) {
+			continue // it answers the same for ever
+		}
+		all = append(all, scenario{
+			name: "bought, then twice " + f.name,
+			seller: &seller{after: onTool("create_media_buy", func(c call) *fakeAnswer {
+				if c.nth <= 2 {
+					return f.answer
+				}
+				return nil
+			})},
+			state:     operation.Completed,
+			purchases: 1,
+			check:     purchaseCalls(3),
+		})
+	}
+	return all
+}
