@@ -74,6 +74,9 @@ var policies = sync.OnceValue(func() map[string]CodePolicy {
 	for _, code := range terminalRefusals {
 		all[code] = CodePolicy{Terminal, NotDone, End}
 	}
+	for _, code := range advisories {
+		all[code] = CodePolicy{Correctable, MaybeDone, Resend}
+	}
 	return all
 })
 

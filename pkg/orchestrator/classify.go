@@ -57,7 +57,6 @@ func isPurchase(op operation.Operation) bool {
 
 // errorLimit bounds how often a request is sent again after an error (contract D27).
 func errorLimit(op operation.Operation, e *adcp.Error) operation.ErrorLimit {
-	_, known := adcp.PolicyOf(e.Code)
 	switch reactionTo(op, e) {
 	case adcp.RenewCredential:
 		return operation.ErrorLimit{Count: math.MaxInt, For: math.MaxInt64} // the breaker bounds these calls
@@ -67,13 +66,14 @@ func errorLimit(op operation.Operation, e *adcp.Error) operation.ErrorLimit {
 		}
 		return operation.ErrorLimit{Count: 3, For: time.Hour}
 	case adcp.End, adcp.Resend: // End here: after an attempt whose outcome is unknown it ends nothing
+		p, _ := adcp.PolicyOf(e.Code)
 		switch {
-		case !known:
-			return operation.ErrorLimit{Count: 3, For: time.Hour}
 		case e.Code == "GOVERNANCE_UNAVAILABLE":
 			return operation.ErrorLimit{Count: 10, For: time.Hour}
+		case e.Code == "SERVICE_UNAVAILABLE", p.Effect == adcp.NotDone:
+			return operation.ErrorLimit{Count: 20, For: 24 * time.Hour}
 		}
-		return operation.ErrorLimit{Count: 20, For: 24 * time.Hour}
+		return operation.ErrorLimit{Count: 3, For: time.Hour}
 	}
 	return operation.ErrorLimit{}
 }

@@ -1,0 +1,92 @@
+package adcp
+
+import (
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// documentedCodes are the codes of docs/protocol.md, D20 and D21, with their recovery.
+func documentedCodes(t *testing.T) map[string]Recovery {
+	t.Helper()
+	b, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "**D20**")
+	text, _, _ = strings.Cut(text, "**D22**")
+	codes := map[string]Recovery{}
+	var recovery Recovery
+	for line := range strings.Lines(text) {
+		switch kind, _, list := strings.Cut(strings.TrimPrefix(line, "- "), ":"); {
+		case strings.HasPrefix(line, "- ") && list:
+			recovery = Recovery(kind)
+		case !strings.HasPrefix(line, "  "):
+			recovery = ""
+		}
+		if recovery == "" {
+			continue
+		}
+		for _, m := range regexp.MustCompile("`([A-Z0-9_]+)`").FindAllStringSubmatch(line, -1) {
+			codes[m[1]] = recovery
+		}
+	}
+	return codes
+}
+
+// contract D20, D21.
+func TestVocabularyIsTheDocumentedOne(t *testing.T) {
+	t.Parallel()
+	documented := documentedCodes(t)
+	for code, want := range documented {
+		if got, known := RecoveryOf(code); !known || got != want {
+			t.Errorf("%s is %s, known is %v, want %s", code, got, known, want)
+		}
+	}
+	if len(documented) != len(policies()) {
+		t.Errorf("%d codes are documented, and the code knows %d", len(documented), len(policies()))
+	}
+}
+
+// ADCP_MANIFEST names the manifest.json of AdCP's bundle, which PyPI's adcp package carries.
+func TestVocabularyIsTheManifests(t *testing.T) {
+	t.Parallel()
+	path := os.Getenv("ADCP_MANIFEST")
+	if path == "" {
+		t.Skip("ADCP_MANIFEST names no manifest")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Codes map[string]struct {
+			Recovery Recovery `json:"recovery"`
+		} `json:"error_codes"`
+	}
+	if err := json.Unmarshal(b, &manifest); err != nil || len(manifest.Codes) == 0 {
+		t.Fatalf("%d codes, %v", len(manifest.Codes), err)
+	}
+	for code, want := range manifest.Codes {
+		if got, known := RecoveryOf(code); !known || got != want.Recovery {
+			t.Errorf("%s is %s, known is %v, want %s", code, got, known, want.Recovery)
+		}
+	}
+}
+
+// contract C29: what proves nothing of a purchase never ends it, and what ends it proves that
+// nothing was done.
+func TestOnlyProofEndsAPurchase(t *testing.T) {
+	t.Parallel()
+	for code, p := range policies() {
+		if (p.Reaction == End) != (p.Effect == NotDone && p.Reaction != Resend && p.Reaction != AskPerson &&
+			p.Reaction != RenewCredential) {
+			t.Errorf("%s has the effect %s and the reaction %s", code, p.Effect, p.Reaction)
+		}
+	}
+	if p, known := PolicyOf("INTERNAL_ERROR"); known || p.Effect != MaybeDone || p.Reaction != Resend {
+		t.Errorf("an unknown code is %+v, known is %v", p, known)
+	}
+}
