@@ -55,7 +55,9 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 		op.DueAt = time.Time{}
 		return op.decide(NextGiveUp, 0)
 	case op.State == Requested:
-		next = NextRetry
+		if next = NextRetry; op.WaitsFor != "" {
+			delay = op.pollDelay(now, jitter)
+		}
 	case (op.State == CallingAdCP || op.PendingInput() != 0) && op.mayRetry(now, s):
 		next, delay = NextRetry, op.retryDelay(now, jitter, s)
 		op.flagUnreached(now)
@@ -75,11 +77,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 // planPoll decides between waiting for a webhook and waiting for the next poll, and says why
 // nothing else can be done.
 func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Next, time.Duration) {
-	since := op.CreatedAt
-	if !op.RedrivenAt.IsZero() {
-		since = op.RedrivenAt
-	}
-	delay := op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
+	delay := op.pollDelay(now, jitter)
 	if op.State == CallingAdCP || op.PendingInput() != 0 {
 		op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be called again safely")
 	}
@@ -90,6 +88,15 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 		op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is configured")
 	}
 	return NextWait, delay
+}
+
+// pollDelay is the time before the next poll.
+func (op *Operation) pollDelay(now time.Time, jitter float64) time.Duration {
+	since := op.CreatedAt
+	if !op.RedrivenAt.IsZero() {
+		since = op.RedrivenAt
+	}
+	return op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
 }
 
 // flagUnreached raises attention for a call that failed many times, if nothing else has.

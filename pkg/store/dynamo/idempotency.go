@@ -14,6 +14,17 @@ func idempotencyKey(tenant, keyHash string) item { return key(tenant, "idempoten
 
 func naturalKey(tenant, hash string) item { return key(tenant, "natural_key", hash, skOnly) }
 
+// freeNaturalKey is the write of a transaction that deletes a natural key if the operation holds it.
+func (s *Store) freeNaturalKey(tenant, hash, operationID string) types.TransactWriteItem {
+	holds := "operation_id = :id"
+	return types.TransactWriteItem{Delete: &types.Delete{
+		TableName:                 &s.table,
+		Key:                       naturalKey(tenant, hash),
+		ConditionExpression:       &holds,
+		ExpressionAttributeValues: item{":id": str(operationID)},
+	}}
+}
+
 func idempotencyItem(tenant, keyHash string, r orchestrator.IdempotencyRecord) item {
 	return with(idempotencyKey(tenant, keyHash), item{
 		"operation_id": str(r.OperationID),
