@@ -91,7 +91,7 @@ func playChanges(t *testing.T, c *Crash) (*changeSeller, []operation.Operation) 
 
 // Changes of one buy reach the agent one after the other, in the order in which they were accepted,
 // whatever process is killed just before or just after any of its effects.
-func TestChangesOfOneBuyKeepTheirOrder(t *testing.T) {
+func TestChangesOfOneBuyKeepTheirOrderWhenKilled(t *testing.T) {
 	t.Parallel()
 	points := 0
 	for _, before := range []bool{true, false} {

@@ -37,6 +37,11 @@ func TestALostNaturalKeyDoesNotRefuseTheChange(t *testing.T) {
 			if !errors.Is(err, tc.want) || api.calls != tc.calls || len(api.items) != tc.writes {
 				t.Errorf("%v after %d calls, the last with %d writes", err, api.calls, len(api.items))
 			}
+			for _, i := range api.items {
+				if i.Put == nil { // the functions' policies allow nothing else
+					t.Errorf("a write is no Put: %+v", i)
+				}
+			}
 		})
 	}
 }

@@ -41,7 +41,8 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 			"operation_id": str(id),
 			"fingerprint":  str(c.NaturalFingerprint),
 		})
-		writes = append(writes, s.put(i, absent+" OR operation_id = :replaces", item{":replaces": str(c.Replaces)}, nil))
+		free := "attribute_not_exists(operation_id) OR operation_id = :replaces"
+		writes = append(writes, s.put(i, free, item{":replaces": str(c.Replaces)}, nil))
 	}
 	for _, i := range request {
 		writes = append(writes, s.put(i, "", nil, nil))
