@@ -102,3 +102,50 @@ func TestRedriveAnswersTheOperationAndItsExecution(t *testing.T) {
 	}
 	wantProblem(t, call(t, f, as(post, "other")), 404, "not_found")
 }
+
+// A submission that another operation stands in the way of names that operation and the remedy.
+func TestACompetingSubmissionNamesTheOperationInItsWay(t *testing.T) {
+	t.Parallel()
+	update := request(t, "submit")
+	update.Body = `{"agent_id":"seller","type":"update_media_buy",
+		"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","paused":true}}`
+	for name, tc := range map[string]struct {
+		first  events.APIGatewayProxyRequest
+		change [2]string
+		code   string
+		field  string
+		remedy string
+		goOn   string // the member by which the client goes on
+		waits  bool
+	}{
+		"another buy under one purchase order": {
+			request(t, "submit"), [2]string{`"end_time"`, `"paused":true,"end_time"`},
+			"po_number_in_use", "request.po_number", `"dedupe_by": "none"`, `{"dedupe_by":"none",`, false,
+		},
+		"two changes of one buy": {
+			update, [2]string{`"paused":true`, `"paused":false`},
+			"buy_has_open_change", "request.media_buy_id", `"on_conflict": "wait"`, `{"on_conflict":"wait",`, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, submit := newSubmit(t, operation.WebhookHMAC)
+			op := decode[httpapi.Operation](t, call(t, submit, withKey(tc.first, "key-1")), 202)
+			second := withKey(tc.first, "key-2")
+			if second.Body = strings.Replace(second.Body, tc.change[0], tc.change[1], 1); second.Body == tc.first.Body {
+				t.Fatal("the second is the first")
+			}
+			p := wantProblem(t, call(t, submit, second), 409, tc.code)
+			if p.OperationID != op.ID || p.State != operation.Requested || !strings.Contains(p.Detail, op.ID) ||
+				len(p.Errors) != 1 || p.Errors[0].Field != tc.field || p.Errors[0].Code != "in_use" ||
+				!strings.Contains(p.Errors[0].Remedy, tc.remedy) {
+				t.Errorf("got %+v", p)
+			}
+			second.Body = strings.Replace(second.Body, "{", tc.goOn, 1)
+			next := decode[httpapi.Operation](t, call(t, submit, second), 202)
+			if next.ID == op.ID || next.MatchedBy != "" || (next.WaitsFor == op.ID) != tc.waits {
+				t.Errorf("after the remedy got %+v", next)
+			}
+		})
+	}
+}

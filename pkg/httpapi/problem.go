@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -22,8 +23,10 @@ type Problem struct {
 	Code      string `json:"code"`
 	Detail    string `json:"detail,omitempty"`
 	RequestID string `json:"request_id,omitempty"`
-	// State is the operation's, where its state is the reason.
-	State operation.State `json:"state,omitempty"`
+	// OperationID names the operation that stands in the way, if it is not the one in the path. State
+	// is the operation's, where its state is the reason.
+	OperationID string          `json:"operation_id,omitempty"`
+	State       operation.State `json:"state,omitempty"`
 	// Errors names every wrong field.
 	Errors []validation.FieldError `json:"errors,omitempty"`
 }
@@ -57,9 +60,12 @@ func NewProblem(status int, code, detail string, fields ...validation.FieldError
 func problemOf(ctx context.Context, err error) Problem {
 	var p Problem
 	var invalid *validation.Error
+	var refused *orchestrator.SubmitRefusedError
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &refused):
+		return competing(refused)
 	case errors.As(err, &invalid):
 		return NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
 			invalid.Fields...)
@@ -74,4 +80,21 @@ func problemOf(ctx context.Context, err error) Problem {
 	slog.ErrorContext(ctx, "request failed", "error", err)
 	return NewProblem(http.StatusServiceUnavailable, codeUnavailable,
 		"something failed on our side; nothing is lost, send the same request again")
+}
+
+// competing describes the operation that stands in a submission's way, and how to go on.
+func competing(e *orchestrator.SubmitRefusedError) Problem {
+	detail := fmt.Sprintf("operation %s has this po_number and wants something else; it is %s", e.OperationID, e.State)
+	field := validation.FieldError{Field: "request.po_number", Code: validation.InUse,
+		Rule:   "must belong to one buy of an agent and account",
+		Remedy: `take another po_number, or send "dedupe_by": "none" for a further buy under this one`}
+	if e.Code == orchestrator.BuyHasOpenChange {
+		detail = fmt.Sprintf("operation %s changes this media buy and has not ended; it is %s", e.OperationID, e.State)
+		field = validation.FieldError{Field: "request.media_buy_id", Code: validation.InUse,
+			Rule:   "must be a media buy without another open change",
+			Remedy: `submit again when that operation has ended, or send "on_conflict": "wait"`}
+	}
+	p := NewProblem(http.StatusConflict, string(e.Code), detail, field)
+	p.OperationID, p.State = e.OperationID, e.State
+	return p
 }

@@ -22,6 +22,8 @@ type Operation struct {
 	PONumber   string          `json:"po_number,omitempty"`
 	TaskID     string          `json:"task_id,omitempty"`
 	ContextID  string          `json:"context_id,omitempty"`
+	// WaitsFor is the operation whose end has to come before the agent is called.
+	WaitsFor string `json:"waits_for,omitempty"`
 	// MatchedBy is why a submission returned an operation that was stored before.
 	MatchedBy            orchestrator.DedupMatch `json:"matched_by,omitempty"`
 	IdempotencyKeyPrefix string                  `json:"idempotency_key_prefix"`
@@ -78,6 +80,7 @@ func (a API) View(op operation.Operation) Operation {
 		PONumber:             op.PONumber,
 		TaskID:               op.TaskID,
 		ContextID:            op.ContextID,
+		WaitsFor:             op.WaitsFor,
 		IdempotencyKeyPrefix: op.IdempotencyKeyPrefix,
 		WebhookMode:          op.Webhook.Mode,
 		AgentError:           op.Error,

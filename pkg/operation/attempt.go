@@ -101,9 +101,10 @@ func (op *Operation) SkipAttempt(now time.Time, outcome adcp.Outcome, retryAfter
 	return e, true
 }
 
-// NeedsCall reports whether the agent has to be called: with the request, or with an input.
+// NeedsCall reports whether the agent has to be called: with the request, or with an input. It must
+// not be while the operation waits for another one's end.
 func (op *Operation) NeedsCall() bool {
-	return op.State == Requested || op.State == CallingAdCP || op.PendingInput() != 0
+	return op.State == Requested && op.WaitsFor == "" || op.State == CallingAdCP || op.PendingInput() != 0
 }
 
 // call is the state of a call: that of an input by its generation, or for 0 that of the request. Of

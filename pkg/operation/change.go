@@ -15,6 +15,9 @@ type Change struct {
 	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it
 	// (contract H3).
 	BindTask bool
+	// FreeNaturalKey frees Op.NaturalKey, if the operation still holds it: another operation can take
+	// it from then on.
+	FreeNaturalKey bool
 	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).
 	Delivery *Delivery
 }

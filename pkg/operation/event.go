@@ -42,6 +42,7 @@ const (
 	EventIgnored       EventKind = "ignored"   // an observation was stale or a duplicate
 	EventConflict      EventKind = "conflict"  // an observation contradicts what is known: kept, not applied
 	EventAttention     EventKind = "attention"
+	EventTurn          EventKind = "turn"           // the operation that this one waited for has ended
 	EventRestarted     EventKind = "restarted"      // a new workflow execution
 	EventInputAnswered EventKind = "input_answered" // a person has answered an input request
 	EventPublished     EventKind = "published"      // the end was published

@@ -25,6 +25,11 @@ type Operation struct {
 	IdempotencyKeyPrefix string        `json:"idempotency_key_prefix"`
 	PONumber             string        `json:"po_number,omitempty"`
 	Webhook              WebhookConfig `json:"webhook"`
+	// NaturalKey is the hash of the natural key that the operation took when it was created, empty if
+	// it took none.
+	NaturalKey string `json:"natural_key,omitempty"`
+	// WaitsFor is the operation whose end has to come first, empty if this one may call the agent.
+	WaitsFor string `json:"waits_for,omitempty"`
 
 	TaskID    string `json:"task_id,omitempty"`
 	ContextID string `json:"context_id,omitempty"`

@@ -57,7 +57,9 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 		op.DueAt = time.Time{}
 		return op.decide(NextGiveUp, 0)
 	case op.State == Requested:
-		next = NextRetry
+		if next = NextRetry; op.WaitsFor != "" {
+			delay = op.pollDelay(now, jitter)
+		}
 	case (op.State == CallingAdCP || op.PendingInput() != 0) && op.mayRetry(now, s):
 		next, delay = NextRetry, op.retryDelay(now, jitter, s)
 		op.flagUnreached(now)
@@ -80,11 +82,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 // planPoll decides between waiting for a webhook and waiting for the next poll, and says why
 // nothing else can be done.
 func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Next, time.Duration) {
-	since := op.CreatedAt
-	if !op.RedrivenAt.IsZero() {
-		since = op.RedrivenAt
-	}
-	delay := op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
+	delay := op.pollDelay(now, jitter)
 	if op.State == CallingAdCP || op.PendingInput() != 0 {
 		op.flagNotSent(now, s)
 	}
@@ -95,6 +93,15 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 		op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is configured")
 	}
 	return NextWait, delay
+}
+
+// pollDelay is the time before the next poll.
+func (op *Operation) pollDelay(now time.Time, jitter float64) time.Duration {
+	since := op.CreatedAt
+	if !op.RedrivenAt.IsZero() {
+		since = op.RedrivenAt
+	}
+	return op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
 }
 
 // flagUnreached raises attention for a call that failed many times, if nothing else has.

@@ -36,6 +36,9 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 	if err != nil {
 		return operation.Decision{}, err
 	}
+	if op, err = d.takeTurn(ctx, op); err != nil {
+		return operation.Decision{}, err
+	}
 	agent := agentOf(op)
 	if op.Stale(d.Deps.Now()) {
 		return d.expire(ctx, op, agent)
@@ -151,6 +154,11 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation
 		if next = planned.Plan(now, d.Deps.Jitter(), s); next.Next != operation.NextRetry {
 			// Ended, answered, or not to be sent again: only newly due attention is worth a write.
 			return attentionOnly(op, planned, now, &next), nil
+		}
+		if op.WaitsFor != "" {
+			planned.AwaitTurn(now)
+			next.Version = planned.Version
+			return &operation.Change{Op: planned}, nil
 		}
 		if op.PendingInput() != generation {
 			return nil, nil // another call is due than the one that was read

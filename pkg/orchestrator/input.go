@@ -26,8 +26,8 @@ type Input struct {
 }
 
 // fixedMembers are the members of a request that an input can't change: an operation keeps its
-// account and its purchase order for life (contract L21).
-var fixedMembers = []string{"account", "context", "po_number"}
+// account for life (contract L21), and what its natural key was made of.
+var fixedMembers = []string{"account", "context", "po_number", "media_buy_id"}
 
 // maxOnBehalfOf is the longest name of an approver, in characters.
 const maxOnBehalfOf = 200

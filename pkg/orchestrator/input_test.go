@@ -24,6 +24,10 @@ func TestParseInputNamesEveryWrongField(t *testing.T) {
 			`{"generation":1,"input":{"idempotency_key":"k","account":{"account_id":"other"},"context":{}},"on_behalf_of":"j"}`,
 			[]string{"input.idempotency_key", "input.account", "input.context"},
 		},
+		"another natural key": {
+			`{"generation":1,"input":{"po_number":"PO-2","media_buy_id":"mb_2"},"on_behalf_of":"j"}`,
+			[]string{"input.po_number", "input.media_buy_id"},
+		},
 		"an unknown member": {
 			`{"generation":1,"input":{},"on_behalf_of":"j","decision":"yes"}`,
 			[]string{"decision"},

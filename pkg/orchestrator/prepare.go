@@ -45,6 +45,9 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		UpdatedAt:   now,
 		Webhook:     operation.WebhookConfig{Mode: operation.WebhookNone},
 	}
+	if op.NaturalKey, err = r.naturalKey(); err != nil {
+		return NewOperation{}, err
+	}
 	key, err := uuid.NewRandomFromReader(source(s.Random))
 	if err != nil {
 		return NewOperation{}, err
@@ -66,10 +69,8 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 	}
 	n := NewOperation{Op: op, Request: request, Event: operation.Event{Seq: 1, At: now, Kind: operation.EventCreated,
 		Channel: operation.ByAPI, From: operation.Requested, To: operation.Requested}}
-	if natural := r.naturalKey(); natural != "" {
-		n.NaturalHash = digest.Hex(agent.ID + "\x00" + natural)
-	}
-	return n, nil
+	n.NaturalFingerprint, err = r.naturalFingerprint()
+	return n, err
 }
 
 // schemes are the protocol's names of the modes with a shared credential (contract F1). Without one

@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,9 +20,33 @@ type SubmitRequest struct {
 	Request json.RawMessage `json:"request"`
 	// NotAfter is the time after which the request is not sent any more; zero if the client says none.
 	NotAfter time.Time `json:"not_after,omitzero"`
+	// DedupeBy is empty for the default, DedupeByPONumber; OnConflict for OnConflictRefuse.
+	DedupeBy   DedupeBy   `json:"dedupe_by,omitempty"`
+	OnConflict OnConflict `json:"on_conflict,omitempty"`
 
 	fields map[string]json.RawMessage
 }
+
+// DedupeBy is what makes two purchases the same one, beside their idempotency keys.
+type DedupeBy string
+
+// What can make two purchases the same one.
+const (
+	DedupeByPONumber DedupeBy = "po_number"
+	DedupeByNone     DedupeBy = "none"
+)
+
+// OnConflict is what becomes of a change of a media buy while another one is open.
+type OnConflict string
+
+// What can become of a change while another one is open.
+const (
+	OnConflictRefuse OnConflict = "refuse"
+	OnConflictWait   OnConflict = "wait" // it calls the agent when the other one has ended
+)
+
+// submissionMembers are the members of a submission.
+var submissionMembers = []string{"agent_id", "type", "request", "not_after", "dedupe_by", "on_conflict"}
 
 // orchestratorMembers are the members of a request that the orchestrator sets: a client's own would
 // break idempotency or redirect the webhook.
@@ -45,10 +71,8 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 		return r, c.Err()
 	}
 	for name := range members {
-		switch name {
-		case "agent_id", "type", "request", "not_after":
-		default:
-			c.Add(name, validation.UnknownMember, "must be agent_id, type, request or not_after",
+		if !slices.Contains(submissionMembers, name) {
+			c.Add(name, validation.UnknownMember, "must be one of "+strings.Join(submissionMembers, ", "),
 				"put AdCP arguments into request")
 		}
 	}
@@ -64,6 +88,8 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	if _, ok := adcp.TraitsOf(r.Type); !ok {
 		c.Add("type", validation.InvalidValue, "must be one of "+taskNames(), "name the AdCP task to run")
 	}
+	r.DedupeBy = choice(&c, members, "dedupe_by", DedupeByPONumber, DedupeByNone)
+	r.OnConflict = choice(&c, members, "on_conflict", OnConflictRefuse, OnConflictWait)
 	r.Request = members["request"]
 	if json.Unmarshal(r.Request, &r.fields) != nil || r.fields == nil {
 		c.Add("request", validation.InvalidValue, "must be an object: the AdCP task's arguments",
@@ -72,6 +98,23 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	}
 	r.check(&c)
 	return r, c.Err()
+}
+
+// choice reads a member that is one of two texts. The default is the same as no member.
+func choice[T ~string](c *validation.Checks, members map[string]json.RawMessage, name string, byDefault, other T) T {
+	raw, set := members[name]
+	if !set {
+		return ""
+	}
+	var got T
+	if json.Unmarshal(raw, &got) != nil || got != byDefault && got != other {
+		c.Add(name, validation.InvalidValue, fmt.Sprintf("must be %q or %q", byDefault, other),
+			fmt.Sprintf("leave it out for %q", byDefault))
+	}
+	if got == byDefault {
+		return ""
+	}
+	return got
 }
 
 func taskNames() string {
@@ -89,18 +132,9 @@ func (r SubmitRequest) PONumber() string {
 	return s
 }
 
-// naturalKey is what makes two open purchases the same one, whatever their idempotency keys: the
-// purchase order.
-func (r SubmitRequest) naturalKey() string {
-	if r.Type != adcp.CreateMediaBuy {
-		return ""
-	}
-	return r.PONumber()
-}
-
 // fingerprint is SHA-256 of the JCS of the submission.
 func (r SubmitRequest) fingerprint() (string, error) {
-	raw, err := json.Marshal(SubmitRequest{AgentID: r.AgentID, Type: r.Type, Request: r.Request, NotAfter: r.NotAfter})
+	raw, err := json.Marshal(r)
 	if err != nil {
 		return "", err
 	}

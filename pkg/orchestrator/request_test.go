@@ -102,6 +102,25 @@ func TestSubmissionNamesEveryWrongField(t *testing.T) {
 			`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"}}}`,
 			[]string{"request.media_buy_id"},
 		},
+		"an update with an id of another type": {
+			`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"},"media_buy_id":7}}`,
+			[]string{"request.media_buy_id"},
+		},
+		"an update with an empty id": {
+			`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"},"media_buy_id":""}}`,
+			[]string{"request.media_buy_id"},
+		},
+		"choices": {
+			strings.Replace(good, `{"agent_id"`, `{"dedupe_by":"none","on_conflict":"wait","agent_id"`, 1), nil,
+		},
+		"unknown choices": {
+			strings.Replace(good, `{"agent_id"`, `{"dedupe_by":"account","on_conflict":"","agent_id"`, 1),
+			[]string{"dedupe_by", "on_conflict"},
+		},
+		"choices of other types": {
+			strings.Replace(good, `{"agent_id"`, `{"dedupe_by":null,"on_conflict":true,"agent_id"`, 1),
+			[]string{"dedupe_by", "on_conflict"},
+		},
 		"many at once": {manyWrongMembers, []string{
 			"agent_id",
 			"request.account",
@@ -183,6 +202,16 @@ func TestFingerprintIgnoresOrderAndSpace(t *testing.T) {
 	if b := fingerprint(strings.Replace(submission(goodRequest), "po-1", "po-2", 1)); a == b {
 		t.Error("another purchase order made the same payload")
 	}
+	for choice, same := range map[string]bool{
+		`"dedupe_by":"none"`:      false,
+		`"on_conflict":"wait"`:    false,
+		`"dedupe_by":"po_number"`: true, // the defaults
+		`"on_conflict":"refuse"`:  true,
+	} {
+		if b := fingerprint(strings.Replace(submission(goodRequest), `{`, `{`+choice+`,`, 1)); (a == b) != same {
+			t.Errorf("%s made the same payload: %v", choice, !same)
+		}
+	}
 }
 
 // contract C6, C10: the frozen bytes hold everything that is sent but the credential, which is
@@ -212,6 +241,7 @@ func TestSealCredential(t *testing.T) {
 
 func FuzzParseSubmitRequest(f *testing.F) {
 	f.Add([]byte(submission(goodRequest)))
+	f.Add([]byte(strings.Replace(submission(goodRequest), `{`, `{"dedupe_by":"none","on_conflict":"wait",`, 1)))
 	f.Add([]byte(`{"agent_id":"a","type":"create_media_buy","request":{"account":null,"packages":[null]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := ParseSubmitRequest(body)

@@ -33,6 +33,7 @@ func (r SubmitRequest) check(c *validation.Checks) {
 		r.checkBuy(c)
 	case adcp.UpdateMediaBuy:
 		r.require(c, "account", "media_buy_id")
+		r.checkBuyID(c)
 	}
 }
 
@@ -53,6 +54,16 @@ func (r SubmitRequest) checkBuy(c *validation.Checks) {
 		}
 	}
 	r.checkFlight(c)
+}
+
+// checkBuyID checks the id that keeps the changes of one media buy apart.
+func (r SubmitRequest) checkBuyID(c *validation.Checks) {
+	var s string
+	raw, set := r.fields["media_buy_id"]
+	if set && string(raw) != "null" && (json.Unmarshal(raw, &s) != nil || s == "") {
+		c.Add("request.media_buy_id", validation.InvalidValue, "must be a string that is not empty",
+			"send the id that the agent gave the buy")
+	}
 }
 
 // checkFlight checks start_time and end_time.

@@ -22,10 +22,10 @@ type NewOperation struct {
 	Request     json.RawMessage // the frozen arguments
 	KeyHash     string
 	Fingerprint string
-	// NaturalHash is the natural key's hash, empty if the operation has none. Replaces is the ended
-	// operation that is known to hold it.
-	NaturalHash string
-	Replaces    string
+	// NaturalFingerprint is kept with Op.NaturalKey, if the operation has one: SHA-256 of what the
+	// client wants. Replaces is the operation that is known to hold the key and makes room.
+	NaturalFingerprint string
+	Replaces           string
 }
 
 // operationReader reads single operations. Every read is consistent: it sees every write that was

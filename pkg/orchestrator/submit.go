@@ -52,8 +52,8 @@ const (
 )
 
 // Run stores the operation of a valid request, or finds the one that was stored for it before, and
-// starts its workflow. It returns ErrPayloadDiffers, a *validation.Error, or an internal fault
-// after which the same call may be made again.
+// starts its workflow. It returns ErrPayloadDiffers, a *SubmitRefusedError, a *validation.Error, or
+// an internal fault after which the same call may be made again.
 func (s Submit) Run(ctx context.Context, tenant, key string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	keyHash := digest.Hex(key)
@@ -103,7 +103,7 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 	return op, MatchKey, err
 }
 
-// create stores a new operation, or finds the open one that holds the same natural key.
+// create stores a new operation, or finds the one that holds the same natural key.
 func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	agent, err := s.Store.Agent(ctx, tenant, r.AgentID)
@@ -123,22 +123,8 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 	n.KeyHash, n.Fingerprint = keyHash, fingerprint
 	err = s.Store.Create(ctx, n)
 	var taken *store.NaturalKeyTakenError
-	if !errors.As(err, &taken) {
-		return n.Op, MatchNew, err
-	}
-	first, err := s.Store.Get(ctx, tenant, taken.OperationID)
-	if err != nil {
-		return first, "", err
-	}
-	if !first.State.Terminal() {
-		// The first is open: this key is its second name from now on, so that a late retry can't buy
-		// again after its end.
-		record := IdempotencyRecord{OperationID: first.ID, Fingerprint: fingerprint}
-		return first, MatchNatural, s.Store.Bind(ctx, tenant, keyHash, n.NaturalHash, record)
-	}
-	n.Replaces = first.ID
-	if err = s.Store.Create(ctx, n); errors.As(err, &taken) {
-		return first, "", store.ErrStale
+	if errors.As(err, &taken) {
+		return s.compete(ctx, n, taken, r)
 	}
 	return n.Op, MatchNew, err
 }

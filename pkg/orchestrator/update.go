@@ -38,6 +38,9 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 				Kind: operation.EventAttention, Channel: operation.ByOrchestrator, From: c.Op.State, To: c.Op.State,
 				Detail: string(c.Op.Attention.Reason)})
 		}
+		if op.HoldsNaturalKey() && !c.Op.HoldsNaturalKey() { // an end makes room for the next in the same write
+			c.FreeNaturalKey = true
+		}
 		switch err := s.Commit(ctx, *c); {
 		case err == nil:
 			if raised {

@@ -162,7 +162,11 @@ func (w *World) store() crashStore { return crashStore{w.Store, w.crash, w.Watch
 
 // Submit submits a create_media_buy, as a client that repeats its request until it gets an answer.
 func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
-	request, err := orchestrator.ParseSubmitRequest(submission(fmt.Sprintf(`,"po_number":%q`, po)))
+	return w.submit(ctx, tenant, key, submission(fmt.Sprintf(`,"po_number":%q`, po)))
+}
+
+func (w *World) submit(ctx context.Context, tenant, key string, body []byte) (operation.Operation, error) {
+	request, err := orchestrator.ParseSubmitRequest(body)
 	if err != nil {
 		return operation.Operation{}, err
 	}

@@ -23,8 +23,9 @@ var (
 	ErrFull = errors.New("no room for another")
 )
 
-// NaturalKeyTakenError reports that another operation holds the natural key.
-type NaturalKeyTakenError struct{ OperationID string }
+// NaturalKeyTakenError reports that another operation holds the natural key, and the fingerprint
+// that the key was taken with.
+type NaturalKeyTakenError struct{ OperationID, Fingerprint string }
 
 func (e *NaturalKeyTakenError) Error() string { return "the natural key is held by " + e.OperationID }
 

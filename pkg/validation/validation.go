@@ -18,6 +18,7 @@ const (
 	Reserved      Code = "reserved"       // the orchestrator sets it
 	Immutable     Code = "immutable"      // it can't change any more
 	UnknownAgent  Code = "unknown_agent"  // the tenant has no agent of that id
+	InUse         Code = "in_use"         // another operation has it
 	KeyReused     Code = "key_reused"     // the idempotency key belongs to another payload
 )
 

@@ -95,4 +95,10 @@ var mutants = []mutant{
 	{"a refused input is sent again at once", "pkg/operation/input.go",
 		"		op.backOff(now, e.RetryAfter)\n",
 		"		_ = e.RetryAfter\n"},
+	{"a change overtakes the one before it", "pkg/orchestrator/turn.go",
+		"if _, open, err := firstOpen(ctx, d.Store, first); open || err != nil {",
+		"if _, _, err := firstOpen(ctx, d.Store, first); err != nil {"},
+	{"a change waits for nobody", "pkg/orchestrator/naturalkey.go",
+		"n.Op.WaitsFor = holder.ID\n",
+		"n.Op.WaitsFor = \"\"\n"},
 }

@@ -14,6 +14,14 @@ func idempotencyKey(tenant, keyHash string) item { return key(tenant, "idempoten
 
 func naturalKey(tenant, hash string) item { return key(tenant, "natural_key", hash, skOnly) }
 
+// freeNaturalKey is the write of a transaction that frees a natural key if the operation holds it.
+// The item stays without a holder until the table deletes it: functions that end operations have no
+// permission to delete.
+func (s *Store) freeNaturalKey(tenant, hash, operationID string) types.TransactWriteItem {
+	i := with(naturalKey(tenant, hash), item{"ttl": num(wholeSeconds(s.now()))})
+	return s.put(i, "operation_id = :id", item{":id": str(operationID)}, nil)
+}
+
 func idempotencyItem(tenant, keyHash string, r orchestrator.IdempotencyRecord) item {
 	return with(idempotencyKey(tenant, keyHash), item{
 		"operation_id": str(r.OperationID),

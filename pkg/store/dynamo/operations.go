@@ -36,9 +36,13 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 		s.put(event, "", nil, nil),
 	}
 	natural := len(writes)
-	if c.NaturalHash != "" {
-		i := with(naturalKey(t, c.NaturalHash), item{"operation_id": str(id)})
-		writes = append(writes, s.put(i, absent+" OR operation_id = :replaces", item{":replaces": str(c.Replaces)}, nil))
+	if c.Op.NaturalKey != "" {
+		i := with(naturalKey(t, c.Op.NaturalKey), item{
+			"operation_id": str(id),
+			"fingerprint":  str(c.NaturalFingerprint),
+		})
+		free := "attribute_not_exists(operation_id) OR operation_id = :replaces"
+		writes = append(writes, s.put(i, free, item{":replaces": str(c.Replaces)}, nil))
 	}
 	for _, i := range request {
 		writes = append(writes, s.put(i, "", nil, nil))
@@ -51,7 +55,10 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 		return store.ErrKeyTaken
 	}
 	if holder, taken := failed[natural]; taken {
-		return &store.NaturalKeyTakenError{OperationID: text(holder, "operation_id")}
+		return &store.NaturalKeyTakenError{
+			OperationID: text(holder, "operation_id"),
+			Fingerprint: text(holder, "fingerprint"),
+		}
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("create: operation id %s is taken", id)
@@ -90,7 +97,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 			writes = append(writes, s.put(i, "", nil, nil))
 		}
 	}
-	task, delivery := -1, -1
+	task, delivery, natural := -1, -1, -1
 	if c.BindTask {
 		task = len(writes)
 		k := key(t, "task", c.Op.AgentID+"#"+digest.Hex(c.Op.TaskID), skOnly)
@@ -100,6 +107,10 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	if c.Delivery != nil {
 		delivery = len(writes)
 		writes = append(writes, s.claimDelivery(t, *c.Delivery))
+	}
+	if c.FreeNaturalKey && c.Op.NaturalKey != "" {
+		natural = len(writes)
+		writes = append(writes, s.freeNaturalKey(t, c.Op.NaturalKey, c.Op.ID))
 	}
 	failed, err := s.transact(ctx, writes)
 	if err != nil {
@@ -113,6 +124,11 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	}
 	if _, taken := failed[task]; taken {
 		return store.ErrTaskTaken
+	}
+	if _, lost := failed[natural]; lost {
+		// Another operation holds the key, or none: nothing is left to free, and the change itself holds.
+		c.FreeNaturalKey = false
+		return s.Commit(ctx, c)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (s *Store) Bind(
 	if _, taken := s.idempotency[id{tenant, keyHash}]; taken {
 		return store.ErrKeyTaken
 	}
-	if s.naturalKeys[id{tenant, naturalHash}] != r.OperationID {
+	if s.naturalKeys[id{tenant, naturalHash}].OperationID != r.OperationID {
 		return store.ErrStale
 	}
 	s.idempotency[id{tenant, keyHash}] = r

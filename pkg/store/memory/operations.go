@@ -60,11 +60,11 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 	if _, taken := s.idempotency[id{t, c.KeyHash}]; taken {
 		return store.ErrKeyTaken
 	}
-	if c.NaturalHash != "" {
-		if holder, taken := s.naturalKeys[id{t, c.NaturalHash}]; taken && holder != c.Replaces {
-			return &store.NaturalKeyTakenError{OperationID: holder}
+	if natural := (id{t, c.Op.NaturalKey}); natural.key != "" {
+		if first, taken := s.naturalKeys[natural]; taken && first.OperationID != c.Replaces {
+			return &store.NaturalKeyTakenError{OperationID: first.OperationID, Fingerprint: first.Fingerprint}
 		}
-		s.naturalKeys[id{t, c.NaturalHash}] = c.Op.ID
+		s.naturalKeys[natural] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.NaturalFingerprint}
 	}
 	s.idempotency[id{t, c.KeyHash}] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.Fingerprint}
 	s.operations[id{t, c.Op.ID}] = &record{
@@ -100,6 +100,9 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	}
 	if d := c.Delivery; d != nil {
 		s.deliveries[id{t, d.AgentID + "\x00" + d.KeyHash}] = *d
+	}
+	if natural := (id{t, c.Op.NaturalKey}); c.FreeNaturalKey && s.naturalKeys[natural].OperationID == c.Op.ID {
+		delete(s.naturalKeys, natural)
 	}
 	r.op = cloneOperation(c.Op)
 	r.events = append(r.events, c.Events...)

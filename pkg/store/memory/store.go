@@ -31,8 +31,8 @@ type Store struct {
 	now         func() time.Time
 	operations  map[id]*record
 	idempotency map[id]orchestrator.IdempotencyRecord
-	naturalKeys map[id]string // the operations that hold them
-	tasks       map[id]string // the operations that they are bound to
+	naturalKeys map[id]orchestrator.IdempotencyRecord // the operations that hold them
+	tasks       map[id]string                         // the operations that they are bound to
 	deliveries  map[id]operation.Delivery
 	quarantine  map[id]inbox.Quarantined
 	agents      map[id]registry.Agent
@@ -50,7 +50,7 @@ func New(now func() time.Time) *Store {
 		now:         now,
 		operations:  map[id]*record{},
 		idempotency: map[id]orchestrator.IdempotencyRecord{},
-		naturalKeys: map[id]string{},
+		naturalKeys: map[id]orchestrator.IdempotencyRecord{},
 		tasks:       map[id]string{},
 		deliveries:  map[id]operation.Delivery{},
 		quarantine:  map[id]inbox.Quarantined{},

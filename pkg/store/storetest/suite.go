@@ -35,6 +35,9 @@ func Run(t *testing.T, open Open) {
 		"OneOperationPerKey":              oneOperationPerKey,
 		"NaturalKeyFindsItsHolder":        naturalKeyFindsItsHolder,
 		"NaturalKeyIsTakenOver":           naturalKeyIsTakenOver,
+		"NaturalKeyKeepsItsFingerprint":   naturalKeyKeepsItsFingerprint,
+		"NaturalKeyIsFreedWithTheChange":  naturalKeyIsFreedWithTheChange,
+		"OnlyTheHolderFreesANaturalKey":   onlyTheHolderFreesANaturalKey,
 		"BindChecksTheHolder":             bindChecksTheHolder,
 		"CommitIsConditionalOnTheVersion": commitIsConditional,
 		"CommitIsAllOrNothing":            commitIsAllOrNothing,
@@ -99,6 +102,7 @@ func (s *suite) newOperation(id, key, natural string) orchestrator.NewOperation 
 		DueAt:       Start.Add(time.Minute),
 		CreatedAt:   Start,
 		UpdatedAt:   Start,
+		NaturalKey:  natural,
 	}
 	return orchestrator.NewOperation{
 		Op:          op,
@@ -106,7 +110,8 @@ func (s *suite) newOperation(id, key, natural string) orchestrator.NewOperation 
 		Request:     json.RawMessage(`{"id":"` + id + `"}`),
 		KeyHash:     key,
 		Fingerprint: "f-" + key,
-		NaturalHash: natural,
+		// Each operation wants something else.
+		NaturalFingerprint: "wants-" + id,
 	}
 }
 

@@ -1,0 +1,36 @@
+package operation
+
+import (
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+// HoldsNaturalKey reports whether the operation keeps others from its natural key. An open one
+// does, and so does a completed purchase: it is not made twice. One that waited for its turn and
+// ended without it does too: behind it stands what waits for the same operation.
+func (op *Operation) HoldsNaturalKey() bool {
+	if op.NaturalKey == "" {
+		return false
+	}
+	return !op.State.Terminal() || op.WaitsFor != "" || op.Type == adcp.CreateMediaBuy && op.State == Completed
+}
+
+// TakeTurn lets an operation call the agent that has waited for another one's end. The poll delays
+// and the time after which polling ends begin now: the agent hears of the operation only from here
+// on.
+func (op *Operation) TakeTurn(now time.Time) Event {
+	first := op.WaitsFor
+	op.WaitsFor = ""
+	op.Attempts.Polls = 0
+	op.FollowUntil = now.Add(FollowFor)
+	op.BumpVersion(now)
+	return op.event(EventTurn, ByOrchestrator, op.State, now, first+" has ended")
+}
+
+// AwaitTurn counts a look at the operation that this one waits for, so that the delays between
+// looks grow like those between polls. It is no change that belongs on the timeline.
+func (op *Operation) AwaitTurn(now time.Time) {
+	op.Attempts.Polls++
+	op.BumpVersion(now)
+}

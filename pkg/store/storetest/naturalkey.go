@@ -1,0 +1,87 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
+)
+
+// holder creates an operation for a natural key that is taken, and returns who holds the key.
+func (s *suite) holder(t *testing.T, natural string) store.NaturalKeyTakenError {
+	t.Helper()
+	var taken *store.NaturalKeyTakenError
+	if err := s.Create(t.Context(), s.newOperation("op_probe", "probe", natural)); !errors.As(err, &taken) {
+		t.Fatalf("%s is not taken: %v", natural, err)
+	}
+	return *taken
+}
+
+func naturalKeyKeepsItsFingerprint(t *testing.T, s *suite) {
+	must(t, s.Create(t.Context(), s.newOperation("op_1", "k1", "po")))
+	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{OperationID: "op_1", Fingerprint: "wants-op_1"}) {
+		t.Errorf("got %+v", got)
+	}
+	second := s.newOperation("op_2", "k2", "po")
+	second.Replaces = "op_1"
+	must(t, s.Create(t.Context(), second))
+	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{OperationID: "op_2", Fingerprint: "wants-op_2"}) {
+		t.Errorf("after the replacement, got %+v", got)
+	}
+	if got, err := s.Get(t.Context(), s.tenant, "op_2"); err != nil || got.NaturalKey != "po" {
+		t.Errorf("the operation has the key %q; %v", got.NaturalKey, err)
+	}
+}
+
+func naturalKeyIsFreedWithTheChange(t *testing.T, s *suite) {
+	c := s.newOperation("op_1", "k1", "po")
+	must(t, s.Create(t.Context(), c))
+	must(t, s.Commit(t.Context(), next(c.Op)))
+	stale := next(c.Op)
+	stale.FreeNaturalKey = true
+	want(t, s.Commit(t.Context(), stale), store.ErrStale)
+	if got := s.holder(t, "po"); got.OperationID != "op_1" { // neither a change nor a refused one frees it
+		t.Errorf("held by %s", got.OperationID)
+	}
+	op, err := s.Get(t.Context(), s.tenant, "op_1")
+	must(t, err)
+	freeing := next(op)
+	freeing.FreeNaturalKey = true
+	must(t, s.Commit(t.Context(), freeing))
+	bind := orchestrator.IdempotencyRecord{OperationID: "op_1"}
+	want(t, s.Bind(t.Context(), s.tenant, "k9", "po", bind), store.ErrStale)
+	created := race(t, 10, func(i int) error {
+		return s.Create(background, s.newOperation(fmt.Sprintf("op_n%d", i), fmt.Sprintf("n%d", i), "po"))
+	}, isNaturalKeyTaken)
+	if created != 1 {
+		t.Errorf("%d operations took the freed key", created)
+	}
+}
+
+func onlyTheHolderFreesANaturalKey(t *testing.T, s *suite) {
+	first := s.newOperation("op_1", "k1", "po")
+	must(t, s.Create(t.Context(), first))
+	second := s.newOperation("op_2", "k2", "po")
+	second.Replaces = "op_1"
+	must(t, s.Create(t.Context(), second))
+	free := func(op operation.Operation) operation.Operation {
+		c := next(op)
+		c.FreeNaturalKey = true
+		must(t, s.Commit(t.Context(), c))
+		return c.Op
+	}
+	op := free(first.Op) // the change is stored all the same
+	if got, err := s.Get(t.Context(), s.tenant, "op_1"); err != nil || got.Version != op.Version {
+		t.Errorf("version %d is stored, want %d; %v", got.Version, op.Version, err)
+	}
+	if got := s.holder(t, "po"); got.OperationID != "op_2" {
+		t.Errorf("held by %s, which did not take the key", got.OperationID)
+	}
+	free(free(second.Op)) // the second time nothing is left to free
+	without := s.newOperation("op_3", "k3", "")
+	must(t, s.Create(t.Context(), without))
+	free(without.Op)
+}
