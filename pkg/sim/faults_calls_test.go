@@ -41,7 +41,7 @@ func (f *faults) Call(
 		kind = f.note(tool, pick(f.rng,
 			"refused connection", "handshake 429", "handshake 503", "401", "429", "reset before", "502 before",
 			"reset after", "504 after", "half a body", "unreadable", "slow", "late",
-			"error", "error", "error", "error"))
+			"error", "error", "error", "error", "error after", "error after"))
 	}
 	r, err := f.carry(ctx, a, tool, arguments, kind)
 	f.noteRetryAfter(tool, r, err)
@@ -112,6 +112,8 @@ func (f *faults) carry(
 	case "slow":
 		f.w.elapse(ctx, timeout)
 		return adcp.Response{}, ambiguous
+	case "error after":
+		return adcp.Response{Err: f.errorAfterWork(tool)}, nil
 	case "unreadable":
 		return adcp.Response{Payload: json.RawMessage(pick(f.rng,
 			`{"status":"odd"}`, `{"status":"submitted"}`, `{"status":"completed"}`, `{"status":"unknown"}`))}, nil
@@ -192,6 +194,16 @@ func (f *faults) adcpError(a registry.Agent, tool, key string) (_ *adcp.Error, w
 		f.refusedInputs[key] = true // the input may be sent again under another key
 	}
 	return &e, workFailed
+}
+
+// errorAfterWork draws what a seller answers that fails after it has carried a request out (contract
+// C29).
+func (f *faults) errorAfterWork(tool string) *adcp.Error {
+	code := pick(f.rng, "SERVICE_UNAVAILABLE", "GOVERNANCE_UNAVAILABLE", "STALE_RESPONSE", "CONFLICT",
+		"INTERNAL_ERROR", "TOOL_EXECUTION_FAILED", "COMMITTED_RESOURCE_PURGED")
+	recovery, _ := adcp.RecoveryOf(code)
+	f.note(tool, "after the work "+code)
+	return &adcp.Error{Code: code, Recovery: recovery}
 }
 
 func keyOf(arguments json.RawMessage) string {

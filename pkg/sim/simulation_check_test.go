@@ -155,10 +155,10 @@ func (s *simulation) mayStayOpen(op operation.Operation) bool {
 		return (input.Call.Unclear || input.Call.InFlight) && notRepeatable
 	case op.NeedsInput() && op.InputRequest.Continuation == (adcp.Continuation{}):
 		return true
-	case op.State == operation.CallingAdCP:
+	case op.State == operation.CallingAdCP && !op.Call.Stopped:
 		return (op.Call.Unclear || op.Call.InFlight) && notRepeatable
 	}
-	return seller.NoPolling || s.sellers.rememberAt.Sub(s.sellers.forgetAt) > 1000*time.Hour
+	return op.Call.Stopped || seller.NoPolling || s.sellers.rememberAt.Sub(s.sellers.forgetAt) > 1000*time.Hour
 }
 
 // report prints all that is known about a failed seed.
