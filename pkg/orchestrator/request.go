@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -18,6 +20,9 @@ type SubmitRequest struct {
 
 	fields map[string]json.RawMessage
 }
+
+// OperationIDForm is the form of an operation's id: nothing of another form is looked for.
+var OperationIDForm = validation.Pattern(`^op_[a-z2-7]{26}$`)
 
 // orchestratorMembers are the members of a request that the orchestrator sets: a client's own would
 // break idempotency or redirect the webhook.
@@ -41,9 +46,10 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 		c.Add("(body)", validation.MalformedBody, "must be one JSON object", submitForm)
 		return r, c.Err()
 	}
-	for name := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if name != "agent_id" && name != "type" && name != "request" {
-			c.Add(name, validation.UnknownMember, "must be agent_id, type or request", "put AdCP arguments into request")
+			c.Add(validation.Member("", name), validation.UnknownMember, "must be agent_id, type or request",
+				"put AdCP arguments into request")
 		}
 	}
 	if json.Unmarshal(members["agent_id"], &r.AgentID) != nil || !registry.AgentIDForm().MatchString(r.AgentID) {
@@ -61,9 +67,10 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	if json.Unmarshal(r.Request, &r.fields) != nil || r.fields == nil {
 		c.Add("request", validation.InvalidValue, "must be an object: the AdCP task's arguments",
 			"send the arguments as AdCP defines them, without "+strings.Join(orchestratorMembers, ", "))
-		return r, c.Err()
+	} else {
+		r.check(&c)
 	}
-	r.check(&c)
+	c.AddBadValues(body)
 	return r, c.Err()
 }
 
