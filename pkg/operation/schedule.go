@@ -99,7 +99,7 @@ func (op *Operation) flagUnreached(now time.Time) {
 	}
 	detail := ""
 	if op.Error != nil {
-		detail = "the agent answered " + op.Error.Code
+		detail = op.Error.Describe()
 	}
 	op.flag(AgentUnreached, now, detail)
 }

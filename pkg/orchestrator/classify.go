@@ -87,7 +87,7 @@ func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, w
 // recordInputError records an AdCP error that answers an input and does not end the operation. A
 // transient error is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
-	detail := "the agent answered " + e.Code
+	detail := e.Describe()
 	outcome := outcomeOfError(e)
 	certain := op.PendingInput() != generation || !op.InputRequest.Input.Call.Unclear
 	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && certain {
@@ -109,7 +109,7 @@ func recordInputError(op *operation.Operation, generation int, e *adcp.Error, no
 func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.IdempotencyOffer, now time.Time) {
 	switch {
 	case refusesCredential(e):
-		op.Flag(operation.AgentRefuses, now, "the agent answered "+e.Code)
+		op.Flag(operation.AgentRefuses, now, e.Describe())
 	case e.Code == "IDEMPOTENCY_IN_FLIGHT":
 		// contract C14: the agent still works on an earlier attempt. The same key is safe to send again
 		// at any time, but beyond the agent's own bound somebody should know.
@@ -123,7 +123,7 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 		}
 	case e.Recovery != adcp.Transient:
 		op.Flag(operation.OutcomeUnclear, now,
-			"the agent answered "+e.Code+" after an attempt whose outcome is not known")
+			e.Describe()+" after an attempt whose outcome is not known")
 	}
 }
 

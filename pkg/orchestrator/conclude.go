@@ -86,7 +86,7 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 
 // recordError records an AdCP error that answers the request and does not end the operation.
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
-	e := op.FailAttempt(now, 0, outcomeOfError(agentErr), agentErr.RetryAfter, "the agent answered "+agentErr.Code)
+	e := op.FailAttempt(now, 0, outcomeOfError(agentErr), agentErr.RetryAfter, agentErr.Describe())
 	if op.State == operation.CallingAdCP {
 		op.Error = agentErr // for the person who has to decide; the end, when it comes, has its own
 		flagUnresolved(op, agentErr, c.idempotency, now)
