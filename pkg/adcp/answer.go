@@ -18,6 +18,9 @@ type Answer struct {
 	// Value is the task's own body, without envelope members. Two terminal answers are compared by it
 	// (contract H4).
 	Value json.RawMessage
+	// Original is Value as the agent sent it, if secrets were redacted from Value. It is for comparing
+	// ends only, and must not be kept or shown.
+	Original json.RawMessage
 	// Snapshot: Value shows the current state of what the task created, and is not the task's own
 	// body. It can't be compared with another end (contract H5).
 	Snapshot bool
@@ -97,7 +100,7 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	if mediaBuy && a.Status == StatusCompleted && f.MediaBuyID == "" {
 		return Answer{}, false // where money moves, the absence of an error is no success
 	}
-	a.Value = taskBody(r.Payload, a.Status)
+	a.Value, a.Original = taskBody(r.Payload, a.Status), taskBody(r.Original, a.Status)
 	if a.Status == StatusFailed || a.Status == StatusRejected {
 		a.Err = firstError(r.Payload)
 	}
@@ -130,6 +133,7 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 		a.ResultMissing = a.Status == StatusCompleted && !hasResult(task, f.Result)
 		if len(f.Result) > 0 && string(f.Result) != "null" {
 			a.Value = resultBody(f.Result, a.Status)
+			a.Original = resultBody(object(r.Original)["result"], a.Status)
 		}
 		if a.Status == StatusFailed || a.Status == StatusRejected {
 			a.Err = firstError(r.Payload)
@@ -163,7 +167,7 @@ func ReadWebhook(w Webhook) Answer {
 			a.Err = firstError(w.Result)
 		}
 	}
-	return a
+	return NewSecrets(w.Token).answer(a)
 }
 
 // maxPrompt bounds the prompt that is kept, in bytes.

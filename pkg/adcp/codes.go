@@ -94,3 +94,27 @@ func RecoveryOf(code string) (r Recovery, known bool) {
 	p, known := PolicyOf(code)
 	return p.Recovery, known
 }
+
+// ReadableCode returns the error's code if it has the form of AdCP's codes, else "". Nothing else
+// that an agent sends may stand in a sentence of ours (contract L13, L14).
+func (e Error) ReadableCode() string {
+	for i := range len(e.Code) {
+		b := e.Code[i]
+		upper := 'A' <= b && b <= 'Z'
+		if !upper && (i == 0 || b != '_' && (b < '0' || b > '9')) {
+			return ""
+		}
+	}
+	if len(e.Code) > maxCodeLength {
+		return ""
+	}
+	return e.Code
+}
+
+// Describe says what the agent answered, for timelines and attention.
+func (e Error) Describe() string {
+	if code := e.ReadableCode(); code != "" {
+		return "the agent answered " + code
+	}
+	return "the agent answered an error with an unreadable code"
+}

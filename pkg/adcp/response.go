@@ -61,6 +61,9 @@ type Response struct {
 	// Payload is the AdCP object with its envelope members as flat siblings (contract B3). Nil if the
 	// answer has none.
 	Payload json.RawMessage
+	// Original is Payload as the agent sent it, if secrets were redacted from Payload. It is for
+	// comparing ends only, and must not be kept or shown.
+	Original json.RawMessage
 	// Err is the failure by the detection order of contract D2, nil if the answer is not a failure.
 	Err *Error
 	// Continuation is where the agent waits for input, if it waits and says so in A2A's own terms.

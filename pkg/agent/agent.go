@@ -81,15 +81,30 @@ func New(o Options) *Client {
 //
 // The context bounds the whole call. When it ends, the agent is not asked to cancel: it shall
 // finish and report the work that it has begun.
+//
+// What was handed over in confidence comes back from no call: the credential and the secrets in the
+// arguments are redacted in the answer, and in the texts of errors.
 func (c *Client) Call(
 	ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage,
+) (adcp.Response, error) {
+	token, err := c.token(ctx, a)
+	if err != nil {
+		return classify(err)
+	}
+	secrets := a.Secrets.And(adcp.SecretsOf(arguments)).And(adcp.NewSecrets(token))
+	r, err := c.call(ctx, a, token, tool, arguments)
+	return secrets.Response(r), redactError(secrets, err)
+}
+
+func (c *Client) call(
+	ctx context.Context, a registry.Agent, token, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
 	if !json.Valid(arguments) || !bytes.HasPrefix(bytes.TrimSpace(arguments), []byte("{")) {
 		return adcp.Response{}, unsent(errors.New("the arguments are not a JSON object"))
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends a stream that the agent keeps open after its answer
-	s, err := c.open(ctx, a)
+	s, err := c.open(ctx, a, token)
 	if err != nil {
 		return classify(err)
 	}
@@ -102,6 +117,17 @@ func (c *Client) Call(
 		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Ambiguous, Status: http.StatusOK, Cause: r.noAnswer}
 	}
 	return r.Response, nil
+}
+
+// redactError redacts the text of a *adcp.CallError.
+func redactError(secrets adcp.Secrets, err error) error {
+	ce := (*adcp.CallError)(nil)
+	if !errors.As(err, &ce) {
+		return err
+	}
+	clean := *ce
+	clean.Code, clean.Cause = secrets.Text(ce.Code), secrets.Error(ce.Cause)
+	return &clean
 }
 
 // session is an open session with an agent, over the protocol that it speaks.
@@ -121,7 +147,7 @@ type toolAnswer struct {
 }
 
 // open opens a session with an agent. A failure here is before the call: nothing was requested.
-func (c *Client) open(ctx context.Context, a registry.Agent) (session, error) {
+func (c *Client) open(ctx context.Context, a registry.Agent, token string) (session, error) {
 	if a.Transport != adcp.MCP && a.Transport != adcp.A2A {
 		return nil, unsent(fmt.Errorf("transport %q is not supported, use %q or %q",
 			a.Transport, adcp.MCP, adcp.A2A))
@@ -130,21 +156,28 @@ func (c *Client) open(ctx context.Context, a registry.Agent) (session, error) {
 		base:   c.base,
 		call:   ctx,
 		now:    c.now,
+		token:  token,
 		signer: requestSigner{signer: c.signer, policy: a.Signing, random: c.random, now: c.now},
-	}
-	if a.CredentialRef != "" {
-		token, err := c.secrets.Secret(ctx, a.CredentialRef)
-		if err != nil {
-			return nil, unsent(fmt.Errorf("credential %q: %w", a.CredentialRef, err))
-		}
-		if t.token = strings.TrimSpace(token); t.token == "" {
-			return nil, unsent(fmt.Errorf("credential %q is empty", a.CredentialRef))
-		}
 	}
 	if a.Transport == adcp.A2A {
 		return c.openA2A(ctx, a, t)
 	}
 	return openMCP(ctx, a.URL, t)
+}
+
+// token returns the agent's credential, "" if it has none.
+func (c *Client) token(ctx context.Context, a registry.Agent) (string, error) {
+	if a.CredentialRef == "" {
+		return "", nil
+	}
+	token, err := c.secrets.Secret(ctx, a.CredentialRef)
+	if err != nil {
+		return "", unsent(fmt.Errorf("credential %q: %w", a.CredentialRef, err))
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return "", unsent(fmt.Errorf("credential %q is empty", a.CredentialRef))
+	}
+	return token, nil
 }
 
 func unsent(cause error) *adcp.CallError {

@@ -55,9 +55,12 @@ const (
 func (c *Client) Discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	p, err := c.discover(ctx, a)
+	token, err := c.token(ctx, a)
 	if err == nil {
-		return p, nil
+		var p registry.Profile
+		if p, err = c.discover(ctx, a, token); err == nil {
+			return p, nil
+		}
 	}
 	resp, err := classify(err)
 	if resp.Err != nil { // an AdCP error, such as AUTH_MISSING or RATE_LIMITED
@@ -69,12 +72,12 @@ func (c *Client) Discover(ctx context.Context, a registry.Agent) (registry.Profi
 			Cause:      fmt.Errorf("%s: %s", code, clean(resp.Err.Message)),
 		}
 	}
-	return registry.Profile{}, err
+	return registry.Profile{}, redactError(a.Secrets.And(adcp.NewSecrets(token)), err)
 }
 
-func (c *Client) discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
+func (c *Client) discover(ctx context.Context, a registry.Agent, token string) (registry.Profile, error) {
 	c.cards.forget(a) // a discovery must read the present card
-	s, err := c.open(ctx, a)
+	s, err := c.open(ctx, a, token)
 	if err != nil {
 		return registry.Profile{}, err
 	}

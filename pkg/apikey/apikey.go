@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ const (
 	ScopeAgentsRead      = "agents:read"
 	ScopeAgentsWrite     = "agents:write"
 )
+
+// maxName is the longest name of a key, in characters.
+const maxName = 128
 
 // Scopes returns every scope.
 func Scopes() []string {
@@ -97,6 +101,10 @@ func Issue(ctx context.Context, s Store, random io.Reader, now time.Time, tenant
 	if !tenantForm().MatchString(tenant) {
 		c.Add("tenant", validation.InvalidValue, "must match "+tenantForm().String(),
 			"choose lower-case letters, digits and hyphens")
+	}
+	if name != "" && !validation.Line(name, maxName) {
+		c.Add("name", validation.InvalidValue,
+			"must be at most "+strconv.Itoa(maxName)+" visible characters on one line", "choose a shorter, plain name")
 	}
 	choose := "choose from " + strings.Join(Scopes(), ", ")
 	for _, scope := range scopes {

@@ -54,7 +54,8 @@ func TestIssuedKeyAuthorizesItsTenant(t *testing.T) {
 
 func TestIssueNamesEveryWrongArgument(t *testing.T) {
 	t.Parallel()
-	_, err := apikey.Issue(t.Context(), memory.New(clock), random(), now, "Acme Inc", "test", []string{"everything"})
+	name := strings.Repeat("x", 129)
+	_, err := apikey.Issue(t.Context(), memory.New(clock), random(), now, "Acme Inc", name, []string{"everything"})
 	var invalid *validation.Error
 	if !errors.As(err, &invalid) {
 		t.Fatal(err)
@@ -67,7 +68,7 @@ func TestIssueNamesEveryWrongArgument(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if !slices.Equal(names, []string{"scopes", "tenant"}) {
+	if !slices.Equal(names, []string{"name", "scopes", "tenant"}) {
 		t.Errorf("got %v", names)
 	}
 }

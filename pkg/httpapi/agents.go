@@ -45,6 +45,9 @@ func ViewAgent(a registry.Agent, d registry.Discovery) Agent {
 func (a API) PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (
 	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
+		if len(r.Body) > maxBody {
+			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "an entry holds at most 1 MiB")
+		}
 		agent, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
 		var refused *registry.AgentRefusedError
 		if errors.As(err, &refused) {
@@ -76,7 +79,11 @@ func problemOfFindings(found []registry.Finding) Problem {
 func (a API) ShowAgent(show func(ctx context.Context, tenant, id string) (
 	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		agent, found, err := show(ctx, r.Principal.Tenant, r.Path["id"])
+		id, err := r.agentID()
+		if err != nil {
+			return Response{}, err
+		}
+		agent, found, err := show(ctx, r.Principal.Tenant, id)
 		if err != nil {
 			return Response{}, err
 		}

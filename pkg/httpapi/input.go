@@ -15,6 +15,10 @@ import (
 func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orchestrator.Input) (
 	operation.Operation, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
+		id, err := r.operationID()
+		if err != nil {
+			return Response{}, err
+		}
 		if len(r.Body) > maxBody {
 			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "an input holds at most 1 MiB")
 		}
@@ -22,7 +26,7 @@ func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orche
 		if err != nil {
 			return Response{}, err
 		}
-		op, err := run(ctx, r.Principal.Tenant, r.Path["id"], in)
+		op, err := run(ctx, r.Principal.Tenant, id, in)
 		var refused *orchestrator.InputRefusedError
 		if errors.As(err, &refused) {
 			p := NewProblem(http.StatusConflict, string(refused.Code), describeRefusal(refused))

@@ -15,7 +15,11 @@ import (
 
 // senderOf returns the agent of the request's path as a sender of webhooks, or store.ErrNotFound.
 func senderOf(ctx context.Context, s registry.AgentReader, r Request) (keyring.Sender, error) {
-	a, err := s.Agent(ctx, r.Principal.Tenant, r.Path["id"])
+	id, err := r.agentID()
+	if err != nil {
+		return keyring.Sender{}, err
+	}
+	a, err := s.Agent(ctx, r.Principal.Tenant, id)
 	target := operation.Target{URL: a.URL, BrandURL: a.BrandURL}
 	return keyring.SenderOf(r.Principal.Tenant, a.ID, target), err
 }
@@ -39,6 +43,12 @@ func (a API) ShowKeys(s registry.AgentReader, show func(context.Context, keyring
 func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sender keyring.Sender, jwksURI string) (
 	keyring.View, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
+		if _, err := r.agentID(); err != nil {
+			return Response{}, err
+		}
+		if len(r.Body) > maxBody {
+			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "a body holds at most 1 MiB")
+		}
 		uri, err := readJWKSURI(r.Body)
 		if err != nil {
 			return Response{}, err
@@ -59,12 +69,13 @@ func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sende
 
 func readJWKSURI(body []byte) (string, error) {
 	var in map[string]string
+	var c validation.Checks
 	readable := adcp.CheckObject(body) == nil && json.Unmarshal(body, &in) == nil
 	if !readable || len(in) != 1 || in["jwks_uri"] == "" {
-		var c validation.Checks
 		c.Add("jwks_uri", validation.Required, "must be the only member, an address",
 			`send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`)
-		return "", c.Err()
+	} else {
+		c.AddBadValues(body)
 	}
-	return in["jwks_uri"], nil
+	return in["jwks_uri"], c.Err()
 }

@@ -10,8 +10,7 @@ import (
 	"adcp-orchestrator/pkg/validation"
 )
 
-// maxBody is the largest body of a submission or an input, in bytes: what can be stored and sent
-// on.
+// maxBody is the largest body of a request, in bytes: what can be stored and sent on.
 const maxBody = 1 << 20
 
 // validIdempotencyKey reports whether s is 1 to 255 visible ASCII characters.
@@ -68,14 +67,20 @@ func (a API) Submit(run submit) Handler {
 	}
 }
 
-// ShowOperation serves GET /v1/operations/{id}.
+// ShowOperation serves GET /v1/operations/{id}. What would make the answer too large to be
+// delivered is left out, and the answer says so.
 func (a API) ShowOperation(s orchestrator.RecordReader) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		record, err := s.Load(ctx, r.Principal.Tenant, r.Path["id"])
+		id, err := r.operationID()
 		if err != nil {
 			return Response{}, err
 		}
-		return Response{Status: http.StatusOK, Body: a.ViewRecord(record)}, nil
+		record, err := s.Load(ctx, r.Principal.Tenant, id)
+		if err != nil {
+			return Response{}, err
+		}
+		body, err := encodeOperation(a.ViewRecord(record))
+		return Response{Status: http.StatusOK, Body: body}, err
 	}
 }
 
@@ -90,7 +95,11 @@ type redriven struct {
 func (a API) Redrive(run func(ctx context.Context, tenant, id string) (
 	operation.Operation, orchestrator.RedriveResult, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		op, result, err := run(ctx, r.Principal.Tenant, r.Path["id"])
+		id, err := r.operationID()
+		if err != nil {
+			return Response{}, err
+		}
+		op, result, err := run(ctx, r.Principal.Tenant, id)
 		if err != nil {
 			return Response{}, err
 		}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 
@@ -43,6 +44,8 @@ type Operation struct {
 	Request              json.RawMessage         `json:"request,omitempty"`
 	Result               json.RawMessage         `json:"result,omitempty"`
 	Events               []operation.Event       `json:"events,omitempty"`
+
+	tooLargeToShow
 }
 
 type attempts struct {
@@ -110,7 +113,18 @@ func (a API) ViewRecord(r operation.Record) Operation {
 	if json.Unmarshal(r.Request, &members) == nil {
 		delete(members, "idempotency_key")
 		delete(members, "push_notification_config")
-		v.Request, _ = json.Marshal(members) // raw members of a valid object
+		v.Request = marshalPlain(members)
 	}
 	return v
+}
+
+// marshalPlain writes the members of a valid object as they are, without escapes for HTML.
+func marshalPlain(members map[string]json.RawMessage) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if e.Encode(members) != nil {
+		return nil
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

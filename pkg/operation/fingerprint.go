@@ -20,7 +20,7 @@ func Fingerprint(task adcp.Task, a adcp.Answer) string {
 		TaskType adcp.Task       `json:"task_type"`
 		Status   adcp.Status     `json:"status"`
 		Value    json.RawMessage `json:"value"`
-	}{task, a.Status, a.Value})
+	}{task, a.Status, a.Compared()})
 	if err != nil {
 		return ""
 	}

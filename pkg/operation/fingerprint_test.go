@@ -19,3 +19,14 @@ func TestFingerprintIgnoresOrderAndSpace(t *testing.T) {
 		t.Errorf("got %s, %s, %s", a, b, c)
 	}
 }
+
+// One channel's answer can lose its secrets, another's not: the end is the same.
+func TestFingerprintIsOfWhatTheAgentSent(t *testing.T) {
+	t.Parallel()
+	sent := json.RawMessage(`{"echo":"secret"}`)
+	whole := Fingerprint(adcp.BuildCreative, adcp.Answer{Status: "completed", Value: sent})
+	redacted := adcp.Answer{Status: "completed", Value: json.RawMessage(`{"echo":"[redacted]"}`), Original: sent}
+	if got := Fingerprint(adcp.BuildCreative, redacted); got != whole {
+		t.Errorf("got %s, want %s", got, whole)
+	}
+}

@@ -110,7 +110,7 @@ func (op *Operation) flagUnreached(now time.Time) {
 		return
 	}
 	if op.Error != nil {
-		op.flag(AgentAnswersError, now, "the agent answers "+op.Error.Code)
+		op.flag(AgentAnswersError, now, op.Error.Describe())
 		return
 	}
 	op.flag(AgentUnreached, now, "")
@@ -128,7 +128,7 @@ func (op *Operation) flagNotSent(now time.Time, s AgentSupport) {
 	default:
 		detail := "the agent answers with an error"
 		if op.Error != nil {
-			detail = "the agent answers " + op.Error.Code
+			detail = op.Error.Describe()
 		}
 		op.flag(AgentAnswersError, now, detail+"; a redrive sends the request again")
 	}

@@ -132,7 +132,7 @@ func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, w
 // recordInputError records an AdCP error that answers an input and does not end the operation. A
 // transient error is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
-	detail := "the agent answered " + e.Code
+	detail := e.Describe()
 	outcome := outcomeOfError(e, isPurchase(*op))
 	certain := op.PendingInput() != generation || !op.InputRequest.Input.Call.Unclear
 	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && certain {
@@ -156,12 +156,12 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 	reaction := reactionTo(*op, e)
 	switch {
 	case reaction == adcp.RenewCredential:
-		op.Flag(operation.AgentRefuses, now, "the agent answered "+e.Code)
+		op.Flag(operation.AgentRefuses, now, e.Describe())
 	case reaction == adcp.LookUp:
-		op.Flag(operation.OutcomeUnclear, now, "the agent answered "+e.Code+
+		op.Flag(operation.OutcomeUnclear, now, e.Describe()+
 			": it has carried the request out and no longer has the answer; look for the result there")
 	case reaction == adcp.AskPerson:
-		op.Flag(operation.AgentAnswersError, now, "the agent answers "+e.Code+
+		op.Flag(operation.AgentAnswersError, now, e.Describe()+
 			"; a redrive sends the request again")
 	case e.Code == "IDEMPOTENCY_IN_FLIGHT":
 		// contract C14: the agent still works on an earlier attempt. The same key is safe to send again
@@ -176,7 +176,7 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 		}
 	case op.Call.Unclear && e.Recovery != adcp.Transient:
 		op.Flag(operation.OutcomeUnclear, now,
-			"the agent answered "+e.Code+", and may have carried the request out")
+			e.Describe()+", and may have carried the request out")
 	}
 }
 

@@ -94,7 +94,7 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 // recordError records an AdCP error that answers the request and does not end the operation.
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
 	outcome := outcomeOfError(agentErr, isPurchase(*op))
-	e := op.FailAttempt(now, 0, outcome, agentErr.RetryAfter, "the agent answered "+agentErr.Code)
+	e := op.FailAttempt(now, 0, outcome, agentErr.RetryAfter, agentErr.Describe())
 	op.CountError(now, 0, errorLimit(*op, agentErr))
 	if _, known := adcp.PolicyOf(agentErr.Code); known && reactionTo(*op, agentErr) == adcp.Resend {
 		op.LookUpBeforeRetry(now, 0, c.support)

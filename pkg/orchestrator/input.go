@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/digest"
@@ -42,9 +42,9 @@ func ParseInput(body []byte) (Input, error) {
 			`send {"generation": 1, "input": {...}, "on_behalf_of": "..."}`)
 		return in, c.Err()
 	}
-	for name := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if name != "generation" && name != "input" && name != "on_behalf_of" {
-			c.Add(name, validation.UnknownMember, "must be generation, input or on_behalf_of",
+			c.Add(validation.Member("", name), validation.UnknownMember, "must be generation, input or on_behalf_of",
 				"put AdCP arguments into input")
 		}
 	}
@@ -56,16 +56,17 @@ func ParseInput(body []byte) (Input, error) {
 		c.Add("input", validation.InvalidValue, "must be an object: the arguments to add or to change",
 			"send {} to approve the request as it is")
 	}
-	for _, name := range append(orchestratorMembers, fixedMembers...) {
+	for _, name := range slices.Concat(orchestratorMembers, fixedMembers) {
 		if _, set := in.Arguments[name]; set {
 			c.Add("input."+name, validation.Immutable, "must not be set: an input can't change it", "leave it out")
 		}
 	}
-	if json.Unmarshal(members["on_behalf_of"], &in.OnBehalfOf) != nil || !isName(in.OnBehalfOf) {
+	if json.Unmarshal(members["on_behalf_of"], &in.OnBehalfOf) != nil || !validation.Line(in.OnBehalfOf, maxOnBehalfOf) {
 		c.Add("on_behalf_of", validation.InvalidValue,
-			fmt.Sprintf("must say who approved it, in 1 to %d characters on one line", maxOnBehalfOf),
+			fmt.Sprintf("must say who approved it, in 1 to %d visible characters on one line", maxOnBehalfOf),
 			"name the person or the system")
 	}
+	c.AddBadValues(body)
 	if err := c.Err(); err != nil {
 		return in, err
 	}
@@ -74,24 +75,18 @@ func ParseInput(body []byte) (Input, error) {
 	return in, err
 }
 
-// isName reports whether s can name an approver: not empty, not too long, without control
-// characters.
-func isName(s string) bool {
-	return strings.TrimSpace(s) != "" && utf8.RuneCountInString(s) <= maxOnBehalfOf &&
-		!strings.ContainsFunc(s, func(c rune) bool { return c < ' ' })
-}
-
 // checkArguments checks the input's arguments, and the request that they make together with the
 // first one's.
 func (in Input) checkArguments(c *validation.Checks, op operation.Operation, all map[string]json.RawMessage) {
 	for name, v := range in.Arguments {
 		if strings.Contains(string(v), credentialPlaceholder(op.ID)) { // stands for what only we may place
-			c.Add("input."+name, validation.Reserved, "must not contain a text that is reserved",
+			c.Add(validation.Member("input", name), validation.Reserved, "must not contain a text that is reserved",
 				"leave out "+credentialPlaceholder(op.ID))
 		}
 	}
 	fields := maps.Clone(all)
-	for _, name := range append(orchestratorMembers, "context") {
+	// What an input can't change was accepted with the request, whatever the rules were then.
+	for _, name := range slices.Concat(orchestratorMembers, []string{"context", "po_number"}) {
 		delete(fields, name)
 	}
 	SubmitRequest{AgentID: op.AgentID, Type: op.Type, fields: fields}.check(c)

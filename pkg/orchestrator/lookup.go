@@ -47,6 +47,7 @@ func (p Poll) lookUp(ctx context.Context, op operation.Operation, c contact) (op
 	if err != nil {
 		return operation.Decision{}, err
 	}
+	c.agent.Secrets = adcp.SecretsOf(request)
 	answer, err := lookUp{c, request, op, p.NewKey}.run(ctx)
 	if err != nil {
 		return p.failByError(ctx, op, c.profile, err)
@@ -138,7 +139,7 @@ func (l lookUp) page(ctx context.Context, tool string, arguments map[string]any)
 	}
 	if r.Err != nil {
 		return nil, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: r.Err.RetryAfter, Code: r.Err.Code,
-			Cause: errors.New(tool + " was answered " + r.Err.Code)}
+			Cause: errors.New(tool + ": " + r.Err.Describe())}
 	}
 	return r.Payload, nil
 }

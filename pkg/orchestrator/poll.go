@@ -80,6 +80,7 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 	if err != nil {
 		return operation.Decision{}, err
 	}
+	c.agent.Secrets = adcp.SecretsOf(request)
 	response, err := p.question(ctx, c, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
 	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
 		// contract B31: once more. Some agents take our version for purchases and not for polls: let them
@@ -175,7 +176,7 @@ func (p Poll) failByResponse(ctx context.Context, op operation.Operation, profil
 	if r.Err.Code == "REFERENCE_NOT_FOUND" { // proves nothing (contract E7, G9): the agent may have forgotten
 		reason = operation.TaskNotFound
 	}
-	return p.fail(ctx, op, profile, r.Err.RetryAfter, reason, "the agent answered "+r.Err.Code)
+	return p.fail(ctx, op, profile, r.Err.RetryAfter, reason, r.Err.Describe())
 }
 
 // failByError records a poll without an answer. An internal fault is returned.

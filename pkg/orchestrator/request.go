@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -48,6 +49,9 @@ const (
 // submissionMembers are the members of a submission.
 var submissionMembers = []string{"agent_id", "type", "request", "not_after", "dedupe_by", "on_conflict"}
 
+// OperationIDForm is the form of an operation's id: nothing of another form is looked for.
+var OperationIDForm = validation.Pattern(`^op_[a-z2-7]{26}$`)
+
 // orchestratorMembers are the members of a request that the orchestrator sets: a client's own would
 // break idempotency or redirect the webhook.
 var orchestratorMembers = []string{"idempotency_key", "push_notification_config", "adcp_version", "adcp_major_version"}
@@ -70,9 +74,9 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 		c.Add("(body)", validation.MalformedBody, "must be one JSON object", submitForm)
 		return r, c.Err()
 	}
-	for name := range members {
+	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !slices.Contains(submissionMembers, name) {
-			c.Add(name, validation.UnknownMember, "must be one of "+strings.Join(submissionMembers, ", "),
+			c.Add(validation.Member("", name), validation.UnknownMember, "must be one of "+strings.Join(submissionMembers, ", "),
 				"put AdCP arguments into request")
 		}
 	}
@@ -94,9 +98,10 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	if json.Unmarshal(r.Request, &r.fields) != nil || r.fields == nil {
 		c.Add("request", validation.InvalidValue, "must be an object: the AdCP task's arguments",
 			"send the arguments as AdCP defines them, without "+strings.Join(orchestratorMembers, ", "))
-		return r, c.Err()
+	} else {
+		r.check(&c)
 	}
-	r.check(&c)
+	c.AddBadValues(body)
 	return r, c.Err()
 }
 

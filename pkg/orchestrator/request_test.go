@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/validation"
 )
 
@@ -170,6 +172,15 @@ func TestMembersOfARequestAreChecked(t *testing.T) {
 		"asap as the end":          {"end_time", `"asap"`, "request.end_time"},
 		"the end before the start": {"end_time", `"2027-03-01T00:00:00Z"`, "request.end_time"},
 		"an empty purchase order":  {"po_number", `""`, "request.po_number"},
+		"a purchase order of 128 characters": {
+			"po_number", `"` + strings.Repeat("é", 128) + `"`,
+			"",
+		},
+		"a purchase order of 129 characters": {
+			"po_number", `"` + strings.Repeat("é", 129) + `"`,
+			"request.po_number",
+		},
+		"a purchase order that turns itself around": {"po_number", `"12\u202e34"`, "request.po_number"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -239,9 +250,42 @@ func TestSealCredential(t *testing.T) {
 	}
 }
 
+// An operation that was stored under older rules can be answered: an input can't change its
+// purchase order.
+func TestInputIsNotRefusedForWhatItCannotChange(t *testing.T) {
+	t.Parallel()
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(goodRequest), &all); err != nil {
+		t.Fatal(err)
+	}
+	all["po_number"] = json.RawMessage(`"` + strings.Repeat("x", 1000) + `"`)
+	var c validation.Checks
+	op := operation.Operation{AgentID: "seller", Type: adcp.CreateMediaBuy}
+	Input{Generation: 1}.checkArguments(&c, op, all)
+	if err := c.Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzParseInput(f *testing.F) {
+	f.Add([]byte(`{"generation":1,"input":{"ext":{"a":[1e400,"\ud83d"]}},"on_behalf_of":"jane"}`))
+	f.Add([]byte("{\"generation\":1,\"input\":{\"\xe9\":9007199254740993},\"on_behalf_of\":\"j\u200b\"}"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		in, err := ParseInput(body)
+		var invalid *validation.Error
+		if err != nil && !errors.As(err, &invalid) {
+			t.Errorf("%v is no *validation.Error", err)
+		}
+		if err == nil && in.fingerprint == "" {
+			t.Error("accepted without a fingerprint")
+		}
+	})
+}
+
 func FuzzParseSubmitRequest(f *testing.F) {
 	f.Add([]byte(submission(goodRequest)))
 	f.Add([]byte(strings.Replace(submission(goodRequest), `{`, `{"dedupe_by":"none","on_conflict":"wait",`, 1)))
+	f.Add([]byte(submission(`{"ext":{"a":[1e400,"\ud83d",9007199254740993]}}`)))
 	f.Add([]byte(`{"agent_id":"a","type":"create_media_buy","request":{"account":null,"packages":[null]}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, err := ParseSubmitRequest(body)

@@ -2,11 +2,16 @@ package orchestrator
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/validation"
 )
+
+// maxPONumber is the longest purchase order number, in characters. It is part of the operation's
+// document, which the table limits.
+const maxPONumber = 128
 
 // check checks the task's arguments, as far as the orchestrator depends on them.
 func (r SubmitRequest) check(c *validation.Checks) {
@@ -17,8 +22,9 @@ func (r SubmitRequest) check(c *validation.Checks) {
 	}
 	if po, set := r.fields["po_number"]; set {
 		var s string
-		if json.Unmarshal(po, &s) != nil || s == "" {
-			c.Add("request.po_number", validation.InvalidValue, "must be a string that is not empty",
+		if json.Unmarshal(po, &s) != nil || !validation.Line(s, maxPONumber) {
+			c.Add("request.po_number", validation.InvalidValue,
+				fmt.Sprintf("must be a string of 1 to %d visible characters on one line", maxPONumber),
 				"send the purchase order's number, or leave it out")
 		}
 	}

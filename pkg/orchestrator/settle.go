@@ -35,7 +35,8 @@ type EndedEvent struct {
 	TaskID      string            `json:"task_id,omitempty"`
 	EndedBy     operation.Channel `json:"ended_by"`
 	EndedAt     time.Time         `json:"ended_at"`
-	// ErrorCode is the agent's; Attention is why a person should look, if there is a reason.
+	// ErrorCode is the agent's, if it has the form of a code; Attention is why a person should look, if
+	// there is a reason.
 	ErrorCode string           `json:"error_code,omitempty"`
 	Attention operation.Reason `json:"attention,omitempty"`
 }
@@ -47,7 +48,7 @@ func endedEventOf(op operation.Operation) EndedEvent {
 	e := EndedEvent{ID: EndedEventID(op), Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type,
 		State: op.State, TaskID: op.TaskID, EndedBy: op.Terminal.Channel, EndedAt: op.Terminal.At}
 	if op.Error != nil {
-		e.ErrorCode = op.Error.Code
+		e.ErrorCode = op.Error.ReadableCode()
 	}
 	if op.Attention != nil {
 		e.Attention = op.Attention.Reason

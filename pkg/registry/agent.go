@@ -40,6 +40,9 @@ type Agent struct {
 	// ContinueTask is the A2A task that a call continues; zero for a call of its own. It is for a
 	// Caller as well.
 	ContinueTask adcp.Continuation `json:"-"`
+	// Secrets are those of the operation that a call is about. Together with the call's own they are
+	// redacted in whatever the agent answers. They are for a Caller too.
+	Secrets adcp.Secrets `json:"-"`
 }
 
 // Caller calls agents. Implementations refuse every address of an agent that leads inward (contract

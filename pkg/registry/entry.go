@@ -2,10 +2,10 @@ package registry
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"regexp"
-	"strings"
+	"slices"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
@@ -14,17 +14,20 @@ import (
 
 // entry is the body of PUT /v1/agents/{id}.
 type entry struct {
-	URL           string                `json:"url"`
-	Transport     adcp.Transport        `json:"transport"`
-	CredentialRef string                `json:"credential_ref"`
-	WebhookMode   operation.WebhookMode `json:"webhook_mode"`
-	WebhookFormat adcp.Format           `json:"webhook_format"`
-	BrandURL      string                `json:"brand_json_url"`
-	Poll          operation.PollPolicy  `json:"poll"`
+	URL           string
+	Transport     adcp.Transport
+	CredentialRef string
+	WebhookMode   operation.WebhookMode
+	WebhookFormat adcp.Format
+	BrandURL      string
+	Poll          operation.PollPolicy
 }
 
-// entryMembers are the names of an entry's members, for the remedy of a misspelled one.
-const entryMembers = "url, transport, credential_ref, webhook_mode, webhook_format, brand_json_url and poll"
+// The names of the members of an entry and of its poll, for the remedy of a misspelled one.
+const (
+	entryMembers = "url, transport, credential_ref, webhook_mode, webhook_format, brand_json_url and poll"
+	pollMembers  = "interval_seconds, backoff_rate and max_delay_seconds"
+)
 
 // parse reads and checks an entry. It returns a *validation.Error that names every wrong field.
 func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
@@ -42,7 +45,7 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 	if !AgentIDForm().MatchString(id) {
 		c.Add("id", validation.InvalidValue, "must match "+AgentIDForm().String(), "choose another id in the path")
 	}
-	if err := r.Checker.CheckURL(in.URL); err != nil {
+	if err := r.Checker.CheckURL(in.URL); err != nil && !c.Has("url") {
 		c.Add("url", validation.InvalidValue, "must be an address that can be called: "+err.Error(),
 			"send the agent's public endpoint, for example https://sales.example.com/mcp")
 	}
@@ -64,26 +67,60 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 		Poll: in.Poll.WithDefaults()}, c.Err()
 }
 
-// readEntry decodes a body. ok is false if it is no entry at all.
+// readEntry decodes a body. ok is false if it is no object at all. Names are exact: "URL" beside
+// "url" would be read as one or the other.
 func readEntry(c *validation.Checks, tenant string, body []byte) (in entry, ok bool) {
 	if err := adcp.CheckObject(body); err != nil {
 		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys: "+err.Error(),
 			`send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
 		return in, false
 	}
-	d := json.NewDecoder(strings.NewReader(string(body)))
-	d.DisallowUnknownFields()
-	err := d.Decode(&in)
-	var t *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &t):
-		c.Add(t.Field, validation.InvalidValue, "must be "+kindName(t.Type.Kind().String())+", not a "+t.Value,
-			"correct it")
-	case err != nil:
-		c.Add("(body)", validation.UnknownMember, "must be an entry: "+strings.TrimPrefix(err.Error(), "json: "),
-			"the members are "+entryMembers)
+	c.AddBadValues(body) // first: "must be a number" would be a puzzle to the sender of 1e400
+	var poll json.RawMessage
+	readMembers(c, "", body, entryMembers, map[string]target{
+		"url":            {&in.URL, "a string"},
+		"transport":      {&in.Transport, "a string"},
+		"credential_ref": {&in.CredentialRef, "a string"},
+		"webhook_mode":   {&in.WebhookMode, "a string"},
+		"webhook_format": {&in.WebhookFormat, "a string"},
+		"brand_json_url": {&in.BrandURL, "a string"},
+		"poll":           {&poll, "an object"},
+	})
+	if len(poll) > 0 && string(poll) != "null" {
+		readMembers(c, "poll", poll, pollMembers, map[string]target{
+			"interval_seconds":  {&in.Poll.IntervalSeconds, "a whole number"},
+			"backoff_rate":      {&in.Poll.BackoffRate, "a number"},
+			"max_delay_seconds": {&in.Poll.MaxDelaySeconds, "a whole number"},
+		})
 	}
-	return in, err == nil
+	return in, true
+}
+
+// target is where a member is read into, and the type that it must have.
+type target struct {
+	into any
+	kind string
+}
+
+// readMembers reads the members of an object, and records those that are unknown or of another
+// type.
+func readMembers(c *validation.Checks, path string, object json.RawMessage, known string, into map[string]target) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		c.Add(path, validation.InvalidValue, "must be an object", "its members are "+known)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		field := validation.Member(path, name)
+		t, ok := into[name]
+		switch {
+		case c.Has(field):
+		case !ok:
+			c.Add(field, validation.UnknownMember, "must be a member of the entry", "the members are "+known)
+		case json.Unmarshal(members[name], t.into) != nil:
+			c.Add(field, validation.InvalidValue, "must be "+t.kind, "correct it, or leave it out")
+		}
+	}
 }
 
 // checkChoices checks the members that have a fixed set of values.
@@ -120,17 +157,4 @@ func checkPoll(c *validation.Checks, p operation.PollPolicy) {
 	bound("interval_seconds", float64(p.IntervalSeconds), operation.MinInterval, operation.MaxInterval)
 	bound("backoff_rate", p.BackoffRate, operation.MinBackoffRate, operation.MaxBackoffRate)
 	bound("max_delay_seconds", float64(p.MaxDelaySeconds), operation.MinMaxDelay, operation.MaxMaxDelay)
-}
-
-// kindName names a Go kind in JSON's words.
-func kindName(k string) string {
-	switch {
-	case strings.HasPrefix(k, "int"):
-		return "a whole number"
-	case strings.HasPrefix(k, "float"):
-		return "a number"
-	case k == "struct":
-		return "an object"
-	}
-	return "a " + k
 }

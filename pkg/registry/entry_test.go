@@ -59,7 +59,16 @@ func TestEntryNamesEveryWrongField(t *testing.T) {
 			url + `"credential_ref":"adcp/acme/../other/seller"}`,
 			[]string{"credential_ref"},
 		},
-		"an unknown member": {"seller", url + `"password":"x"}`, []string{"(body)"}},
+		"an unknown member":         {"seller", url + `"password":"x"}`, []string{"password"}},
+		"a member in other letters": {"seller", url + `"URL":"https://other.example"}`, []string{"URL"}},
+		"an unknown member of poll": {"seller", url + `"poll":{"interval":5}}`, []string{"poll.interval"}},
+		"poll is no object":         {"seller", url + `"poll":5}`, []string{"poll"}},
+		"wrong types and bad bytes at once": {
+			"seller",
+			`{"url":1,"brand_json_url":"https://s.example/\ud83d","transport":[],"poll":{"backoff_rate":1e400,"x":"` +
+				"\xff" + `"}}`,
+			[]string{"brand_json_url", "poll.backoff_rate", "poll.x", "transport", "url"},
+		},
 		"a member of another type": {
 			"seller",
 			url + `"poll":{"interval_seconds":"soon"}}`,

@@ -49,11 +49,12 @@ func (r *report) keys(c adcp.Capabilities) {
 	}
 }
 
-// address checks an address that the agent names.
+// address checks an address that the agent names. Why it is refused is not shown: that text quotes
+// what the agent wrote.
 func (r *report) address(field, address string) {
-	if err := r.checker.CheckURL(address); err != nil {
-		r.add(SeverityRefused, "address_not_allowed", field, "the address can't be fetched from: "+err.Error(),
-			"ask the agent's owner for a public https address")
+	if r.checker.CheckURL(address) != nil {
+		r.add(SeverityRefused, "address_not_allowed", field, "the address is not a public https address of at most "+
+			"2048 bytes, so it can't be fetched from", "ask the agent's owner for a public https address")
 	}
 }
 

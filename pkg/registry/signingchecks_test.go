@@ -1,6 +1,8 @@
 package registry_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -117,6 +119,19 @@ func TestCheckAddressesOfKeys(t *testing.T) {
 			[]string{"refused address_not_allowed identity.key_origins.tmp_signing"},
 		},
 	}.run(t)
+}
+
+// contract L13: a finding quotes nothing of the agent's but plain names.
+func TestFindingAboutAnAddressDoesNotQuoteIt(t *testing.T) {
+	t.Parallel()
+	s := subject{agent: seller(), profile: cleanProfile()}
+	s.checker.CheckURL = func(url string) error { return errors.New(url + " is not a host name") }
+	s.profile.Capabilities.Identity.BrandURL = "https://<script>alert(1)<"
+	for _, f := range s.checker.Check(s.agent, s.profile, nil) {
+		if strings.Contains(f.Detail+f.Remedy, "script") || f.Code == "address_not_allowed" && f.Severity != "refused" {
+			t.Errorf("got %+v", f)
+		}
+	}
 }
 
 // contract B40

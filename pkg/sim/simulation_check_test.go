@@ -152,7 +152,7 @@ func (s *simulation) mayStayOpen(op operation.Operation) bool {
 	case op.NeedsInput() && input.State == operation.InputUnclear: // it was sent, and the way back is gone
 		return true
 	case op.PendingInput() != 0:
-		return (input.Call.Unclear || input.Call.InFlight) && notRepeatable
+		return input.Call.Stopped || (input.Call.Unclear || input.Call.InFlight) && notRepeatable
 	case op.NeedsInput() && op.InputRequest.Continuation == (adcp.Continuation{}):
 		return true
 	case op.State == operation.CallingAdCP && !op.Call.Stopped:

@@ -2,6 +2,7 @@ package validation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,18 +44,43 @@ func (e *Error) Error() string {
 	return strings.Join(parts, ". ")
 }
 
+// maxFields is how many wrong fields one answer names: a body of a megabyte can have a hundred
+// thousand, and an answer that names them all could not be delivered.
+const maxFields = 100
+
 // Checks collects field errors, so that one answer names them all.
-type Checks struct{ found []FieldError }
+type Checks struct {
+	found []FieldError
+	more  int // errors that are only counted
+}
 
 // Add records a field error.
 func (c *Checks) Add(field string, code Code, rule, remedy string) {
-	c.found = append(c.found, FieldError{Field: field, Code: code, Rule: rule, Remedy: remedy})
+	if c.full() {
+		c.more++
+		return
+	}
+	c.found = append(c.found, FieldError{Field: cutField(field), Code: code, Rule: rule, Remedy: remedy})
 }
 
-// Err returns nil if nothing was added, else an *Error.
+// Has reports whether an error of a field is recorded.
+func (c *Checks) Has(field string) bool {
+	return slices.ContainsFunc(c.found, func(f FieldError) bool { return f.Field == field })
+}
+
+func (c *Checks) full() bool { return len(c.found) >= maxFields }
+
+// Err returns nil if nothing was added, else an *Error. It names the first 100 fields and counts
+// the others.
 func (c *Checks) Err() error {
 	if len(c.found) == 0 {
 		return nil
 	}
-	return &Error{Fields: c.found}
+	fields := slices.Clone(c.found)
+	if c.more > 0 {
+		fields = append(fields, FieldError{Field: "(more)", Code: InvalidValue,
+			Rule:   fmt.Sprintf("must be correct: %d more values are not", c.more),
+			Remedy: "correct the fields that are named and send it again, to see the others"})
+	}
+	return &Error{Fields: fields}
 }

@@ -1,0 +1,66 @@
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
+)
+
+// errValidation is what the table answers to a key of more than 2,048 bytes.
+var errValidation = errors.New("ValidationException: One or more parameter values were invalid")
+
+// strictStore refuses every read, as the table does for a long key.
+type strictStore struct{}
+
+func (strictStore) Load(context.Context, string, string) (operation.Record, error) {
+	return operation.Record{}, errValidation
+}
+
+func (strictStore) Agent(context.Context, string, string) (registry.Agent, error) {
+	return registry.Agent{}, errValidation
+}
+
+func TestPathThatIsNoIDIsNotLookedFor(t *testing.T) {
+	t.Parallel()
+	redrive := func(context.Context, string, string) (operation.Operation, orchestrator.RedriveResult, error) {
+		return operation.Operation{}, "", errValidation
+	}
+	input := func(context.Context, string, string, orchestrator.Input) (operation.Operation, error) {
+		return operation.Operation{}, errValidation
+	}
+	agent := func(context.Context, string, string) (registry.Agent, registry.Discovery, error) {
+		return registry.Agent{}, registry.Discovery{}, errValidation
+	}
+	show := func(context.Context, keyring.Sender) (keyring.View, error) { return keyring.View{}, errValidation }
+	pin := func(context.Context, keyring.Sender, string) (keyring.View, error) {
+		return keyring.View{}, errValidation
+	}
+	for route, h := range map[string]httpapi.Handler{
+		"GET operation": api.ShowOperation(strictStore{}),
+		"redrive":       api.Redrive(redrive),
+		"input":         api.SendInput(input),
+		"GET agent":     api.ShowAgent(agent),
+		"GET keys":      api.ShowKeys(strictStore{}, show),
+		"PUT keys":      api.PinKeys(strictStore{}, pin),
+	} {
+		f := api.Serve(apikey.ScopeOperationsRead, h)
+		for _, id := range []string{
+			"", strings.Repeat("a", 4000), "op_\xff", "a b", "op_#1", "OP_" + strings.Repeat("a", 26),
+		} {
+			e := events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": id}, Body: "{"}
+			if got := call(t, f, as(e, "acme")); got.StatusCode != 404 {
+				t.Errorf("%s %.20q: %d %s", route, id, got.StatusCode, got.Body)
+			}
+		}
+	}
+}
