@@ -95,4 +95,10 @@ var mutants = []mutant{
 	{"a refused input is sent again at once", "pkg/operation/input.go",
 		"		op.backOff(now, e.RetryAfter)\n",
 		"		_ = e.RetryAfter\n"},
+	{"a buy that is not confirmed is one", "pkg/orchestrator/buylist.go",
+		"		return string(b.ConfirmedAt) == \"null\"",
+		"		return false"},
+	{"only active buys are looked through", "pkg/orchestrator/buylist.go",
+		"map[string]any{\"status_filter\": buyStatuses}",
+		"map[string]any{}"},
 }

@@ -39,6 +39,7 @@ func TestHazards(t *testing.T) {
 		a2aHazards(),
 		outcomeHazards(),
 		idempotencyHazards(),
+		buyListHazards(),
 		webhookHazards(),
 		signatureHazards(),
 	)
