@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // Client calls agents. It keeps connections and A2A cards, but no sessions: every call opens its
-// own session and ends it.
+// own session and ends it, unless it is made through Session.
 type Client struct {
 	secrets Secrets
 	signer  Signer
@@ -87,28 +87,49 @@ func New(o Options) *Client {
 func (c *Client) Call(
 	ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
+	return c.confidential(ctx, a, arguments, func(token string) (adcp.Response, error) {
+		return c.call(ctx, a, token, tool, arguments)
+	})
+}
+
+// confidential makes a call with the agent's credential, and redacts what comes back.
+func (c *Client) confidential(
+	ctx context.Context, a registry.Agent, arguments json.RawMessage, call func(token string) (adcp.Response, error),
+) (adcp.Response, error) {
+	if err := checkArguments(arguments); err != nil {
+		return adcp.Response{}, err
+	}
 	token, err := c.token(ctx, a)
 	if err != nil {
 		return classify(err)
 	}
 	secrets := a.Secrets.And(adcp.SecretsOf(arguments)).And(adcp.NewSecrets(token))
-	r, err := c.call(ctx, a, token, tool, arguments)
+	r, err := call(token)
 	return secrets.Response(r), redactError(secrets, err)
 }
 
 func (c *Client) call(
 	ctx context.Context, a registry.Agent, token, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
-	if !json.Valid(arguments) || !bytes.HasPrefix(bytes.TrimSpace(arguments), []byte("{")) {
-		return adcp.Response{}, unsent(errors.New("the arguments are not a JSON object"))
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends a stream that the agent keeps open after its answer
-	s, err := c.open(ctx, a, token)
+	s, err := c.open(ctx, ctx, a, token)
 	if err != nil {
 		return classify(err)
 	}
 	defer s.close()
+	return callIn(ctx, s, tool, arguments)
+}
+
+func checkArguments(arguments json.RawMessage) error {
+	if !json.Valid(arguments) || !bytes.HasPrefix(bytes.TrimSpace(arguments), []byte("{")) {
+		return unsent(errors.New("the arguments are not a JSON object"))
+	}
+	return nil
+}
+
+// callIn calls a tool in an open session.
+func callIn(ctx context.Context, s session, tool string, arguments json.RawMessage) (adcp.Response, error) {
 	r, err := s.call(ctx, tool, arguments)
 	if err != nil {
 		return classify(err)
@@ -147,14 +168,15 @@ type toolAnswer struct {
 }
 
 // open opens a session with an agent. A failure here is before the call: nothing was requested.
-func (c *Client) open(ctx context.Context, a registry.Agent, token string) (session, error) {
+// When life is over, the session is not ended at the agent.
+func (c *Client) open(ctx, life context.Context, a registry.Agent, token string) (session, error) {
 	if a.Transport != adcp.MCP && a.Transport != adcp.A2A {
 		return nil, unsent(fmt.Errorf("transport %q is not supported, use %q or %q",
 			a.Transport, adcp.MCP, adcp.A2A))
 	}
 	t := &transport{
 		base:   c.base,
-		call:   ctx,
+		life:   life,
 		now:    c.now,
 		token:  token,
 		signer: requestSigner{signer: c.signer, policy: a.Signing, random: c.random, now: c.now},

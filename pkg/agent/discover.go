@@ -77,7 +77,7 @@ func (c *Client) Discover(ctx context.Context, a registry.Agent) (registry.Profi
 
 func (c *Client) discover(ctx context.Context, a registry.Agent, token string) (registry.Profile, error) {
 	c.cards.forget(a) // a discovery must read the present card
-	s, err := c.open(ctx, a, token)
+	s, err := c.open(ctx, ctx, a, token)
 	if err != nil {
 		return registry.Profile{}, err
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // protocolVersion is the MCP release that we request. From 2025-11-25 on, an agent may end a
-// stream early and expect the client to fetch the answer later. A client that lives for one call
+// stream early and expect the client to fetch the answer later. A client that lives for one run
 // has no use for that.
 const protocolVersion = "2025-06-18"
 

@@ -24,9 +24,9 @@ const (
 // remembers how the last one went.
 type transport struct {
 	base http.RoundTripper
-	// call is the call's context, because the SDK detaches its own. A session whose call is over is
-	// not worth another request.
-	call    context.Context
+	// life is the context of the session, because the SDK detaches its own. A session whose calls are
+	// over is not worth another request.
+	life    context.Context
 	now     func() time.Time
 	token   string
 	version string // of MCP, once agreed
@@ -146,7 +146,7 @@ func (t *transport) attempt(req *http.Request, x *exchange) (*http.Response, err
 
 // endSession sends the DELETE that ends a session.
 func (t *transport) endSession(req *http.Request) (*http.Response, error) {
-	if err := t.call.Err(); err != nil {
+	if err := t.life.Err(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), endTimeout)

@@ -90,6 +90,9 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 	}
 	if op.TaskID == "" && a.TaskID != "" {
 		op.TaskID = a.TaskID
+		if !op.NeedsInput() && op.flaggedFor(OutcomeUnclear) {
+			op.Attention = nil // a task that is known can be followed
+		}
 	}
 	if a.ContextID != "" {
 		op.ContextID = a.ContextID

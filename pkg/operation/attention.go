@@ -34,9 +34,24 @@ const (
 // Flag raises attention for what a use case found, as part of the change that it belongs to.
 func (op *Operation) Flag(r Reason, now time.Time, detail string) { op.flag(r, now, detail) }
 
+// FlagDetail is Flag, but its detail replaces that of the same reason, which keeps its time: what
+// is known now says more.
+func (op *Operation) FlagDetail(r Reason, now time.Time, detail string) {
+	if !op.flaggedFor(r) {
+		op.flag(r, now, detail)
+	} else if op.Attention.Detail != detail {
+		op.Attention = &Attention{Reason: r, Since: op.Attention.Since, Detail: detail}
+	}
+}
+
+// flaggedFor reports whether attention stands for a reason.
+func (op *Operation) flaggedFor(r Reason) bool {
+	return op.Attention != nil && op.Attention.Reason == r
+}
+
 // flag raises attention. A reason that stands already keeps its time.
 func (op *Operation) flag(r Reason, now time.Time, detail string) {
-	if op.Attention != nil && op.Attention.Reason == r {
+	if op.flaggedFor(r) {
 		return
 	}
 	op.Attention = &Attention{Reason: r, Since: now, Detail: detail}

@@ -12,9 +12,9 @@ func (op *Operation) FailPoll(now time.Time, retryAfter time.Duration, reason Re
 	op.Attempts.Polls++
 	op.Attempts.PollErrors++
 	op.backOff(now, retryAfter)
-	// OutcomeUnclear says more than a failed poll, and stands until it is cleared up.
-	unclear := op.Attention != nil && op.Attention.Reason == OutcomeUnclear
-	if op.Attempts.PollErrors >= attentionAfter && !unclear {
+	// These say more than a failed poll, and stand until they are cleared up.
+	stands := op.flaggedFor(OutcomeUnclear) || op.flaggedFor(NoWayToFollowUp)
+	if op.Attempts.PollErrors >= attentionAfter && !stands {
 		op.flag(reason, now, detail)
 	}
 	op.BumpVersion(now)

@@ -89,7 +89,7 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 	if op.Webhook.Mode != WebhookNone || op.NeedsInput() { // an input wakes the execution as a webhook does
 		return NextAwait, delay
 	}
-	if !s.Pollable {
+	if !s.Pollable && !op.flaggedFor(OutcomeUnclear) { // which says more; the two must not take turns
 		op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is configured")
 	}
 	return NextWait, delay

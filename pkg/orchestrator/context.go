@@ -26,3 +26,9 @@ func carriesID(context json.RawMessage, id string) bool {
 	var got string
 	return json.Unmarshal(context, &members) == nil && json.Unmarshal(members[contextMember], &got) == nil && got == id
 }
+
+// hasContext reports whether a context holds anything.
+func hasContext(context json.RawMessage) bool {
+	var members map[string]json.RawMessage
+	return json.Unmarshal(context, &members) == nil && len(members) > 0
+}

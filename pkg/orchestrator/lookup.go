@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
@@ -11,19 +12,19 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// buysTool is the tool that lists an account's media buys.
-const buysTool = "get_media_buys"
-
-// maxPages bounds a look-up: an account's buys or tasks, a hundred to the page.
-const maxPages = 20
-
-// unresolved reports whether an operation's call may have been carried out without our knowing it,
-// at an agent whose buys or tasks can be looked through. Its request is not sent again and no task
-// is known to poll, so the buy and the task themselves are the only traces (contract C16, C19). The
-// same holds for a request that waits for an approval, which may be given elsewhere (contract J10).
+// unresolved reports whether an operation's call may have been carried out without our knowing its
+// task, at an agent whose buys or tasks can be looked through: its answer was lost, or the agent
+// accepted the request and named no task. The request is not sent again and there is no task to
+// poll, so the buy and the task themselves are the only traces (contract A14, C16, C19). The same
+// holds for a request that waits for an approval, which may be given elsewhere (contract J10).
 func unresolved(op operation.Operation, p registry.Profile) bool {
 	lost := op.State == operation.CallingAdCP && (op.Call.Unclear || op.Call.InFlight)
-	return op.TaskID == "" && (lost || op.NeedsInput()) && (listsBuys(op, p) || listsTasks(p))
+	return op.TaskID == "" && (lost || unnamed(op) || op.NeedsInput()) && (listsBuys(op, p) || listsTasks(p))
+}
+
+// unnamed reports whether the agent accepted an operation's request and has not named the task.
+func unnamed(op operation.Operation) bool {
+	return op.TaskID == "" && (op.State == operation.Submitted || op.State == operation.Working)
 }
 
 // findable reports whether no tool returns the status of an operation's task, but the agent lists
@@ -48,19 +49,68 @@ func (p Poll) lookUp(ctx context.Context, op operation.Operation, c contact) (op
 		return operation.Decision{}, err
 	}
 	c.agent.Secrets = adcp.SecretsOf(request)
-	answer, err := lookUp{c, request, op, p.NewKey}.run(ctx)
-	if err != nil {
+	look := newLookUp(c, request, op, p.NewKey)
+	answer, complete, err := look.run(ctx)
+	switch {
+	case err != nil:
 		return p.failByError(ctx, op, c.profile, err)
+	case answer == nil && complete:
+		return p.recordClean(ctx, op, c.profile)
+	case answer == nil && look.blind:
+		return p.skip(ctx, op, c.profile, noContexts)
+	case answer == nil:
+		return p.skip(ctx, op, c.profile, notListed)
 	}
-	if answer == nil {
-		return p.skip(ctx, op, c.profile)
+	if answer.Status != "" || answer.TaskID != "" {
+		opLog(op).InfoContext(ctx, "what a call without an answer has made was found at the agent")
 	}
-	opLog(op).InfoContext(ctx, "the result of a call without an answer was found at the agent")
 	next, err := p.apply(ctx, op, c.profile, *answer)
 	if errors.Is(err, store.ErrTaskTaken) { // the agent shows one task for two operations: no proof for the second
-		return p.skip(ctx, op, c.profile)
+		return p.skip(ctx, op, c.profile, notAsked)
 	}
 	return next, err
+}
+
+// recordClean records that nothing of an operation is at its agent. The request is sent again if the
+// agent has asked for that, and only then.
+func (p Poll) recordClean(ctx context.Context, seen operation.Operation, profile registry.Profile) (
+	operation.Decision, error) {
+	return p.planner(seen, profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {
+		if op.State.Terminal() {
+			return nil
+		}
+		op.Attempts.Polls++
+		if e, ok := op.CleanLookUp(now); ok {
+			return recorded(e)
+		}
+		notListed.flag(op, now)
+		op.BumpVersion(now)
+		return &operation.Change{}
+	})
+}
+
+// finding is what a run found out about an operation, if it has nothing to apply to it.
+type finding string
+
+// The findings. Each is the detail of an attention, for the person who has to look at the agent.
+const (
+	notAsked     finding = ""
+	listsNothing finding = "the agent accepted the request without naming its task, and lists nothing to find it in"
+	notListed    finding = "the agent accepted the request without naming its task, and its lists do not show it"
+	noContexts   finding = "the agent's lists show no contexts, so no look-up can find what the request has made"
+)
+
+// flag raises attention for a finding because of which only a webhook or a person can go on. An
+// agent that has sent webhooks for the operation, or that waits for input, gets none. If the task
+// is known and webhooks are configured, lists without contexts are worth a person's time only when
+// the operation is late, as with an agent that has no lists.
+func (f finding) flag(op *operation.Operation, now time.Time) {
+	late := op.Webhook.Mode == operation.WebhookNone || !now.Before(op.Deadline)
+	switch {
+	case f == notAsked || op.NeedsInput() || op.State == operation.Requested:
+	case f == noContexts && (op.TaskID == "" || late), unnamed(*op) && op.Attempts.Webhooks == 0:
+		op.FlagDetail(operation.OutcomeUnclear, now, string(f))
+	}
 }
 
 // lookUp is the search for what an operation has made at its agent.
@@ -69,88 +119,68 @@ type lookUp struct {
 	request json.RawMessage // the frozen request, whose account is looked through
 	op      operation.Operation
 	newKey  func() string
+	// leftOut are the members that the agent refused in questions, by tool.
+	leftOut map[string][]string
+	// blind: what was looked through shows no contexts at all, so nothing can be found there.
+	blind bool
+}
+
+func newLookUp(c contact, request json.RawMessage, op operation.Operation, newKey func() string) *lookUp {
+	return &lookUp{contact: c, request: request, op: op, newKey: newKey, leftOut: map[string][]string{}}
 }
 
 // run returns what the agent shows of the operation, nil if it shows nothing that proves to be the
-// operation's.
-func (l lookUp) run(ctx context.Context) (*adcp.Answer, error) {
+// operation's. An answer without a status says that the work goes on: the buy waits for the seller,
+// or the task is known now.
+//
+// complete says that nothing is hidden: every list that the agent offers was read to its end, and
+// would have shown the operation. No answer and complete together mean that what the agent lists
+// was not made by the operation's call, as far as lists go: they may lag behind. An account without
+// any buy or task counts as complete.
+func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, err error) {
+	var lists []listing
 	if listsBuys(l.op, l.profile) {
-		buy, err := l.buy(ctx)
-		if err != nil {
-			return nil, err
+		buy, list, listErr := l.buy(ctx)
+		if err = listErr; err != nil && !answered(err) {
+			return nil, false, err
 		}
-		if buy != nil && (l.op.State == operation.CallingAdCP || !buy.waits()) {
-			a := buy.answer()
-			return &a, nil
+		if answer = buy.answer(); answer != nil && answer.Status != "" {
+			return answer, true, nil
 		}
+		lists = append(lists, list)
 	}
 	if l.op.TaskID == "" && listsTasks(l.profile) {
-		return l.task(ctx)
+		task, list, listErr := l.task(ctx)
+		if task != nil {
+			return task, true, nil
+		}
+		lists, err = append(lists, list), errors.Join(listErr, err)
 	}
-	return nil, nil
+	if answer != nil { // a buy that waits is news enough, whatever happened to the list of tasks
+		return answer, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	complete, l.blind = len(lists) > 0, len(lists) > 0
+	for _, list := range lists {
+		complete = complete && list.complete
+		l.blind = l.blind && list.blind
+	}
+	return nil, complete, nil
 }
 
-// pages calls a listing tool for one page after the other, a hundred items to each (contract G7),
-// until read has seen enough or there is none left. Each question has the request's account and a
-// fresh key. all is false if it gave up before the last page.
-func (l lookUp) pages(ctx context.Context, tool string, arguments map[string]any,
-	read func(payload json.RawMessage) (enough bool, err error)) (all bool, err error) {
-	account, err := accountOf(l.request)
-	if err != nil {
-		return false, err
-	}
-	if len(account) > 0 {
-		arguments["account"] = account
-	}
-	arguments["adcp_version"] = adcp.Version
-	pagination := map[string]any{"max_results": 100}
-	arguments["pagination"] = pagination
-	for range maxPages {
-		arguments["idempotency_key"] = l.newKey()
-		payload, err := l.page(ctx, tool, arguments)
-		if err != nil {
-			return false, err
-		}
-		more, cursor, err := readPagination(payload)
-		enough := false
-		if err == nil {
-			enough, err = read(payload)
-		}
-		if err != nil {
-			return false, &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New(tool + " could not be read")}
-		}
-		if enough || !more || cursor == "" {
-			return !more, nil
-		}
-		pagination["cursor"] = cursor
-	}
-	return false, nil
+// answered reports whether an error is the agent's answer to a question, and no reason not to ask
+// another one.
+func answered(err error) bool {
+	var ce *adcp.CallError
+	return errors.As(err, &ce) && ce.Status == 0 && ce.Outcome == adcp.Refused && ce.RetryAfter == 0
 }
 
-// page returns the payload of one page. An AdCP error is returned as a *adcp.CallError.
-func (l lookUp) page(ctx context.Context, tool string, arguments map[string]any) (json.RawMessage, error) {
-	raw, err := json.Marshal(arguments)
-	if err != nil {
-		return nil, err
-	}
-	r, err := l.caller.Call(ctx, l.agent, tool, raw)
-	if err != nil {
-		return nil, err
-	}
-	if r.Err != nil {
-		return nil, &adcp.CallError{Outcome: adcp.Refused, RetryAfter: r.Err.RetryAfter, Code: r.Err.Code,
-			Cause: errors.New(tool + ": " + r.Err.Describe())}
-	}
-	return r.Payload, nil
-}
-
-func readPagination(payload json.RawMessage) (more bool, cursor string, err error) {
-	var page struct {
-		Pagination struct {
-			More   bool   `json:"has_more"`
-			Cursor string `json:"cursor"`
-		} `json:"pagination"`
-	}
-	err = json.Unmarshal(payload, &page)
-	return page.Pagination.More, page.Pagination.Cursor, err
+// listing is what a list that was looked through is worth.
+type listing struct {
+	// complete: it was read to its end, and would have shown what the operation has made.
+	complete bool
+	// blind: it was read to its end, and none of its items carries a context.
+	blind bool
 }

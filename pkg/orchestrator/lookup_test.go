@@ -3,7 +3,9 @@ package orchestrator_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,19 +15,29 @@ import (
 )
 
 // lossyAgent carries a purchase out and loses the answer. It deduplicates nothing: a second call
-// would buy again.
+// would buy again. It lists its buys as the schema of get_media_buys says: only active ones, unless
+// it is asked for others.
 type lossyAgent struct {
 	calls, lookUps int
 	bought         json.RawMessage // the context of what was bought
 	losesPurchase  bool            // not only the answer
 	pagesBefore    int             // pages before the one that has the buy
 	status         string          // of the buy
+	more           string          // further members of the buy
+	hidesContexts  bool            // its list shows no contexts
+	noPolling      bool            // it has no polling tool
+	answer         string          // its answer, which is not lost then
 	lookUpErr      *adcp.Error
+	// refuses are errors for questions that have a member.
+	refuses map[string]*adcp.Error
 }
 
-func (*lossyAgent) Discover(context.Context, registry.Agent) (registry.Profile, error) {
+func (l *lossyAgent) Discover(context.Context, registry.Agent) (registry.Profile, error) {
 	p := registry.Profile{PollTool: "get_task_status", Tasks: []string{"create_media_buy", "get_media_buys"}}
 	p.Capabilities.Idempotency.Support = adcp.Unsupported
+	if l.noPolling {
+		p.PollTool = ""
+	}
 	return p, nil
 }
 
@@ -33,30 +45,52 @@ func (l *lossyAgent) Call(_ context.Context, _ registry.Agent, tool string, argu
 	adcp.Response, error) {
 	var in struct {
 		Context    json.RawMessage
+		Statuses   []string `json:"status_filter"`
 		Pagination struct{ Cursor string }
 	}
-	if err := json.Unmarshal(arguments, &in); err != nil {
+	var members map[string]any
+	if err := errors.Join(json.Unmarshal(arguments, &in), json.Unmarshal(arguments, &members)); err != nil {
 		return adcp.Response{}, err
+	}
+	if in.Statuses == nil {
+		in.Statuses = []string{"active"}
 	}
 	if tool == "create_media_buy" {
 		l.calls++
 		if !l.losesPurchase {
 			l.bought = in.Context
 		}
+		if l.answer != "" {
+			return answerWith(l.answer), nil
+		}
 		return adcp.Response{}, &adcp.CallError{Outcome: adcp.Ambiguous}
 	}
 	l.lookUps++
+	for member, e := range l.refuses {
+		if members[member] != nil {
+			return adcp.Response{Err: e}, nil
+		}
+	}
 	if l.lookUpErr != nil {
 		return adcp.Response{Err: l.lookUpErr}, nil
 	}
 	buys := `{"media_buy_id":"mb_other","status":"active","context":{"adcp_operation_id":"op_other"}},` +
 		`{"media_buy_id":"mb_none","status":"active"}`
 	page := strings.Count(in.Pagination.Cursor, "x")
-	if l.bought != nil && page == l.pagesBefore {
-		buys += fmt.Sprintf(`,{"media_buy_id":"mb_1","status":%q,"context":%s,"packages":[]}`, l.status, l.bought)
+	asked := slices.Contains(in.Statuses, l.status) || !slices.Contains(mediaBuyStatuses, l.status)
+	if l.bought != nil && page == l.pagesBefore && asked {
+		buys += fmt.Sprintf(`,{"media_buy_id":"mb_1","status":%q,"context":%s,"packages":[]%s}`, l.status, l.bought, l.more)
+	}
+	if l.hidesContexts {
+		buys = strings.ReplaceAll(buys, `"context"`, `"hidden"`)
 	}
 	return answerWith(fmt.Sprintf(`{"media_buys":[%s],"pagination":{"has_more":%v,"cursor":%q}}`,
 		buys, page < l.pagesBefore, in.Pagination.Cursor+"x")), nil
+}
+
+// mediaBuyStatuses are enums/media-buy-status.json.
+var mediaBuyStatuses = []string{
+	"pending_creatives", "pending_start", "active", "paused", "completed", "rejected", "canceled",
 }
 
 // contract C16, C19, G10: a purchase whose answer was lost at an agent that does not deduplicate is
@@ -75,7 +109,7 @@ func TestLostPurchaseIsFound(t *testing.T) {
 		"bought, then canceled": {lossyAgent{status: "canceled"}, operation.Canceled, 1},
 		"not bought":            {lossyAgent{losesPurchase: true}, operation.CallingAdCP, 1},
 		"the look-up fails":     {lossyAgent{status: "active", lookUpErr: limited}, operation.CallingAdCP, 1},
-		"behind endless pages":  {lossyAgent{status: "active", pagesBefore: 1000}, operation.CallingAdCP, 20},
+		"behind endless pages":  {lossyAgent{status: "active", pagesBefore: 1000}, operation.CallingAdCP, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -26,8 +26,7 @@ type Poll struct {
 	Deps    Deps
 }
 
-// pollTimeout bounds one question (contract N: a synchronous call). The function has time for two
-// answers, but not for two timeouts.
+// pollTimeout bounds one question (contract N: a synchronous call), and the pages of one list.
 const pollTimeout = 25 * time.Second
 
 // Run reads what is stored, polls the agent if the operation is still open, applies the answer, and
@@ -45,10 +44,16 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	}
 	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, known.Support()) ||
 		known.Fresh(now) && !pollable(op, known) {
-		return p.skip(ctx, op, known)
+		return p.skip(ctx, op, known, unasked(op, known))
 	}
-	return line{p.Store, p.Agents, p.Breaker}.reach(ctx, agent, known, p.Deps.Now,
-		func(c contact, err error) (operation.Decision, error) { return p.ask(ctx, op, c, err) })
+	until := budget(ctx)
+	agents, end := inOneSession(ctx, p.Agents)
+	defer end()
+	return line{p.Store, boundedCaller{agents, until}, p.Breaker}.reach(ctx, agent, known, p.Deps.Now,
+		func(c contact, err error) (operation.Decision, error) {
+			c.until = until
+			return p.ask(ctx, op, c, err)
+		})
 }
 
 // ask asks an agent that was reached, or records why it can't be asked. err is reach's.
@@ -63,7 +68,7 @@ func (p Poll) ask(ctx context.Context, op operation.Operation, c contact, err er
 	case unresolved(op, c.profile) || findable(op, c.profile):
 		return p.lookUp(ctx, op, c)
 	case !pollable(op, c.profile):
-		return p.skip(ctx, op, c.profile)
+		return p.skip(ctx, op, c.profile, unasked(op, c.profile))
 	}
 	return p.poll(ctx, op, c)
 }
@@ -72,6 +77,15 @@ func (p Poll) ask(ctx context.Context, op operation.Operation, c contact, err er
 func pollable(op operation.Operation, p registry.Profile) bool {
 	polled := op.TaskID != "" && p.PollTool != "" && op.State != operation.Requested
 	return polled || unresolved(op, p) || findable(op, p)
+}
+
+// unasked is the finding of a run that asks nothing: an operation whose task was not named, at an
+// agent without lists, can't be followed.
+func unasked(op operation.Operation, p registry.Profile) finding {
+	if unnamed(op) && !pollable(op, p) {
+		return listsNothing
+	}
+	return notAsked
 }
 
 // poll asks the polling tool and applies its answer.
@@ -95,9 +109,8 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 		return p.failByResponse(ctx, op, c.profile, response)
 	}
 	if answer.ResultMissing && answer.TaskID == op.TaskID && listsBuys(op, c.profile) {
-		look := lookUp{c, request, op, p.NewKey}
-		if buy, err := look.buy(ctx); err == nil && buy != nil {
-			answer = buy.answer()
+		if buy, _, err := newLookUp(c, request, op, p.NewKey).buy(ctx); err == nil && buy != nil {
+			answer = *buy.answer()
 		}
 	}
 	return p.apply(ctx, op, c.profile, answer)
@@ -139,11 +152,15 @@ func (p Poll) planner(op operation.Operation, profile registry.Profile) planner 
 	return planner{p.Store, p.Deps, support(op, profile)}
 }
 
-// apply applies the answer of a poll.
+// apply applies the answer of a poll or a look-up. One without a status says that the work goes on,
+// whatever was observed of it meanwhile.
 func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer) (
 	operation.Decision, error) {
 	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		o := operation.Observation{Channel: operation.ByPoll, Answer: a, At: now}
+		if a.Status == "" {
+			o.Answer.Status = openStatus(op.State)
+		}
 		if op.State.Terminal() { // a webhook was faster: the same end is no news, another one is (race R2)
 			after, e, verdict := operation.Apply(*op, o)
 			if verdict != operation.Conflict {
@@ -163,6 +180,16 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, profile reg
 		}
 		return &operation.Change{Events: []operation.Event{e}, Result: resultOf(op, a, verdict, now)}
 	})
+}
+
+// openStatus is the status on the wire of an operation that is open, and whose request the agent is
+// known to have accepted.
+func openStatus(s operation.State) adcp.Status {
+	status := adcp.Status(strings.ReplaceAll(string(s), "_", "-"))
+	if !status.Valid() || status.Terminal() {
+		return adcp.StatusSubmitted
+	}
+	return status
 }
 
 // failByResponse records a poll that the agent answered with an error, or with nothing that can be
@@ -210,20 +237,16 @@ func (p Poll) fail(ctx context.Context, polled operation.Operation, profile regi
 
 // skip plans on without a question: there is nothing to ask about, no tool to ask by, or it is too
 // early. It counts as a poll, so that the delays grow and the workflow's history stays bounded. It
-// has no event.
-func (p Poll) skip(ctx context.Context, seen operation.Operation, profile registry.Profile) (
+// has no event but that of the attention which the finding may raise.
+func (p Poll) skip(ctx context.Context, seen operation.Operation, profile registry.Profile, f finding) (
 	operation.Decision, error) {
 	return p.planner(seen, profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
 			return nil
 		}
 		op.Attempts.Polls++
+		f.flag(op, now)
 		op.BumpVersion(now)
 		return &operation.Change{}
 	})
-}
-
-// listsBuys reports whether what an operation makes is a buy, and the agent lists its buys.
-func listsBuys(op operation.Operation, p registry.Profile) bool {
-	return op.Type == adcp.CreateMediaBuy && slices.Contains(p.Tasks, buysTool)
 }

@@ -32,6 +32,8 @@ type contact struct {
 	profile registry.Profile
 	// caller reports to the breaker how each call went.
 	caller registry.Caller
+	// until is when the questions of a look-up have to be over; zero for no bound of that kind.
+	until time.Time
 	// blocked is set if the agent must not be called for a time.
 	blocked blocked
 }

@@ -7,6 +7,7 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 )
 
 // spoofed is a code in which a seller tries to speak to operators.
@@ -61,7 +62,8 @@ func TestSellerWritesNoSentencesInOurName(t *testing.T) {
 	})
 	t.Run("an end", func(t *testing.T) {
 		t.Parallel()
-		h := newHarnessWith(t, &fakeAgent{profile: buyProfile(), answers: []adcp.Response{errorWith(spoofed, "")}},
+		profile := registry.Profile{Tasks: []string{"get_products"}}
+		h := newHarnessWith(t, &fakeAgent{profile: profile, answers: []adcp.Response{errorWith(spoofed, "")}},
 			`{"agent_id":"seller","type":"get_products","request":{"account":{"account_id":"a"},"brief":"shoes"}}`)
 		h.dispatch()
 		p := &fakePublisher{}

@@ -126,6 +126,18 @@ func TestLostTaskIsFound(t *testing.T) {
 		"the only one that is found by the id, on the third page": {
 			listingAgent{pagesBefore: 2, list: byID(task1)}, "t_1", 6,
 		},
+		"the agent searches no contexts for the id, and lists them": {
+			listingAgent{list: func(l *listingAgent, text string) []string {
+				if text != "" {
+					return nil
+				}
+				return []string{task1, otherType, task2With(string(l.context))}
+			}},
+			"t_2", 2,
+		},
+		"the only one, and its context is that of another operation": {
+			listingAgent{list: byID(task2With(`{"adcp_operation_id":"op_x"}`))}, "", 1,
+		},
 		"one of two that are found by the id": {
 			listingAgent{list: byID(task1, task2)}, "", 1,
 		},
@@ -133,16 +145,16 @@ func TestLostTaskIsFound(t *testing.T) {
 			listingAgent{list: always(task1)}, "", 2,
 		},
 		"none: the agent did not accept the task": {
-			listingAgent{list: byID()}, "", 1,
+			listingAgent{list: byID()}, "", 2,
 		},
 		"only a task of another type": {
-			listingAgent{list: byID(otherType)}, "", 1,
+			listingAgent{list: byID(otherType)}, "", 2,
 		},
 		"one of them has the context of another operation": {
 			listingAgent{list: always(task1, task2With(`{"adcp_operation_id":"op_x"}`))}, "", 1,
 		},
 		"behind endless pages": {
-			listingAgent{pagesBefore: 1000, list: byID(task1)}, "", 20,
+			listingAgent{pagesBefore: 1000, list: byID(task1)}, "", 100,
 		},
 		"the list fails": {
 			listingAgent{listErr: unavailable}, "", 1,

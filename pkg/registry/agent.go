@@ -56,6 +56,14 @@ type Caller interface {
 	Call(ctx context.Context, a Agent, tool string, arguments json.RawMessage) (adcp.Response, error)
 }
 
+// SessionCaller is a Caller that can make several calls in one session with an agent, which spares
+// the agent a handshake for each.
+type SessionCaller interface {
+	// Session returns a Caller for calls of one agent, one after the other. The first call opens the
+	// session. end ends it; it is not ended at the agent if ctx is over by then.
+	Session(ctx context.Context) (c Caller, end func())
+}
+
 // AgentReader reads registry entries.
 type AgentReader interface {
 	// Agent returns a registry entry, or store.ErrNotFound.

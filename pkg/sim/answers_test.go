@@ -49,6 +49,9 @@ func TestFailedCallsAreRepeatedOnlyIfThatIsSafe(t *testing.T) {
 		"the answer is lost, no replay": {
 			&Seller{NoIdempotency: true, Fail: failFirst(buy, nil, Lost)}, operation.CallingAdCP, operation.GaveUp,
 		},
+		"the answer is lost, no replay, but a list": {
+			&Seller{NoIdempotency: true, ListsBuys: true, Fail: failFirst(buy, nil, Lost)}, operation.Completed, "",
+		},
 		"the answer is lost, no replay, but a webhook": {
 			&Seller{NoIdempotency: true, Webhook: true, Fail: failFirst(buy, nil, Lost)}, operation.Completed, "",
 		},

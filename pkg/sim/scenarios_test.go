@@ -100,3 +100,23 @@ func TestForgetfulAgentIsNeverCalledTwice(t *testing.T) {
 		}
 	}
 }
+
+// An agent that does not deduplicate and lists its buys is not called twice either, and what it has
+// bought is found, whatever dies on the way.
+func TestForgetfulAgentThatListsItsBuysLosesNoPurchase(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		for at := 1; ; at++ {
+			c := &Crash{At: at, Before: before}
+			s := &Seller{NoIdempotency: true, ListsBuys: true, Duration: time.Hour, Fail: failFirst(buy, nil, Lost)}
+			_, r := play(t, s, c)
+			if c.KilledAt == "" {
+				break
+			}
+			bought := purchases(s)
+			if bought > 1 || (bought == 1) != (r.Op.State == operation.Completed) {
+				t.Fatalf("killed %s: %s after %d purchases", c.KilledAt, r.Op.State, bought)
+			}
+		}
+	}
+}

@@ -27,8 +27,8 @@ type Seller struct {
 	NoIdempotency bool
 	// TTL is how long a key is replayed, 24 h by default. After that the same key buys again.
 	TTL time.Duration
-	// NoPolling offers no polling tool.
-	NoPolling bool
+	// NoPolling offers no polling tool. ListsBuys offers get_media_buys.
+	NoPolling, ListsBuys bool
 	// Fail makes a call fail: before it is carried out, or after. It gets the tool and the number of
 	// the call, from 1.
 	Fail func(tool string, call int) (before, after error)
@@ -94,6 +94,9 @@ func (s *Seller) Discover(context.Context, registry.Agent) (registry.Profile, er
 	if s.NoPolling {
 		p.PollTool = ""
 	}
+	if s.ListsBuys {
+		p.Tasks = []string{"create_media_buy", "get_media_buys"}
+	}
 	if s.NoIdempotency {
 		p.Capabilities.Idempotency = adcp.IdempotencyOffer{Support: adcp.Unsupported}
 	}
@@ -113,7 +116,10 @@ type callArguments struct {
 	Key    string `json:"idempotency_key"`
 	TaskID string `json:"task_id"`
 	PO     string `json:"po_number"`
-	Push   struct {
+	// Context is of a purchase, Statuses of a question for buys.
+	Context  json.RawMessage `json:"context"`
+	Statuses []string        `json:"status_filter"`
+	Push     struct {
 		URL         string `json:"url"`
 		OperationID string `json:"operation_id"`
 		Token       string `json:"token"`
@@ -137,9 +143,13 @@ func (s *Seller) Call(
 	if err := json.Unmarshal(arguments, &in); err != nil {
 		return adcp.Response{}, err
 	}
-	if tool == "get_task_status" {
+	switch tool {
+	case "get_task_status":
 		s.Keys = append(s.Keys, in.Key)
 		return s.pollAnswer(in.TaskID), after
+	case "get_media_buys":
+		s.Keys = append(s.Keys, in.Key)
+		return s.listBuys(in.Statuses), after
 	}
 	if a.ContinueTask != (adcp.Continuation{}) {
 		r, err := s.continueTask(a.ContinueTask, in.Key)

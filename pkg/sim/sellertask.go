@@ -3,6 +3,10 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -12,6 +16,7 @@ import (
 type task struct {
 	id, operation, url, token string
 	key, po                   string
+	context                   json.RawMessage
 	sync                      bool
 	outcome                   adcp.Status
 	begun, done               time.Time
@@ -45,6 +50,7 @@ func (s *Seller) begin(in callArguments) *task {
 		token:     in.Push.Token,
 		key:       in.Key,
 		po:        in.PO,
+		context:   in.Context,
 		sync:      s.Sync,
 		outcome:   s.Outcome,
 		begun:     s.now(),
@@ -104,6 +110,31 @@ func (s *Seller) pollAnswer(id string) adcp.Response {
 	}
 	return response(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`,
 		t.outcome, id, s.result(t))
+}
+
+// listBuys is get_media_buys, as its schema has it: only active buys, unless others are asked for.
+// A seller shows a buy from its approval on, and commits itself to it when its work is done.
+func (s *Seller) listBuys(statuses []string) adcp.Response {
+	if statuses == nil {
+		statuses = []string{"active"}
+	}
+	ends := map[adcp.Status]string{
+		adcp.StatusCompleted: "pending_creatives", adcp.StatusFailed: "rejected",
+		adcp.StatusRejected: "rejected", adcp.StatusCanceled: "canceled",
+	}
+	var buys []string
+	for _, id := range slices.Sorted(maps.Keys(s.tasks)) {
+		t, status, confirmed := s.tasks[id], "pending_start", "null"
+		if !s.now().Before(t.done) {
+			status, confirmed = ends[t.outcome], strconv.Quote(t.done.Format(time.RFC3339))
+		}
+		if t.approved && slices.Contains(statuses, status) {
+			buys = append(buys, fmt.Sprintf(
+				`{"media_buy_id":"mb_%s%s","status":%q,"confirmed_at":%s,"packages":[],"context":%s}`,
+				s.prefix, id, status, confirmed, t.context))
+		}
+	}
+	return response(`{"media_buys":[%s]}`, strings.Join(buys, ","))
 }
 
 func (s *Seller) result(t *task) string {

@@ -103,6 +103,8 @@ func (s *simulation) checkOperation(r operation.Record) {
 		}
 	case op.Attention == nil:
 		s.violated("%s: open in %s without attention", op.ID, op.State)
+	case seller.ListsBuys && bought != nil && bought.approved && op.TaskID == "":
+		s.violated("%s: open in %s though the seller lists the buy, attention %+v", op.ID, op.State, *op.Attention)
 	case !s.mayStayOpen(op):
 		s.violated("%s: open in %s though the seller knows the end, attention %+v", op.ID, op.State, *op.Attention)
 	}
@@ -169,8 +171,8 @@ func (s *simulation) report(t *testing.T, seed uint64) {
 		fmt.Fprintln(&b, "   ", line)
 	}
 	seller := s.w.Seller
-	fmt.Fprintf(&b, "seller: forgetful %v, TTL %v, no polling %v, webhooks %v\n",
-		seller.NoIdempotency, seller.TTL, seller.NoPolling, seller.Webhook)
+	fmt.Fprintf(&b, "seller: forgetful %v, TTL %v, no polling %v, lists buys %v, webhooks %v\n",
+		seller.NoIdempotency, seller.TTL, seller.NoPolling, seller.ListsBuys, seller.Webhook)
 	fmt.Fprintf(&b, "request input %v, hide idempotency %v, flap %v, rename rejected %v, forget %v to %v\n",
 		s.sellers.requestInput, s.sellers.hideIdempotency, s.sellers.flap, s.sellers.renameRejected,
 		s.sellers.forgetAt.Sub(epoch), s.sellers.rememberAt.Sub(epoch))

@@ -38,6 +38,7 @@ func newSimulation(t *testing.T, def Definition, seed uint64) *simulation {
 		NoPolling:     rng.IntN(6) == 0,
 		Webhook:       rng.IntN(5) > 0,
 		TTL:           pick(rng, time.Hour, 24*time.Hour, 24*time.Hour),
+		ListsBuys:     seed%3 == 0,
 	}
 	crash := &Crash{}
 	w := New(def, seller, crash)
@@ -52,6 +53,7 @@ func newSimulation(t *testing.T, def Definition, seed uint64) *simulation {
 	if rng.IntN(3) == 0 {
 		w.AddTenant(&Seller{
 			NoIdempotency: seller.NoIdempotency, NoPolling: seller.NoPolling, Webhook: seller.Webhook, TTL: seller.TTL,
+			ListsBuys: seller.ListsBuys,
 		})
 		tenants = append(tenants, SecondTenant)
 		f.counts["worlds with two tenants"]++

@@ -101,4 +101,10 @@ var mutants = []mutant{
 	{"a change waits for nobody", "pkg/orchestrator/naturalkey.go",
 		"n.Op.WaitsFor = holder.ID\n",
 		"n.Op.WaitsFor = \"\"\n"},
+	{"a buy that is not confirmed is one", "pkg/orchestrator/buylist.go",
+		"		return string(b.ConfirmedAt) == \"null\"",
+		"		return false"},
+	{"only active buys are looked through", "pkg/orchestrator/buylist.go",
+		"map[string]any{\"status_filter\": buyStatuses}",
+		"map[string]any{}"},
 }

@@ -44,18 +44,26 @@ func afterBuyingHazards() (all []scenario) {
 			scenario{
 				// The buy shows in the seller's list, so the operation ends with it.
 				name: "no deduplication, bought, then " + f.name + ", and the buy is found",
-				seller: &seller{noDedup: true, otherTools: []string{"get_media_buys"},
-					after: answerFrom(1, f.answer)},
+				seller:    &seller{noDedup: true, otherTools: []string{"get_media_buys"}, after: answerFrom(1, f.answer)},
 				state:     operation.Completed,
 				purchases: 1,
-				setup: func(h *harness) {
-					h.seller.before = onTool("get_media_buys", func(call) *fakeAnswer {
-						return answerWith(`{"media_buys":[` + listedBuy(h) + `]}`)
-					})
-				},
 				check: purchaseCalls(1),
 			})
 	}
+	all = append(all, scenario{
+		// The agent asks for a repetition, and its list proves that there is nothing to repeat.
+		name: "no deduplication, unavailable before the purchase, and nothing is listed",
+		seller: &seller{noDedup: true, otherTools: []string{"get_media_buys"},
+			before: onTool("create_media_buy", func(c call) *fakeAnswer {
+				if c.nth == 1 {
+					return adcpError("SERVICE_UNAVAILABLE", `"recovery":"transient"`)
+				}
+				return nil
+			})},
+		state:     operation.Completed,
+		purchases: 1,
+		check:     purchaseCalls(2),
+	})
 	// An agent that deduplicates replays what it did, once it answers.
 	for _, f := range failuresAfterBuying() {
 		if slices.Contains([]string{"CONFLICT", "COMMITTED_RESOURCE_PURGED"}, f.name) {

@@ -169,6 +169,12 @@ func (w waitingCaller) Call(
 	return w.Caller.Call(ctx, a, tool, arguments)
 }
 
+// Session implements registry.SessionCaller.
+func (w waitingCaller) Session(ctx context.Context) (registry.Caller, func()) {
+	shared, end := w.Caller.(registry.SessionCaller).Session(ctx)
+	return waitingCaller{shared, w.seller}, end
+}
+
 // Wake implements the receiver's workflow on the world's executions.
 func (h *harness) Wake(_ context.Context, token string, next operation.Next) error {
 	for _, e := range h.Executions() {

@@ -40,6 +40,7 @@ func TestHazards(t *testing.T) {
 		outcomeHazards(),
 		idempotencyHazards(),
 		afterBuyingHazards(),
+		buyListHazards(),
 		webhookHazards(),
 		signatureHazards(),
 	)

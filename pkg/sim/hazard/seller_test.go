@@ -25,6 +25,8 @@ type seller struct {
 	// pollTools are its tools that report a task's status, get_task_status if nil. otherTools are its
 	// further tools.
 	pollTools, otherTools []string
+	// Its get_media_buys, if it is among otherTools, refuses account, or shows no contexts.
+	refusesAccount, hidesContexts bool
 	// toolList replaces the page of tools that is made from them.
 	toolList string
 	// noDedup: it says idempotency.supported:false and means it: the same key makes another task.
@@ -185,6 +187,8 @@ func (s *seller) execute(c *call) fakeAnswer {
 		return fakeAnswer{isError: true, text: "MCP error -32602: Tool " + c.tool + " not found"}
 	case c.tool == "create_media_buy":
 		a = s.buy(c)
+	case c.tool == "get_media_buys":
+		a = s.listBuys(c)
 	case c.task != nil:
 		a.payload = c.task.pollAnswer(s.now())
 	default:

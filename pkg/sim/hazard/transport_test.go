@@ -115,13 +115,14 @@ func transportHazards() []scenario {
 			},
 		},
 		{
-			// The same: a session that dies between initialize and the purchase. A 404 proves that the
-			// purchase was not executed, so the orchestrator may call again.
+			// The same: a session that dies between initialize and the purchase. A 404 proves nothing, so the
+			// orchestrator looks for the buy before it calls again.
 			name: "session dies before the purchase",
 			seller: &seller{
-				sessions:  true,
-				noDedup:   true,
-				intercept: interceptNth("tools/call", "create_media_buy", 1, respondWith(404, staleSession)),
+				sessions:   true,
+				noDedup:    true,
+				otherTools: []string{"get_media_buys"},
+				intercept:  interceptNth("tools/call", "create_media_buy", 1, respondWith(404, staleSession)),
 			},
 			state:     operation.Completed,
 			purchases: 1,

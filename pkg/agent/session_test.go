@@ -1,0 +1,138 @@
+package agent
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"adcp-orchestrator/pkg/adcp"
+)
+
+// A look-up asks for twenty pages and more: a handshake for each would be four requests for one.
+func TestCallsOfASessionShareOneHandshake(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]*seller{
+		"plain":                  {},
+		"streamed":               {streamed: true},
+		"sessions":               {sessions: true},
+		"sessions, and streamed": {sessions: true, streamed: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.result = toolResult(`{"structuredContent":{"media_buys":[]}}`)
+			s.start(t)
+			shared, end := client(t).Session(t.Context())
+			for range 5 {
+				r, err := shared.Call(t.Context(), s.agent(), "get_media_buys", []byte(`{}`))
+				if err != nil || string(r.Payload) != `{"media_buys":[]}` {
+					t.Fatalf("%s, %v", r.Payload, err)
+				}
+			}
+			end()
+			opened, calls := len(s.received("POST", "initialize")), len(s.received("POST", "tools/call"))
+			ended := len(s.received("DELETE", ""))
+			if opened != 1 || calls != 5 || s.sessions != (ended == 1) {
+				t.Errorf("%d sessions opened, %d ended, %d calls", opened, ended, calls)
+			}
+		})
+	}
+}
+
+// A stream that the agent keeps open after its answer delays neither the next call nor breaks it.
+func TestStreamLeftOpenLeavesTheSessionUsable(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	s := (&seller{streamed: true, result: toolResult(`{"structuredContent":{"a":1}}`)})
+	s.fault = func(w http.ResponseWriter, r *http.Request, m message) bool {
+		if m.Method != "tools/call" {
+			return false
+		}
+		s.answer(w, `{"jsonrpc":"2.0","id":`+string(m.ID)+`,"result":{"structuredContent":{"a":1}}}`)
+		w.(http.Flusher).Flush()
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+		return true
+	}
+	s.start(t)
+	t.Cleanup(func() { close(release) })
+	shared, end := client(t).Session(t.Context())
+	defer end()
+	for range 3 {
+		if _, err := shared.Call(t.Context(), s.agent(), "get_media_buys", []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(s.received("POST", "initialize")); n != 1 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+// Agents end sessions when they like. A session that is gone, or whose call failed, is replaced; a
+// call that the agent may have read is sent once.
+func TestSessionThatIsGoneIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		fault         http.HandlerFunc // of the second call
+		second        bool             // it succeeds
+		opened, calls int
+	}{
+		"the agent has ended it": {
+			func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "session not found", http.StatusNotFound) },
+			true, 2, 4,
+		},
+		"the agent does not know its id": {
+			func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no valid session", http.StatusBadRequest) },
+			true, 2, 4,
+		},
+		"the connection breaks": {
+			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false, 2, 3,
+		},
+		"the agent is busy": {
+			func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "later", http.StatusTooManyRequests) }, false, 2, 3,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := 0
+			s := &seller{sessions: true, result: toolResult(`{"structuredContent":{"a":1}}`)}
+			s.fault = func(w http.ResponseWriter, r *http.Request, m message) bool {
+				if m.Method == "tools/call" {
+					calls++
+				}
+				if m.Method != "tools/call" || calls != 2 {
+					return false
+				}
+				tc.fault(w, r)
+				return true
+			}
+			s.start(t)
+			shared, end := client(t).Session(t.Context())
+			defer end()
+			for n := range 3 {
+				_, err := shared.Call(t.Context(), s.agent(), "get_media_buys", []byte(`{}`))
+				var ce *adcp.CallError
+				if failed := errors.As(err, &ce); failed != (n == 1 && !tc.second) {
+					t.Errorf("call %d: %v", n+1, err)
+				}
+			}
+			if opened := len(s.received("POST", "initialize")); opened != tc.opened || calls != tc.calls {
+				t.Errorf("%d sessions and %d calls", opened, calls)
+			}
+		})
+	}
+}
+
+// What Call never sends, a session does not send either.
+func TestSessionSendsOnlyObjects(t *testing.T) {
+	t.Parallel()
+	s := (&seller{}).start(t)
+	shared, end := client(t).Session(t.Context())
+	defer end()
+	_, err := shared.Call(t.Context(), s.agent(), "get_media_buys", []byte(`[]`))
+	if err == nil || !strings.Contains(err.Error(), "not a JSON object") || len(s.received("POST", "")) != 0 {
+		t.Errorf("%v", err)
+	}
+}
