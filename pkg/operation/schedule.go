@@ -83,6 +83,10 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 	if op.State == CallingAdCP || op.PendingInput() != 0 {
 		op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be called again safely")
 	}
+	noPoll := !s.Pollable || op.TaskID == ""
+	if noPoll && op.Attempts.ResultsMissing >= attentionAfter && op.mayFlagResultMissing() {
+		op.flag(ResultMissing, now, "the agent says completed by webhook, without the result, and can't be polled")
+	}
 	if op.Webhook.Mode != WebhookNone || op.NeedsInput() { // an input wakes the execution as a webhook does
 		return NextAwait, delay
 	}
@@ -90,6 +94,11 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 		op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is configured")
 	}
 	return NextWait, delay
+}
+
+// mayFlagResultMissing reports whether no attention stands that says more than a missing result.
+func (op *Operation) mayFlagResultMissing() bool {
+	return !op.flaggedByUs() || op.Attention.Reason == DeadlinePassed
 }
 
 // flagUnreached raises attention for a call that failed many times, if nothing else has.
