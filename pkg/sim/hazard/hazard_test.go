@@ -40,6 +40,7 @@ func TestHazards(t *testing.T) {
 		outcomeHazards(),
 		idempotencyHazards(),
 		webhookHazards(),
+		endHazards(),
 		signatureHazards(),
 	)
 	var mu sync.Mutex
