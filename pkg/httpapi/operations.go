@@ -75,7 +75,7 @@ func (a API) ShowOperation(s orchestrator.RecordReader) Handler {
 		if err != nil {
 			return Response{}, err
 		}
-		return Response{Status: http.StatusOK, Body: a.ViewRecord(record)}, nil
+		return Response{Status: http.StatusOK, Body: a.ViewRecord(record).fit()}, nil
 	}
 }
 

@@ -40,6 +40,8 @@ type Operation struct {
 	Request              json.RawMessage         `json:"request,omitempty"`
 	Result               json.RawMessage         `json:"result,omitempty"`
 	Events               []operation.Event       `json:"events,omitempty"`
+	// Omitted names the members that are left out because they do not fit into one answer.
+	Omitted []string `json:"omitted,omitempty"`
 }
 
 type attempts struct {

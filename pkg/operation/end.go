@@ -84,7 +84,9 @@ func isNews(op Operation, o Observation) bool {
 func saysMore(known, seen map[string]string, otherTask bool) bool {
 	for name, digest := range seen {
 		before, both := known[name]
-		if slices.Contains(changesLater, name) && digest != before || !both && otherTask && !slices.Contains(followsFrom, name) {
+		later := slices.Contains(changesLater, name) && digest != before
+		added := otherTask && !both && !slices.Contains(followsFrom, name)
+		if later || added {
 			return true
 		}
 	}

@@ -23,22 +23,18 @@ func Fingerprint(task adcp.Task, a adcp.Answer) string {
 }
 
 // fingerprintOf joins the parts in the order of JCS, so that a value is brought into its canonical
-// form only once. The value itself stands for a form that is nil.
+// form only once; the names of tasks and statuses need no escapes. The value itself stands for a
+// form that is nil.
 func fingerprintOf(task adcp.Task, status adcp.Status, value, form []byte) string {
 	if form == nil {
 		form = value
 	}
 	h := sha256.New()
-	for _, part := range []string{`{"status":`, quoted(string(status)), `,"task_type":`, quoted(string(task)), `,"value":`} {
-		h.Write([]byte(part))
-	}
+	h.Write([]byte(`{"status":"` + string(status) + `","task_type":"` + string(task) + `","value":`))
 	h.Write(form)
 	h.Write([]byte("}"))
 	return hex.EncodeToString(h.Sum(nil))
 }
-
-// quoted returns a JSON string. The names of tasks and statuses need no more for their JCS.
-func quoted(s string) string { return `"` + s + `"` }
 
 // canonical returns the JCS of a JSON value, or nil if it has none: a number is too large, or a
 // string is no valid Unicode.
@@ -109,8 +105,8 @@ func memberDigests(body []byte, isCanonical bool) map[string]string {
 	return digests
 }
 
-// withoutNulls returns a value in a form that is equal for equal values, without the null members of
-// its objects: some agents write them over one channel and omit them over another. form is the
+// withoutNulls returns a value in a form that is equal for equal values, without the null members
+// of its objects: some agents write them over one channel and omit them over another. form is the
 // value's JCS, nil if it has none.
 func withoutNulls(raw, form []byte) []byte {
 	if form != nil && !bytes.Contains(form, []byte("null")) {

@@ -16,8 +16,8 @@ import (
 // The reasons why an authentic delivery is not applied: the caller has to quarantine it. Every
 // other error of Receive is an internal fault, and the sender should try again.
 var (
-	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6), or
-	// of one whose webhooks are authenticated in another mode (contract F33).
+	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6),
+	// or one whose webhooks are authenticated in another mode (contract F33).
 	ErrUnknownOperation = errors.New("operation_id names no operation of this sender")
 	// ErrToken: the payload's token is missing or wrong (contract F29).
 	ErrToken = errors.New("token is missing or wrong")
@@ -25,8 +25,8 @@ var (
 	ErrKeyReused = errors.New("idempotency_key was used with another payload")
 	// ErrConflict: the delivery contradicts what is known. It changes nothing (contract H2, H3).
 	ErrConflict = errors.New("contradicts what is known of the task")
-	// ErrReport: a notification on the same webhook (contract F13, F15), for example a delivery report:
-	// about the buy and not about the task. Nothing here reads it yet.
+	// ErrReport: a notification on the same webhook (contract F13, F15), for example a delivery
+	// report: about the buy and not about the task. Nothing here reads it yet.
 	ErrReport = errors.New("a notification about the buy: kept, not applied")
 	// ErrTooMany: more deliveries for one operation than any honest sender makes.
 	ErrTooMany = errors.New("too many deliveries for this operation")
@@ -59,8 +59,9 @@ type ReceiveResult struct {
 
 // Run applies a webhook that came in by registered's callback and was authenticated against its
 // webhook configuration. fingerprint is its PayloadFingerprint. The payload's operation_id alone
-// says which operation it is for (contract F5); see target. The delivery's key is claimed in the same write that applies it; only then is the waiting
-// execution woken.
+// says which operation it is for (contract F5); that has to be one of the same sender's and mode's
+// (contract F6, F33). The delivery's key is claimed in the same write that applies it; only then is
+// the waiting execution woken.
 func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (
 	ReceiveResult, error) {
 	target, err := r.target(ctx, registered, w.OperationID)
@@ -169,8 +170,8 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 
 // PollSoon brings the next poll forward for an authentic delivery that can't be read: older agents
 // leave operation_id out, which contract F21 demands, or write a number for a text. Nothing of the
-// delivery is applied; the agent is polled instead. The operation is the one that the payload names,
-// or without a name the one whose webhook it came to.
+// delivery is applied; the agent is polled instead. The operation is the one that the payload
+// names, or without a name the one whose webhook it came to.
 func (r Receive) PollSoon(ctx context.Context, registered operation.Operation, operationID string) error {
 	target, err := registered, error(nil)
 	if operationID != "" {

@@ -116,14 +116,13 @@ func endIsKeptWhole(t *testing.T, s *suite) {
 	op := s.create(t, "op_1")
 	c := next(op)
 	c.Op.State = operation.Completed
-	c.Op.Terminal = &operation.Terminal{
-		Status: "completed", Fingerprint: "f", Members: map[string]string{"media_buy_id": "d1", "packages": "d2"}, At: Start,
-	}
+	members := map[string]string{"media_buy_id": "d1", "packages": "d2"}
+	c.Op.Terminal = &operation.Terminal{Status: "completed", Fingerprint: "f", Members: maps.Clone(members), At: Start}
 	must(t, s.Commit(t.Context(), c))
 	c.Op.Terminal.Members["media_buy_id"] = "changed by the caller"
 	read, err := s.Get(t.Context(), s.tenant, op.ID)
 	must(t, err)
-	if got := read.Terminal; got == nil || !maps.Equal(got.Members, map[string]string{"media_buy_id": "d1", "packages": "d2"}) {
+	if got := read.Terminal; got == nil || !maps.Equal(got.Members, members) {
 		t.Errorf("got %+v", got)
 	}
 }
