@@ -60,15 +60,15 @@ func sameMembers(known, seen map[string]string) bool {
 // and not about its task: a webhook outlives its task (contract F15). It has to name the same buy.
 // Another end of the task itself is no news.
 func isNews(op Operation, o Observation) bool {
-	a := o.Answer
-	if o.Channel != ByWebhook || op.State != Completed {
+	a, id := o.Answer, op.Terminal.Members[identity]
+	if o.Channel != ByWebhook || op.State != Completed || id == "" {
 		return false
 	}
 	if len(a.Value) == 0 {
 		a.Value = a.Progress // an open status has its body there
 	}
 	_, members := endOf(op.Type, a)
-	if id := op.Terminal.Members[identity]; id == "" || members[identity] != id {
+	if members[identity] != id {
 		return false
 	}
 	otherTask := op.TaskID != "" && a.TaskID != "" && a.TaskID != op.TaskID ||
