@@ -23,7 +23,7 @@ const (
 
 // Results of webhooks about the buy of success: with other members, with other packages, and later.
 const (
-	otherMembers  = `{"media_buy_id":"mb_1","packages":[],"context":{"a":1},"valid_actions":[],"ext":null}`
+	otherMembers  = `{"media_buy_id":"mb_1","packages":[],"context":{"a":1},"valid_actions":[],"ext":{"a":null}}`
 	otherPackages = `{"media_buy_id":"mb_1","packages":[{"package_id":"p9"}]}`
 	buyIsActive   = `{"media_buy_id":"mb_1","packages":[],"media_buy_status":"active"}`
 )
