@@ -38,14 +38,6 @@ type Answer struct {
 	Continuation Continuation
 }
 
-// envelopeMembers are the members of an answer that belong to the protocol and not to the task
-// (contract B3, H4).
-var envelopeMembers = []string{
-	"status", "task_id", "task_type", "context_id", "message", "timestamp", "replayed", "adcp_error",
-	"adcp_version", "adcp_major_version", "push_notification_config", "governance_context",
-	"operation_id", "idempotency_key",
-}
-
 type answerFields struct {
 	Status     string          `json:"status"`
 	TaskID     string          `json:"task_id"`
@@ -214,7 +206,7 @@ func resultBody(result json.RawMessage, end Status) json.RawMessage {
 // taskBody returns the payload without the envelope members, by which two ends are compared
 // (contract H4). The status in a 3.0 agent's payload is the buy's own and stays.
 func taskBody(payload json.RawMessage, end Status) json.RawMessage {
-	m, names := object(payload), envelopeMembers
+	m, names := object(payload), strippedMembers
 	if businessStatus(m, end) {
 		names = without(names, "status")
 	}

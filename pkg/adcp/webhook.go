@@ -21,16 +21,16 @@ type Webhook struct {
 	Result         json.RawMessage `json:"result"`
 }
 
-// IsReport reports whether w is a delivery report of a media buy, which says nothing about a task
-// (contract F15). It decides by the task type or by the result, because some agents send their
-// reports under the type of the task that made the buy, or under another type.
+// IsReport reports whether w is a notification about a media buy, for example a delivery report or
+// an impairment, which says nothing about a task (contract F13, F15). It decides by the task type
+// or by the result's notification_type, which no task's result has: some agents send notifications
+// under the type of the task that made the buy, or under another type.
 func (w Webhook) IsReport() bool {
 	if w.TaskType == "media_buy_delivery" {
 		return true
 	}
-	m := object(w.Result)
-	notification, ok := text(m["notification_type"])
-	return ok && notification != "" && len(m["media_buy_deliveries"]) > 0
+	notification, _ := text(object(w.Result)["notification_type"])
+	return notification != ""
 }
 
 // EnvelopeError says why a payload is not an AdCP webhook (contract F25).

@@ -53,7 +53,7 @@ func (f fakeReceive) Run(context.Context, operation.Operation, adcp.Webhook, str
 	return f.result, f.err
 }
 
-func (f fakeReceive) PollSoon(context.Context, operation.Operation) error { return f.err }
+func (f fakeReceive) PollSoon(context.Context, operation.Operation, string) error { return f.err }
 
 func (f fakeReceive) Quarantine(context.Context, inbox.Quarantined) error { return f.quarantineErr }
 

@@ -33,6 +33,7 @@ const (
 	Stale     Verdict = "stale"      // non-terminal after the end, or an older answer
 	Duplicate Verdict = "duplicate"  // the end that is already known
 	Conflict  Verdict = "conflict"   // another end than the known one: the first wins
+	News      Verdict = "kept"       // after the end, about the buy and not about its task (contract F15)
 	WrongTask Verdict = "wrong_task" // of another task than the operation's (contract A29, E6)
 )
 
@@ -66,6 +67,9 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 
 func converge(op *Operation, o Observation) (Verdict, string) {
 	a := o.Answer
+	if op.State.Terminal() && isNews(*op, o) {
+		return News, "about the buy, after its task"
+	}
 	if a.TaskType != "" && a.TaskType != string(op.Type) {
 		return WrongTask, "the agent names another task type"
 	}
@@ -122,6 +126,7 @@ func (op *Operation) stay(a adcp.Answer, o Observation) (Verdict, string) {
 // move applies an observation of another state, unless it is older than what is known.
 func (op *Operation) move(next State, a adcp.Answer, o Observation) (Verdict, string) {
 	if o.Channel == ByWebhook && next == Completed && len(a.Value) == 0 {
+		op.Attempts.ResultsMissing++
 		return Repeated, "completed without its result: to be fetched by a poll" // contract H6
 	}
 	answers := o.answersInput(op)
@@ -147,14 +152,15 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	answered := o.answersInput(op)
 	op.State = next
 	op.Call.InFlight, op.Call.Unclear = false, false
-	op.Attempts.PollErrors = 0
+	op.Attempts.PollErrors, op.Attempts.ResultsMissing = 0, 0
 	op.Error = a.Err
 	if op.SubmittedAt.IsZero() && next == Submitted {
 		op.SubmittedAt = o.At
 	}
 	switch {
 	case next.Terminal():
-		op.Terminal = &Terminal{Status: a.Status, Fingerprint: Fingerprint(op.Type, a), Channel: o.Channel, At: o.At}
+		op.Terminal = &Terminal{Status: a.Status, Channel: o.Channel, At: o.At}
+		op.Terminal.Fingerprint, op.Terminal.Members = endOf(op.Type, a)
 		op.Attention = nil
 		op.endInputRequest(o.At, answered, true)
 		if a.ResultMissing {
@@ -181,19 +187,6 @@ func afterTheEnd(op Operation, a adcp.Answer) (Verdict, string) {
 	default:
 		return Conflict, fmt.Sprintf("%s after %s: the first stays", a.Status, op.State)
 	}
-}
-
-// sameEnd compares two ends (contract H4). Without a value on one side nothing proves them
-// different (contract H5). Real agents report one task as rejected by webhook and as failed by
-// poll: those are one end.
-func sameEnd(op Operation, a adcp.Answer) bool {
-	known, seen := op.Terminal.Status, a.Status
-	refusal := func(s adcp.Status) bool { return s == adcp.StatusFailed || s == adcp.StatusRejected }
-	if known != seen {
-		return refusal(known) && refusal(seen)
-	}
-	f := Fingerprint(op.Type, a)
-	return f == op.Terminal.Fingerprint || f == "" || op.Terminal.Fingerprint == "" || refusal(known)
 }
 
 // progress is what a timeline shows of an agent's progress: a percentage, or nothing (contract

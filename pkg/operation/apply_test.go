@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"reflect"
 	"testing"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -124,7 +125,7 @@ func TestApply(t *testing.T) {
 			if verdict != Advanced && got.State != tc.op.State {
 				t.Error("the state changed without advancing")
 			}
-			if tc.op.Terminal != nil && *got.Terminal != *tc.op.Terminal {
+			if tc.op.Terminal != nil && !reflect.DeepEqual(got.Terminal, tc.op.Terminal) {
 				t.Error("a known end was replaced")
 			}
 		})

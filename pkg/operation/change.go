@@ -12,8 +12,9 @@ type Change struct {
 	// Input is the frozen request of Op.InputRequest.Input, if this change accepts it. It is kept
 	// under the input request's generation.
 	Input json.RawMessage
-	// BindTask claims Op.TaskID for this operation: no other operation of the same agent can have it
-	// (contract H3).
+	// BindTask claims Op.TaskID for this operation: no other operation at the same agent can have it
+	// (contract H3). The agent is Op.Target's, whatever the id of its entry: an entry can be given
+	// another URL.
 	BindTask bool
 	// FreeNaturalKey frees Op.NaturalKey, if the operation still holds it: another operation can take
 	// it from then on.
@@ -25,8 +26,9 @@ type Change struct {
 // Delivery identifies a webhook delivery (contract F74): by its sender, never by its payload
 // (contract F75).
 type Delivery struct {
-	Tenant  string
-	AgentID string
+	Tenant string
+	// Sender is the authenticated agent: by its URL, not by the id of its entry (contract F75).
+	Sender string
 	// KeyHash is SHA-256 of the delivery's idempotency key (contract C20).
 	KeyHash string
 	// Fingerprint is SHA-256 of the JCS of the complete payload (contract F82).

@@ -116,6 +116,8 @@ type Attempts struct {
 	PollErrors int `json:"poll_errors"` // in a row
 	Webhooks   int `json:"webhooks"`    // authentic deliveries for this operation
 	EarlyPolls int `json:"early_polls"` // polls that a delivery which could not be applied has brought forward
+	// ResultsMissing counts the webhooks in a row that said completed without the result.
+	ResultsMissing int `json:"results_missing"`
 }
 
 // Terminal identifies the observation that ended the operation (contract H3).
@@ -123,9 +125,13 @@ type Terminal struct {
 	Status adcp.Status `json:"status"`
 	// Fingerprint is SHA-256 of the JCS of {task_type, status, value} (contract H4); empty if the
 	// observation had no value (contract H5).
-	Fingerprint string    `json:"fingerprint,omitempty"`
-	Channel     Channel   `json:"channel"`
-	At          time.Time `json:"at"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Members are digests of the value's business members by name, at most 64: another channel may
+	// show fewer or more of them for the same end. Nil if they can't be kept; then the fingerprint
+	// alone decides.
+	Members map[string]string `json:"members,omitempty"`
+	Channel Channel           `json:"channel"`
+	At      time.Time         `json:"at"`
 	// Reason is why the orchestrator itself ended the operation.
 	Reason EndReason `json:"reason,omitempty"`
 }

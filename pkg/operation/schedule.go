@@ -86,6 +86,10 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 	if op.State == CallingAdCP || op.PendingInput() != 0 {
 		op.flagNotSent(now, s)
 	}
+	noPoll := !s.Pollable || op.TaskID == ""
+	if noPoll && op.Attempts.ResultsMissing >= attentionAfter && op.mayFlagResultMissing() {
+		op.flag(ResultMissing, now, "the agent says completed by webhook, without the result, and can't be polled")
+	}
 	if op.Webhook.Mode != WebhookNone || op.NeedsInput() { // an input wakes the execution as a webhook does
 		return NextAwait, delay
 	}
@@ -102,6 +106,11 @@ func (op *Operation) pollDelay(now time.Time, jitter float64) time.Duration {
 		since = op.RedrivenAt
 	}
 	return op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
+}
+
+// mayFlagResultMissing reports whether no attention stands that says more than a missing result.
+func (op *Operation) mayFlagResultMissing() bool {
+	return !op.flaggedByUs() || op.Attention.Reason == DeadlinePassed
 }
 
 // flagUnreached raises attention for a call that failed many times, if nothing else has.

@@ -16,7 +16,8 @@ import (
 // The reasons why an authentic delivery is not applied: the caller has to quarantine it. Every
 // other error of Receive is an internal fault, and the sender should try again.
 var (
-	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6).
+	// ErrUnknownOperation: the payload's operation_id is no operation of the sender's (contract F6),
+	// or one whose webhooks are authenticated in another mode (contract F33).
 	ErrUnknownOperation = errors.New("operation_id names no operation of this sender")
 	// ErrToken: the payload's token is missing or wrong (contract F29).
 	ErrToken = errors.New("token is missing or wrong")
@@ -24,9 +25,9 @@ var (
 	ErrKeyReused = errors.New("idempotency_key was used with another payload")
 	// ErrConflict: the delivery contradicts what is known. It changes nothing (contract H2, H3).
 	ErrConflict = errors.New("contradicts what is known of the task")
-	// ErrReport: a delivery report on the same webhook (contract F15), about the buy and not about the
-	// task. Nothing here reads it yet.
-	ErrReport = errors.New("a delivery report: kept, not applied")
+	// ErrReport: a notification on the same webhook (contract F13, F15), for example a delivery
+	// report: about the buy and not about the task. Nothing here reads it yet.
+	ErrReport = errors.New("a notification about the buy: kept, not applied")
 	// ErrTooMany: more deliveries for one operation than any honest sender makes.
 	ErrTooMany = errors.New("too many deliveries for this operation")
 )
@@ -58,21 +59,14 @@ type ReceiveResult struct {
 
 // Run applies a webhook that came in by registered's callback and was authenticated against its
 // webhook configuration. fingerprint is its PayloadFingerprint. The payload's operation_id alone
-// says which operation it is for (contract F5); that has to be one of the same agent's (contract
-// F6). The delivery's key is claimed in the same write that applies it; only then is the waiting
-// execution woken.
+// says which operation it is for (contract F5); that has to be one of the same sender's and mode's
+// (contract F6, F33). The delivery's key is claimed in the same write that applies it; only then is
+// the waiting execution woken.
 func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (
 	ReceiveResult, error) {
-	target := registered
-	if w.OperationID != registered.ID {
-		var err error
-		target, err = r.Store.Get(ctx, registered.Tenant, w.OperationID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && target.AgentID != registered.AgentID {
-			return ReceiveResult{Operation: registered}, ErrUnknownOperation
-		}
-		if err != nil {
-			return ReceiveResult{Operation: registered}, err
-		}
+	target, err := r.target(ctx, registered, w.OperationID)
+	if err != nil {
+		return ReceiveResult{Operation: registered}, err
 	}
 	got := ReceiveResult{Operation: target}
 	if !tokenMatches(target, w.Token) {
@@ -88,6 +82,30 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	return r.apply(ctx, target, answer, digest.Hex(w.IdempotencyKey), fingerprint)
 }
 
+// target returns the operation that a payload names. The delivery was authenticated for registered,
+// so both have to be of one sender (contract F6, F47), and registered in one mode: else an old
+// registration in a weaker mode, or one of a former seller, would speak for a new operation
+// (contract F33).
+func (r Receive) target(ctx context.Context, registered operation.Operation, id string) (operation.Operation, error) {
+	if id == registered.ID {
+		return registered, nil
+	}
+	if !inbox.IsOperationID(id) {
+		return operation.Operation{}, ErrUnknownOperation
+	}
+	target, err := r.Store.Get(ctx, registered.Tenant, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return operation.Operation{}, ErrUnknownOperation
+	case err != nil:
+		return operation.Operation{}, err
+	case inbox.SenderID(target.Target) != inbox.SenderID(registered.Target),
+		target.Webhook.Mode != registered.Webhook.Mode:
+		return operation.Operation{}, ErrUnknownOperation
+	}
+	return target, nil
+}
+
 // tokenMatches compares the payload's push token in constant time.
 func tokenMatches(op operation.Operation, token string) bool {
 	want := op.Webhook.TokenHash
@@ -95,8 +113,15 @@ func tokenMatches(op operation.Operation, token string) bool {
 }
 
 // PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may
-// order its members differently.
-func PayloadFingerprint(body []byte) (string, error) { return digest.JSON(body) }
+// order its members differently. A payload without a canonical form, for example with half an emoji
+// in its message, is taken byte for byte: the event in it is as authentic as any.
+func PayloadFingerprint(body []byte) string {
+	fingerprint, err := digest.JSON(body)
+	if err != nil {
+		return digest.Hex(string(body))
+	}
+	return fingerprint
+}
 
 // apply puts an answer through the convergence function, and stores it with the claim of the
 // delivery's key.
@@ -114,7 +139,7 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 			!op.State.Terminal() && op.PollSoon(now)
 		op.ReconcileSoon(now)
 		result := resultOf(&op, answer, got.Verdict, now)
-		delivery := &operation.Delivery{Tenant: op.Tenant, AgentID: op.AgentID, KeyHash: keyHash,
+		delivery := &operation.Delivery{Tenant: op.Tenant, Sender: inbox.SenderID(op.Target), KeyHash: keyHash,
 			Fingerprint: fingerprint, OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}
 		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound,
 			Delivery: delivery}, nil
@@ -143,17 +168,28 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 	return got, nil
 }
 
-// PollSoon brings the next poll forward for an authentic delivery that names no operation: older
-// agents leave operation_id out, which contract F21 demands. Nothing of the delivery is applied;
-// the agent is polled instead.
-func (r Receive) PollSoon(ctx context.Context, registered operation.Operation) error {
+// PollSoon brings the next poll forward for an authentic delivery that can't be read: older agents
+// leave operation_id out, which contract F21 demands, or write a number for a text. Nothing of the
+// delivery is applied; the agent is polled instead. The operation is the one that the payload
+// names, or without a name the one whose webhook it came to.
+func (r Receive) PollSoon(ctx context.Context, registered operation.Operation, operationID string) error {
+	target, err := registered, error(nil)
+	if operationID != "" {
+		target, err = r.target(ctx, registered, operationID)
+	}
+	if errors.Is(err, ErrUnknownOperation) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	noted := false
-	op, err := updateFrom(ctx, r.Store, registered, func(op operation.Operation) (*operation.Change, error) {
+	op, err := updateFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
 		now := r.Deps.Now().UTC()
 		if noted = op.PollSoon(now); !noted {
 			return nil, nil
 		}
-		e := op.Note(now, operation.ByWebhook, "a delivery without operation_id: not applied, the agent is polled")
+		e := op.Note(now, operation.ByWebhook, "a delivery that can't be read: not applied, the agent is polled")
 		return &operation.Change{Op: op, Events: []operation.Event{e}}, nil
 	})
 	if err == nil && noted {

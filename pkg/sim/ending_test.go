@@ -21,7 +21,7 @@ type ending struct {
 
 	// InputRequest is the generation of the last input request, Input the state of its input, Sent
 	// the number of input requests whose input the agent got, Attention the attention at the end.
-	// They are zero in races without input requests.
+	// They are zero in races without input requests, Attention also where a race is not about it.
 	InputRequest int
 	Input        operation.InputState
 	Sent         int
@@ -90,6 +90,15 @@ func stateEnding(h *harness, r operation.Record) ending {
 func racedEnding(h *harness, r operation.Record) ending {
 	e := stateEnding(h, r)
 	e.Raced = h.raced
+	return e
+}
+
+// attentionEnding is an ending with the attention at the end.
+func attentionEnding(h *harness, r operation.Record) ending {
+	e := stateEnding(h, r)
+	if r.Op.Attention != nil {
+		e.Attention = r.Op.Attention.Reason
+	}
 	return e
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -135,7 +136,7 @@ func (h *harness) check(x operation.Change) {
 		h.violated("the end was taken back")
 	case x.Op.Terminal != nil && h.terminal == nil:
 		h.terminal = x.Op.Terminal
-	case x.Op.Terminal != nil && *x.Op.Terminal != *h.terminal:
+	case x.Op.Terminal != nil && !reflect.DeepEqual(x.Op.Terminal, h.terminal):
 		h.violated("the end %+v became %+v", *h.terminal, *x.Op.Terminal)
 	}
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -56,7 +57,7 @@ func died(a *actor) bool { return a.dead }
 
 // checkEnd checks what has to be true at the end of every order.
 func (h *harness) checkEnd(r operation.Record, crashed bool) {
-	sameEnd := r.Op.Terminal != nil && h.terminal != nil && *r.Op.Terminal == *h.terminal
+	sameEnd := r.Op.Terminal != nil && h.terminal != nil && reflect.DeepEqual(r.Op.Terminal, h.terminal)
 	if len(h.bought) != 1 || !sameEnd || h.stored != 1 {
 		h.violated("%d purchases, the end %+v, %d results", len(h.bought), r.Op.Terminal, h.stored)
 	}

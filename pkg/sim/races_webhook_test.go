@@ -18,6 +18,14 @@ const (
 	duplicate = "duplicate"
 	conflict  = "conflict"
 	wrongTask = "wrong_task"
+	news      = "kept"
+)
+
+// Results of webhooks about the buy of success: with other members, with other packages, and later.
+const (
+	otherMembers  = `{"media_buy_id":"mb_1","packages":[],"context":{"a":1},"valid_actions":[],"ext":{"a":null}}`
+	otherPackages = `{"media_buy_id":"mb_1","packages":[{"package_id":"p9"}]}`
+	buyIsActive   = `{"media_buy_id":"mb_1","packages":[],"media_buy_status":"active"}`
 )
 
 // completedBy and failedBy are endings with the results of the race's deliveries and inputs.
@@ -78,6 +86,41 @@ var races = []race{
 			completedBy(operation.ByPoll, reply{"webhook", conflict}),
 			failedBy(operation.ByWebhook, reply{"webhook", advanced}),
 		},
+	},
+	{
+		name: "R2 poll and webhook, one end with other members",
+		set: func(h *harness) []*actor {
+			h.submitted()
+			return []*actor{h.poll("poll"), h.deliver("webhook", key1, adcp.StatusCompleted, otherMembers)}
+		},
+		ending: attentionEnding, // none in any order
+		ends: []ending{
+			completedBy(operation.ByPoll, reply{"webhook", duplicate}),
+			completedBy(operation.ByWebhook, reply{"webhook", advanced}),
+		},
+	},
+	{
+		name: "R2 poll and webhook, other packages",
+		set: func(h *harness) []*actor {
+			h.submitted()
+			return []*actor{h.poll("poll"), h.deliver("webhook", key1, adcp.StatusCompleted, otherPackages)}
+		},
+		ends: []ending{
+			completedBy(operation.ByPoll, reply{"webhook", conflict}),
+			completedBy(operation.ByWebhook, reply{"webhook", advanced}),
+		},
+	},
+	{
+		name: "two deliveries with news of the buy after the end",
+		set: func(h *harness) []*actor {
+			h.ended()
+			return []*actor{
+				h.deliver("one", key1, adcp.StatusCompleted, buyIsActive),
+				h.deliver("two", key2, adcp.StatusCompleted, buyIsActive),
+			}
+		},
+		ending: attentionEnding,
+		ends:   []ending{completedBy(operation.ByAnswer, reply{"one", news}, reply{"two", news})},
 	},
 	{
 		name: "R3 the webhook before the answer",

@@ -112,6 +112,9 @@ func (in inbound) verifySignature(ctx context.Context) (reply Reply, ok bool) {
 			"agent_id", in.op.AgentID, "key_id", httpsig.Loggable(verified.KeyID))
 		return Reply{}, true
 	case errors.As(err, &refused) && refused.Step == "14": // the signature is valid, so the body is the sender's
+		if err := in.receiver.Apply.PollSoon(ctx, in.op, ""); err != nil { // no member of it can be trusted
+			return internalFailure(ctx, err), false
+		}
 		return in.quarantineAuthentic(ctx, challenge(refused.Code), refused.Detail, adcp.Webhook{}), false
 	case errors.As(err, &refused):
 		reason := "step " + refused.Step + ": " + refused.Detail

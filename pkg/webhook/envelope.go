@@ -12,18 +12,12 @@ import (
 // headerA2AToken carries the push token in A2A's own notifications. MCP's carry it in the payload.
 const headerA2AToken = "X-A2A-Notification-Token"
 
-var (
-	// errUncorrelated: nothing in an authentic payload names the operation.
-	errUncorrelated = &adcp.EnvelopeError{
-		Code:   "missing_envelope_fields",
-		Fields: []string{"operation_id"},
-		Detail: "the payload has neither an operation_id nor a known task_id",
-	}
-	errNotCanonical = &adcp.EnvelopeError{
-		Code:   "malformed_envelope",
-		Detail: "the body has no canonical form (RFC 8785)",
-	}
-)
+// errUncorrelated: nothing in an authentic payload names the operation.
+var errUncorrelated = &adcp.EnvelopeError{
+	Code:   "missing_envelope_fields",
+	Fields: []string{"operation_id"},
+	Detail: "the payload has neither an operation_id nor a known task_id",
+}
 
 // parse reads the payload in the registered format (contract F27).
 func (in inbound) parse() (adcp.Webhook, error) {
@@ -52,22 +46,25 @@ func (in inbound) parse() (adcp.Webhook, error) {
 }
 
 // rejectEnvelope replies to an authentic delivery that is not a webhook in the registered format.
-// Nothing of it is applied. If it still reports on a task, as those of older agents without
-// operation_id do, it triggers an early poll.
+// Nothing of it is applied. If it still names an operation or reports on a task, as those of older
+// agents without operation_id do, it triggers an early poll: without one the agent's news would be
+// lost until the next backup poll.
 func (in inbound) rejectEnvelope(ctx context.Context, w adcp.Webhook, err error) Reply {
 	if errors.Is(err, adcp.ErrNoTask) { // contract F28 as in AdCP 3.2: acknowledged, it concerns no task
 		return Reply{Status: http.StatusOK, Code: "ignored"}
 	}
 	var envelope *adcp.EnvelopeError
-	if !errors.As(err, &envelope) {
+	malformed := errors.As(err, &envelope)
+	hint := w.OperationID != "" || w.Status.Valid() || adcp.DetectFormat(in.delivery.Body) == adcp.FormatA2A
+	if hint || !malformed { // with a key that occurs twice no member can be trusted: the URL's operation is polled
+		if err := in.receiver.Apply.PollSoon(ctx, in.op, w.OperationID); err != nil {
+			return internalFailure(ctx, err)
+		}
+	}
+	if !malformed {
 		const detail = "an object key occurs twice"
 		reply := Reply{Status: http.StatusBadRequest, Code: "webhook_body_malformed", Detail: detail}
 		return in.quarantineAuthentic(ctx, reply, detail, w)
-	}
-	if w.OperationID == "" && w.Status.Valid() || adcp.DetectFormat(in.delivery.Body) == adcp.FormatA2A {
-		if err := in.receiver.Apply.PollSoon(ctx, in.op); err != nil {
-			return internalFailure(ctx, err)
-		}
 	}
 	return in.quarantineAuthentic(ctx, Reply{
 		Status: http.StatusUnprocessableEntity,

@@ -121,6 +121,46 @@ func (h *harness) putAgent(
 	}
 }
 
+// changeAgent gives the entry "seller" another mode and URL.
+func (h *harness) changeAgent(t *testing.T, mode operation.WebhookMode, url string) {
+	t.Helper()
+	a, err := h.store.Agent(t.Context(), "acme", "seller")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.WebhookMode, a.URL, a.Version = mode, url, a.Version+1
+	if err := h.store.PutAgent(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// setTask binds an operation to another task.
+func (h *harness) setTask(t *testing.T, name, task string) {
+	t.Helper()
+	op, err := h.store.Get(t.Context(), "acme", h.id(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	op.TaskID, op.Version = task, op.Version+1
+	if err := h.store.Commit(t.Context(), operation.Change{Op: op, BindTask: true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expectRefused sends a delivery that names an operation of somebody else.
+func (h *harness) expectRefused(t *testing.T, x webhook.Delivery) {
+	t.Helper()
+	got := h.Handle(t.Context(), x)
+	if records := h.quarantined(t); got.Status != 422 || got.Code != "unknown_operation" || len(records) != 1 {
+		t.Errorf("got %+v, quarantined %+v", got, records)
+	}
+	for name := range h.route {
+		if s := h.state(t, name); s != operation.Submitted {
+			t.Errorf("%s became %s", name, s)
+		}
+	}
+}
+
 // submit creates an operation and brings it to the state submitted, with the task task_<name>.
 func (h *harness) submit(t *testing.T, agent, name string) {
 	t.Helper()

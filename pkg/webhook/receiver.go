@@ -26,7 +26,7 @@ type deliveryReceiver interface {
 	Run(
 		ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string,
 	) (orchestrator.ReceiveResult, error)
-	PollSoon(ctx context.Context, registered operation.Operation) error
+	PollSoon(ctx context.Context, registered operation.Operation, operationID string) error
 	Quarantine(ctx context.Context, q inbox.Quarantined) error
 }
 
@@ -128,10 +128,7 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 		return in.rejectEnvelope(ctx, w, err)
 	}
 	// 5. Binding, claim of the idempotency key, convergence and signal.
-	fingerprint, err := orchestrator.PayloadFingerprint(d.Body)
-	if err != nil {
-		return in.rejectEnvelope(ctx, w, errNotCanonical)
-	}
+	fingerprint := orchestrator.PayloadFingerprint(d.Body)
 	if w.IdempotencyKey == "" {
 		w.IdempotencyKey = "a2a." + fingerprint // A2A's own payloads have no key: the payload itself is the key
 	}

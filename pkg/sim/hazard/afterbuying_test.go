@@ -43,11 +43,11 @@ func afterBuyingHazards() (all []scenario) {
 			},
 			scenario{
 				// The buy shows in the seller's list, so the operation ends with it.
-				name: "no deduplication, bought, then " + f.name + ", and the buy is found",
+				name:      "no deduplication, bought, then " + f.name + ", and the buy is found",
 				seller:    &seller{noDedup: true, otherTools: []string{"get_media_buys"}, after: answerFrom(1, f.answer)},
 				state:     operation.Completed,
 				purchases: 1,
-				check: purchaseCalls(1),
+				check:     purchaseCalls(1),
 			})
 	}
 	all = append(all, scenario{

@@ -42,6 +42,7 @@ func TestHazards(t *testing.T) {
 		afterBuyingHazards(),
 		buyListHazards(),
 		webhookHazards(),
+		endHazards(),
 		signatureHazards(),
 	)
 	var mu sync.Mutex

@@ -49,6 +49,11 @@ const a2aCompleted = `{"id":"native-1","contextId":"ctx",` +
 	`"artifacts":[{"artifactId":"a","parts":[{"kind":"data","data":` +
 	`{"status":"completed","task_id":"task_1","media_buy_id":"mb_task_1"}}]}]}`
 
+// a2aToken sends the push token as A2A's own notifications do.
+func a2aToken(t *task) func(header http.Header) {
+	return func(header http.Header) { header["X-A2a-Notification-Token"] = []string{t.token} }
+}
+
 // deliveryReport is the rest of a webhook body that reports how a buy delivers.
 const deliveryReport = `"task_id":"report_1","idempotency_key":"whk_report_0123456789",` +
 	`"result":{"notification_type":"scheduled","media_buy_deliveries":[]}`
@@ -155,7 +160,7 @@ func webhookHazards() []scenario {
 				push: func(t *task) []push {
 					named := push{
 						body:  a2aCompleted,
-						alter: func(header http.Header) { header["X-A2a-Notification-Token"] = []string{t.token} },
+						alter: a2aToken(t),
 					}
 					again := named
 					again.delay = time.Second

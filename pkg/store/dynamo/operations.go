@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"adcp-orchestrator/pkg/digest"
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
@@ -100,7 +101,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	task, delivery, natural := -1, -1, -1
 	if c.BindTask {
 		task = len(writes)
-		k := key(t, "task", c.Op.AgentID+"#"+digest.Hex(c.Op.TaskID), skOnly)
+		k := key(t, "task", inbox.SenderID(c.Op.Target)+"#"+digest.Hex(c.Op.TaskID), skOnly)
 		i := with(k, item{"operation_id": str(c.Op.ID)})
 		writes = append(writes, s.put(i, absent+" OR operation_id = :id", item{":id": str(c.Op.ID)}, nil))
 	}
@@ -117,7 +118,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	if first, taken := failed[delivery]; taken && delivery >= 0 {
-		return &store.DeliveryTakenError{First: readDelivery(first, t, c.Op.AgentID, c.Delivery.KeyHash)}
+		return &store.DeliveryTakenError{First: readDelivery(first, t, c.Delivery.Sender, c.Delivery.KeyHash)}
 	}
 	if _, stale := failed[0]; stale {
 		return store.ErrStale
@@ -136,7 +137,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 // claimDelivery is the write of a transaction that stores a delivery's key unless a live one is
 // stored.
 func (s *Store) claimDelivery(tenant string, d operation.Delivery) types.TransactWriteItem {
-	i := with(key(tenant, "delivery", d.AgentID+"#"+d.KeyHash, skOnly), item{
+	i := with(key(tenant, "delivery", d.Sender+"#"+d.KeyHash, skOnly), item{
 		"fingerprint":  str(d.Fingerprint),
 		"operation_id": str(d.OperationID),
 		"verdict":      str(string(d.Verdict)),
@@ -146,10 +147,10 @@ func (s *Store) claimDelivery(tenant string, d operation.Delivery) types.Transac
 	return s.put(i, absent+" OR #ttl < :now", now, names)
 }
 
-func readDelivery(i item, tenant, agentID, keyHash string) operation.Delivery {
+func readDelivery(i item, tenant, sender, keyHash string) operation.Delivery {
 	return operation.Delivery{
 		Tenant:      tenant,
-		AgentID:     agentID,
+		Sender:      sender,
 		KeyHash:     keyHash,
 		Fingerprint: text(i, "fingerprint"),
 		OperationID: text(i, "operation_id"),

@@ -3,10 +3,12 @@ package memory
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"sort"
 	"time"
 
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
@@ -83,7 +85,7 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	t := c.Op.Tenant
 	r, ok := s.operations[id{t, c.Op.ID}]
 	if d := c.Delivery; d != nil {
-		first, taken := s.deliveries[id{t, d.AgentID + "\x00" + d.KeyHash}]
+		first, taken := s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}]
 		if taken && first.ExpiresAt >= s.now().Unix() {
 			return &store.DeliveryTakenError{First: first}
 		}
@@ -92,14 +94,14 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 		return store.ErrStale
 	}
 	if c.BindTask {
-		task := id{t, c.Op.AgentID + "\x00" + c.Op.TaskID}
+		task := id{t, inbox.SenderID(c.Op.Target) + "\x00" + c.Op.TaskID}
 		if holder, taken := s.tasks[task]; taken && holder != c.Op.ID {
 			return store.ErrTaskTaken
 		}
 		s.tasks[task] = c.Op.ID
 	}
 	if d := c.Delivery; d != nil {
-		s.deliveries[id{t, d.AgentID + "\x00" + d.KeyHash}] = *d
+		s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}] = *d
 	}
 	if natural := (id{t, c.Op.NaturalKey}); c.FreeNaturalKey && s.naturalKeys[natural].OperationID == c.Op.ID {
 		delete(s.naturalKeys, natural)
@@ -157,6 +159,7 @@ func cloneOperation(op operation.Operation) operation.Operation {
 	}
 	if op.Terminal != nil {
 		t := *op.Terminal
+		t.Members = maps.Clone(t.Members)
 		op.Terminal = &t
 	}
 	if op.Error != nil {

@@ -2,9 +2,11 @@ package storetest
 
 import (
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -88,10 +90,47 @@ func taskBelongsToOneOperation(t *testing.T, s *suite) {
 	must(t, bind(a, "task/1 #x")) // already its own
 }
 
+// An entry can be given another URL: then it is another seller, with tasks and keys of its own. Two
+// entries with one URL are one seller.
+func sellerIsKnownByItsURL(t *testing.T, s *suite) {
+	bind := func(id, agentID, url string) error {
+		op := s.create(t, id)
+		c := next(op)
+		c.Op.AgentID, c.Op.Target.URL = agentID, url
+		c.Op.TaskID, c.BindTask = "task_1", true
+		c.Delivery = s.delivery("d-"+url, "fp", c.Op)
+		return s.Commit(t.Context(), c)
+	}
+	must(t, bind("op_a", "seller", "https://first.example/mcp"))
+	must(t, bind("op_b", "seller", "https://second.example/mcp"))
+	if err := bind("op_c", "other", "https://first.example/mcp"); !isDeliveryTaken(err) {
+		t.Errorf("another entry of the first seller: %v", err)
+	}
+	op := s.create(t, "op_d")
+	c := next(op)
+	c.Op.AgentID, c.Op.Target.URL, c.Op.TaskID, c.BindTask = "other", "https://first.example/mcp", "task_1", true
+	want(t, s.Commit(t.Context(), c), store.ErrTaskTaken)
+}
+
+func endIsKeptWhole(t *testing.T, s *suite) {
+	op := s.create(t, "op_1")
+	c := next(op)
+	c.Op.State = operation.Completed
+	members := map[string]string{"media_buy_id": "d1", "packages": "d2"}
+	c.Op.Terminal = &operation.Terminal{Status: "completed", Fingerprint: "f", Members: maps.Clone(members), At: Start}
+	must(t, s.Commit(t.Context(), c))
+	c.Op.Terminal.Members["media_buy_id"] = "changed by the caller"
+	read, err := s.Get(t.Context(), s.tenant, op.ID)
+	must(t, err)
+	if got := read.Terminal; got == nil || !maps.Equal(got.Members, members) {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func (s *suite) delivery(key, fingerprint string, op operation.Operation) *operation.Delivery {
 	return &operation.Delivery{
 		Tenant:      s.tenant,
-		AgentID:     op.AgentID,
+		Sender:      inbox.SenderID(op.Target),
 		KeyHash:     key,
 		Fingerprint: fingerprint,
 		OperationID: op.ID,
@@ -130,7 +169,7 @@ func deliveryIsTakenOnce(t *testing.T, s *suite) {
 	if first.Fingerprint != "fp" || first.Verdict != operation.Advanced || first.OperationID != op.ID {
 		t.Errorf("got %+v", first)
 	}
-	c.Op.AgentID = "other" // senders do not share their keys
+	c.Op.Target.URL += "/other" // senders do not share their keys
 	c.Delivery = s.delivery("d1", "another", c.Op)
 	must(t, s.Commit(t.Context(), c))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -100,7 +101,7 @@ func (h *history) write(ctx context.Context, client int, op operation.Operation,
 	if delivery > 0 {
 		c.Delivery = &operation.Delivery{
 			Tenant:      h.tenant,
-			AgentID:     op.AgentID,
+			Sender:      inbox.SenderID(op.Target),
 			KeyHash:     fmt.Sprint(h.id, "-delivery-", delivery),
 			Fingerprint: fmt.Sprint(mark),
 			OperationID: h.id,

@@ -44,6 +44,8 @@ func Run(t *testing.T, open Open) {
 		"OneWriterPerVersion":             oneWriterPerVersion,
 		"HistoriesAreLinearizable":        historiesAreLinearizable,
 		"TaskBelongsToOneOperation":       taskBelongsToOneOperation,
+		"SellerIsKnownByItsURL":           sellerIsKnownByItsURL,
+		"EndIsKeptWhole":                  endIsKeptWhole,
 		"DeliveryIsTakenOnce":             deliveryIsTakenOnce,
 		"DeliveryExpires":                 deliveryExpires,
 		"InputsAreStoredByGeneration":     inputsAreStoredByGeneration,
