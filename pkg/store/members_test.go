@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
@@ -54,8 +55,7 @@ func fill(v reflect.Value) {
 			return
 		}
 		for i := range v.NumField() {
-			if v.Type().Field(i).Tag.Get("json") != "-" && !strings.HasPrefix(v.Type().Field(i).Tag.Get("json"), "-,") &&
-				v.Type().Field(i).Tag.Get("document") == "" && v.Type().Field(i).IsExported() {
+			if f := v.Type().Field(i); f.Tag.Get("json") != "-" && f.IsExported() {
 				fill(v.Field(i))
 			}
 		}
@@ -167,5 +167,43 @@ func TestMalformedDocumentsAreErrors(t *testing.T) {
 		if err := store.DecodeDocument([]byte(body), &op); err == nil {
 			t.Errorf("%q was read as %+v", body, op)
 		}
+	}
+}
+
+// keepNothing lists the structs inside stored documents that keep no unknown members, and why.
+var keepNothing = map[reflect.Type]string{
+	reflect.TypeFor[time.Time]():         "has no members",
+	reflect.TypeFor[adcp.Error]():        "is the agent's, and has an encoding of its own",
+	reflect.TypeFor[adcp.Continuation](): "is compared with the zero value to say whether there is one",
+	reflect.TypeFor[adcp.Capabilities](): "is discovered anew",
+}
+
+// A struct that is added to a stored document has to keep what newer code will add to it.
+func TestEveryStoredStructKeepsUnknownMembers(t *testing.T) {
+	t.Parallel()
+	var check func(at string, typ reflect.Type)
+	check = func(at string, typ reflect.Type) {
+		if typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
+		if typ.Kind() != reflect.Struct || keepNothing[typ] != "" {
+			return
+		}
+		keeps := false
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			switch {
+			case f.Tag.Get("document") == "unknown":
+				keeps = f.Type.Kind() == reflect.String && f.Tag.Get("json") == "-"
+			case f.Tag.Get("json") != "-":
+				check(at+"."+f.Name, f.Type)
+			}
+		}
+		if !keeps {
+			t.Errorf("%s (%v) has no field for unknown members", at, typ)
+		}
+	}
+	for _, v := range []any{operation.Operation{}, registry.Agent{}, registry.Profile{}, circuit.State{}} {
+		check(reflect.TypeOf(v).String(), reflect.TypeOf(v))
 	}
 }
