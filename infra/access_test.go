@@ -13,13 +13,13 @@ var allowed = map[string][]string{
 	"authorizer": {"dynamodb:GetItem ${Table.Arn}"},
 	"submit": {
 		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
-		"dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"states:DescribeExecution " + executionsARN,
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
 	"operations": {"dynamodb:Query ${Table.Arn}"},
 	"agents": {
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"webhook": {
@@ -32,17 +32,23 @@ var allowed = map[string][]string{
 	"dispatch": {
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 	},
 	"poll": {
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
-	"settle": {"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "events:PutEvents ${Bus.Arn}"},
+	"settle": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"events:PutEvents ${Bus.Arn}",
+	},
 	"reconcile": {
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}/index/due",
 		"states:DescribeExecution " + executionsARN,
 		"states:SendTaskSuccess ${StateMachine}",
 		"states:StartExecution ${StateMachine}",

@@ -35,7 +35,7 @@ var functionSpecs = []functionSpec{
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
 		access: access{
-			table:      []string{"GetItem", "Query", "PutItem", "ConditionCheckItem"},
+			table:      []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
 			machine:    []string{"StartExecution", "SendTaskSuccess"},
 			executions: []string{"DescribeExecution"},
 		},
@@ -54,7 +54,7 @@ var functionSpecs = []functionSpec{
 		timeout:     25,
 		memory:      512,
 		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
-		access:      access{table: []string{"GetItem", "PutItem"}, agentSecrets: true},
+		access:      access{table: []string{"GetItem", "UpdateItem"}, agentSecrets: true},
 	},
 	{
 		name:        "webhook",
@@ -83,7 +83,7 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
-			table:        []string{"GetItem", "Query", "PutItem"},
+			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem"},
 			rootSecret:   true,
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
@@ -96,7 +96,7 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
-			table:        []string{"GetItem", "Query", "PutItem"},
+			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem"},
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
 		},
@@ -107,7 +107,7 @@ var functionSpecs = []functionSpec{
 		timeout:     10,
 		memory:      256,
 		env:         []string{"EVENT_BUS_NAME"},
-		access:      access{table: []string{"GetItem", "PutItem"}, bus: true},
+		access:      access{table: []string{"GetItem", "PutItem", "UpdateItem"}, bus: true},
 	},
 	{
 		name:        "reconcile",
@@ -116,7 +116,7 @@ var functionSpecs = []functionSpec{
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN"},
 		access: access{
-			table:      []string{"GetItem", "PutItem"},
+			table:      []string{"GetItem", "PutItem", "UpdateItem"},
 			dueIndex:   []string{"Query"},
 			machine:    []string{"StartExecution", "SendTaskSuccess"},
 			executions: []string{"DescribeExecution"},

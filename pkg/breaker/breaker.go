@@ -2,7 +2,6 @@ package breaker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -131,7 +130,7 @@ func (b *Breaker) read(ctx context.Context, key circuitKey) (store.Document, cir
 		return store.Document{}, circuit.State{}, err
 	}
 	var s circuit.State
-	if err == nil && json.Unmarshal(doc.Body, &s) != nil {
+	if err == nil && store.DecodeDocument(doc.Body, &s) != nil {
 		slog.ErrorContext(ctx, "the stored circuit is unreadable and starts anew",
 			"tenant", key.tenant, "agent_id", key.agentID, "version", doc.Version)
 		s = circuit.State{}
@@ -143,7 +142,7 @@ func (b *Breaker) read(ctx context.Context, key circuitKey) (store.Document, cir
 func (b *Breaker) write(
 	ctx context.Context, key circuitKey, doc store.Document, s circuit.State,
 ) (store.Document, error) {
-	body, err := json.Marshal(s)
+	body, err := store.EncodeDocument(s)
 	if err != nil {
 		return doc, err
 	}

@@ -53,6 +53,8 @@ type State struct {
 	// Tokens is how many tokens the bucket held at At. A zero At means a full bucket.
 	Tokens   float64   `json:"tokens,omitempty"`
 	TokensAt time.Time `json:"tokens_at,omitzero"`
+	// Unknown holds the members of the stored document that only newer code knows.
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // Closed reports whether calls go through.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,15 +43,20 @@ func shownRecord(t *testing.T, ext, result string, timeline int) (httpapi.Operat
 	if err != nil {
 		t.Fatal(err)
 	}
-	op.State, op.Version = operation.Completed, op.Version+1
+	op.State = operation.Completed
 	op.Terminal = &operation.Terminal{Status: adcp.StatusCompleted, Channel: operation.ByPoll, At: now}
-	change := operation.Change{Op: op, Result: json.RawMessage(result)}
+	var all []operation.Event
 	for i := range timeline {
-		change.Events = append(change.Events, operation.Event{Seq: int64(i + 2), At: now, Kind: operation.EventSeen,
+		all = append(all, operation.Event{Seq: int64(i + 2), At: now, Kind: operation.EventSeen,
 			Detail: strings.Repeat("x", 100)})
 	}
-	if err := store.Commit(t.Context(), change); err != nil {
-		t.Fatal(err)
+	rest := json.RawMessage(result)
+	for part := range slices.Chunk(all, 50) { // a transaction has a hundred items at most
+		op.Version++
+		if err := store.Commit(t.Context(), operation.Change{Op: op, Result: rest, Events: part}); err != nil {
+			t.Fatal(err)
+		}
+		rest = nil
 	}
 	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store))
 	got := call(t, show, as(events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": id}}, "acme"))

@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -43,7 +42,7 @@ func newSnapshot(version int64, st state) *snapshot {
 func readSnapshot(d store.Document) (*snapshot, error) {
 	var st state
 	if d.Version > 0 {
-		if err := json.Unmarshal(d.Body, &st); err != nil {
+		if err := store.DecodeDocument(d.Body, &st); err != nil {
 			return &snapshot{}, fmt.Errorf("read a sender's keys: %w", err)
 		}
 	}

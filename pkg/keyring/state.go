@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/store"
 )
 
 // state is what a sender's document holds. It is never modified, only replaced.
@@ -33,6 +34,8 @@ type state struct {
 	Seen           []admission `json:"seen,omitempty"`
 	TuningReported bool        `json:"tuning_reported,omitempty"`
 	List           list        `json:"revocation,omitzero"`
+	// Unknown holds the members of the stored document that only newer code knows.
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // PendingChange is a new address of a key set that waits for a person's confirmation.
@@ -54,6 +57,8 @@ func (st state) encode() ([]byte, error) {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // would make six bytes of one byte that the sender chose
-	err := e.Encode(st)
-	return []byte(b.String()), err
+	if err := e.Encode(st); err != nil {
+		return nil, err
+	}
+	return store.AddUnknown([]byte(b.String()), st)
 }

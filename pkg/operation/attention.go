@@ -4,9 +4,10 @@ import "time"
 
 // Attention asks a person to look. The operation itself goes on.
 type Attention struct {
-	Reason Reason    `json:"reason"`
-	Since  time.Time `json:"since"`
-	Detail string    `json:"detail,omitempty"`
+	Reason  Reason    `json:"reason"`
+	Since   time.Time `json:"since"`
+	Detail  string    `json:"detail,omitempty"`
+	Unknown string    `json:"-" document:"unknown"`
 }
 
 // Reason is why a person should look.

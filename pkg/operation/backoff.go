@@ -12,6 +12,7 @@ type PollPolicy struct {
 	IntervalSeconds int     `json:"interval_seconds"`  // before the first backup poll
 	BackoffRate     float64 `json:"backoff_rate"`      // the delay's growth from poll to poll
 	MaxDelaySeconds int     `json:"max_delay_seconds"` // the longest delay before the deadline
+	Unknown         string  `json:"-" document:"unknown"`
 }
 
 // The bounds and defaults of a PollPolicy. The default interval is the backup start of contract E9

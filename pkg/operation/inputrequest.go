@@ -23,6 +23,7 @@ type InputRequest struct {
 	// R11).
 	PreviousInput string `json:"previous_input,omitempty"`
 	Input         Input  `json:"input,omitzero"`
+	Unknown       string `json:"-" document:"unknown"`
 }
 
 // Input is what a person has approved to be sent in answer to an input request: one for each
@@ -35,6 +36,7 @@ type Input struct {
 	OnBehalfOf  string    `json:"on_behalf_of"`
 	At          time.Time `json:"at"`
 	Call        Call      `json:"call"`
+	Unknown     string    `json:"-" document:"unknown"`
 }
 
 // InputState is how far an input has come.

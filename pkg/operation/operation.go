@@ -6,9 +6,17 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
+// SchemaVersion is the form of an operation's document that this code writes. It grows when older
+// code would do harm by changing a newer document, though it keeps the members that it does not
+// know. Older code may read such a document and must not write over it: stores refuse that with
+// store.ErrNewerSchema.
+const SchemaVersion = 1
+
 // Operation is the tracker of one AdCP operation. The frozen request and the result are kept beside
 // it (see Change), because they may be large and change at most once.
 type Operation struct {
+	// Schema is the SchemaVersion of the code that wrote the stored document; 0 if none is stored.
+	Schema  int       `json:"schema"`
 	Tenant  string    `json:"tenant"`
 	ID      string    `json:"id"`
 	Type    adcp.Task `json:"type"`
@@ -71,6 +79,10 @@ type Operation struct {
 	PublishedAt time.Time `json:"published_at,omitzero"`
 	// RedrivenAt is the time of the last redrive: the delays between polls count from then.
 	RedrivenAt time.Time `json:"redriven_at,omitzero"`
+
+	// Unknown holds the members of the stored document that only newer code knows, here and in the
+	// structs inside: package store keeps them through every change.
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // Target is the agent as the operation calls it.
@@ -82,6 +94,7 @@ type Target struct {
 	// BrandURL is the address of the agent's brand.json if its entry names one; else it is discovered
 	// (contract F48).
 	BrandURL string `json:"brand_json_url,omitempty"`
+	Unknown  string `json:"-" document:"unknown"`
 }
 
 // Call is the state of sending one request: the operation's own, or that of an input.
@@ -108,6 +121,7 @@ type Call struct {
 	// ADCPVersion is the release that the request is sent in; empty for the one that it was frozen in
 	// (contract B31).
 	ADCPVersion string `json:"adcp_version,omitempty"`
+	Unknown     string `json:"-" document:"unknown"`
 }
 
 // Attempts counts what was tried.
@@ -117,7 +131,8 @@ type Attempts struct {
 	Webhooks   int `json:"webhooks"`    // authentic deliveries for this operation
 	EarlyPolls int `json:"early_polls"` // polls that a delivery which could not be applied has brought forward
 	// ResultsMissing counts the webhooks in a row that said completed without the result.
-	ResultsMissing int `json:"results_missing"`
+	ResultsMissing int    `json:"results_missing"`
+	Unknown        string `json:"-" document:"unknown"`
 }
 
 // Terminal identifies the observation that ended the operation (contract H3).
@@ -133,7 +148,8 @@ type Terminal struct {
 	Channel Channel           `json:"channel"`
 	At      time.Time         `json:"at"`
 	// Reason is why the orchestrator itself ended the operation.
-	Reason EndReason `json:"reason,omitempty"`
+	Reason  EndReason `json:"reason,omitempty"`
+	Unknown string    `json:"-" document:"unknown"`
 }
 
 // EndReason is why the orchestrator itself ended an operation.

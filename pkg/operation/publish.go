@@ -14,6 +14,7 @@ type Publication struct {
 	// Fence counts the owners: an overtaken owner can't acknowledge its publication.
 	Fence      int       `json:"fence,omitempty"`
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
+	Unknown    string    `json:"-" document:"unknown"`
 }
 
 // ClaimPublication makes owner the one that publishes the end. ok is false if there is nothing to

@@ -35,4 +35,5 @@ type WebhookConfig struct {
 	// (contract F29).
 	CallbackHash string `json:"callback_hash,omitempty"`
 	TokenHash    string `json:"token_hash,omitempty"`
+	Unknown      string `json:"-" document:"unknown"`
 }

@@ -58,7 +58,8 @@ var reach = map[string]struct{ inside, outside string }{
 	"httpapi":        {useCases + " apikey httpsig keyring safehttp webhook", network + " " + lambda},
 	"eventbridge":    {useCases, network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
-	"store/dynamo":   {useCases + " apikey", network + " " + aws},
+	"store/layout":   {"adcp operation store", pure},
+	"store/dynamo":   {useCases + " apikey store/layout", network + " " + aws},
 	"secretsmanager": {"", network + " " + aws},
 	// The functions' parts.
 	"config":    {"", network + " " + aws},
@@ -68,16 +69,17 @@ var reach = map[string]struct{ inside, outside string }{
 		network + " " + processes + " " + aws + " " + mcp,
 	},
 	"wire/inbound": {
-		useCases + " apikey config httpsig keyring safehttp secretsmanager stepfunctions store/dynamo telemetry webhook",
+		useCases + " apikey config httpsig keyring safehttp secretsmanager stepfunctions store/dynamo " +
+			"store/layout telemetry webhook",
 		network + " " + aws,
 	},
 	// The tests' parts.
 	"adcp/adcptest":   {"", pure},
 	"sim/hazard":      {"", pure},
-	"store/memory":    {useCases + " apikey", network},
-	"store/storetest": {useCases + " apikey httpsig keyring safehttp", network},
+	"store/memory":    {useCases + " apikey store/layout", network},
+	"store/storetest": {useCases + " apikey httpsig keyring safehttp store/layout", network},
 	"sim": {
-		useCases + " apikey httpsig keyring safehttp store/memory store/storetest webhook",
+		useCases + " apikey httpsig keyring safehttp store/layout store/memory store/storetest webhook",
 		network,
 	},
 }

@@ -38,7 +38,8 @@ type operationReader interface {
 // committer stores changes.
 type committer interface {
 	// Commit stores a change. It returns store.ErrStale if Op.Version-1 is not the stored version,
-	// store.ErrTaskTaken, or a *store.DeliveryTakenError; then nothing was stored.
+	// store.ErrTaskTaken, a *store.DeliveryTakenError, or store.ErrNewerSchema if newer code has
+	// stored what this code must not write over; then nothing was stored.
 	Commit(ctx context.Context, c operation.Change) error
 }
 

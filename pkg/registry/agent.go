@@ -33,6 +33,8 @@ type Agent struct {
 	Version   int64                `json:"version"`
 	CreatedAt time.Time            `json:"created_at"`
 	UpdatedAt time.Time            `json:"updated_at"`
+	// Unknown holds the members of the stored entry that only newer code knows.
+	Unknown string `json:"-" document:"unknown"`
 
 	// Signing is which requests the agent wants signed, as discovered. It is for a Caller, not part of
 	// the entry.

@@ -32,6 +32,8 @@ type Profile struct {
 	// Capabilities are the answer of get_adcp_capabilities.
 	Capabilities adcp.Capabilities `json:"capabilities"`
 	DiscoveredAt time.Time         `json:"discovered_at"`
+	// Unknown holds the members of the stored profile that only newer code knows.
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // Fresh reports whether a profile is still believed: for a day, or for less if the agent says so

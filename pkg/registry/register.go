@@ -86,8 +86,9 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 	defer cancel()
 	p, err := r.Agents.Discover(asking, a)
 	if err == nil {
-		p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, r.Now().UTC()
-		return Discovery{p, r.Checker.Check(a, p, nil)}, true, nil
+		known, err := r.known(ctx, a)
+		p.URL, p.Transport, p.DiscoveredAt, p.Unknown = a.URL, a.Transport, r.Now().UTC(), known.Unknown
+		return Discovery{p, r.Checker.Check(a, p, nil)}, true, err
 	}
 	var ce *adcp.CallError
 	if !errors.As(err, &ce) {
@@ -108,7 +109,7 @@ func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
 		a.UpdatedAt = r.Now().UTC()
 		a.CreatedAt = a.UpdatedAt
 		if err == nil {
-			a.CreatedAt = old.CreatedAt
+			a.CreatedAt, a.Unknown = old.CreatedAt, old.Unknown
 		}
 		a.Version = old.Version + 1
 		err = r.Store.PutAgent(ctx, a)

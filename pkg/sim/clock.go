@@ -88,11 +88,10 @@ func (w *World) nextExternal(ctx context.Context) (at time.Time, act func() erro
 			consider(o.at, func() error { w.send(ctx, s, i); return nil })
 		}
 	}
-	if refs, _ := w.Store.Due(ctx, w.now.Add(1000*time.Hour), 1); len(refs) > 0 {
+	if due := w.Store.NextDue(); !due.IsZero() {
 		t := w.reconcileAt
-		if op, err := w.Store.Get(ctx, refs[0].Tenant, refs[0].OperationID); err == nil && !op.DueAt.Before(t) {
-			// The runs before this one find nothing: skip them.
-			t = t.Add(op.DueAt.Sub(t).Truncate(time.Minute) + time.Minute)
+		if !due.Before(t) { // the runs before this one find nothing: skip them
+			t = t.Add(due.Sub(t).Truncate(time.Minute) + time.Minute)
 		}
 		consider(t, func() error { return w.reconcile(ctx) })
 	}

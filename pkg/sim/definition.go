@@ -63,6 +63,8 @@ const (
 	errTask    = "Lambda.Unknown"
 	// ErrCondition is what AwaitUpdate sees when the operation has changed.
 	ErrCondition = "DynamoDb.ConditionalCheckFailedException"
+	// ErrConflict is what AwaitUpdate sees while a transaction writes the operation.
+	ErrConflict = "DynamoDb.TransactionConflictException"
 )
 
 // NamedError is an error with the name that Retry and Catch match.

@@ -16,7 +16,10 @@ import (
 // every step. It carries the calls from the orchestrator to the sellers.
 type faults struct {
 	rng *rand.Rand
-	w   *World
+	// tableRNG draws what the table does. It is a source of its own, so that the other draws of a seed
+	// do not depend on how often a write is tried.
+	tableRNG *rand.Rand
+	w        *World
 	// How often a call, a webhook and a write go wrong, and how often a process dies; until when.
 	callRate, webhookRate, writeRate, deathRate float64
 	until                                       time.Time
@@ -118,6 +121,11 @@ func (f *faults) effect(name string) Fault {
 		f.lostRuns[f.w.runs] = true
 	}
 	return fault
+}
+
+// conflict draws whether another transaction is under way on what a write writes.
+func (f *faults) conflict(write string) bool {
+	return f.tableRNG.Float64() < f.writeRate && f.w.now.Before(f.until) && f.note(write, "transaction conflict") != ""
 }
 
 // invokedTwice draws whether a function is invoked twice for one call.

@@ -13,6 +13,7 @@ import (
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/memory"
 )
 
 func executionName(id string, generation int) string { return id + "-" + strconv.Itoa(generation) }
@@ -100,8 +101,11 @@ func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
 	err = withFault(w.crash.fault("AwaitUpdate"), func() error {
 		return w.Store.Arm(tenant, id, version, in.Values.Token.S)
 	})
-	if errors.Is(err, store.ErrStale) {
+	switch {
+	case errors.Is(err, store.ErrStale):
 		return &NamedError{ErrCondition}
+	case errors.Is(err, memory.ErrConflict):
+		return &NamedError{ErrConflict}
 	}
 	return err
 }

@@ -3,8 +3,6 @@ package sim
 import (
 	"context"
 	"encoding/json"
-	"slices"
-	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -52,8 +50,6 @@ func (s crashStore) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	return s.crash.effect("Quarantine", func() error { return s.Store.Quarantine(ctx, q) })
 }
 
-// Due sorts what is due by id: the store returns what is due at the same time in no fixed order,
-// and the same seed has to make the same run.
 func (s crashStore) Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error) {
 	f := s.crash.fault("Due")
 	switch f {
@@ -66,7 +62,6 @@ func (s crashStore) Due(ctx context.Context, now time.Time, limit int) ([]operat
 	if f != NoFault { // an index may show an item twice while the item moves
 		refs = append(refs, refs...)
 	}
-	slices.SortFunc(refs, func(a, b operation.Ref) int { return strings.Compare(a.OperationID, b.OperationID) })
 	return refs, err
 }
 

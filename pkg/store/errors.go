@@ -19,6 +19,9 @@ var (
 	ErrTaskTaken = errors.New("the task id is bound to another operation")
 	// ErrNonceSeen: the nonce was claimed before and has not expired.
 	ErrNonceSeen = errors.New("the nonce was used before")
+	// ErrNewerSchema: newer code has written the record in a form that this code may read but must not
+	// write over. Newer code has to try again.
+	ErrNewerSchema = errors.New("the record has a newer schema than this code knows")
 	// ErrFull: there is no room for another record of this kind.
 	ErrFull = errors.New("no room for another")
 )

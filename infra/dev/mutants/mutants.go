@@ -7,7 +7,7 @@ type mutant struct {
 
 var mutants = []mutant{
 	{"a write whatever the version", "pkg/store/memory/operations.go",
-		"if !ok || r.op.Version != c.Op.Version-1 {",
+		"if !ok || r.version != c.Op.Version-1 {",
 		"if !ok {"},
 	{"the last end wins", "pkg/operation/apply.go",
 		"	if op.State.Terminal() {\n		v, detail",

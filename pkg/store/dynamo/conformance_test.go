@@ -58,9 +58,49 @@ func TestStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { checkKeys(t, table) }) // after the suite has written every kind of item
-	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Store {
-		return dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), table, now)
+	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Table {
+		api := dynamodb.NewFromConfig(config.AWS("DYNAMODB"))
+		return rawTable{dynamo.New(api, table, now), api, table}
 	})
+}
+
+// rawTable reaches the table's items without the store.
+type rawTable struct {
+	*dynamo.Store
+	api   *dynamodb.Client
+	table string
+}
+
+func (r rawTable) key(tenant, opID string) attributes {
+	return attributes{
+		"pk": &types.AttributeValueMemberS{Value: tenant + "#op#" + opID},
+		"sk": &types.AttributeValueMemberS{Value: "operation"},
+	}
+}
+
+func (r rawTable) Attribute(ctx context.Context, tenant, opID, name string) (string, error) {
+	out, err := r.api.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &r.table, Key: r.key(tenant, opID), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return "", err
+	}
+	v, _ := out.Item[name].(*types.AttributeValueMemberS)
+	if v == nil {
+		return "", nil
+	}
+	return v.Value, nil
+}
+
+func (r rawTable) SetAttribute(ctx context.Context, tenant, opID, name, value string) error {
+	_, err := r.api.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                 &r.table,
+		Key:                       r.key(tenant, opID),
+		UpdateExpression:          aws.String("SET #name = :value"),
+		ExpressionAttributeNames:  map[string]string{"#name": name},
+		ExpressionAttributeValues: attributes{":value": &types.AttributeValueMemberS{Value: value}},
+	})
+	return err
 }
 
 // checkKeys checks that every key of the table starts with a tenant, so that no tenant can reach

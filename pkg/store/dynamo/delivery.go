@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // LoadDelivery reads everything to verify a delivery against, with one request. It reads the
@@ -13,7 +14,7 @@ func (s *Store) LoadDelivery(ctx context.Context, q inbox.DeliveryQuery) (inbox.
 	now := s.now().Unix()
 	n := inbox.Nonce{Tenant: q.Token.Tenant, Sender: q.Token.Sender, KeyID: q.KeyID, Value: q.Nonce}
 	counter, room := nonceCounter(n, now, cmp.Or(q.MaxNonces, inbox.NoncesPerWindow))
-	keys := []item{operationKey(n.Tenant, q.Token.OperationID, skOperation)}
+	keys := []item{operationKey(n.Tenant, q.Token.OperationID, layout.SKOperation)}
 	if q.KeyID != "" {
 		keys = append(keys, keyringKey(n.Tenant, n.Sender))
 		if q.Nonce != "" {
@@ -26,7 +27,7 @@ func (s *Store) LoadDelivery(ctx context.Context, q inbox.DeliveryQuery) (inbox.
 	}
 	got := inbox.DeliveryContext{Keyring: readDocument(found(keyringKey(n.Tenant, n.Sender)))}
 	if i := found(keys[0]); i != nil {
-		if got.Operation, err = readOperation(i); err != nil {
+		if got.Operation, err = layout.ReadOperation(plain(i)); err != nil {
 			return inbox.DeliveryContext{}, err
 		}
 	}

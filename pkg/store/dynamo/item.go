@@ -1,8 +1,6 @@
 package dynamo
 
 import (
-	"hash/fnv"
-	"io"
 	"maps"
 	"strconv"
 	"time"
@@ -10,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 type item = map[string]types.AttributeValue
@@ -35,33 +34,53 @@ func number(i item, name string) int64 {
 	return 0
 }
 
-func data(i item, name string) []byte {
-	if v, ok := i[name].(*types.AttributeValueMemberB); ok {
-		return v.Value
+// attributes returns an item as the table's API has it.
+func attributes(i layout.Item) item {
+	out := make(item, len(i))
+	for name, value := range i {
+		switch v := value.(type) {
+		case string:
+			out[name] = str(v)
+		case int64:
+			out[name] = num(v)
+		case []byte:
+			out[name] = bin(v)
+		}
 	}
-	return nil
+	return out
 }
 
-// The sort keys. Chunk is the number of an item among those that share a body.
-const (
-	skOperation = "operation"
-	skRequest   = "request#" // chunk
-	skResult    = "result#"  // chunk
-	skInput     = "input#"   // the input request's generation, chunk
-	skEvent     = "event#"   // sequence number, place in the change
-	skRegistry  = "registry"
-	skProfile   = "profile"
-	skCircuit   = "circuit"
-	skOnly      = "-" // of a partition with one item
-)
+// plain returns an item of the table. Attributes of other types, which only newer code can have
+// written, are left out.
+func plain(i item) layout.Item {
+	out := make(layout.Item, len(i))
+	for name, value := range i {
+		switch v := value.(type) {
+		case *types.AttributeValueMemberS:
+			out[name] = v.Value
+		case *types.AttributeValueMemberN:
+			out[name] = number(i, name)
+		case *types.AttributeValueMemberB:
+			out[name] = v.Value
+		}
+	}
+	return out
+}
+
+func plainAll(items []item) (all []layout.Item) {
+	for _, i := range items {
+		all = append(all, plain(i))
+	}
+	return all
+}
+
+const skOnly = layout.SKOnly
 
 // key returns the key of an item. A tenant's name has no '#', so no tenant can reach the items of
 // another.
-func key(tenant, kind, name, sk string) item {
-	return item{"pk": str(tenant + "#" + kind + "#" + name), "sk": str(sk)}
-}
+func key(tenant, kind, name, sk string) item { return attributes(layout.Key(tenant, kind, name, sk)) }
 
-func operationKey(tenant, id, sk string) item { return key(tenant, "op", id, sk) }
+func operationKey(tenant, id, sk string) item { return attributes(layout.OperationKey(tenant, id, sk)) }
 
 // with returns a copy of an item with more attributes.
 func with(i item, more item) item {
@@ -71,16 +90,10 @@ func with(i item, more item) item {
 	return out
 }
 
-func readDocument(i item) store.Document {
-	return store.Document{Version: number(i, "version"), Body: data(i, "body")}
-}
+// storable reports whether an item with that key can exist. The table refuses to read others.
+func storable(k item) bool { return plain(k).Storable() }
 
-// shard distributes names over n shards.
-func shard(name string, n int) int {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, name)
-	return int(h.Sum32() % uint32(n))
-}
+func readDocument(i item) store.Document { return layout.ReadBody(plain(i)) }
 
 // wholeSeconds returns a time in Unix seconds, rounded up: the table must not delete an item before
 // its time.

@@ -4,9 +4,10 @@ import (
 	"context"
 
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
-func keyringKey(tenant, sender string) item { return key(tenant, "keyring", sender, skOnly) }
+func keyringKey(tenant, sender string) item { return attributes(layout.KeyringKey(tenant, sender)) }
 
 // Keyring returns a sender's keyring, or store.ErrNotFound.
 func (s *Store) Keyring(ctx context.Context, tenant, sender string) (store.Document, error) {
@@ -19,5 +20,5 @@ func (s *Store) Keyring(ctx context.Context, tenant, sender string) (store.Docum
 
 // PutKeyring stores a keyring if the version before it is stored, or returns store.ErrStale.
 func (s *Store) PutKeyring(ctx context.Context, tenant, sender string, d store.Document) error {
-	return s.putVersion(ctx, with(keyringKey(tenant, sender), item{"body": bin(d.Body)}), d.Version)
+	return s.putVersion(ctx, layout.KeyringKey(tenant, sender).WithBody(d))
 }

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -12,20 +11,21 @@ import (
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // Create stores an operation with its event, request, idempotency key and natural key, in one
 // transaction. It returns store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
-	op, err := operationItem(c.Op)
+	op, err := layout.OperationItem(c.Op)
 	if err != nil {
 		return err
 	}
-	request, err := bodyItems(c.Op, skRequest, c.Request)
+	request, err := layout.BodyItems(c.Op, layout.SKRequest, c.Request)
 	if err != nil {
 		return err
 	}
-	event, err := eventItem(c.Op, c.Event, 0)
+	event, err := layout.EventItem(c.Op, c.Event, 0)
 	if err != nil {
 		return err
 	}
@@ -33,8 +33,8 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	record := orchestrator.IdempotencyRecord{OperationID: id, Fingerprint: c.Fingerprint}
 	writes := []types.TransactWriteItem{
 		s.put(idempotencyItem(t, c.KeyHash, record), absent, nil, nil),
-		s.put(op, absent, nil, nil),
-		s.put(event, "", nil, nil),
+		s.put(attributes(op), absent, nil, nil),
+		s.put(attributes(event), "", nil, nil),
 	}
 	natural := len(writes)
 	if c.Op.NaturalKey != "" {
@@ -46,7 +46,7 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 		writes = append(writes, s.put(i, free, item{":replaces": str(c.Replaces)}, nil))
 	}
 	for _, i := range request {
-		writes = append(writes, s.put(i, "", nil, nil))
+		writes = append(writes, s.put(attributes(i), "", nil, nil))
 	}
 	failed, err := s.transact(ctx, writes)
 	if err != nil {
@@ -68,35 +68,22 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 }
 
 // Commit stores a change with everything that belongs to it, in one transaction. It returns
-// store.ErrStale, store.ErrTaskTaken or a *store.DeliveryTakenError.
+// store.ErrStale, store.ErrTaskTaken, a *store.DeliveryTakenError or store.ErrNewerSchema.
 func (s *Store) Commit(ctx context.Context, c operation.Change) error {
-	op, err := operationItem(c.Op)
+	op, err := layout.OperationItem(c.Op)
+	if err != nil {
+		return err
+	}
+	beside, err := layout.ChangeItems(c)
 	if err != nil {
 		return err
 	}
 	t := c.Op.Tenant
-	writes := []types.TransactWriteItem{
-		s.put(op, "version = :before", item{":before": num(c.Op.Version - 1)}, nil),
-	}
-	for n, e := range c.Events {
-		i, err := eventItem(c.Op, e, n)
-		if err != nil {
-			return err
-		}
-		writes = append(writes, s.put(i, "", nil, nil))
-	}
-	bodies := map[string]json.RawMessage{skResult: c.Result, skInputOf(c.Op.InputRequest.Generation): c.Input}
-	for sk, body := range bodies {
-		if body == nil {
-			continue
-		}
-		items, err := bodyItems(c.Op, sk, body)
-		if err != nil {
-			return err
-		}
-		for _, i := range items {
-			writes = append(writes, s.put(i, "", nil, nil))
-		}
+	change := rewrite(op, layout.OptionalAttributes)
+	change.onCondition("version = :before", item{":before": num(c.Op.Version - 1)})
+	writes := []types.TransactWriteItem{change.inTransaction(&s.table)}
+	for _, i := range beside {
+		writes = append(writes, s.put(attributes(i), "", nil, nil))
 	}
 	task, delivery, natural := -1, -1, -1
 	if c.BindTask {
@@ -157,44 +144,4 @@ func readDelivery(i item, tenant, sender, keyHash string) operation.Delivery {
 		Verdict:     operation.Verdict(text(i, "verdict")),
 		ExpiresAt:   number(i, "ttl"),
 	}
-}
-
-// operationItem builds the complete item. task_token and version are separate attributes because
-// the state machine writes them.
-func operationItem(op operation.Operation) (item, error) {
-	doc, err := json.Marshal(op)
-	if err != nil {
-		return nil, err
-	}
-	i := with(operationKey(op.Tenant, op.ID, skOperation), item{
-		"version": num(op.Version),
-		"state":   str(string(op.State)),
-		"doc":     str(string(doc)),
-	})
-	if op.TaskToken != "" {
-		i["task_token"] = str(op.TaskToken)
-	}
-	if !op.DueAt.IsZero() {
-		i["due_pk"], i["due_at"] = str(dueShard(shard(op.ID, dueShards))), str(timestamp(op.DueAt))
-	}
-	return i, nil
-}
-
-func readOperation(i item) (operation.Operation, error) {
-	var op operation.Operation
-	if err := json.Unmarshal([]byte(text(i, "doc")), &op); err != nil {
-		return op, fmt.Errorf("stored operation: %w", err)
-	}
-	op.Version, op.TaskToken = number(i, "version"), text(i, "task_token")
-	return op, nil
-}
-
-// eventItem is the item of an event; place is its index in the change.
-func eventItem(op operation.Operation, e operation.Event, place int) (item, error) {
-	doc, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	k := operationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", skEvent, e.Seq, place))
-	return with(k, item{"doc": str(string(doc))}), nil
 }

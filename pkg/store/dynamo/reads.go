@@ -2,17 +2,21 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // get reads one item consistently. It returns nil if there is none.
 func (s *Store) get(ctx context.Context, k item) (item, error) {
+	if !storable(k) {
+		return nil, nil
+	}
 	consistent := true
 	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.table, Key: k, ConsistentRead: &consistent})
 	if err != nil {
@@ -22,22 +26,27 @@ func (s *Store) get(ctx context.Context, k item) (item, error) {
 }
 
 // getDocument reads the JSON document of an item, or returns store.ErrNotFound.
-func getDocument[T any](ctx context.Context, s *Store, k item) (T, error) {
+func getDocument[T any](ctx context.Context, s *Store, k layout.Item) (T, error) {
 	var v T
-	i, err := s.get(ctx, k)
+	i, err := s.get(ctx, attributes(k))
 	if err != nil {
 		return v, err
 	}
 	if i == nil {
 		return v, store.ErrNotFound
 	}
-	return v, json.Unmarshal([]byte(text(i, "doc")), &v)
+	return layout.ReadDoc[T](plain(i))
 }
 
 // getAll reads items of different partitions consistently. It makes one request, and more only if
 // the table leaves some items unread. found returns nil for an item that does not exist.
 func (s *Store) getAll(ctx context.Context, keys []item) (found func(k item) item, err error) {
 	consistent, items := true, map[string]item{}
+	found = func(k item) item { return items[text(k, "pk")] }
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k item) bool { return !storable(k) })
+	if len(keys) == 0 {
+		return found, nil
+	}
 	for try := 0; ; try++ {
 		out, err := s.api.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 			RequestItems: map[string]types.KeysAndAttributes{s.table: {Keys: keys, ConsistentRead: &consistent}},
@@ -49,7 +58,7 @@ func (s *Store) getAll(ctx context.Context, keys []item) (found func(k item) ite
 			items[text(i, "pk")] = i
 		}
 		if keys = out.UnprocessedKeys[s.table].Keys; len(keys) == 0 {
-			return func(k item) item { return items[text(k, "pk")] }, nil
+			return found, nil
 		}
 		if try == maxRetries {
 			return nil, fmt.Errorf("batch get: %d items were left unread", len(keys))

@@ -3,76 +3,71 @@ package dynamo
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // Get returns an operation, or store.ErrNotFound.
 func (s *Store) Get(ctx context.Context, tenant, id string) (operation.Operation, error) {
-	i, err := s.get(ctx, operationKey(tenant, id, skOperation))
+	i, err := s.get(ctx, operationKey(tenant, id, layout.SKOperation))
 	if err != nil {
 		return operation.Operation{}, err
 	}
 	if i == nil {
 		return operation.Operation{}, store.ErrNotFound
 	}
-	return readOperation(i)
+	return layout.ReadOperation(plain(i))
 }
 
 // Load returns an operation with its request, result and events, or store.ErrNotFound.
 func (s *Store) Load(ctx context.Context, tenant, id string) (operation.Record, error) {
-	consistent, condition := true, "pk = :pk"
-	items, err := s.queryAll(ctx, &dynamodb.QueryInput{
-		TableName:                 &s.table,
-		ConsistentRead:            &consistent,
-		KeyConditionExpression:    &condition,
-		ExpressionAttributeValues: item{":pk": operationKey(tenant, id, "")["pk"]},
-	})
+	items, err := s.partition(ctx, tenant, id, "")
 	if err != nil {
 		return operation.Record{}, err
 	}
-	var r operation.Record
-	var request, result []byte
-	for _, i := range items {
-		switch sk := text(i, "sk"); {
-		case sk == skOperation:
-			r.Op, err = readOperation(i)
-		case strings.HasPrefix(sk, skRequest):
-			request = append(request, data(i, "body")...)
-		case strings.HasPrefix(sk, skResult):
-			result = append(result, data(i, "body")...)
-		case strings.HasPrefix(sk, skEvent):
-			var e operation.Event
-			err = json.Unmarshal([]byte(text(i, "doc")), &e)
-			r.Events = append(r.Events, e)
-		}
-		if err != nil {
-			return operation.Record{}, fmt.Errorf("read %s of %s: %w", text(i, "sk"), id, err)
-		}
-	}
-	if r.Op.ID == "" {
-		return operation.Record{}, store.ErrNotFound
-	}
-	if r.Request, err = decompress(request); err == nil && result != nil {
-		r.Result, err = decompress(result)
-	}
-	return r, err
+	return layout.ReadRecord(items)
 }
 
 // Request returns an operation's frozen arguments, or store.ErrNotFound.
 func (s *Store) Request(ctx context.Context, tenant, id string) (json.RawMessage, error) {
-	return s.body(ctx, tenant, id, skRequest)
+	return s.body(ctx, tenant, id, layout.SKRequest)
 }
 
 // InputArguments returns the frozen arguments of the input to an input request, or
 // store.ErrNotFound.
 func (s *Store) InputArguments(ctx context.Context, tenant, id string, generation int) (json.RawMessage, error) {
-	return s.body(ctx, tenant, id, skInputOf(generation))
+	return s.body(ctx, tenant, id, layout.SKInputOf(generation))
 }
 
-func skInputOf(generation int) string { return fmt.Sprintf("%s%03d#", skInput, generation) }
+// body reads the body whose items' sort keys begin with sk, or returns store.ErrNotFound.
+func (s *Store) body(ctx context.Context, tenant, id, sk string) (json.RawMessage, error) {
+	items, err := s.partition(ctx, tenant, id, sk)
+	if err != nil {
+		return nil, err
+	}
+	return layout.ReadChunks(items)
+}
+
+// partition reads an operation's items whose sort keys begin with sk, all if it is empty.
+func (s *Store) partition(ctx context.Context, tenant, id, sk string) ([]layout.Item, error) {
+	k := operationKey(tenant, id, layout.SKOperation)
+	if !storable(k) {
+		return nil, nil
+	}
+	consistent, condition, values := true, "pk = :pk", item{":pk": k["pk"]}
+	if sk != "" {
+		condition += " AND begins_with(sk, :sk)"
+		values[":sk"] = str(sk)
+	}
+	items, err := s.queryAll(ctx, &dynamodb.QueryInput{
+		TableName:                 &s.table,
+		ConsistentRead:            &consistent,
+		KeyConditionExpression:    &condition,
+		ExpressionAttributeValues: values,
+	})
+	return plainAll(items), err
+}

@@ -16,9 +16,6 @@ type API interface {
 	BatchGetItem(
 		context.Context, *dynamodb.BatchGetItemInput, ...func(*dynamodb.Options),
 	) (*dynamodb.BatchGetItemOutput, error)
-	PutItem(
-		context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options),
-	) (*dynamodb.PutItemOutput, error)
 	UpdateItem(
 		context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
 	) (*dynamodb.UpdateItemOutput, error)

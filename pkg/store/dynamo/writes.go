@@ -2,55 +2,111 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // absent is the condition that an item does not exist yet.
 const absent = "attribute_not_exists(pk)"
 
-func (s *Store) putDocument(ctx context.Context, k item, v any) error {
-	doc, err := json.Marshal(v)
+// putDocument stores the document of a record, whatever is stored.
+func (s *Store) putDocument(ctx context.Context, k layout.Item, v any) error {
+	i, err := k.WithDoc(v)
 	if err != nil {
 		return err
 	}
-	_, err = s.putIf(ctx, with(k, item{"doc": str(string(doc))}), "", nil)
-	return err
+	return s.update(ctx, rewrite(i, nil))
 }
 
-// putVersion stores an item under that version if the version before it is stored, or returns
-// store.ErrStale.
-func (s *Store) putVersion(ctx context.Context, i item, version int64) error {
-	condition, values := absent, item(nil)
-	if version > 1 {
-		condition, values = "version = :before", item{":before": num(version - 1)}
+// putVersion stores an item if the version before its own is stored, or returns store.ErrStale.
+func (s *Store) putVersion(ctx context.Context, i layout.Item) error {
+	r := rewrite(i, nil)
+	if version := i.Number("version"); version > 1 {
+		r.onCondition("version = :before", item{":before": num(version - 1)})
+	} else {
+		r.onCondition(absent, nil)
 	}
-	stored, err := s.putIf(ctx, with(i, item{"version": num(version)}), condition, values)
-	if err == nil && !stored {
+	err := s.update(ctx, r)
+	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
 		return store.ErrStale
 	}
 	return err
 }
 
-// putIf stores one item. stored is false if the condition failed; an empty condition always holds.
-func (s *Store) putIf(ctx context.Context, i item, condition string, values item) (stored bool, err error) {
-	in := &dynamodb.PutItemInput{TableName: &s.table, Item: i}
-	if condition != "" {
-		in.ConditionExpression, in.ExpressionAttributeValues = &condition, values
+func (s *Store) update(ctx context.Context, r rewriting) error {
+	in := &dynamodb.UpdateItemInput{
+		TableName:                &s.table,
+		Key:                      r.key,
+		UpdateExpression:         &r.expression,
+		ExpressionAttributeNames: r.names, ExpressionAttributeValues: r.values,
 	}
-	_, err = s.api.PutItem(ctx, in)
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return false, nil
+	if r.condition != "" {
+		in.ConditionExpression = &r.condition
 	}
-	if err != nil {
-		return false, fmt.Errorf("put %s: %w", text(i, "sk"), err)
+	if _, err := s.api.UpdateItem(ctx, in); err != nil {
+		return fmt.Errorf("put %s: %w", text(r.key, "sk"), err)
 	}
-	return true, nil
+	return nil
+}
+
+// rewriting is an update that writes an item over the one that is stored, or makes it. It leaves
+// attributes alone that the item does not have: newer code has written them.
+type rewriting struct {
+	key, values           item
+	expression, condition string
+	names                 map[string]string
+}
+
+// rewrite builds the update. It removes those of the optional attributes that the item lacks.
+func rewrite(i layout.Item, optional []string) rewriting {
+	r := rewriting{
+		key: item{"pk": str(i.Text("pk")), "sk": str(i.Text("sk"))}, values: item{}, names: map[string]string{},
+	}
+	var set, remove []string
+	all := attributes(i)
+	for n, name := range slices.Sorted(maps.Keys(all)) {
+		if name == "pk" || name == "sk" {
+			continue
+		}
+		id := strconv.Itoa(n)
+		r.names["#"+id], r.values[":"+id] = name, all[name]
+		set = append(set, "#"+id+" = :"+id)
+	}
+	r.expression = "SET " + strings.Join(set, ", ")
+	for _, name := range optional {
+		if _, ok := all[name]; !ok {
+			remove = append(remove, name)
+		}
+	}
+	if len(remove) > 0 {
+		r.expression += " REMOVE " + strings.Join(remove, ", ")
+	}
+	return r
+}
+
+func (r *rewriting) onCondition(condition string, values item) {
+	r.condition = condition
+	maps.Copy(r.values, values)
+}
+
+// inTransaction is the update as a write of a transaction.
+func (r rewriting) inTransaction(table *string) types.TransactWriteItem {
+	return types.TransactWriteItem{Update: &types.Update{
+		TableName:                 table,
+		Key:                       r.key,
+		UpdateExpression:          &r.expression,
+		ConditionExpression:       &r.condition,
+		ExpressionAttributeNames:  r.names,
+		ExpressionAttributeValues: r.values,
+	}}
 }

@@ -8,9 +8,9 @@ import (
 	"adcp-orchestrator/pkg/store/storetest"
 )
 
-var _ storetest.Store = (*memory.Store)(nil)
+var _ storetest.Table = (*memory.Store)(nil)
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Store { return memory.New(now) })
+	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Table { return memory.New(now) })
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // LoadDelivery reads everything to verify a delivery against.
@@ -14,7 +15,11 @@ func (s *Store) LoadDelivery(_ context.Context, q inbox.DeliveryQuery) (inbox.De
 	var got inbox.DeliveryContext
 	tenant, sender := q.Token.Tenant, q.Token.Sender
 	if r, ok := s.operations[id{tenant, q.Token.OperationID}]; ok {
-		got.Operation = cloneOperation(r.op)
+		op, err := layout.ReadOperation(r.items[layout.SKOperation])
+		if err != nil {
+			return got, err
+		}
+		got.Operation = op
 	}
 	if q.KeyID == "" {
 		return got, nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // Keyring returns a sender's keyring, or store.ErrNotFound.
@@ -15,7 +16,7 @@ func (s *Store) Keyring(_ context.Context, tenant, sender string) (store.Documen
 
 // PutKeyring stores a keyring if the version before it is stored, or returns store.ErrStale.
 func (s *Store) PutKeyring(_ context.Context, tenant, sender string, d store.Document) error {
-	return s.putDocument(s.keyrings, id{tenant, sender}, d)
+	return s.putDocument(s.keyrings, id{tenant, sender}, layout.KeyringKey(tenant, sender), d)
 }
 
 // Circuit returns the circuit's document, or store.ErrNotFound.
@@ -26,11 +27,14 @@ func (s *Store) Circuit(_ context.Context, tenant, agentID string) (store.Docume
 
 // PutCircuit stores a document if the version before it is stored, or returns store.ErrStale.
 func (s *Store) PutCircuit(_ context.Context, tenant, agentID string, d store.Document) error {
-	return s.putDocument(s.circuits, id{tenant, agentID}, d)
+	return s.putDocument(s.circuits, id{tenant, agentID}, layout.AgentKey(tenant, agentID, layout.SKCircuit), d)
 }
 
 // putDocument stores a document if the version before it is stored, or returns store.ErrStale.
-func (s *Store) putDocument(documents map[id]store.Document, k id, d store.Document) error {
+func (s *Store) putDocument(documents map[id]store.Document, k id, at layout.Item, d store.Document) error {
+	if err := at.WithBody(d).Check(); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if documents[k].Version != d.Version-1 {

@@ -19,6 +19,9 @@ func (s *Store) IdempotencyRecord(
 func (s *Store) Bind(
 	_ context.Context, tenant, keyHash, naturalHash string, r orchestrator.IdempotencyRecord,
 ) error {
+	if err := s.conflict("Bind", maxTries); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, taken := s.idempotency[id{tenant, keyHash}]; taken {

@@ -11,6 +11,9 @@ import (
 
 // ClaimNonce stores a nonce and counts it. It returns store.ErrNonceSeen or store.ErrFull.
 func (s *Store) ClaimNonce(_ context.Context, n inbox.Nonce, until time.Time, limit int) error {
+	if err := s.conflict("ClaimNonce", maxTries); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.nonceSeen(n) {

@@ -3,59 +3,76 @@ package memory
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"slices"
-	"sort"
-	"time"
 
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // Get returns an operation, or store.ErrNotFound.
-func (s *Store) Get(ctx context.Context, tenant, opID string) (operation.Operation, error) {
-	r, err := s.Load(ctx, tenant, opID)
-	return r.Op, err
-}
-
-// Load returns an operation with its request, result and events, or store.ErrNotFound.
-func (s *Store) Load(_ context.Context, tenant, opID string) (operation.Record, error) {
+func (s *Store) Get(_ context.Context, tenant, opID string) (operation.Operation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, ok := s.operations[id{tenant, opID}]
 	if !ok {
-		return operation.Record{}, store.ErrNotFound
+		return operation.Operation{}, store.ErrNotFound
 	}
-	return operation.Record{
-		Op:      cloneOperation(r.op),
-		Request: slices.Clone(r.request),
-		Result:  slices.Clone(r.result),
-		Events:  slices.Clone(r.events),
-	}, nil
+	return layout.ReadOperation(r.items[layout.SKOperation])
+}
+
+// Load returns an operation with its request, result and events, or store.ErrNotFound.
+func (s *Store) Load(_ context.Context, tenant, opID string) (operation.Record, error) {
+	return layout.ReadRecord(s.itemsOf(tenant, opID, ""))
 }
 
 // Request returns an operation's frozen arguments, or store.ErrNotFound.
-func (s *Store) Request(ctx context.Context, tenant, opID string) (json.RawMessage, error) {
-	r, err := s.Load(ctx, tenant, opID)
-	return r.Request, err
+func (s *Store) Request(_ context.Context, tenant, opID string) (json.RawMessage, error) {
+	return layout.ReadChunks(s.itemsOf(tenant, opID, layout.SKRequest))
 }
 
 // InputArguments returns the frozen arguments of the input to an input request, or
 // store.ErrNotFound.
 func (s *Store) InputArguments(_ context.Context, tenant, opID string, generation int) (json.RawMessage, error) {
+	return layout.ReadChunks(s.itemsOf(tenant, opID, layout.SKInputOf(generation)))
+}
+
+// itemsOf returns the items of an operation whose sort keys begin with sk, none if there is no such
+// operation. Items are never modified, only replaced.
+func (s *Store) itemsOf(tenant, opID, sk string) []layout.Item {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r, ok := s.operations[id{tenant, opID}]; ok && r.inputs[generation] != nil {
-		return slices.Clone(r.inputs[generation]), nil
+	if r, ok := s.operations[id{tenant, opID}]; ok {
+		return r.withPrefix(sk)
 	}
-	return nil, store.ErrNotFound
+	return nil
 }
 
 // Create stores an operation with its event, request, idempotency key and natural key. It returns
 // store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
+	op, err := layout.OperationItem(c.Op)
+	if err != nil {
+		return err
+	}
+	event, err := layout.EventItem(c.Op, c.Event, 0)
+	if err != nil {
+		return err
+	}
+	items, err := layout.BodyItems(c.Op, layout.SKRequest, c.Request)
+	if err != nil {
+		return err
+	}
+	items = append(items, op, event)
+	small := 1 // the idempotency key
+	if c.Op.NaturalKey != "" {
+		small++
+	}
+	if err := s.admit("Create", items, small); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := c.Op.Tenant
@@ -69,17 +86,46 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 		s.naturalKeys[natural] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.NaturalFingerprint}
 	}
 	s.idempotency[id{t, c.KeyHash}] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.Fingerprint}
-	s.operations[id{t, c.Op.ID}] = &record{
-		op:      cloneOperation(c.Op),
-		request: slices.Clone(c.Request),
-		events:  []operation.Event{c.Event},
-	}
+	r := &record{items: map[string]layout.Item{}, version: c.Op.Version}
+	r.put(items...)
+	s.operations[id{t, c.Op.ID}] = r
+	s.reindex(id{t, c.Op.ID}, op)
 	return nil
 }
 
+// admit returns an error if DynamoDB would refuse a transaction before it looks at what is stored,
+// or if it meets conflicts only. small is how many small items the transaction writes besides.
+func (s *Store) admit(write string, items []layout.Item, small int) error {
+	if err := layout.CheckTransaction(items, small); err != nil {
+		return err
+	}
+	return s.conflict(write, maxTries)
+}
+
 // Commit stores a change with everything that belongs to it, or nothing. It returns store.ErrStale,
-// store.ErrTaskTaken or a *store.DeliveryTakenError.
+// store.ErrTaskTaken, a *store.DeliveryTakenError or store.ErrNewerSchema.
 func (s *Store) Commit(_ context.Context, c operation.Change) error {
+	op, err := layout.OperationItem(c.Op)
+	if err != nil {
+		return err
+	}
+	beside, err := layout.ChangeItems(c)
+	if err != nil {
+		return err
+	}
+	small := 0
+	if c.BindTask {
+		small++
+	}
+	if c.Delivery != nil {
+		small++
+	}
+	if c.FreeNaturalKey && c.Op.NaturalKey != "" {
+		small++
+	}
+	if err := s.admit("Commit", append(slices.Clone(beside), op), small); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := c.Op.Tenant
@@ -90,7 +136,7 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 			return &store.DeliveryTakenError{First: first}
 		}
 	}
-	if !ok || r.op.Version != c.Op.Version-1 {
+	if !ok || r.version != c.Op.Version-1 {
 		return store.ErrStale
 	}
 	if c.BindTask {
@@ -106,65 +152,26 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	if natural := (id{t, c.Op.NaturalKey}); c.FreeNaturalKey && s.naturalKeys[natural].OperationID == c.Op.ID {
 		delete(s.naturalKeys, natural)
 	}
-	r.op = cloneOperation(c.Op)
-	r.events = append(r.events, c.Events...)
-	if c.Input != nil {
-		if r.inputs == nil {
-			r.inputs = map[int]json.RawMessage{}
-		}
-		r.inputs[c.Op.InputRequest.Generation] = slices.Clone(c.Input)
-	}
-	if c.Result != nil {
-		r.result = slices.Clone(c.Result)
-	}
+	r.version = c.Op.Version
+	r.put(beside...)
+	r.put(layout.Rewrite(r.items[layout.SKOperation], op))
+	s.reindex(id{t, c.Op.ID}, op)
 	return nil
 }
 
 // Arm sets the task token as the workflow's state AwaitUpdate does: on condition of the version,
-// which it increments. It returns store.ErrStale.
+// which it increments. It returns store.ErrStale or ErrConflict.
 func (s *Store) Arm(tenant, opID string, version int64, token string) error {
+	if err := s.conflict("Arm", 1); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r, ok := s.operations[id{tenant, opID}]
-	if !ok || r.op.Version != version {
+	if !ok || r.version != version {
 		return store.ErrStale
 	}
-	r.op.TaskToken, r.op.Version = token, version+1
+	r.version++
+	r.put(r.items[layout.SKOperation].With(layout.Item{"task_token": token, "version": r.version}))
 	return nil
-}
-
-// Due returns operations whose DueAt is before now, at most limit of them, the longest due first.
-func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]operation.Ref, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var due []operation.Operation
-	for _, r := range s.operations {
-		if !r.op.DueAt.IsZero() && r.op.DueAt.Before(now) {
-			due = append(due, r.op)
-		}
-	}
-	sort.Slice(due, func(i, j int) bool { return due[i].DueAt.Before(due[j].DueAt) })
-	var refs []operation.Ref
-	for _, op := range due[:min(limit, len(due))] {
-		refs = append(refs, operation.Ref{Tenant: op.Tenant, OperationID: op.ID})
-	}
-	return refs, nil
-}
-
-// cloneOperation copies what an operation points to, so that callers cannot change what is stored.
-func cloneOperation(op operation.Operation) operation.Operation {
-	if op.Attention != nil {
-		a := *op.Attention
-		op.Attention = &a
-	}
-	if op.Terminal != nil {
-		t := *op.Terminal
-		t.Members = maps.Clone(t.Members)
-		op.Terminal = &t
-	}
-	if op.Error != nil {
-		e := *op.Error
-		op.Error = &e
-	}
-	return op
 }

@@ -9,10 +9,21 @@ import (
 
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // Quarantine stores a delivery, or counts its repetition. It returns store.ErrFull.
 func (s *Store) Quarantine(_ context.Context, q inbox.Quarantined) error {
+	i, err := layout.Key(q.Tenant, "quarantine", dayOf(q), cursorOf(q)).WithDoc(q)
+	if err == nil {
+		err = i.Check()
+	}
+	if err == nil {
+		err = s.conflict("Quarantine", maxTries)
+	}
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := id{q.Tenant, dayOf(q) + "\x00" + cursorOf(q)}

@@ -1,43 +1,69 @@
 package memory
 
 import (
-	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // id names a record of a tenant.
 type id struct{ tenant, key string }
 
-// record is an operation with everything that is stored beside it.
+// record is an operation with everything that is stored beside it: items by their sort keys.
 type record struct {
-	op      operation.Operation
-	request json.RawMessage
-	result  json.RawMessage
-	inputs  map[int]json.RawMessage // by the input request's generation
-	events  []operation.Event
+	items   map[string]layout.Item
+	version int64
 }
 
-// Store keeps the state in memory. It implements storetest.Store. Use New to make one.
+func (r *record) put(items ...layout.Item) {
+	for _, i := range items {
+		r.items[i.Text("sk")] = i
+	}
+}
+
+// withPrefix returns the items whose sort keys begin with sk, in the order of the sort keys.
+func (r *record) withPrefix(sk string) (items []layout.Item) {
+	for _, k := range slices.Sorted(maps.Keys(r.items)) {
+		if strings.HasPrefix(k, sk) {
+			items = append(items, r.items[k])
+		}
+	}
+	return items
+}
+
+// Store keeps the state in memory. It implements storetest.Store. Use New to make one, and set its
+// exported fields before its first use.
 type Store struct {
+	// Conflict, if set, reports whether another transaction is under way on what a write writes. The
+	// writes are Create, Bind, Commit, ClaimNonce, Quarantine and Arm. DynamoDB refuses such a write
+	// with TransactionConflict. Like package dynamo, the store tries again, though without waiting,
+	// and returns ErrConflict when it gives up. Arm does not try again: it is the state machine's own
+	// write.
+	Conflict func(write string) bool
+	// IndexLag is how long after a write Due shows what was stored before it.
+	IndexLag time.Duration
+
 	mu          sync.Mutex
 	now         func() time.Time
 	operations  map[id]*record
+	index       map[id]indexEntry
 	idempotency map[id]orchestrator.IdempotencyRecord
 	naturalKeys map[id]orchestrator.IdempotencyRecord // the operations that hold them
 	tasks       map[id]string                         // the operations that they are bound to
 	deliveries  map[id]operation.Delivery
 	quarantine  map[id]inbox.Quarantined
-	agents      map[id]registry.Agent
-	profiles    map[id]registry.Profile
-	apiKeys     map[id]apikey.Key
+	agents      map[id]layout.Item
+	profiles    map[id]layout.Item
+	apiKeys     map[id]layout.Item
 	nonces      map[id]time.Time // their expiries
 	nonceCounts map[id]int
 	keyrings    map[id]store.Document
@@ -49,14 +75,15 @@ func New(now func() time.Time) *Store {
 	return &Store{
 		now:         now,
 		operations:  map[id]*record{},
+		index:       map[id]indexEntry{},
 		idempotency: map[id]orchestrator.IdempotencyRecord{},
 		naturalKeys: map[id]orchestrator.IdempotencyRecord{},
 		tasks:       map[id]string{},
 		deliveries:  map[id]operation.Delivery{},
 		quarantine:  map[id]inbox.Quarantined{},
-		agents:      map[id]registry.Agent{},
-		profiles:    map[id]registry.Profile{},
-		apiKeys:     map[id]apikey.Key{},
+		agents:      map[id]layout.Item{},
+		profiles:    map[id]layout.Item{},
+		apiKeys:     map[id]layout.Item{},
 		nonces:      map[id]time.Time{},
 		nonceCounts: map[id]int{},
 		keyrings:    map[id]store.Document{},
@@ -73,4 +100,33 @@ func find[T any](s *Store, records map[id]T, k id) (T, error) {
 		return v, store.ErrNotFound
 	}
 	return v, nil
+}
+
+// readDoc returns a record that is stored as a document, or store.ErrNotFound.
+func readDoc[T any](s *Store, items map[id]layout.Item, k id) (T, error) {
+	i, err := find(s, items, k)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return layout.ReadDoc[T](i)
+}
+
+// ErrConflict is what a write returns that met a TransactionConflict too often. It is temporary.
+var ErrConflict = errors.New("another transaction is under way on the record")
+
+// maxTries is how often package dynamo tries a transaction.
+const maxTries = 13
+
+// conflict returns ErrConflict if all tries of a write meet a conflict.
+func (s *Store) conflict(write string, tries int) error {
+	if s.Conflict == nil {
+		return nil
+	}
+	for range tries {
+		if !s.Conflict(write) {
+			return nil
+		}
+	}
+	return ErrConflict
 }

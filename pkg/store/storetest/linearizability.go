@@ -133,7 +133,7 @@ func historiesAreLinearizable(t *testing.T, s *suite) {
 	for round := range rounds {
 		began := time.Now()
 		clock := func() int64 { return int64(time.Since(began)) }
-		h := &history{store: s.Store, tenant: s.tenant, id: fmt.Sprint("op_", round), clock: clock}
+		h := &history{store: s.Table, tenant: s.tenant, id: fmt.Sprint("op_", round), clock: clock}
 		must(t, s.Create(t.Context(), s.newOperation(h.id, fmt.Sprint("k", round), "")))
 		first, err := s.Get(t.Context(), s.tenant, h.id)
 		must(t, err)

@@ -58,7 +58,7 @@ func TestHistoriesOfBrokenStoresAreNotLinearizable(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := memory.New(func() time.Time { return Start })
-			s := &suite{tenant: TenantPrefix + "linear", Store: m}
+			s := &suite{tenant: TenantPrefix + "linear", Table: m}
 			must(t, s.Create(t.Context(), s.newOperation("op", "k", "")))
 			tick := int64(0)
 			clock := func() int64 { tick++; return tick }

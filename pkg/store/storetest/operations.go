@@ -75,15 +75,8 @@ func tenantsAreSeparate(t *testing.T, s *suite) {
 }
 
 func largeBodiesSurvive(t *testing.T, s *suite) {
-	// The text compresses badly, so that a store with small items needs more than one.
-	b := make([]byte, 900<<10)
-	x := uint32(1)
-	for i := range b {
-		x = x*1664525 + 1013904223
-		b[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"[x>>26]
-	}
 	c := s.newOperation("op_1", "k", "")
-	c.Request = json.RawMessage(`"` + string(b) + `"`)
+	c.Request = largeText(900 << 10)
 	must(t, s.Create(t.Context(), c))
 	change := next(c.Op)
 	change.Result = c.Request

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"context"
+
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/inbox"
@@ -23,4 +25,14 @@ type Store interface {
 	keyring.Store
 	breaker.Store
 	inbox.QuarantineReader
+}
+
+// Table is a Store with a way to its items, for what other programs do to them: newer code, and the
+// state machine.
+type Table interface {
+	Store
+	// Attribute returns a string attribute of an operation's own item, "" if it has none.
+	Attribute(ctx context.Context, tenant, opID, name string) (string, error)
+	// SetAttribute sets a string attribute of an operation's own item.
+	SetAttribute(ctx context.Context, tenant, opID, name, value string) error
 }

@@ -24,7 +24,7 @@ const TenantPrefix = "suite-"
 
 // Open returns a store whose clock is now. Stores may share a table, because the suite's tests have
 // different tenants.
-type Open func(t *testing.T, now func() time.Time) Store
+type Open func(t *testing.T, now func() time.Time) Table
 
 // Run runs the suite.
 func Run(t *testing.T, open Open) {
@@ -51,6 +51,15 @@ func Run(t *testing.T, open Open) {
 		"InputsAreStoredByGeneration":     inputsAreStoredByGeneration,
 		"LargeBodiesSurvive":              largeBodiesSurvive,
 		"DueIsSparse":                     dueIsSparse,
+		"LongestDueComesFirst":            longestDueComesFirst,
+		"NewDocumentsSurviveOldCode":      newDocumentsSurviveOldCode,
+		"NewAttributesSurviveOldCode":     newAttributesSurviveOldCode,
+		"NewerSchemaIsNotWrittenOver":     newerSchemaIsNotWrittenOver,
+		"ItemsHaveALimit":                 itemsHaveALimit,
+		"TransactionsHaveALimitOfItems":   transactionsHaveALimitOfItems,
+		"TransactionsHaveALimitOfBytes":   transactionsHaveALimitOfBytes,
+		"DocumentsHaveALimit":             documentsHaveALimit,
+		"KeysHaveALimit":                  keysHaveALimit,
 		"AgentsAreVersioned":              agentsAreVersioned,
 		"KeysAndProfilesSurvive":          keysAndProfilesSurvive,
 		"DeliveryContextIsComplete":       deliveryContextIsComplete,
@@ -71,7 +80,7 @@ func Run(t *testing.T, open Open) {
 			t.Parallel()
 			s := &suite{tenant: fmt.Sprintf("%s%x", TenantPrefix, tenants.Add(1))}
 			s.at.Store(Start.UnixNano())
-			s.Store = open(t, func() time.Time { return time.Unix(0, s.at.Load()).UTC() })
+			s.Table = open(t, func() time.Time { return time.Unix(0, s.at.Load()).UTC() })
 			test(t, s)
 		})
 	}
@@ -81,7 +90,7 @@ var tenants atomic.Int64
 
 // suite is a store with the tenant and the clock of one test.
 type suite struct {
-	Store
+	Table
 	tenant string
 	at     atomic.Int64 // the clock, in Unix nanoseconds
 }

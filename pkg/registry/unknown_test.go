@@ -1,0 +1,60 @@
+package registry_test
+
+import (
+	"testing"
+	"time"
+
+	"adcp-orchestrator/pkg/registry"
+)
+
+const later = `{"spend_limit":{"eur":5}}`
+
+// What newer code has stored with an entry and a profile stays when this code stores them anew, as
+// long as they are of the same agent.
+func TestRegisteringAnewKeepsWhatNewerCodeStored(t *testing.T) {
+	t.Parallel()
+	r, s := register(&fakeAgent{Profile: cleanProfile()})
+	a, found, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Version, a.Unknown, found.Profile.Unknown = a.Version+1, later, later
+	if s.PutAgent(t.Context(), a) != nil || s.PutProfile(t.Context(), "acme", "seller", found.Profile) != nil {
+		t.Fatal("not stored")
+	}
+	for body, profile := range map[string]string{
+		sellerEntry:                       later,
+		`{"url":"https://t.example/mcp"}`: "", // was discovered of another address
+	} {
+		if err := s.PutProfile(t.Context(), "acme", "seller", found.Profile); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.Run(t.Context(), "acme", "seller", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		entry, err := s.Agent(t.Context(), "acme", "seller")
+		if err != nil || entry.Unknown != later {
+			t.Errorf("%s: the entry keeps %q, %v", body, entry.Unknown, err)
+		}
+		p, err := s.Profile(t.Context(), "acme", "seller")
+		if err != nil || p.Unknown != profile {
+			t.Errorf("%s: the profile keeps %q, want %q, %v", body, p.Unknown, profile, err)
+		}
+	}
+}
+
+func TestDiscoveryBeforeACallKeepsWhatNewerCodeStored(t *testing.T) {
+	t.Parallel()
+	agent := &fakeAgent{Profile: cleanProfile()}
+	_, s := register(agent)
+	old := cleanProfile()
+	old.Unknown = later
+	fresh, err := registry.Refresh(t.Context(), s, agent, seller(), old, now.Add(48*time.Hour))
+	if err != nil || fresh.Unknown != later || agent.discoveries != 1 {
+		t.Fatalf("got %q after %d discoveries, %v", fresh.Unknown, agent.discoveries, err)
+	}
+	stored, err := s.Profile(t.Context(), "acme", "seller")
+	if err != nil || stored.Unknown != later {
+		t.Errorf("stored %q, %v", stored.Unknown, err)
+	}
+}

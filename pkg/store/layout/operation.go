@@ -1,0 +1,124 @@
+package layout
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
+)
+
+// OperationItem builds the item of an operation. The state machine writes task_token and version
+// itself, so they are attributes of their own. It returns store.ErrNewerSchema for an operation
+// that newer code has written.
+func OperationItem(op operation.Operation) (Item, error) {
+	if op.Schema > operation.SchemaVersion {
+		return nil, store.ErrNewerSchema
+	}
+	op.Schema = operation.SchemaVersion
+	i, err := OperationKey(op.Tenant, op.ID, SKOperation).With(Item{
+		"version": op.Version,
+		"state":   string(op.State),
+	}).WithDoc(op)
+	if err != nil {
+		return nil, err
+	}
+	if op.TaskToken != "" {
+		i["task_token"] = op.TaskToken
+	}
+	if !op.DueAt.IsZero() {
+		i["due_pk"], i["due_at"] = DueShard(Shard(op.ID, DueShards)), Timestamp(op.DueAt)
+	}
+	return i, nil
+}
+
+// OptionalAttributes are the attributes that OperationItem sets at some times only. A change that
+// does not set one removes it.
+var OptionalAttributes = []string{"task_token", "due_pk", "due_at"}
+
+// Rewrite returns the stored item of an operation after a change. Attributes that this code does
+// not know stay.
+func Rewrite(stored, changed Item) Item {
+	out := stored.With(changed)
+	for _, name := range OptionalAttributes {
+		if _, ok := changed[name]; !ok {
+			delete(out, name)
+		}
+	}
+	return out
+}
+
+// ReadOperation reads the item of an operation.
+func ReadOperation(i Item) (operation.Operation, error) {
+	op, err := ReadDoc[operation.Operation](i)
+	if err != nil {
+		return op, fmt.Errorf("stored operation: %w", err)
+	}
+	op.Version, op.TaskToken = i.Number("version"), i.Text("task_token")
+	return op, nil
+}
+
+// EventItem builds the item of an event; place is its index in the change.
+func EventItem(op operation.Operation, e operation.Event, place int) (Item, error) {
+	return OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", SKEvent, e.Seq, place)).WithDoc(e)
+}
+
+// SKInputOf is the prefix of the sort keys of the input to an input request.
+func SKInputOf(generation int) string { return fmt.Sprintf("%s%03d#", SKInput, generation) }
+
+// ChangeItems builds the items that a change writes beside the operation's own: events and bodies.
+func ChangeItems(c operation.Change) ([]Item, error) {
+	var items []Item
+	for n, e := range c.Events {
+		i, err := EventItem(c.Op, e, n)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	for _, b := range []struct {
+		sk   string
+		body json.RawMessage
+	}{{SKResult, c.Result}, {SKInputOf(c.Op.InputRequest.Generation), c.Input}} {
+		if b.body == nil {
+			continue
+		}
+		chunks, err := BodyItems(c.Op, b.sk, b.body)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, chunks...)
+	}
+	return items, nil
+}
+
+// ReadRecord reads all items of an operation, which are sorted by their sort keys. It returns
+// store.ErrNotFound if the operation itself is not among them.
+func ReadRecord(items []Item) (r operation.Record, err error) {
+	var request, result []byte
+	for _, i := range items {
+		switch sk := i.Text("sk"); {
+		case sk == SKOperation:
+			r.Op, err = ReadOperation(i)
+		case strings.HasPrefix(sk, SKRequest):
+			request = append(request, i.Data("body")...)
+		case strings.HasPrefix(sk, SKResult):
+			result = append(result, i.Data("body")...)
+		case strings.HasPrefix(sk, SKEvent):
+			var e operation.Event
+			e, err = ReadDoc[operation.Event](i)
+			r.Events = append(r.Events, e)
+		}
+		if err != nil {
+			return operation.Record{}, fmt.Errorf("read %s of %s: %w", i.Text("sk"), i.Text("pk"), err)
+		}
+	}
+	if r.Op.ID == "" {
+		return operation.Record{}, store.ErrNotFound
+	}
+	if r.Request, err = decompress(request); err == nil && result != nil {
+		r.Result, err = decompress(result)
+	}
+	return r, err
+}
