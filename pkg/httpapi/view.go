@@ -22,6 +22,7 @@ type Operation struct {
 	PONumber   string          `json:"po_number,omitempty"`
 	TaskID     string          `json:"task_id,omitempty"`
 	ContextID  string          `json:"context_id,omitempty"`
+	MediaBuyID string          `json:"media_buy_id,omitempty"`
 	// MatchedBy is why a submission returned an operation that was stored before.
 	MatchedBy            orchestrator.DedupMatch `json:"matched_by,omitempty"`
 	IdempotencyKeyPrefix string                  `json:"idempotency_key_prefix"`
@@ -75,6 +76,7 @@ func (a API) View(op operation.Operation) Operation {
 		PONumber:             op.PONumber,
 		TaskID:               op.TaskID,
 		ContextID:            op.ContextID,
+		MediaBuyID:           op.MediaBuyID,
 		IdempotencyKeyPrefix: op.IdempotencyKeyPrefix,
 		WebhookMode:          op.Webhook.Mode,
 		AgentError:           op.Error,

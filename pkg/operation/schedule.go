@@ -1,6 +1,10 @@
 package operation
 
-import "time"
+import (
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
 
 // Next is what the workflow does next: template/operation.asl.json branches on these values.
 type Next string
@@ -56,7 +60,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 		return op.decide(NextGiveUp, 0)
 	case op.State == Requested:
 		next = NextRetry
-	case (op.State == CallingAdCP || op.PendingInput() != 0) && op.mayRetry(now, s):
+	case op.lacksAnswer(s) && op.mayRetry(now, s):
 		next, delay = NextRetry, op.retryDelay(now, jitter, s)
 		op.flagUnreached(now)
 	default:
@@ -80,8 +84,12 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 		since = op.RedrivenAt
 	}
 	delay := op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
-	if op.State == CallingAdCP || op.PendingInput() != 0 {
-		op.flag(OutcomeUnclear, now, "the agent may have carried the request out, and can't be called again safely")
+	if op.lacksAnswer(s) {
+		detail := "the agent may have carried the request out, and can't be called again safely"
+		if named := op.call(op.PendingInput()).Named; named != "" {
+			detail += "; its answer named " + named
+		}
+		op.flag(OutcomeUnclear, now, detail)
 	}
 	if op.Webhook.Mode != WebhookNone || op.NeedsInput() { // an input wakes the execution as a webhook does
 		return NextAwait, delay
@@ -90,6 +98,13 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 		op.flag(NoWayToFollowUp, now, "the agent has no polling tool and no webhook is configured")
 	}
 	return NextWait, delay
+}
+
+// lacksAnswer reports whether only a call can show what became of the request, or of an input. An
+// answer that named a task of unknown status is an answer: the task is polled (contract A20).
+func (op *Operation) lacksAnswer(s AgentSupport) bool {
+	polled := op.ADCPStatus == adcp.StatusUnknown && op.TaskID != "" && s.Pollable
+	return op.State == CallingAdCP && !polled || op.PendingInput() != 0
 }
 
 // flagUnreached raises attention for a call that failed many times, if nothing else has.

@@ -81,7 +81,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	if w.IsReport() {
 		return got, ErrReport
 	}
-	answer := adcp.ReadWebhook(w)
+	answer := adcp.ReadWebhook(target.Type, w)
 	if target.TooManyDeliveries(answer) {
 		return got, ErrTooMany
 	}
