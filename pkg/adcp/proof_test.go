@@ -203,7 +203,8 @@ func TestUnconfirmedBuyIsNotCompleted(t *testing.T) {
 		`"media_buy_id":"mb_1","confirmed_at":"2026-11-26T12:00:00Z"`, // 3.1
 		`"media_buy_id":"mb_1"`, // 3.0 has no such member
 	} {
-		if a, ok := direct(CreateMediaBuy, `{"status":"completed",`+body+`}`); !ok || a.Provisional || a.Status != StatusCompleted {
+		a, ok := direct(CreateMediaBuy, `{"status":"completed",`+body+`}`)
+		if !ok || a.Provisional || a.Status != StatusCompleted {
 			t.Errorf("%s: %+v, %v", body, a, ok)
 		}
 	}
@@ -291,12 +292,15 @@ func TestRefusalInWordsKeepsItsWords(t *testing.T) {
 	if e := poll(`"status":"failed","message":"no","error":{"code":"X"}`).Reason(); e == nil || e.Code != "X" {
 		t.Errorf("an error object comes first: %+v", e)
 	}
-	for _, members := range []string{`"status":"canceled","message":"m"`, `"status":"failed"`, `"status":"failed","message":" "`} {
+	for _, members := range []string{
+		`"status":"canceled","message":"m"`, `"status":"failed"`, `"status":"failed","message":" "`,
+	} {
 		if e := poll(members).Reason(); e != nil {
 			t.Errorf("%s has the reason %+v", members, e)
 		}
 	}
-	if e := webhook(strings.Repeat("é", 5000), ``).Reason(); e == nil || len(e.Message) > maxWords || len(e.Message) < maxWords-2 {
+	e := webhook(strings.Repeat("é", 5000), ``).Reason()
+	if e == nil || len(e.Message) > maxWords || len(e.Message) < maxWords-2 {
 		t.Errorf("a long reason is %+v", e)
 	}
 }

@@ -77,7 +77,7 @@ func (l lookUp) searchTasks(ctx context.Context, text string) (found []listedTas
 		err = json.Unmarshal(payload, &page)
 		for _, raw := range page.Tasks {
 			var t listedTask
-			if json.Unmarshal(raw, &t) == nil && t.ID != "" && t.Type == string(l.op.Type) {
+			if json.Unmarshal(raw, &t) == nil && t.ID != "" && len(t.ID) <= adcp.MaxID && t.Type == string(l.op.Type) {
 				found = append(found, t)
 			}
 		}
