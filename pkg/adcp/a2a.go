@@ -23,8 +23,10 @@ type A2ATask struct {
 	ID        string
 	ContextID string
 	Timestamp string
-	// Text is the first text part, for people.
-	Text string
+	// Text is the first text part, for people. Prompt are all text parts of the status message, which
+	// is how A2A agents ask for input.
+	Text   string
+	Prompt string
 
 	members map[string]json.RawMessage // of Data
 }
@@ -65,7 +67,8 @@ func extractA2A(task map[string]json.RawMessage) (A2ATask, error) {
 	}
 	artifact := object(head(list(task["artifacts"], 1)))
 	message, results := readParts(object(status["message"])), readParts(artifact)
-	a := A2ATask{State: a2aState(state), Text: cmp.Or(message.text, results.text)}
+	a := A2ATask{State: a2aState(state), Text: cmp.Or(head(message.texts), head(results.texts))}
+	a.Prompt = cut(strings.Join(message.texts, "\n"), maxPrompt)
 	a.TaskID, _ = text(object(artifact["metadata"])["adcp_task_id"])
 	a.ID, _ = text(task["id"])
 	a.ContextID, _ = text(task["contextId"])
@@ -175,8 +178,8 @@ func ReadA2AError(raw json.RawMessage) (Error, bool) {
 
 // parts are the contents of an artifact or of a message.
 type parts struct {
-	data []json.RawMessage // each part's data that is an object, with 0.3's kind or without
-	text string            // of the first text part
+	data  []json.RawMessage // each part's data that is an object, with 0.3's kind or without
+	texts []string          // of each text part that is not empty
 }
 
 func readParts(holder map[string]json.RawMessage) (p parts) {
@@ -189,8 +192,8 @@ func readParts(holder map[string]json.RawMessage) (p parts) {
 		if data := startingWith(m["data"], '{'); data != nil {
 			p.data = append(p.data, data)
 		}
-		if s, ok := text(m["text"]); ok && p.text == "" {
-			p.text = s
+		if s, ok := text(m["text"]); ok && s != "" {
+			p.texts = append(p.texts, s)
 		}
 	}
 	return p

@@ -50,18 +50,20 @@ func ParseA2AWebhook(body []byte) (Webhook, error) {
 		return Webhook{}, err
 	}
 	a, err := ExtractA2A(body)
-	w := Webhook{Status: a.State, TaskID: a.TaskID, ContextID: a.ContextID, Timestamp: a.Timestamp, Message: a.Text}
+	w := Webhook{Status: a.State, TaskID: a.TaskID, ContextID: boundedID(a.ContextID), Timestamp: a.Timestamp,
+		Message: a.Text}
 	if err != nil {
 		return w, err
 	}
 	if a.State == "" {
 		w.Status = StatusUnknown // a state of a later A2A: the work goes on and is polled (contract A20)
-		return w, nil
+		return w, w.tooLong()
 	}
 	data := a.members
 	faults := readTexts(data, w.identities())
 	// Where these are not strings, the A2A task's own values stay.
 	readTexts(data, []member{{"timestamp", &w.Timestamp}, {"message", &w.Message}, {"context_id", &w.ContextID}})
+	w.ContextID = boundedID(w.ContextID)
 	w.Status = workStatus(data, a.State)
 	w.Result = a2aResult(a.Data, data, w.Status)
 	return w, w.checkA2A(faults)
@@ -108,5 +110,5 @@ func (w Webhook) checkA2A(faults []string) error {
 	case w.IdempotencyKey != "" && !webhookKey(w.IdempotencyKey):
 		return errWebhookKey
 	}
-	return nil
+	return w.tooLong()
 }

@@ -91,7 +91,7 @@ func TestParseA2AWebhook(t *testing.T) {
 		ContextID: "ctx",
 		Result:    json.RawMessage(`{"percentage":60}`),
 	})
-	if a := ReadWebhook(bare); string(a.Progress) != `{"percentage":60}` || a.Value != nil {
+	if a := ReadWebhook(CreateMediaBuy, bare); string(a.Progress) != `{"percentage":60}` || a.Value != nil {
 		t.Errorf("%+v", a)
 	}
 }
@@ -205,7 +205,7 @@ func TestA2AWebhookStatus(t *testing.T) {
 				t.Errorf("%v: status %s, task %s, result %s", err, w.Status, w.TaskID, w.Result)
 			}
 			if c.status == StatusFailed && strings.Contains(c.result, `"A"`) {
-				if a := ReadWebhook(w); a.Err == nil || a.Err.Code != "A" {
+				if a := ReadWebhook(CreateMediaBuy, w); a.Err == nil || a.Err.Code != "A" {
 					t.Errorf("error %+v", a.Err)
 				}
 			}
@@ -267,7 +267,7 @@ func TestParseA2AWebhookRejectsMalformedPayloads(t *testing.T) {
 // An end has the same value on every channel (contract H4).
 func TestOneEndHasOneValueOnEveryChannel(t *testing.T) {
 	t.Parallel()
-	const body = `"media_buy_id":"mb","confirmed_at":null,"revision":1,` +
+	const body = `"media_buy_id":"mb","confirmed_at":"2026-11-23T12:00:00Z","revision":1,` +
 		`"packages":[{"package_id":"p","budget":1000.00}],"context":{"x":1}`
 	const envelope = `"status":"completed","task_id":"t","message":"Done","adcp_version":"3.1"`
 	const outer = `"task_id":"t","task_type":"create_media_buy","status":"completed","timestamp":"2026-11-23T12:00:00Z"`
@@ -278,7 +278,7 @@ func TestOneEndHasOneValueOnEveryChannel(t *testing.T) {
 		if w.TaskType = "create_media_buy"; err != nil {
 			t.Fatal(err)
 		}
-		return ReadWebhook(w)
+		return ReadWebhook(CreateMediaBuy, w)
 	}
 	mcp := func(members string) Answer {
 		t.Helper()

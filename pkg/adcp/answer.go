@@ -3,7 +3,13 @@ package adcp
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
+
+// MaxID is the length in bytes of the longest id that is taken from an agent: a task's, a
+// context's, a media buy's. Real ones have less than a tenth of it. A longer one could make an
+// operation too large to be stored.
+const MaxID = 512
 
 // Answer is what an agent says about a task, in one form for a direct answer, a poll and a webhook.
 type Answer struct {
@@ -24,11 +30,19 @@ type Answer struct {
 	// Snapshot: Value shows the current state of what the task created, and is not the task's own
 	// body. It can't be compared with another end (contract H5).
 	Snapshot bool
+	// MediaBuyID is the buy that the agent names in an answer to a task about one buy. An answer that
+	// can't be read has it too, so that a person can look for the buy.
+	MediaBuyID string
+	// Provisional: the buy exists and the agent has not confirmed it, so the task is not done. Status
+	// is submitted, whatever the agent calls it (contract A9).
+	Provisional bool
 	// ResultMissing: the agent reports completed, but without what a success of such a task has. A
 	// later answer may have it (contract E3, F30).
 	ResultMissing bool
-	// Err is set for failed and rejected if the agent gave a reason.
-	Err *Error
+	// Err is set for failed and rejected if the agent gave its reason as an error object, Words if it
+	// gave it only in words. Reason returns either.
+	Err   *Error
+	Words string
 	// Progress is for display only (contract E15).
 	Progress json.RawMessage
 	// Prompt is the input that the agent requests, in its own words (contract J1, J13): at most
@@ -38,106 +52,192 @@ type Answer struct {
 	Continuation Continuation
 }
 
-type answerFields struct {
-	Status     string          `json:"status"`
-	TaskID     string          `json:"task_id"`
-	TaskType   string          `json:"task_type"`
-	ContextID  string          `json:"context_id"`
-	Message    string          `json:"message"`
-	Replayed   bool            `json:"replayed"`
-	MediaBuyID string          `json:"media_buy_id"`
-	Progress   json.RawMessage `json:"progress"`
-	Result     json.RawMessage `json:"result"`
-	Error      json.RawMessage `json:"error"`
+// envelope holds the members of an answer that are read. Each is read apart, by its exact name: one
+// that has another type, or another case, must not make the others unreadable.
+type envelope struct {
+	members map[string]json.RawMessage
+	faults  []string // the names of those that are not strings
+	status  Status
+	Answer
+}
+
+// readEnvelope reads an answer. ok is false if it is no object, or if its status can't be read.
+func readEnvelope(task Task, payload json.RawMessage) (e envelope, ok bool) {
+	e.members = object(payload)
+	e.faults = readTexts(e.members, []member{
+		{"status", (*string)(&e.status)},
+		{"task_id", &e.TaskID},
+		{"task_type", &e.TaskType},
+		{"context_id", &e.ContextID},
+		{"message", &e.Message},
+	})
+	e.Replayed, e.Progress = isTrue(e.members["replayed"]), e.members["progress"]
+	e.MediaBuyID = mediaBuyID(task, e.members)
+	if len(e.TaskID) > MaxID {
+		e.TaskID, e.faults = "", append(e.faults, "task_id")
+	}
+	e.ContextID = boundedID(e.ContextID)
+	return e, e.members != nil && !slices.Contains(e.faults, "status")
+}
+
+// boundedID returns an id, "" if it is too long to be kept.
+func boundedID(id string) string {
+	if len(id) > MaxID {
+		return ""
+	}
+	return id
+}
+
+// mediaBuyID returns the buy that an object names, "" if the task is not about one buy.
+func mediaBuyID(task Task, m map[string]json.RawMessage) string {
+	if task != CreateMediaBuy && task != UpdateMediaBuy {
+		return ""
+	}
+	id, _ := text(m["media_buy_id"])
+	return boundedID(id)
 }
 
 // ReadDirect reads the answer to the task's own call, in the order of contract A6: submitted,
-// failure, success. ok is false when the payload says nothing reliable; the outcome of the call is
-// then unclear, which is not a failure.
+// failure, success. A success is proven by what a success of the task has; that an answer reports
+// no error proves nothing.
+//
+// ok is false when the payload says nothing reliable; the outcome of the call is then unclear,
+// which is not a failure. Of such an Answer only TaskID and MediaBuyID are set, for people.
 func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 	if r.Err != nil {
 		return Answer{Status: StatusFailed, Err: r.Err}, true
 	}
-	var f answerFields
-	if len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil {
-		return Answer{}, false
-	}
-	a = Answer{
-		TaskID:    f.TaskID,
-		ContextID: f.ContextID,
-		Message:   f.Message,
-		Replayed:  f.Replayed,
-		Progress:  f.Progress,
-	}
-	mediaBuy := task == CreateMediaBuy || task == UpdateMediaBuy
-	switch status := Status(f.Status); {
-	case status.Valid() && !status.Terminal():
-		a.Status = status
+	e, ok := readEnvelope(task, r.Payload)
+	a, unclear := e.Answer, Answer{TaskID: e.TaskID, MediaBuyID: e.MediaBuyID}
+	a.TaskType = "" // a direct answer is about its own call
+	switch {
+	case !ok:
+		return unclear, false
+	case e.status.Valid() && !e.status.Terminal():
+		a.Status = e.status
 		if a.needsInput() {
-			a.Prompt, a.Continuation = promptOf(r.Payload, f.Message), r.Continuation
+			a.Prompt, a.Continuation = promptOf(r.Payload, a.Message), r.Continuation
 		}
-		return a, status != StatusSubmitted || a.TaskID != "" // submitted names no work without it (contract A8)
-	case f.Status == "": // an MCP answer with neither a status nor an error is completed (contract A5)
+		if a.Status == StatusSubmitted && a.TaskID == "" { // submitted names no work without it (contract A8)
+			return unclear, false
+		}
+		return a, true
+	case e.status == "": // an MCP answer with neither a status nor an error is completed (contract A5)
 		a.Status = StatusCompleted
-	case mediaBuy && f.MediaBuyID != "" && mediaBuyStatus(f.Status) && !status.Terminal():
+	case a.MediaBuyID != "" && mediaBuyStatus(string(e.status)) && !e.status.Terminal():
 		// The buy's status stands where the task's belongs (contract A7). The buy's body proves that
-		// the task is done. rejected and canceled may belong to either, and mean in both cases that
-		// no buy is live.
+		// the task is done. rejected and canceled may belong to either, and mean of a new buy in both
+		// cases that none is live.
 		a.Status = StatusCompleted
-	case status.Terminal():
-		a.Status = status
+	case e.status.Terminal():
+		a.Status = e.status
 	default:
-		return Answer{}, false
+		return unclear, false
 	}
-	if mediaBuy && a.Status == StatusCompleted && f.MediaBuyID == "" {
-		return Answer{}, false // where money moves, the absence of an error is no success
+	a.end(task, r.Payload, e.members)
+	if a.ResultMissing {
+		return unclear, false
 	}
-	a.Value, a.Original = taskBody(r.Payload, a.Status), taskBody(r.Original, a.Status)
-	if a.Status == StatusFailed || a.Status == StatusRejected {
-		a.Err = firstError(r.Payload)
+	a.explain(r.Payload, e.members)
+	if a.Status.Terminal() {
+		a.Value = taskBody(r.Payload, e.members, a.Status)
+		a.Original = taskBody(r.Original, object(r.Original), a.Status)
 	}
 	return a, true
+}
+
+// end decides what an end that the agent reports is worth, by the task's body.
+func (a *Answer) end(task Task, body json.RawMessage, m map[string]json.RawMessage) {
+	if id := mediaBuyID(task, m); id != "" {
+		a.MediaBuyID = id
+	}
+	if task == UpdateMediaBuy && buyEnded(a.Status, m) {
+		a.Status = StatusCompleted
+	}
+	switch {
+	case a.Status != StatusCompleted:
+	case !hasResult(task, m):
+		a.ResultMissing = true
+	case task == CreateMediaBuy && string(m["confirmed_at"]) == "null":
+		a.Status, a.Provisional = StatusSubmitted, true
+	}
+}
+
+// Named describes what an answer names, for people: "media buy mb_1" or "task task_1", "" if it names
+// nothing. An id that is not plain is left out, because an agent could write a sentence with it.
+func (a Answer) Named() string {
+	var all []string
+	if plainID(a.MediaBuyID) {
+		all = append(all, "media buy "+a.MediaBuyID)
+	}
+	if plainID(a.TaskID) {
+		all = append(all, "task "+a.TaskID)
+	}
+	return strings.Join(all, ", ")
+}
+
+// plainID reports whether an id can stand in a sentence: ^[A-Za-z0-9_.:-]{1,64}$.
+func plainID(id string) bool {
+	return id != "" && len(id) <= 64 && strings.IndexFunc(id, func(r rune) bool { return !idRune(r) }) < 0
+}
+
+// buyEnded reports whether the body of an update_media_buy is that of a success after which the buy
+// is canceled or rejected: then the status is the buy's own, and the update is done (contract A7).
+// An agent that rejects the update itself may name the buy as well, so rejected takes more than the
+// id.
+func buyEnded(status Status, m map[string]json.RawMessage) bool {
+	own, deprecated := m["media_buy_status"], m["status"]
+	if len(own) == 0 {
+		own = deprecated
+	}
+	buy, _ := text(own)
+	switch {
+	case status != StatusCanceled && status != StatusRejected,
+		buy != string(status),
+		!hasResult(UpdateMediaBuy, m),
+		hasAny(m, "adcp_error", "reason"),
+		!isEmptyList(m["errors"]):
+		return false
+	case status == StatusRejected:
+		return hasAny(m, "media_buy_status", "affected_packages", "revision")
+	}
+	return true
 }
 
 // ReadPoll reads a polling tool's answer about a task (contract E4, E5). ok is false when the
-// answer has no status, and when it reports an end without naming the task: that status may be the
-// poll's own, and the poll may have failed.
+// answer has no status, when its task_id can't be an id, and when it reports an end without naming
+// the task: that status may be the poll's own, and the poll may have failed.
 func ReadPoll(task Task, r Response) (a Answer, ok bool) {
-	var f answerFields
-	if r.Err != nil || len(r.Payload) == 0 || json.Unmarshal(r.Payload, &f) != nil || !Status(f.Status).Valid() {
+	if r.Err != nil {
 		return Answer{}, false
 	}
-	a = Answer{
-		Status:    Status(f.Status),
-		TaskID:    f.TaskID,
-		TaskType:  f.TaskType,
-		ContextID: f.ContextID,
-		Message:   f.Message,
-		Progress:  f.Progress,
+	e, ok := readEnvelope(task, r.Payload)
+	if !ok || !e.status.Valid() || slices.Contains(e.faults, "task_id") || e.status.Terminal() && e.TaskID == "" {
+		return Answer{}, false
 	}
+	a = e.Answer
+	a.Status, a.Replayed = e.status, false
+	result, m := unwrapResult(e.members["result"])
 	if a.needsInput() {
-		a.Prompt = promptOf(f.Result, f.Message)
+		a.Prompt = promptOf(result, a.Message)
 	}
-	if a.Status.Terminal() {
-		if a.TaskID == "" {
-			return Answer{}, false
-		}
-		a.ResultMissing = a.Status == StatusCompleted && !hasResult(task, f.Result)
-		if len(f.Result) > 0 && string(f.Result) != "null" {
-			a.Value = resultBody(f.Result, a.Status)
-			a.Original = resultBody(object(r.Original)["result"], a.Status)
-		}
-		if a.Status == StatusFailed || a.Status == StatusRejected {
-			a.Err = firstError(r.Payload)
-		}
+	if !a.Status.Terminal() {
+		return a, true
+	}
+	a.end(task, result, m)
+	a.explain(r.Payload, e.members)
+	if a.Status.Terminal() && len(result) > 0 && string(result) != "null" {
+		a.Value = resultBody(result, m, a.Status)
+		original, om := unwrapResult(object(r.Original)["result"])
+		a.Original = resultBody(original, om, a.Status)
 	}
 	return a, true
 }
 
-// ReadWebhook reads a webhook's payload as an answer (contract F23). A completed webhook whose
-// result is not a success goes into Progress, for display only; the agent has to be polled
-// (contract F30).
-func ReadWebhook(w Webhook) Answer {
+// ReadWebhook reads a webhook's payload as an answer about a task (contract F23). A completed
+// webhook whose result is not a success goes into Progress, for display only; the agent has to be
+// polled (contract F30).
+func ReadWebhook(task Task, w Webhook) Answer {
 	a := Answer{
 		Status:    w.Status,
 		TaskID:    w.TaskID,
@@ -145,68 +245,40 @@ func ReadWebhook(w Webhook) Answer {
 		ContextID: w.ContextID,
 		Message:   w.Message,
 	}
+	result, m := unwrapResult(w.Result)
+	if a.Status.Terminal() {
+		a.end(task, result, m)
+	}
 	switch {
-	case w.Status == StatusCompleted && !hasResult(Task(w.TaskType), w.Result), !w.Status.Terminal():
-		if len(w.Result) > 0 {
-			a.Progress = w.Result
+	case a.ResultMissing, !a.Status.Terminal():
+		a.ResultMissing = false // another delivery may have it, or a poll
+		if len(result) > 0 && !a.Provisional {
+			a.Progress = result
 		}
 		if a.needsInput() {
-			a.Prompt = promptOf(w.Result, w.Message)
+			a.Prompt = promptOf(result, w.Message)
 		}
 	default:
-		a.Value = resultBody(w.Result, w.Status)
-		if w.Status == StatusFailed || w.Status == StatusRejected {
-			a.Err = firstError(w.Result)
-		}
+		a.explain(result, m)
+		a.Value = resultBody(result, m, a.Status)
 	}
 	return NewSecrets(w.Token).answer(a)
 }
 
-// maxPrompt bounds the prompt that is kept, in bytes.
-const maxPrompt = 16 << 10
-
-func (a Answer) needsInput() bool {
-	return a.Status == StatusInputRequired || a.Status == StatusAuthRequired
-}
-
-// promptOf returns the input that an agent requests: the task's body and the message. It is nil if
-// the agent says nothing.
-func promptOf(body json.RawMessage, message string) json.RawMessage {
-	m := map[string]json.RawMessage{}
-	for name, v := range object(body) {
-		if !slices.Contains(envelopeMembers, name) {
-			m[name] = v
-		}
-	}
-	if message != "" {
-		m["message"], _ = json.Marshal(message) // a string always marshals
-	}
-	if b, err := json.Marshal(m); err == nil && len(m) > 0 && len(b) <= maxPrompt {
-		return b
-	}
-	if message == "" || len(message) > maxPrompt/8 { // escaped, a character may take six bytes
-		return nil
-	}
-	b, err := json.Marshal(map[string]string{"message": message})
-	if err != nil {
-		return nil
-	}
-	return b
-}
-
 // resultBody returns a result without the envelope members that some agents repeat in it. A refusal
 // stays whole, because it is shown to people and not compared.
-func resultBody(result json.RawMessage, end Status) json.RawMessage {
+func resultBody(result json.RawMessage, m map[string]json.RawMessage, end Status) json.RawMessage {
 	if end == StatusFailed || end == StatusRejected {
 		return result
 	}
-	return taskBody(result, end)
+	return taskBody(result, m, end)
 }
 
 // taskBody returns the payload without the envelope members, by which two ends are compared
-// (contract H4). The status in a 3.0 agent's payload is the buy's own and stays.
-func taskBody(payload json.RawMessage, end Status) json.RawMessage {
-	m, names := object(payload), strippedMembers
+// (contract H4). The status in a 3.0 agent's payload is the buy's own and stays. m are the
+// payload's members; they are used up.
+func taskBody(payload json.RawMessage, m map[string]json.RawMessage, end Status) json.RawMessage {
+	names := strippedMembers
 	if businessStatus(m, end) {
 		names = without(names, "status")
 	}

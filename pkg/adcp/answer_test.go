@@ -45,9 +45,8 @@ func TestReadPoll(t *testing.T) {
 			t.Errorf("%s: %+v, %v", payload, a, ok)
 		}
 	}
-	// The successes of get_products have no member in common.
 	a, ok := ReadPoll(GetProducts, Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed"}`)})
-	if !ok || a.ResultMissing {
+	if !ok || !a.ResultMissing {
 		t.Errorf("get_products: %+v, %v", a, ok)
 	}
 }

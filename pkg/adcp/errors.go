@@ -75,13 +75,15 @@ func firstListed(errs json.RawMessage) (Error, bool) {
 }
 
 // firstError finds the error of a failed payload, in the payload itself or in its result
-// (contract D2, D23). It looks no deeper, because each level costs a reading of everything below
-// it.
-func firstError(payload json.RawMessage) *Error {
-	m := object(payload)
-	for _, level := range []map[string]json.RawMessage{m, object(m["result"])} {
-		candidates := []json.RawMessage{level["adcp_error"], level["error"], head(list(level["errors"], 1))}
-		if code := level["code"]; len(code) > 0 { // the payload is the error
+// (contract D2, D23).
+func firstError(payload json.RawMessage) *Error { return errorIn(payload, object(payload)) }
+
+// errorIn is firstError for a payload whose members are known. It looks no deeper than the result,
+// because each level costs a reading of everything below it.
+func errorIn(payload json.RawMessage, m map[string]json.RawMessage) *Error {
+	for range 2 {
+		candidates := []json.RawMessage{m["adcp_error"], m["error"], head(list(m["errors"], 1))}
+		if code := m["code"]; len(code) > 0 { // the payload is the error
 			candidates = append(candidates, payload)
 		}
 		for _, c := range candidates {
@@ -89,7 +91,10 @@ func firstError(payload json.RawMessage) *Error {
 				return &e
 			}
 		}
-		payload = level["result"]
+		if payload = m["result"]; len(payload) == 0 {
+			return nil
+		}
+		m = object(payload)
 	}
 	return nil
 }

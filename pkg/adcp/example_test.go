@@ -58,7 +58,7 @@ func ExampleParseWebhook() {
 		"result": {"media_buy_id": "mb_789"}
 	}`))
 	fmt.Println(err)
-	answer := adcp.ReadWebhook(webhook)
+	answer := adcp.ReadWebhook(adcp.CreateMediaBuy, webhook)
 	fmt.Println(answer.TaskID, answer.Status, string(answer.Value))
 
 	_, err = adcp.ParseWebhook([]byte(`{"status": "completed", "task_id": "task_456"}`))

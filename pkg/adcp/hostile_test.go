@@ -57,8 +57,8 @@ func TestHostileBodiesCostAFixedMultipleOfTheirLength(t *testing.T) {
 				t.Fatalf("the body is %d bytes", len(body))
 			}
 			for reader, read := range map[string]func(){
-				"MCP":       func() { w, _ := ParseWebhook([]byte(body)); ReadWebhook(w) },
-				"A2A":       func() { w, _ := ParseA2AWebhook([]byte(body)); ReadWebhook(w) },
+				"MCP":       func() { w, _ := ParseWebhook([]byte(body)); ReadWebhook(CreateMediaBuy, w) },
+				"A2A":       func() { w, _ := ParseA2AWebhook([]byte(body)); ReadWebhook(CreateMediaBuy, w) },
 				"A2A error": func() { ReadA2AError(json.RawMessage(body)) },
 				"format":    func() { DetectFormat([]byte(body)) },
 			} {
@@ -185,7 +185,7 @@ func checkWebhook(t *testing.T, body []byte, w Webhook, err error) {
 	if w.Result != nil && !json.Valid(w.Result) {
 		t.Fatalf("result %q", w.Result)
 	}
-	a := ReadWebhook(w)
+	a := ReadWebhook(Task(w.TaskType), w)
 	if a.Value != nil && (a.Progress != nil || !a.Status.Terminal() && a.Status != "" || !json.Valid(a.Value)) {
 		t.Fatalf("%+v of %q", a, body)
 	}

@@ -56,12 +56,12 @@ func list(raw json.RawMessage, limit int) []json.RawMessage {
 	return l
 }
 
-// head returns the first element, nil if there is none.
-func head(l []json.RawMessage) json.RawMessage {
-	if len(l) == 0 {
-		return nil
+// head returns the first element, the zero value if there is none.
+func head[T any](l []T) (first T) {
+	if len(l) > 0 {
+		first = l[0]
 	}
-	return l[0]
+	return first
 }
 
 // onlyHas reports whether a JSON object says nothing except in the named members: a null and an
@@ -105,4 +105,27 @@ func marshal(v any) json.RawMessage {
 
 func without(names []string, out ...string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(out, n) })
+}
+
+// isEmptyList reports whether raw is missing, null or an empty list.
+func isEmptyList(raw json.RawMessage) bool {
+	return len(raw) == 0 || string(raw) == "null" || raw[0] == '[' && len(list(raw, 1)) == 0
+}
+
+// unwrapResult removes the wrapper that some frameworks put around what a tool returns: an object
+// with the single member result, whose value is the object, or the object's text. It returns the
+// object with its members. What is not wrapped stays as it is.
+func unwrapResult(raw json.RawMessage) (json.RawMessage, map[string]json.RawMessage) {
+	m := object(raw)
+	inner := m["result"]
+	if len(m) != 1 || len(inner) == 0 {
+		return raw, m
+	}
+	if s, ok := text(inner); ok {
+		inner = textObject(s)
+	}
+	if members := object(inner); members != nil {
+		return inner, members
+	}
+	return raw, m
 }

@@ -67,13 +67,13 @@ func (r ToolResult) Response() Response {
 // failure finds the error of a result with isError (contract D2): adcp_error in the structured
 // content, else in a text, else errors[0].
 func (r ToolResult) failure() (Error, bool) {
-	m := object(r.Structured)
+	_, m := unwrapResult(r.Structured)
 	if e, ok := DecodeError(m["adcp_error"]); ok {
 		return e, true
 	}
 	texts := make([]map[string]json.RawMessage, 0, len(r.Texts))
 	for _, s := range r.Texts {
-		t := object(textObject(s))
+		_, t := unwrapResult(textObject(s))
 		if e, ok := DecodeError(t["adcp_error"]); ok {
 			return e, true
 		}
@@ -87,17 +87,21 @@ func (r ToolResult) failure() (Error, bool) {
 	return Error{}, false
 }
 
-// payload returns the structured content if it is an object, else the first text that is one.
+// payload returns the structured content if it is an object, else the first text that is one,
+// without a framework's wrapper. A wrapper around something else than an object has no answer; a
+// text beside it may.
 func (r ToolResult) payload() json.RawMessage {
-	if s := compactObject(r.Structured); s != nil {
-		return s
+	structured := compactObject(r.Structured)
+	payload, m := unwrapResult(structured)
+	if _, wrapped := m["result"]; payload != nil && (!wrapped || len(m) > 1) {
+		return payload
 	}
 	for _, t := range r.Texts {
-		if s := textObject(t); s != nil {
+		if s, _ := unwrapResult(textObject(t)); s != nil {
 			return s
 		}
 	}
-	return nil
+	return payload
 }
 
 // errorsOnly finds the error of a payload that has errors and nothing else, which is how 3.0 agents

@@ -88,7 +88,7 @@ func TestAnswerIsRedactedButComparedAsItWasSent(t *testing.T) {
 
 func TestPushTokenThatAWebhookEchoesIsNotKept(t *testing.T) {
 	t.Parallel()
-	a := ReadWebhook(Webhook{Status: StatusFailed, TaskType: "create_media_buy", Token: "push/token+1",
+	a := ReadWebhook(CreateMediaBuy, Webhook{Status: StatusFailed, TaskType: "create_media_buy", Token: "push/token+1",
 		Result: json.RawMessage(`{"errors":[{"code":"X","message":"for push/token+1"}]}`)})
 	if strings.Contains(string(a.Value), "push/token") || strings.Contains(a.Err.Message, "push/token") ||
 		!strings.Contains(string(a.Compared()), "push/token") {

@@ -2,6 +2,7 @@ package adcp
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -41,33 +42,37 @@ type Traits struct {
 	Deadline time.Duration
 }
 
-// success is the member that every success of a task has, in each release of its response schema,
-// and the first byte of the member's value (contract F30). It is zero for a task whose successes
-// have no member in common.
+// success is a member that proves a success of a task, and the first byte of the member's value
+// (contract F30).
 type success struct {
 	member string
 	opens  byte
 }
 
 type taskSpec struct {
-	task    Task
-	traits  Traits
-	success success
+	task   Task
+	traits Traits
+	// successes has, of each success in each release of the task's response schema, the member that it
+	// requires. A result without any of them proves nothing.
+	successes []success
 }
 
 // tasks is the only list of the tasks. The API accepts the tasks in it and lists them in its
 // errors, and discovery keeps them in an agent's profile.
 var tasks = []taskSpec{
-	{CreateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, success{"media_buy_id", '"'}},
-	{UpdateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 12 * time.Hour}, success{"media_buy_id", '"'}},
-	{SyncCreatives, Traits{Webhook: true, Deadline: 48 * time.Hour}, success{"creatives", '['}},
-	{BuildCreative, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, success{}},
-	{GetProducts, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{}},
-	{GetSignals, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{}},
-	{ActivateSignal, Traits{Purchase: true, Deadline: 24 * time.Hour}, success{"deployments", '['}},
-	{SyncCatalogs, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{"catalogs", '['}},
-	{SyncAccounts, Traits{Webhook: true, Deadline: 24 * time.Hour}, success{"accounts", '['}},
-	{SyncAudiences, Traits{Deadline: 24 * time.Hour}, success{"audiences", '['}},
+	{CreateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, []success{{"media_buy_id", '"'}}},
+	{UpdateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 12 * time.Hour}, []success{{"media_buy_id", '"'}}},
+	{SyncCreatives, Traits{Webhook: true, Deadline: 48 * time.Hour}, []success{{"creatives", '['}}},
+	{BuildCreative, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, []success{
+		{"creative_manifest", '{'}, {"creative_manifests", '['}, {"creatives", '['}, {"estimate", '{'},
+	}},
+	// An unchanged wholesale feed comes without its items.
+	{GetProducts, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"products", '['}, {"unchanged", 't'}}},
+	{GetSignals, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"signals", '['}, {"unchanged", 't'}}},
+	{ActivateSignal, Traits{Purchase: true, Deadline: 24 * time.Hour}, []success{{"deployments", '['}}},
+	{SyncCatalogs, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"catalogs", '['}}},
+	{SyncAccounts, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"accounts", '['}}},
+	{SyncAudiences, Traits{Deadline: 24 * time.Hour}, []success{{"audiences", '['}}},
 }
 
 func specOf(t Task) (taskSpec, bool) {
@@ -94,13 +99,35 @@ func Tasks() []Task {
 	return all
 }
 
-// hasResult reports whether a result can be a success of its task (contract F30). A list may be
-// empty, an id may not.
-func hasResult(t Task, result json.RawMessage) bool {
-	s, _ := specOf(t)
-	if s.success.member == "" {
-		return true
+// hasResult reports whether a result proves a success of its task: it has what one of the task's
+// successes requires (contract F30), and says nowhere that the task failed. A list may be empty; an
+// id and an object may not. Errors beside a success are warnings (contract D5).
+func hasResult(t Task, result map[string]json.RawMessage) bool {
+	if saysFailed(result) {
+		return false
 	}
-	v := startingWith(object(result)[s.success.member], s.success.opens)
-	return v != nil && string(v) != `""`
+	spec, _ := specOf(t)
+	return slices.ContainsFunc(spec.successes, func(s success) bool {
+		v := startingWith(result[s.member], s.opens)
+		switch {
+		case v == nil:
+			return false
+		case s.opens == '"':
+			id, _ := text(v)
+			return id != "" && len(id) <= MaxID
+		case s.opens == '{':
+			return len(object(v)) > 0
+		}
+		return true
+	})
+}
+
+// saysFailed reports whether an object reports a failure in one of the forms that frameworks and
+// older agents use without a status.
+func saysFailed(m map[string]json.RawMessage) bool {
+	switch e := m["error"]; string(e) {
+	case "", "null", "false", `""`, "{}", "[]":
+		return string(m["success"]) == "false"
+	}
+	return true
 }

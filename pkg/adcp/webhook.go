@@ -3,6 +3,7 @@ package adcp
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -49,14 +50,13 @@ func (e *EnvelopeError) Error() string { return e.Code + ": " + e.Detail }
 // does not use a regular expression: one with such a repetition count would take most of a
 // function's cold start to compile.
 func webhookKey(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letterOrDigit := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !letterOrDigit && c != '_' && c != '.' && c != ':' && c != '-' {
-			return false
-		}
-	}
-	return len(s) >= 16 && len(s) <= 255
+	return len(s) >= 16 && len(s) <= 255 && strings.IndexFunc(s, func(r rune) bool { return !idRune(r) }) < 0
+}
+
+// idRune reports whether r is a letter or digit of ASCII, or one of _ . : -
+func idRune(r rune) bool {
+	letterOrDigit := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+	return letterOrDigit || r == '_' || r == '.' || r == ':' || r == '-'
 }
 
 var errWebhookKey = &EnvelopeError{Code: "malformed_envelope", Fields: []string{"idempotency_key"},
@@ -79,6 +79,7 @@ func ParseWebhook(body []byte) (Webhook, error) {
 	if string(w.Result) == "null" {
 		w.Result = nil // missing and null are the same (contract F23)
 	}
+	w.ContextID = boundedID(w.ContextID)
 	if len(faults) > 0 {
 		return w, notTexts(faults)
 	}
@@ -137,6 +138,19 @@ func notTexts(fields []string) *EnvelopeError {
 		Detail: "must be strings: " + strings.Join(fields, ", ")}
 }
 
+// tooLong reports an id that is longer than any id that is kept.
+func (w Webhook) tooLong() error {
+	for _, id := range []struct{ name, value string }{
+		{"operation_id", w.OperationID}, {"task_id", w.TaskID}, {"notification_id", w.NotificationID},
+	} {
+		if len(id.value) > MaxID {
+			return &EnvelopeError{Code: "malformed_envelope", Fields: []string{id.name},
+				Detail: fmt.Sprintf("%s must have at most %d bytes", id.name, MaxID)}
+		}
+	}
+	return nil
+}
+
 func (w Webhook) check() error {
 	var missing []string
 	for _, f := range []struct{ name, value string }{
@@ -160,5 +174,5 @@ func (w Webhook) check() error {
 	case !webhookKey(w.IdempotencyKey):
 		return errWebhookKey
 	}
-	return nil
+	return w.tooLong()
 }

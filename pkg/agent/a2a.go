@@ -166,20 +166,15 @@ func (s *a2aSession) request(ctx context.Context, x *exchange) (json.RawMessage,
 		return nil, err
 	}
 	// The content type is not checked: a body that reads as the answer to our request is the answer.
-	var m struct {
-		Version string          `json:"jsonrpc"`
-		ID      json.RawMessage `json:"id"`
-		Result  json.RawMessage `json:"result"`
-		Error   json.RawMessage `json:"error"`
-	}
+	var m map[string]json.RawMessage // keeps the names exact; a struct would match them in any case
 	if err := json.Unmarshal(body, &m); err != nil {
 		return nil, x.failed(fmt.Errorf("the answer is not JSON-RPC: %w", err))
 	}
-	id, hasResult, hasError := string(m.ID), !isAbsent(m.Result), !isAbsent(m.Error)
+	id, hasResult, hasError := string(m["id"]), !isAbsent(m["result"]), !isAbsent(m["error"])
 	switch {
-	case m.Version != "2.0" || hasResult == hasError:
+	case string(m["jsonrpc"]) != `"2.0"` || hasResult == hasError:
 		return nil, x.failed(errors.New("the answer is not JSON-RPC 2.0 with either a result or an error"))
-	case id != "1" && (hasResult || !isAbsent(m.ID)): // an agent that cannot read a request does not know its id
+	case id != "1" && (hasResult || !isAbsent(m["id"])): // an agent that cannot read a request does not know its id
 		return nil, x.failed(fmt.Errorf("the agent answered request %.40s, not 1", id))
 	case hasError:
 		rpc := rpcError(body)
@@ -188,7 +183,7 @@ func (s *a2aSession) request(ctx context.Context, x *exchange) (json.RawMessage,
 		}
 		return nil, x.failed(nil).withRPC(rpc).readA2ACode()
 	}
-	return m.Result, nil
+	return m["result"], nil
 }
 
 // readA2ACode sets what the agent's JSON-RPC code means over A2A. Skills are not methods: only

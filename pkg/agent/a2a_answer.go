@@ -18,17 +18,19 @@ import (
 //     is the exception: a failed poll says nothing about the task that was polled (contract A28,
 //     E13).
 //   - An A2A task that is not over has no answer but its data. Without any, it names no AdCP work
-//     (contract A8).
+//     (contract A8). A task that waits for input is the exception: the words in its status message
+//     are the prompt, and the task itself is where the input goes (contract J4).
 func readA2AAnswer(tool string, result json.RawMessage) toolAnswer {
 	a, err := adcp.ExtractA2A(result)
-	var data struct {
-		Status json.RawMessage `json:"status"`
-		TaskID json.RawMessage `json:"task_id"`
+	poll := slices.Contains(pollTools, tool)
+	if err == nil && awaitsInput(a.State) && !poll {
+		a.Data = withPrompt(a)
 	}
-	_ = json.Unmarshal(a.Data, &data) // data that is not an object has neither
+	var data map[string]json.RawMessage // keeps the names exact; a struct would match them in any case
+	_ = json.Unmarshal(a.Data, &data)   // data that is not an object has no members
 	var word string
-	_ = json.Unmarshal(data.Status, &word)
-	status, poll := adcp.Status(word), slices.Contains(pollTools, tool)
+	_ = json.Unmarshal(data["status"], &word)
+	status := adcp.Status(word)
 	e, failed := adcp.ReadA2AError(result)
 	unfinished := a.State != "" && !a.State.Terminal()
 	answered := a.State == adcp.StatusCompleted && (!failed || status.Valid()) ||
@@ -42,13 +44,13 @@ func readA2AAnswer(tool string, result json.RawMessage) toolAnswer {
 		return r
 	}
 	payload := a.Data
-	if unfinished && isAbsent(data.Status) { // older agents state the status only so (contract A26)
-		if poll || !awaitsInput(a.State) && isAbsent(data.TaskID) && a.TaskID == "" {
+	if unfinished && isAbsent(data["status"]) { // older agents state the status only so (contract A26)
+		if poll || !awaitsInput(a.State) && isAbsent(data["task_id"]) && a.TaskID == "" {
 			return r
 		}
 		payload, status = prependMember(payload, "status", string(a.State)), a.State
 	}
-	if status == adcp.StatusSubmitted && isAbsent(data.TaskID) && a.TaskID != "" { // contract B21
+	if status == adcp.StatusSubmitted && isAbsent(data["task_id"]) && a.TaskID != "" { // contract B21
 		payload = prependMember(payload, "task_id", a.TaskID)
 	}
 	r.Response = adcp.ToolResult{Structured: payload}.Response()
@@ -63,12 +65,26 @@ func awaitsInput(s adcp.Status) bool {
 	return s == adcp.StatusInputRequired || s == adcp.StatusAuthRequired
 }
 
-// maxTaskID is the length in bytes of the longest A2A task or context id that is kept.
-const maxTaskID = 512
+// withPrompt returns the data of a task that waits for input, with the words of its status message
+// as the message, unless the data has one.
+func withPrompt(a adcp.A2ATask) json.RawMessage {
+	data := a.Data
+	if data == nil {
+		data = json.RawMessage(`{}`)
+	}
+	var m map[string]json.RawMessage
+	if json.Unmarshal(data, &m) != nil || a.Prompt == "" || !isAbsent(m["message"]) {
+		return data
+	}
+	if _, null := m["message"]; null {
+		return data // two members of one name could be read in two ways
+	}
+	return prependMember(data, "message", a.Prompt)
+}
 
 // continuation identifies the A2A task that waits for input: by both of its ids, or not at all.
 func continuation(a adcp.A2ATask) adcp.Continuation {
-	if a.ID == "" || a.ContextID == "" || len(a.ID) > maxTaskID || len(a.ContextID) > maxTaskID {
+	if a.ID == "" || a.ContextID == "" || len(a.ID) > adcp.MaxID || len(a.ContextID) > adcp.MaxID {
 		return adcp.Continuation{}
 	}
 	return adcp.Continuation{TaskID: a.ID, ContextID: a.ContextID}

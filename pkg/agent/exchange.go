@@ -27,6 +27,9 @@ type exchange struct {
 	// is never replayable. Nor is a signed request: its nonce counts once.
 	replayable bool
 
+	// oneMessage: the answer is one JSON-RPC message and no stream of them.
+	oneMessage bool
+
 	connected     atomic.Bool // from here on bytes may have left
 	status        int
 	retryAfter    time.Duration

@@ -138,6 +138,9 @@ func (s *mcpSession) request(
 			return nil, x.failed(err)
 		}
 		resp, ok := msg.(*jsonrpc.Response)
+		if !ok && x.oneMessage { // nothing follows it
+			return nil, x.failed(errors.New("the answer is a notification or a request of the agent's, not a response"))
+		}
 		if !ok {
 			continue // progress, log lines, requests: we declared no capability that obliges us to answer
 		}

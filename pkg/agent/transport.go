@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
@@ -44,7 +45,13 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	switch req.Method {
 	case http.MethodPost:
-		return t.send(req, t.last)
+		resp, err := t.send(req, t.last)
+		if err == nil {
+			mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+			t.last.oneMessage = mediaType == "application/json"
+			resp.Body = newNullMethodFilter(resp.Body, mediaType == "text/event-stream")
+		}
+		return resp, err
 	case http.MethodDelete:
 		return t.endSession(req)
 	}

@@ -24,7 +24,8 @@ type Operation struct {
 	TaskID     string          `json:"task_id,omitempty"`
 	ContextID  string          `json:"context_id,omitempty"`
 	// WaitsFor is the operation whose end has to come before the agent is called.
-	WaitsFor string `json:"waits_for,omitempty"`
+	WaitsFor   string `json:"waits_for,omitempty"`
+	MediaBuyID string `json:"media_buy_id,omitempty"`
 	// MatchedBy is why a submission returned an operation that was stored before.
 	MatchedBy            orchestrator.DedupMatch `json:"matched_by,omitempty"`
 	IdempotencyKeyPrefix string                  `json:"idempotency_key_prefix"`
@@ -84,6 +85,7 @@ func (a API) View(op operation.Operation) Operation {
 		TaskID:               op.TaskID,
 		ContextID:            op.ContextID,
 		WaitsFor:             op.WaitsFor,
+		MediaBuyID:           op.MediaBuyID,
 		IdempotencyKeyPrefix: op.IdempotencyKeyPrefix,
 		WebhookMode:          op.Webhook.Mode,
 		AgentError:           op.Error,

@@ -39,6 +39,28 @@ type JWK struct {
 	D string `json:"d,omitempty"`
 }
 
+// UnmarshalJSON reads the members by their exact names. A struct would take "ADCP_USE" for adcp_use
+// and, of both, the last one.
+func (k *JWK) UnmarshalJSON(raw []byte) error {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return err
+	}
+	var read JWK
+	for name, into := range map[string]any{
+		"kid": &read.KID, "kty": &read.KeyType, "crv": &read.Curve, "alg": &read.Alg, "use": &read.Use,
+		"key_ops": &read.KeyOps, "adcp_use": &read.AdCPUse, "x": &read.X, "y": &read.Y, "d": &read.D,
+	} {
+		if v, ok := m[name]; ok {
+			if err := json.Unmarshal(v, into); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+	}
+	*k = read
+	return nil
+}
+
 // SignatureAlg returns the alg parameter of the key's signatures, or "" if the profile does not
 // support the key (contract F39).
 func (k JWK) SignatureAlg() string {
@@ -80,6 +102,9 @@ func (k JWK) public() (crypto.PublicKey, error) {
 		return nil, errors.New("the key's x is not 32 bytes of base64url")
 	}
 	if k.SignatureAlg() == AlgEd25519 {
+		if !soundEd25519(x) {
+			return nil, errors.New("the key's x is a point of small order or not in canonical form")
+		}
 		return ed25519.PublicKey(x), nil
 	}
 	y, err := base64.RawURLEncoding.DecodeString(k.Y)
@@ -124,14 +149,18 @@ func ParseJWKS(data []byte) (JWKS, error) {
 	if err := adcp.CheckObject(data); err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	var file struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
+	var file map[string]json.RawMessage // keeps the names exact
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("key set: %w", err)
 	}
-	set := make(JWKS, len(file.Keys))
-	for _, raw := range file.Keys {
+	var keys []json.RawMessage
+	if raw, ok := file["keys"]; ok {
+		if err := json.Unmarshal(raw, &keys); err != nil {
+			return nil, fmt.Errorf("key set: %w", err)
+		}
+	}
+	set := make(JWKS, len(keys))
+	for _, raw := range keys {
 		var k JWK
 		if json.Unmarshal(raw, &k) != nil || k.KID == "" {
 			continue

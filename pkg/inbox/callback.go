@@ -19,12 +19,9 @@ import (
 // of unreserved characters only, so that no proxy rewrites it.
 type CallbackToken struct{ Tenant, Sender, OperationID, Secret string }
 
-var operationIDForm = validation.Pattern(`^op_[a-z2-7]{26}$`)
-
-// IsOperationID reports whether s has the form of an operation's id. A text of another form is
-// looked up nowhere: a store refuses keys that are too long, and that would look like a fault of
-// its own.
-func IsOperationID(s string) bool { return operationIDForm().MatchString(s) }
+// OperationIDForm is the form of an operation's id. A text of another form is looked up nowhere: a
+// store refuses keys that are too long, and that would look like a fault of its own.
+var OperationIDForm = validation.Pattern(`^op_[a-z2-7]{26}$`)
 
 var callbackTokenForm = validation.Pattern(
 	`^([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)\.([a-z2-7]{16})\.(op_[a-z2-7]{26})\.([A-Za-z0-9_-]{43})$`)

@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -81,6 +82,9 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 		return WrongTask, "the agent names another task id"
 	}
 	op.ADCPStatus = a.Status
+	if !op.State.Terminal() {
+		op.bind(a)
+	}
 	next, known := FromWire(a.Status)
 	if !known {
 		return Repeated, "the agent does not know the status"
@@ -92,15 +96,6 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 		}
 		return v, detail
 	}
-	if op.TaskID == "" && a.TaskID != "" {
-		op.TaskID = a.TaskID
-		if !op.NeedsInput() && op.flaggedFor(OutcomeUnclear) {
-			op.Attention = nil // a task that is known can be followed
-		}
-	}
-	if a.ContextID != "" {
-		op.ContextID = a.ContextID
-	}
 	if o.answersInput(op) && next.NeedsInput() && op.InputRequest.Input.State == InputSending &&
 		(next == op.State || op.State.CanBecome(next)) {
 		op.become(next, a, o) // race R9: the agent asks again, whatever else was observed meanwhile
@@ -110,6 +105,20 @@ func converge(op *Operation, o Observation) (Verdict, string) {
 		return op.stay(a, o)
 	}
 	return op.move(next, a, o)
+}
+
+// bind keeps the ids that an answer names, whatever its status: they are the way back to the work.
+func (op *Operation) bind(a adcp.Answer) {
+	if op.TaskID == "" && a.TaskID != "" {
+		op.TaskID = a.TaskID
+		if !op.NeedsInput() && op.flaggedFor(OutcomeUnclear) {
+			op.Attention = nil // a task that is known can be followed
+		}
+	}
+	op.ContextID = cmp.Or(a.ContextID, op.ContextID)
+	if op.Type == adcp.CreateMediaBuy {
+		op.MediaBuyID = cmp.Or(a.MediaBuyID, op.MediaBuyID)
+	}
 }
 
 // stay applies an observation of the present state. It can bring the continuation that the input
@@ -153,7 +162,7 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	op.State = next
 	op.Call.InFlight, op.Call.Unclear = false, false
 	op.Attempts.PollErrors, op.Attempts.ResultsMissing = 0, 0
-	op.Error = a.Err
+	op.Error = a.Reason()
 	if op.SubmittedAt.IsZero() && next == Submitted {
 		op.SubmittedAt = o.At
 	}
@@ -189,9 +198,12 @@ func afterTheEnd(op Operation, a adcp.Answer) (Verdict, string) {
 	}
 }
 
-// progress is what a timeline shows of an agent's progress: a percentage, or nothing (contract
-// E15).
+// progress is what a timeline shows of an agent's progress: a percentage (contract E15), or that a
+// buy is not confirmed yet (contract A9), or nothing.
 func progress(a adcp.Answer) string {
+	if a.Provisional {
+		return "the agent has made the buy and not confirmed it"
+	}
 	if a.Status.Terminal() || len(a.Progress) == 0 {
 		return ""
 	}

@@ -2,7 +2,9 @@ package operation
 
 import (
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 )
@@ -170,5 +172,99 @@ func TestEndClearsAttentionAndKeepsTheError(t *testing.T) {
 	if got.Attention != nil || got.Error == nil || got.Error.Code != "POLICY_VIOLATION" ||
 		got.Terminal.Channel != ByPoll {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// An answer of unknown status names the task all the same: it is the way to ask again (contract
+// A20).
+func TestDirectUnknownBindsItsTaskAndIsPolled(t *testing.T) {
+	t.Parallel()
+	op := newOperation(CallingAdCP)
+	op.TaskID, op.Call = "", Call{Attempts: 1, FirstAt: noon, InFlight: true, LeaseUntil: noon.Add(callLease)}
+	o := observe(ByAnswer, adcp.StatusUnknown, "")
+	op, _, verdict := Apply(op, o)
+	if verdict != Repeated || op.TaskID != "task_1" || op.State != CallingAdCP {
+		t.Errorf("%s: task %q, state %s", verdict, op.TaskID, op.State)
+	}
+	for name, support := range map[string]AgentSupport{"replays": fullSupport, "does not": {Pollable: true}} {
+		planned := op
+		if d := planned.Plan(noon.Add(time.Minute), 0, support); d.Next != NextAwait || planned.Attention != nil {
+			t.Errorf("%s: %+v, attention %+v", name, d, planned.Attention)
+		}
+	}
+	// Nothing polls it: what can be repeated is repeated, and for the rest somebody has to look.
+	if d := op.Plan(noon.Add(callLease), 0, AgentSupport{}); d.Next != NextAwait || op.Attention == nil {
+		t.Errorf("%+v, attention %+v", d, op.Attention)
+	}
+	ended, _, _ := Apply(newOperation(Submitted), observe(ByPoll, adcp.StatusCompleted, result))
+	ended.TaskID = ""
+	if ended, _, _ = Apply(ended, o); ended.TaskID != "" {
+		t.Errorf("bound to %q after the end", ended.TaskID)
+	}
+}
+
+// Contract A9: the operation stays open until the agent confirms the buy, or ends it.
+func TestUnconfirmedBuyKeepsTheOperationOpen(t *testing.T) {
+	t.Parallel()
+	provisional := func(c Channel) Observation {
+		o := observe(c, adcp.StatusSubmitted, "")
+		o.Answer.Provisional, o.Answer.MediaBuyID = true, "mb_1"
+		return o
+	}
+	for state, channel := range map[State]Channel{
+		CallingAdCP: ByAnswer, Submitted: ByPoll, Working: ByWebhook, InputRequired: ByPoll,
+	} {
+		op, _, _ := Apply(newOperation(state), provisional(channel))
+		if op.State != Submitted || op.MediaBuyID != "mb_1" || op.Terminal != nil {
+			t.Errorf("from %s by %s: %s, buy %q", state, channel, op.State, op.MediaBuyID)
+		}
+		ended, _, verdict := Apply(op, observe(ByWebhook, adcp.StatusCompleted, result))
+		if verdict != Advanced || ended.State != Completed {
+			t.Errorf("the confirmation is %s: %s", verdict, ended.State)
+		}
+		refused, _, verdict := Apply(op, observe(ByPoll, adcp.StatusRejected, ""))
+		if verdict != Advanced || refused.State != Rejected {
+			t.Errorf("the rejection is %s: %s", verdict, refused.State)
+		}
+	}
+}
+
+func TestReasonInWordsIsTheOperationsError(t *testing.T) {
+	t.Parallel()
+	o := observe(ByWebhook, adcp.StatusFailed, "")
+	o.Answer.Words = "IO rejected by trafficker"
+	op, _, _ := Apply(newOperation(Submitted), o)
+	if op.Error == nil || op.Error.Code != adcp.Unspecified || op.Error.Message != o.Answer.Words {
+		t.Errorf("the error is %+v", op.Error)
+	}
+}
+
+func TestAttentionNamesWhatAnUnclearAnswerNamed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		answer adcp.Answer
+		named  string
+	}{
+		{adcp.Answer{MediaBuyID: "mb_1"}, "media buy mb_1"},
+		{adcp.Answer{TaskID: "t-1"}, "task t-1"},
+		{adcp.Answer{MediaBuyID: "mb_1", TaskID: "t-1"}, "media buy mb_1, task t-1"},
+		{adcp.Answer{MediaBuyID: "pay +1-900 first"}, ""},
+		{adcp.Answer{MediaBuyID: "<img>"}, ""},
+		{adcp.Answer{TaskID: strings.Repeat("x", 65)}, ""},
+	} {
+		op := newOperation(CallingAdCP)
+		op.TaskID = ""
+		e := op.Unreadable(noon, 0, c.answer)
+		op.Plan(noon, 0, AgentSupport{})
+		if op.Attention == nil || op.Attention.Reason != OutcomeUnclear {
+			t.Fatalf("attention %+v", op.Attention)
+		}
+		const event = "the agent's answer could not be read"
+		const detail = "the agent may have carried the request out, and can't be called again safely"
+		if c.named == "" && (e.Detail != event || op.Attention.Detail != detail) ||
+			c.named != "" && (e.Detail != event+"; it names "+c.named ||
+				op.Attention.Detail != detail+"; its answer named "+c.named) {
+			t.Errorf("%+v: %q, %q", c.answer, e.Detail, op.Attention.Detail)
+		}
 	}
 }

@@ -61,6 +61,17 @@ func (op *Operation) FailAttempt(now time.Time, generation int, outcome adcp.Out
 	return op.event(EventNoAnswer, ByAnswer, op.State, now, detail)
 }
 
+// Unreadable records an answer to a call that could not be read, as FailAttempt does, and what the
+// answer named all the same.
+func (op *Operation) Unreadable(now time.Time, generation int, a adcp.Answer) Event {
+	detail := "the agent's answer could not be read"
+	if named := a.Named(); named != "" {
+		op.call(generation).Named = named
+		detail += "; it names " + named
+	}
+	return op.FailAttempt(now, generation, adcp.Ambiguous, 0, detail)
+}
+
 // backOff forbids calls for a time, and reports whether that changes anything. Nothing makes it
 // shorter (contract D8).
 func (op *Operation) backOff(now time.Time, d time.Duration) bool {

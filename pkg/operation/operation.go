@@ -41,6 +41,9 @@ type Operation struct {
 
 	TaskID    string `json:"task_id,omitempty"`
 	ContextID string `json:"context_id,omitempty"`
+	// MediaBuyID is the buy that the agent named for a create_media_buy. One that is not confirmed yet
+	// can be looked for by it (contract A9).
+	MediaBuyID string `json:"media_buy_id,omitempty"`
 
 	Error    *adcp.Error `json:"error,omitempty"`
 	Terminal *Terminal   `json:"terminal,omitempty"`
@@ -118,6 +121,9 @@ type Call struct {
 	Errors      int       `json:"errors,omitempty"`
 	ErrorsSince time.Time `json:"errors_since,omitzero"`
 	Stopped     bool      `json:"stopped,omitempty"`
+	// Named describes what the last answer named that could not be read otherwise: for the person who
+	// looks for it at the agent.
+	Named string `json:"named,omitempty"`
 	// ADCPVersion is the release that the request is sent in; empty for the one that it was frozen in
 	// (contract B31).
 	ADCPVersion string `json:"adcp_version,omitempty"`

@@ -1,6 +1,10 @@
 package operation
 
-import "time"
+import (
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
 
 // Next is what the workflow does next: template/operation.asl.json branches on these values.
 type Next string
@@ -60,7 +64,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 		if next = NextRetry; op.WaitsFor != "" {
 			delay = op.pollDelay(now, jitter)
 		}
-	case (op.State == CallingAdCP || op.PendingInput() != 0) && op.mayRetry(now, s):
+	case op.lacksAnswer(s) && op.mayRetry(now, s):
 		next, delay = NextRetry, op.retryDelay(now, jitter, s)
 		op.flagUnreached(now)
 	default:
@@ -83,7 +87,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 // nothing else can be done.
 func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Next, time.Duration) {
 	delay := op.pollDelay(now, jitter)
-	if op.State == CallingAdCP || op.PendingInput() != 0 {
+	if op.lacksAnswer(s) {
 		op.flagNotSent(now, s)
 	}
 	noPoll := !s.Pollable || op.TaskID == ""
@@ -113,6 +117,13 @@ func (op *Operation) mayFlagResultMissing() bool {
 	return !op.flaggedByUs() || op.Attention.Reason == DeadlinePassed
 }
 
+// lacksAnswer reports whether only a call can show what became of the request, or of an input. An
+// answer that named a task of unknown status is an answer: the task is polled (contract A20).
+func (op *Operation) lacksAnswer(s AgentSupport) bool {
+	polled := op.ADCPStatus == adcp.StatusUnknown && op.TaskID != "" && s.Pollable
+	return op.State == CallingAdCP && !polled || op.PendingInput() != 0
+}
+
 // flagUnreached raises attention for a call that failed many times, if nothing else has.
 func (op *Operation) flagUnreached(now time.Time) {
 	if op.call(op.PendingInput()).Attempts < attentionAfter || op.Attention != nil {
@@ -132,8 +143,11 @@ func (op *Operation) flagNotSent(now time.Time, s AgentSupport) {
 	switch {
 	case !c.LookUpAfter.IsZero() && s.Searchable:
 	case c.Unclear || c.InFlight || !c.Stopped:
-		op.flag(OutcomeUnclear, now,
-			"the agent may have carried the request out, and can't be called again safely")
+		detail := "the agent may have carried the request out, and can't be called again safely"
+		if c.Named != "" {
+			detail += "; its answer named " + c.Named
+		}
+		op.flag(OutcomeUnclear, now, detail)
 	default:
 		detail := "the agent answers with an error"
 		if op.Error != nil {

@@ -57,7 +57,7 @@ func (c callEnd) record(op *operation.Operation, now time.Time) *operation.Chang
 	answer, readable := adcp.ReadDirect(op.Type, c.response)
 	switch {
 	case !readable:
-		return recorded(op.FailAttempt(now, c.generation, adcp.Ambiguous, 0, "the agent's answer could not be read"))
+		return recorded(op.Unreadable(now, c.generation, answer))
 	case answer.Err != nil && c.generation != 0:
 		workFailed := c.response.WorkFailed || c.response.Err == nil
 		if !inputEndsOperation(*op, c.generation, answer.Err, workFailed) {

@@ -75,7 +75,7 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 	if w.IsReport() {
 		return got, ErrReport
 	}
-	answer := adcp.ReadWebhook(w)
+	answer := adcp.ReadWebhook(target.Type, w)
 	if target.TooManyDeliveries(answer) {
 		return got, ErrTooMany
 	}
@@ -90,7 +90,7 @@ func (r Receive) target(ctx context.Context, registered operation.Operation, id 
 	if id == registered.ID {
 		return registered, nil
 	}
-	if !inbox.IsOperationID(id) {
+	if !inbox.OperationIDForm().MatchString(id) {
 		return operation.Operation{}, ErrUnknownOperation
 	}
 	target, err := r.Store.Get(ctx, registered.Tenant, id)

@@ -49,9 +49,6 @@ const (
 // submissionMembers are the members of a submission.
 var submissionMembers = []string{"agent_id", "type", "request", "not_after", "dedupe_by", "on_conflict"}
 
-// OperationIDForm is the form of an operation's id: nothing of another form is looked for.
-var OperationIDForm = validation.Pattern(`^op_[a-z2-7]{26}$`)
-
 // orchestratorMembers are the members of a request that the orchestrator sets: a client's own would
 // break idempotency or redirect the webhook.
 var orchestratorMembers = []string{"idempotency_key", "push_notification_config", "adcp_version", "adcp_major_version"}

@@ -86,7 +86,7 @@ func (l *lookUp) searchTasks(ctx context.Context, text string) (found []listedTa
 		items, err := p.items("tasks")
 		for _, raw := range items {
 			var t listedTask
-			if json.Unmarshal(raw, &t) == nil && t.ID != "" && t.Type == string(l.op.Type) {
+			if json.Unmarshal(raw, &t) == nil && t.ID != "" && len(t.ID) <= adcp.MaxID && t.Type == string(l.op.Type) {
 				found = append(found, t)
 			}
 		}

@@ -38,6 +38,7 @@ func TestHazards(t *testing.T) {
 		pollingHazards(),
 		a2aHazards(),
 		outcomeHazards(),
+		answerHazards(),
 		idempotencyHazards(),
 		afterBuyingHazards(),
 		buyListHazards(),

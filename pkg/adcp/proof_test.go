@@ -1,0 +1,347 @@
+package adcp
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// direct reads what a tool has returned as its structured content.
+func direct(task Task, payload string) (Answer, bool) {
+	return ReadDirect(task, ToolResult{Structured: json.RawMessage(payload)}.Response())
+}
+
+// successOf returns the smallest success of a task by its response schema.
+func successOf(t *testing.T, task Task) string {
+	t.Helper()
+	s, ok := map[Task]string{
+		CreateMediaBuy: `{"media_buy_id":"mb_1","packages":[]}`,
+		UpdateMediaBuy: `{"media_buy_id":"mb_1"}`,
+		SyncCreatives:  `{"creatives":[]}`,
+		BuildCreative:  `{"creative_manifest":{"format_id":{"id":"f"}}}`,
+		GetProducts:    `{"products":[]}`,
+		GetSignals:     `{"signals":[]}`,
+		ActivateSignal: `{"deployments":[]}`,
+		SyncCatalogs:   `{"catalogs":[]}`,
+		SyncAccounts:   `{"accounts":[]}`,
+		SyncAudiences:  `{"audiences":[]}`,
+	}[task]
+	if !ok {
+		t.Fatalf("no success of %s", task)
+	}
+	return s
+}
+
+// Every form in which agents were seen to fail, or to say nothing, without a status.
+var nothingProven = []string{
+	`{}`,
+	`{"success":false,"message":"Use explicit skill invocation."}`,
+	`{"error":"creative library is down"}`,
+	`{"error":{"code":"X","message":"no"}}`,
+	`{"errors":[{"code":"X","message":"no"}],"total_count":0}`,
+	`{"errors":["no"]}`,
+	`{"detail":"Not authenticated"}`,
+	`{"result":{"detail":"Not authenticated"}}`,
+	`{"result":{"success":false}}`,
+	`{"result":"done"}`,
+	`{"result":null}`,
+	`{"message":"ok","context":{"a":1}}`,
+	`{"status":"completed"}`,
+	`{"status":"completed","success":true,"total_count":0}`,
+	`{"Products":[],"CREATIVES":[],"Media_Buy_ID":"mb_1"}`,
+}
+
+func TestDirectAnswerThatProvesNothingIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for _, task := range Tasks() {
+		for _, payload := range nothingProven {
+			if a, ok := direct(task, payload); ok {
+				t.Errorf("%s: %s is %+v", task, payload, a)
+			}
+		}
+	}
+}
+
+func TestSuccessBodyBesideAnErrorArmIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	for _, task := range Tasks() {
+		body := strings.TrimSuffix(successOf(t, task), "}")
+		for _, arm := range []string{`"success":false`, `"error":"down"`, `"error":{"code":"X"}`} {
+			if a, ok := direct(task, body+`,`+arm+`}`); ok {
+				t.Errorf("%s with %s is %+v", task, arm, a)
+			}
+			poll := fmt.Sprintf(`{"task_id":"t","status":"completed","result":%s,%s}}`, body, arm)
+			if a, _ := ReadPoll(task, Response{Payload: json.RawMessage(poll)}); !a.ResultMissing {
+				t.Errorf("%s with %s in a poll is %+v", task, arm, a)
+			}
+		}
+		// What says nothing, and warnings beside a success (contract D5).
+		for _, arm := range []string{`"success":true`, `"error":null`, `"errors":[]`, `"errors":[{"code":"X"}]`} {
+			payload := `{"status":"completed",` + body[1:] + `,` + arm + `}`
+			if a, ok := direct(task, payload); !ok || a.Status != StatusCompleted {
+				t.Errorf("%s with %s is %+v, %v", task, arm, a, ok)
+			}
+		}
+	}
+}
+
+func TestEverySuccessOfEveryTaskIsRead(t *testing.T) {
+	t.Parallel()
+	more := map[Task][]string{
+		BuildCreative: {
+			`{"creative_manifests":[]}`,
+			`{"creatives":[]}`,
+			`{"estimate":{"cost":1},"mode":"estimate"}`,
+		},
+		GetProducts: {`{"cache_scope":"public","unchanged":true,"wholesale_feed_version":"v"}`},
+		GetSignals:  {`{"cache_scope":"public","unchanged":true,"wholesale_feed_version":"v"}`},
+	}
+	for _, task := range Tasks() {
+		for _, success := range append(more[task], successOf(t, task)) {
+			bare := []string{success, `{"status":"completed",` + success[1:], `{"result":` + success + `}`}
+			for _, payload := range bare {
+				if a, ok := direct(task, payload); !ok || a.Status != StatusCompleted || string(a.Value) != success {
+					t.Errorf("%s: %s is %+v, %v", task, payload, a, ok)
+				}
+			}
+			poll := json.RawMessage(`{"task_id":"t","status":"completed","result":` + success + `}`)
+			if a, ok := ReadPoll(task, Response{Payload: poll}); !ok || a.ResultMissing || string(a.Value) != success {
+				t.Errorf("%s: the poll %s is %+v, %v", task, poll, a, ok)
+			}
+		}
+	}
+}
+
+// Frameworks wrap what a tool returns. The work in the wrapper is followed, and its errors are
+// errors.
+func TestLoneResultWrapperIsUnwrapped(t *testing.T) {
+	t.Parallel()
+	for _, task := range Tasks() {
+		for _, payload := range []string{
+			`{"result":{"status":"submitted","task_id":"t1"}}`,
+			`{"result":"{\"status\":\"submitted\",\"task_id\":\"t1\"}"}`,
+		} {
+			a, ok := direct(task, payload)
+			if !ok || a.Status != StatusSubmitted || a.TaskID != "t1" {
+				t.Errorf("%s: %s is %+v, %v", task, payload, a, ok)
+			}
+		}
+		a, ok := direct(task, `{"result":{"errors":[{"code":"ACCOUNT_NOT_FOUND","message":"no"}]}}`)
+		if !ok || a.Status != StatusFailed || a.Err == nil || a.Err.Code != "ACCOUNT_NOT_FOUND" {
+			t.Errorf("%s: the error in a wrapper is %+v, %v", task, a, ok)
+		}
+		twice := `{"result":{"result":` + successOf(t, task) + `}}`
+		if a, ok := direct(task, twice); ok {
+			t.Errorf("%s: a wrapper in a wrapper is %+v", task, a)
+		}
+	}
+}
+
+func TestOddUnneededMemberDoesNotMakeAnAnswerUnreadable(t *testing.T) {
+	t.Parallel()
+	odd := []string{
+		`"message":["a"]`, `"message":{"text":"a"}`, `"context_id":7`, `"replayed":"false"`, `"task_type":1`,
+		`"progress":"half"`, `"task_id":7`, `"status":null`,
+	}
+	for _, task := range Tasks() {
+		for _, member := range odd {
+			payload := `{` + member + `,` + successOf(t, task)[1:]
+			if a, ok := direct(task, payload); !ok || a.Status != StatusCompleted || a.TaskID != "" || a.Replayed {
+				t.Errorf("%s: %s is %+v, %v", task, payload, a, ok)
+			}
+		}
+	}
+	for _, member := range odd[:6] {
+		poll := json.RawMessage(`{"task_id":"t","status":"working",` + member + `}`)
+		if a, ok := ReadPoll(CreateMediaBuy, Response{Payload: poll}); !ok || a.TaskID != "t" {
+			t.Errorf("the poll %s is %+v, %v", poll, a, ok)
+		}
+	}
+	for _, payload := range []string{`{"status":7,"media_buy_id":"mb_1"}`, `{"status":{},"media_buy_id":"mb_1"}`} {
+		if a, ok := direct(CreateMediaBuy, payload); ok {
+			t.Errorf("%s is %+v: its status can't be read", payload, a)
+		}
+	}
+}
+
+func TestMemberNamesCountInTheirExactCaseOnly(t *testing.T) {
+	t.Parallel()
+	a, ok := direct(CreateMediaBuy,
+		`{"status":"working","task_id":"t","STATUS":"completed","Task_ID":"u","media_buy_id":"b"}`)
+	if !ok || a.Status != StatusWorking || a.TaskID != "t" {
+		t.Errorf("the answer is %+v, %v", a, ok)
+	}
+	poll := json.RawMessage(`{"status":"working","task_id":"t","STATUS":"completed","Result":{"media_buy_id":"b"}}`)
+	if a, ok := ReadPoll(CreateMediaBuy, Response{Payload: poll}); !ok || a.Status != StatusWorking {
+		t.Errorf("the poll is %+v, %v", a, ok)
+	}
+}
+
+// Contract A9: by every channel, and whatever else the answer says.
+func TestUnconfirmedBuyIsNotCompleted(t *testing.T) {
+	t.Parallel()
+	const buy = `"media_buy_id":"mb_1","confirmed_at":null,"packages":[]`
+	direct30, ok30 := direct(CreateMediaBuy, `{"status":"pending_start",`+buy+`}`)
+	direct31, ok31 := direct(CreateMediaBuy, `{"status":"completed","media_buy_status":"pending_start",`+buy+`}`)
+	bare, okBare := direct(CreateMediaBuy, `{`+buy+`}`)
+	poll, okPoll := ReadPoll(CreateMediaBuy,
+		Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed","result":{` + buy + `}}`)})
+	webhook := ReadWebhook(CreateMediaBuy,
+		Webhook{TaskID: "t", Status: StatusCompleted, Result: json.RawMessage(`{` + buy + `}`)})
+	if !ok30 || !ok31 || !okBare || !okPoll {
+		t.Error("an answer is not readable")
+	}
+	for name, a := range map[string]Answer{
+		"3.0": direct30, "3.1": direct31, "without a status": bare, "poll": poll, "webhook": webhook,
+	} {
+		if a.Status != StatusSubmitted || !a.Provisional || a.MediaBuyID != "mb_1" || a.Value != nil || a.ResultMissing {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
+	for _, body := range []string{
+		`"media_buy_id":"mb_1","confirmed_at":"2026-11-26T12:00:00Z"`, // 3.1
+		`"media_buy_id":"mb_1"`, // 3.0 has no such member
+	} {
+		a, ok := direct(CreateMediaBuy, `{"status":"completed",`+body+`}`)
+		if !ok || a.Provisional || a.Status != StatusCompleted {
+			t.Errorf("%s: %+v, %v", body, a, ok)
+		}
+	}
+	if a, ok := direct(UpdateMediaBuy, `{`+buy+`}`); !ok || a.Status != StatusCompleted {
+		t.Errorf("an update has no confirmation of its own: %+v, %v", a, ok)
+	}
+}
+
+// A canceled buy is what a cancellation asks for (contract A7).
+func TestSuccessfulCancellationIsACompletedUpdate(t *testing.T) {
+	t.Parallel()
+	const v30 = `{"media_buy_id":"mb_1","status":"canceled","affected_packages":[]}`
+	const v31 = `{"media_buy_id":"mb_1","status":"canceled","media_buy_status":"canceled","revision":2}`
+	const v32 = `{"media_buy_id":"mb_1","media_buy_status":"canceled","revision":2}`
+	for _, body := range []string{v30, v31, v32} {
+		direct, ok := direct(UpdateMediaBuy, body)
+		if !ok || direct.Status != StatusCompleted || direct.MediaBuyID != "mb_1" {
+			t.Errorf("%s is %+v, %v", body, direct, ok)
+		}
+		for _, outer := range []Status{StatusCompleted, StatusCanceled} {
+			poll, ok := ReadPoll(UpdateMediaBuy,
+				Response{Payload: json.RawMessage(fmt.Sprintf(`{"task_id":"t","status":%q,"result":%s}`, outer, body))})
+			webhook := ReadWebhook(UpdateMediaBuy, Webhook{TaskID: "t", Status: outer, Result: json.RawMessage(body)})
+			a2a, err := ParseA2AWebhook([]byte(a2aTask("completed", body)))
+			if !ok || err != nil || poll.Status != StatusCompleted || webhook.Status != StatusCompleted ||
+				ReadWebhook(UpdateMediaBuy, a2a).Status != StatusCompleted {
+				t.Errorf("%s: poll %+v, webhook %+v, A2A %+v, %v", body, poll, webhook, a2a, err)
+			}
+			equalJSON(t, poll.Value, direct.Value)
+			equalJSON(t, webhook.Value, direct.Value)
+			equalJSON(t, ReadWebhook(UpdateMediaBuy, a2a).Value, direct.Value)
+		}
+	}
+	for body, want := range map[string]Status{
+		`{"status":"canceled"}`: StatusCanceled,
+		`{"status":"canceled","media_buy_id":"mb_1","errors":[{"code":"X"}]}`:                    StatusCanceled,
+		`{"status":"canceled","media_buy_id":"mb_1","media_buy_status":"active"}`:                StatusCanceled,
+		`{"status":"rejected","media_buy_id":"mb_1","reason":"no"}`:                              StatusRejected,
+		`{"status":"rejected","media_buy_id":"mb_1","message":"no"}`:                             StatusRejected,
+		`{"status":"rejected","media_buy_id":"mb_1","media_buy_status":"rejected","revision":2}`: StatusCompleted,
+	} {
+		if a, ok := direct(UpdateMediaBuy, body); !ok || a.Status != want {
+			t.Errorf("%s is %+v, %v", body, a, ok)
+		}
+	}
+	if a, ok := direct(CreateMediaBuy, v31); !ok || a.Status != StatusCanceled {
+		t.Errorf("a new buy that is canceled at once is %+v, %v", a, ok)
+	}
+}
+
+func TestRefusalInWordsKeepsItsWords(t *testing.T) {
+	t.Parallel()
+	const words = "IO rejected by trafficker"
+	poll := func(members string) Answer {
+		a, ok := ReadPoll(CreateMediaBuy, Response{Payload: json.RawMessage(`{"task_id":"t",` + members + `}`)})
+		if !ok {
+			t.Errorf("%s is not readable", members)
+		}
+		return a
+	}
+	webhook := func(message, result string) Answer {
+		return ReadWebhook(CreateMediaBuy,
+			Webhook{Status: StatusFailed, TaskID: "t", Message: message, Result: json.RawMessage(result)})
+	}
+	straight, ok := direct(CreateMediaBuy, `{"status":"rejected","reason":"`+words+`","message":"see reason"}`)
+	if !ok {
+		t.Error("the direct answer is not readable")
+	}
+	for name, a := range map[string]Answer{
+		"webhook without a result":     webhook(words, ``),
+		"webhook with a result":        webhook("failed", `{"message":"`+words+`"}`),
+		"webhook whose result is text": webhook("", `"`+words+`"`),
+		"poll, error":                  poll(`"status":"failed","error":"` + words + `"`),
+		"poll, error without a code":   poll(`"status":"failed","error":{"message":"` + words + `"}`),
+		"poll, errors":                 poll(`"status":"rejected","result":{"errors":["` + words + `"]}`),
+		"poll, errors without a code":  poll(`"status":"rejected","errors":[{"message":"` + words + `"}]`),
+		"poll, message":                poll(`"status":"failed","message":"` + words + `"`),
+		"direct":                       straight,
+	} {
+		e := a.Reason()
+		if a.Err != nil || e == nil || e.Code != Unspecified || e.Message != words || e.Recovery != Terminal {
+			t.Errorf("%s: %+v, the reason is %+v", name, a, e)
+		}
+	}
+	if e := poll(`"status":"failed","message":"no","error":{"code":"X"}`).Reason(); e == nil || e.Code != "X" {
+		t.Errorf("an error object comes first: %+v", e)
+	}
+	for _, members := range []string{
+		`"status":"canceled","message":"m"`, `"status":"failed"`, `"status":"failed","message":" "`,
+	} {
+		if e := poll(members).Reason(); e != nil {
+			t.Errorf("%s has the reason %+v", members, e)
+		}
+	}
+	e := webhook(strings.Repeat("é", 5000), ``).Reason()
+	if e == nil || len(e.Message) > maxWords || len(e.Message) < maxWords-2 {
+		t.Errorf("a long reason is %+v", e)
+	}
+}
+
+// An operation is one item in a table: an id of any length could make it too large to be stored.
+func TestOverlongIDIsNotKept(t *testing.T) {
+	t.Parallel()
+	long, longest := strings.Repeat("x", MaxID+1), strings.Repeat("x", MaxID)
+	if a, ok := direct(CreateMediaBuy, `{"media_buy_id":"b","task_id":"`+long+`","context_id":"`+long+`"}`); !ok ||
+		a.TaskID != "" || a.ContextID != "" || a.Status != StatusCompleted {
+		t.Errorf("a success that needs neither id is %+v, %v", a, ok)
+	}
+	for _, payload := range []string{
+		`{"status":"submitted","task_id":"` + long + `"}`,
+		`{"status":"completed","media_buy_id":"` + long + `"}`,
+	} {
+		if a, ok := direct(CreateMediaBuy, payload); ok || a.TaskID != "" || a.MediaBuyID != "" {
+			t.Errorf("%.60s is %+v", payload, a)
+		}
+	}
+	if a, ok := direct(CreateMediaBuy, `{"status":"submitted","task_id":"`+longest+`"}`); !ok || a.TaskID != longest {
+		t.Errorf("the longest id is not read: %v", ok)
+	}
+	poll := json.RawMessage(`{"status":"working","task_id":"` + long + `"}`)
+	if a, ok := ReadPoll(CreateMediaBuy, Response{Payload: poll}); ok {
+		t.Errorf("a poll about another task is %+v", a)
+	}
+	const keyed = `"idempotency_key":"whk_0123456789abcdef","task_type":"create_media_buy","status":"completed",` +
+		`"timestamp":"2026-11-23T12:00:00Z"`
+	for members, field := range map[string]string{
+		`"operation_id":"op","task_id":"` + long + `"`:                                "task_id",
+		`"operation_id":"` + long + `","task_id":"t"`:                                 "operation_id",
+		`"operation_id":"op","task_id":"t","notification_id":"` + long + `"`:          "notification_id",
+		`"operation_id":"op","task_id":"` + longest + `","context_id":"` + long + `"`: "",
+	} {
+		w, err := ParseWebhook([]byte(`{` + keyed + `,` + members + `}`))
+		if (err == nil) != (field == "") || err != nil && !strings.Contains(err.Error(), field) || w.ContextID != "" {
+			t.Errorf("%.40s: %v", members, err)
+		}
+	}
+	if _, err := ParseA2AWebhook([]byte(a2aTask("completed", `{"task_id":"`+long+`"}`))); err == nil {
+		t.Error("A2A's form takes an id of any length")
+	}
+}
