@@ -73,8 +73,18 @@ func helloCells() (cells []matrixCell) {
 		request := newBuy(nil)
 		delete(request, "ext")
 		request["account"], request["brand"], request["packages"] = account, account["brand"], []any{pkg}
-		cells = append(cells,
-			matrixCell{"mcp", operation.WebhookNone, outcome, request, []operation.State{state}, by})
+		c := matrixCell{
+			transport: "mcp",
+			mode:      operation.WebhookNone,
+			outcome:   outcome,
+			request:   request,
+			states:    []operation.State{state},
+			by:        by,
+		}
+		if state == operation.Completed {
+			c.buys = 1
+		}
+		cells = append(cells, c)
 	}
 	add("completed", operation.Completed, operation.ByPoll, func(_, _ map[string]any) {})
 	add("failed", operation.Failed, operation.ByPoll, func(_, pkg map[string]any) { pkg["product_id"] = "" })

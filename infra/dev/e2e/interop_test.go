@@ -20,15 +20,23 @@ import (
 // matrixCell is one buy from a real seller: how it is set up, and how it has to end.
 type matrixCell struct {
 	transport string
+	path      string // appended to the seller's URL
 	mode      operation.WebhookMode
 	outcome   string
 	request   map[string]any
-	states    []operation.State // any of them
-	by        operation.Channel
+	states    []operation.State // any of them; an open one with attention has to stay
+	by        operation.Channel // "" is any
+	buys      int               // at the seller
+	attention operation.Reason  // the only one that may be raised, "" for none
+}
+
+func (c matrixCell) String() string {
+	return strings.Join([]string{c.transport + c.path, string(c.mode), c.outcome}, " ")
 }
 
 // Each real seller sells and refuses over each transport, and reports the end on each channel that
-// it supports.
+// it supports. No person is asked to look. The part of the matrix in which sellers fail is
+// TestPurchaseIsMadeOnceBySDKServersThatFailAfterBuying.
 func TestInteropMatrix(t *testing.T) {
 	python := env(t, "SENDERS_PYTHON")
 	var m matrix
@@ -41,70 +49,104 @@ func TestInteropMatrix(t *testing.T) {
 		t.Run(name, func(t *testing.T) { // one seller after the other: one is enough load for two cores
 			s := start(t)
 			for _, c := range s.cells {
-				t.Run(strings.Join([]string{c.transport, string(c.mode), c.outcome}, " "), func(t *testing.T) {
+				t.Run(c.String(), func(t *testing.T) {
 					t.Parallel()
-					m.add(s.buy(t, c))
+					h := newHarness(t, pollSeconds(c))
+					id := s.submit(t, h, "seller", c)
+					ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+					defer cancel()
+					m.add(s.follow(ctx, t, h, c, id))
 				})
 			}
 		})
 	}
 }
 
-// buy makes the buy of a cell, checks it and returns its line of the matrix.
-func (s realSeller) buy(t *testing.T, c matrixCell) []string {
-	t.Helper()
-	line := func(more ...any) []string {
-		cols := []string{s.name, c.transport, string(c.mode), c.outcome}
-		for _, v := range more {
-			cols = append(cols, fmt.Sprint(v))
-		}
-		return append(cols, make([]string, columns-len(cols))...)
-	}
-	pollSeconds := 600 // so late that no poll ends the operation
+// pollSeconds is how late the first poll of a cell is.
+func pollSeconds(c matrixCell) int {
 	if c.mode == operation.WebhookNone {
-		pollSeconds = 1
+		return 1
 	}
-	h := newHarness(t, pollSeconds)
+	return 600 // so late that no poll ends the operation
+}
+
+// submit registers the seller as an agent and submits the buy of a cell. It returns the operation's
+// id, "" if it failed.
+func (s realSeller) submit(t *testing.T, h *harness, agent string, c matrixCell) string {
+	t.Helper()
 	createSecret(t, h.secretName("real"), s.token)
-	err := h.PutAgent(t.Context(), "seller", map[string]any{
-		"url":            s.urls[c.transport],
+	err := h.PutAgent(t.Context(), agent, map[string]any{
+		"url":            s.urls[c.transport] + c.path,
 		"transport":      c.transport,
 		"credential_ref": h.secretName("real"),
 		"webhook_mode":   c.mode,
 		"brand_json_url": s.brand,
-		"poll":           map[string]any{"interval_seconds": pollSeconds},
+		"poll":           map[string]any{"interval_seconds": pollSeconds(c)},
 	})
 	if err != nil {
-		t.Error(err)
-		return line("not registered")
+		t.Errorf("%s: %v", c, err)
+		return ""
 	}
-	op, _, err := h.Submit(t.Context(), uuid.NewString(), "seller", "create_media_buy", c.request)
+	op, _, err := h.Submit(t.Context(), uuid.NewString(), agent, "create_media_buy", c.request)
 	if err != nil {
-		t.Error(err)
-		return line("not submitted")
+		t.Errorf("%s: %v", c, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
-	defer cancel()
-	op, err = h.Follow(ctx, op.ID, client.Published, nil)
+	return op.ID
+}
+
+// follow waits until the operation of a cell has ended or stands as the cell says, checks it, and
+// returns its line of the matrix.
+func (s realSeller) follow(ctx context.Context, t *testing.T, h *harness, c matrixCell, id string) []string {
+	t.Helper()
+	if id == "" {
+		t.Error("not submitted")
+		return make([]string, columns)
+	}
+	op, err := h.Follow(ctx, id, c.isOver, nil)
 	if err != nil {
-		t.Errorf("%v\n%s", err, timeline(op))
+		late := err
+		if op, err = h.Get(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if !c.isOver(op) { // else another cell took all the time
+			t.Errorf("%v\n%s", late, timeline(op))
+		}
 	}
-	if !slices.Contains(c.states, op.State) || op.EndedBy() != c.by {
+	if !slices.Contains(c.states, op.State) || c.by != "" && op.EndedBy() != c.by {
 		t.Errorf("%s by %s, want %v by %s, error %+v\n%s",
 			op.State, op.EndedBy(), c.states, c.by, op.AgentError, timeline(op))
 	}
-	buys, want := s.bought(t, c.request), 0
-	if c.outcome == "completed" || c.outcome == "sync" {
-		want = 1
+	for _, e := range op.Events {
+		if e.Kind == operation.EventAttention && e.Detail != string(c.attention) {
+			t.Errorf("attention %s, want %q\n%s", e.Detail, c.attention, timeline(op))
+		}
 	}
-	if len(buys) != want {
-		t.Errorf("%d buys at the seller, want %d", len(buys), want)
+	if op.State.Terminal() && op.Attention != nil {
+		t.Errorf("attention %+v after the end", op.Attention)
 	}
-	if want == 1 && !slices.Equal(buys, []string{mediaBuyID(op.Result)}) {
+	buys := s.bought(t, c.request)
+	if len(buys) != c.buys {
+		t.Errorf("%d buys at the seller, want %d", len(buys), c.buys)
+	}
+	if op.State == operation.Completed && !slices.Equal(buys, []string{mediaBuyID(op.Result)}) {
 		t.Errorf("the seller sold %v, the result is %s", buys, op.Result)
 	}
-	seconds := fmt.Sprintf("%.1f", timeToSettle(op).Seconds())
-	return line(op.State, op.EndedBy(), seconds, op.Attempts.Polls, op.Attempts.Webhooks, len(buys))
+	line := []string{s.name, c.transport + c.path, string(c.mode), c.outcome}
+	for _, v := range []any{op.State, op.EndedBy(), fmt.Sprintf("%.1f", timeToSettle(op).Seconds()),
+		op.Attempts.Calls, op.Attempts.Polls, op.Attempts.Webhooks, len(buys)} {
+		line = append(line, fmt.Sprint(v))
+	}
+	return line
+}
+
+// isOver reports whether nothing more is to be expected of a cell's operation: its end is
+// published, or it stands open with its attention, and was taken up often enough to call the agent
+// again.
+func (c matrixCell) isOver(op httpapi.Operation) bool {
+	if op.State.Terminal() || !slices.Contains(c.states, op.State) {
+		return client.Published(op)
+	}
+	return op.Attention != nil && op.Attention.Reason == c.attention && op.Attempts.Calls+op.Attempts.Polls >= 4
 }
 
 func timeToSettle(op httpapi.Operation) time.Duration {
@@ -126,13 +168,13 @@ func (m *matrix) add(line []string) {
 	m.lines = append(m.lines, line)
 }
 
-const columns = 10
+const columns = 11
 
 func (m *matrix) String() string {
 	slices.SortFunc(m.lines, slices.Compare)
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "seller\ttransport\twebhooks\toutcome\tstate\tended by\tseconds\tpolls\tdelivered\tbuys")
+	fmt.Fprintln(w, "seller\ttransport\twebhooks\toutcome\tstate\tended by\tseconds\tcalls\tpolls\tdelivered\tbuys")
 	for _, line := range m.lines {
 		fmt.Fprintln(w, strings.Join(line, "\t"))
 	}
@@ -161,6 +203,9 @@ func allCells() (cells []matrixCell) {
 					request:   newBuy(behavior),
 					states:    []operation.State{state},
 					by:        operation.ByWebhook,
+				}
+				if state == operation.Completed {
+					c.buys = 1
 				}
 				if mode == operation.WebhookNone {
 					behavior["delay_ms"] = 4000 // the first poll finds the task unfinished

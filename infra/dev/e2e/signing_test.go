@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
@@ -93,19 +91,7 @@ const unsignedCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"n
 // checkUnsignedIsRefused sends what the orchestrator would send, without a signature.
 func checkUnsignedIsRefused(t *testing.T, url, token string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(unsignedCall))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json, text/event-stream")
-	r.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
+	resp, body := postMCP(t, url, token, unsignedCall)
 	challenge := resp.Header.Get("WWW-Authenticate")
 	if resp.StatusCode != http.StatusUnauthorized || challenge != `Signature error="request_signature_required"` {
 		t.Errorf("an unsigned call is answered with %s, %s, %.200s", resp.Status, challenge, body)

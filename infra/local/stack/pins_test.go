@@ -41,7 +41,11 @@ func TestLockFilesNameNoHost(t *testing.T) {
 			t.Errorf("package-lock.json: %s has no integrity", path)
 		}
 	}
-	for name, version := range map[string]string{"aws-cdk": "2.1148.1", "@adcp/sdk": "6.11.0"} {
+	for name, version := range map[string]string{
+		"aws-cdk":                   "2.1148.1",
+		"@adcp/sdk":                 "6.11.0",
+		"@modelcontextprotocol/sdk": "1.32.2",
+	} {
 		if got := lock.Packages["node_modules/"+name].Version; got != version {
 			t.Errorf("package-lock.json: %s is %q, want %s", name, got, version)
 		}
@@ -51,8 +55,10 @@ func TestLockFilesNameNoHost(t *testing.T) {
 			t.Errorf("%s names a host", name)
 		}
 	}
-	if !strings.Contains("\n"+string(source(t, "senders/requirements.txt")), "\nadcp==9.2.0 ") {
-		t.Error("senders/requirements.txt: adcp is not 9.2.0")
+	for _, pin := range []string{"adcp==9.2.0", "mcp==2.3.0"} {
+		if !strings.Contains("\n"+string(source(t, "senders/requirements.txt")), "\n"+pin+" ") {
+			t.Errorf("senders/requirements.txt has no %s", pin)
+		}
 	}
 }
 
