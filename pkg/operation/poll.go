@@ -28,7 +28,8 @@ func (op *Operation) AwaitResult(now time.Time, a adcp.Answer) (e Event, ok bool
 	if !a.ResultMissing || a.TaskID != op.TaskID || a.TaskType != "" && a.TaskType != string(op.Type) {
 		return Event{}, false
 	}
-	if op.Attention != nil && op.Attention.Reason == ResultMissing {
+	again := op.Attempts.PollErrors >= attentionAfter && op.ADCPStatus == adcp.StatusCompleted
+	if again || op.flaggedFor(ResultMissing) {
 		return Event{}, false
 	}
 	op.ADCPStatus = a.Status

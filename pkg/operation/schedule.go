@@ -70,7 +70,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	default:
 		next, delay = op.planPoll(now, jitter, s)
 	}
-	if !op.State.Terminal() && !now.Before(op.Deadline) && !op.flaggedByUs() {
+	if !op.State.Terminal() && !now.Before(op.Deadline) && op.Attention == nil {
 		op.flag(DeadlinePassed, now, "not finished in time; it is still followed, more slowly")
 	}
 	if wait := op.NotBefore.Sub(now); wait > delay {

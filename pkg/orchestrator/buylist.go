@@ -63,6 +63,12 @@ func (b *listedBuy) waits() bool {
 	return b.Status != "" && !slices.Contains(buyStatuses, b.Status)
 }
 
+// isNamedBy reports whether the agent named the buy in an answer to the operation's call. A context
+// decides where there is one.
+func (b *listedBuy) isNamedBy(op operation.Operation) bool {
+	return op.MediaBuyID != "" && b.ID == op.MediaBuyID && !hasContext(b.Context)
+}
+
 // buy looks through the account's buys. found is nil if none is the operation's. Not every buy has
 // a context, because not every buy was made through AdCP: the list would show the operation's if it
 // shows any.
@@ -82,7 +88,7 @@ func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err e
 			if hasContext(b.Context) {
 				withContext++
 			}
-			if carriesID(b.Context, l.op.ID) {
+			if carriesID(b.Context, l.op.ID) || b.isNamedBy(l.op) {
 				found = b
 				return true, nil
 			}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -85,7 +86,7 @@ func onlyOtherModes(h http.Header, registered operation.WebhookMode) bool {
 // verifySignature checks an RFC 9421 signature: all steps of contract F.5.
 func (in inbound) verifySignature(ctx context.Context) (reply Reply, ok bool) {
 	d := in.delivery
-	target := in.token.URL(in.receiver.BaseURL)
+	target := in.token.URL(cmp.Or(in.op.Webhook.BaseURL, in.receiver.BaseURL))
 	if d.Query != "" {
 		target += "?" + d.Query
 	}

@@ -105,6 +105,19 @@ func buyListHazards() []scenario {
 			purchases: 1,
 		},
 		{
+			// The answer names the buy, which the list then shows by its id.
+			name: "named and not confirmed, and the list shows no contexts",
+			seller: &seller{
+				noDedup:       true,
+				otherTools:    lists,
+				hidesContexts: true,
+				after:         acceptedAs(`{"media_buy_id":"mb_task_1","confirmed_at":null,"packages":[]}`),
+			},
+			state:     operation.Completed,
+			purchases: 1,
+			check:     purchaseCalls(1),
+		},
+		{
 			name: "no deduplication, the answer lost, and the list shows no contexts",
 			seller: &seller{
 				noDedup:       true,
