@@ -52,7 +52,7 @@ sim: ## races and simulated worlds with random faults: make sim SEEDS=10000, or 
 soak: ## hundreds of buys from a real seller while everything that can fail does: make soak OPERATIONS=500 SEED=1
 	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/dev/soak.sh
 
-mutants: ## mutation tests of the convergence function
+mutants: ## mutation tests of the convergence, the proofs and the look-ups
 	@go run ./infra/dev/mutants
 
 bench: ## start times and zip sizes of the functions, beside an empty handler

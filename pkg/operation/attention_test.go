@@ -44,7 +44,8 @@ func TestDetailThatSaysMoreKeepsTheTimeOfItsAttention(t *testing.T) {
 	op.FlagDetail(OutcomeUnclear, noon.Add(time.Hour), "more")
 	raised := op.Attention
 	op.FlagDetail(OutcomeUnclear, noon.Add(2*time.Hour), "more")
-	if want := (Attention{Reason: OutcomeUnclear, Since: noon, Detail: "more"}); *raised != want || op.Attention != raised {
+	want := Attention{Reason: OutcomeUnclear, Since: noon, Detail: "more"}
+	if *raised != want || op.Attention != raised {
 		t.Errorf("attention %+v, then %+v", raised, op.Attention)
 	}
 	op.FlagDetail(GaveUp, noon.Add(time.Hour), "")

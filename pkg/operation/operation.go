@@ -161,5 +161,5 @@ type Terminal struct {
 // EndReason is why the orchestrator itself ended an operation.
 type EndReason string
 
-// NotAfterPassed: the request was never carried out, and is too old to be sent.
+// NotAfterPassed says that the request was never carried out, and is too old to be sent.
 const NotAfterPassed EndReason = "not_after_passed"

@@ -23,9 +23,11 @@ func TestOrderThatWasNeverCarriedOutGoesStale(t *testing.T) {
 		submission string
 		after      time.Duration
 	}{
-		"the client's time":  {withNotAfter(`"2026-11-23T18:00:00Z"`), 6 * time.Hour},
-		"a week by default":  {buySubmission, 7 * 24 * time.Hour},
-		"the end of the buy": {strings.Replace(buySubmission, "2027-06-30T23:59:59Z", "2026-11-25T12:00:00Z", 1), 48 * time.Hour},
+		"the client's time": {withNotAfter(`"2026-11-23T18:00:00Z"`), 6 * time.Hour},
+		"a week by default": {buySubmission, 7 * 24 * time.Hour},
+		"the end of the buy": {
+			strings.Replace(buySubmission, "2027-06-30T23:59:59Z", "2026-11-25T12:00:00Z", 1), 48 * time.Hour,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,4 +1,4 @@
-// Command mutants tests the tests of the convergence function: it breaks the code in one way at a
+// Command mutants tests the tests of what keeps an operation right: it breaks the code in one way at a
 // time and prints which test fails. It exits with 1 if a mutant survives. Run it at the
 // repository's root; it changes no file, because the go command reads each mutant through an
 // overlay.
@@ -14,13 +14,25 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
-// testArgs runs the tests that must find a mutant: the races and the simulation.
-var testArgs = []string{"test", "-count=1", "-timeout=2m", "-failfast",
-	"-run", "Races|TransportFaults|Killed", "./pkg/sim"}
+// group is mutants and the arguments of the go command that must find them.
+type group struct {
+	mutants []mutant
+	test    []string
+}
+
+func groups() []group {
+	flags := []string{"test", "-count=1", "-timeout=2m", "-failfast"}
+	return []group{
+		{mutants, append(slices.Clip(flags), "-run", "Races|TransportFaults|Killed", "./pkg/sim")},
+		{proofs, append(slices.Clip(flags), "./pkg/adcp", "./pkg/agent", "./pkg/operation", "./pkg/orchestrator",
+			"./pkg/sim/hazard")},
+	}
+}
 
 // seeds limits the simulation to its first seeds.
 const seeds = "SEEDS=300"
@@ -40,24 +52,26 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	fmt.Printf("%d mutants, each tested by: %s go %s\n", len(mutants), seeds, strings.Join(testArgs, " "))
-	survivors := 0
-	for _, m := range mutants {
-		began := time.Now()
-		foundBy, err := m.test(ctx, dir)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.name, err)
+	total, survivors := 0, 0
+	for _, g := range groups() {
+		fmt.Printf("%d mutants, each tested by: %s go %s\n", len(g.mutants), seeds, strings.Join(g.test, " "))
+		for _, m := range g.mutants {
+			began := time.Now()
+			foundBy, err := m.test(ctx, dir, g.test)
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+			if total++; foundBy == "" {
+				survivors++
+				foundBy = "NOT FOUND"
+			}
+			fmt.Printf("  %-46s %5.1f s  %s\n", m.name, time.Since(began).Seconds(), foundBy)
 		}
-		if foundBy == "" {
-			survivors++
-			foundBy = "NOT FOUND"
-		}
-		fmt.Printf("  %-46s %5.1f s  %s\n", m.name, time.Since(began).Seconds(), foundBy)
 	}
 	if survivors > 0 {
-		return fmt.Errorf("%d of %d not found", survivors, len(mutants))
+		return fmt.Errorf("%d of %d not found", survivors, total)
 	}
-	fmt.Printf("all %d found\n", len(mutants))
+	fmt.Printf("all %d found\n", total)
 	return nil
 }
 
@@ -75,8 +89,9 @@ func (m mutant) apply(root string) ([]byte, error) {
 
 var failedTest = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)
 
-// test returns the name of the test that finds the mutant, "" if none does. It writes into dir.
-func (m mutant) test(ctx context.Context, dir string) (string, error) {
+// test returns the name of the test that finds the mutant, "" if none of those that args run does.
+// It writes into dir.
+func (m mutant) test(ctx context.Context, dir string, args []string) (string, error) {
 	overlay, err := m.writeOverlay(dir)
 	if err != nil {
 		return "", err
@@ -85,7 +100,7 @@ func (m mutant) test(ctx context.Context, dir string) (string, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the mutant does not compile: %s", out)
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{testArgs[0], "-overlay", overlay}, testArgs[1:]...)...)
+	cmd := exec.CommandContext(ctx, "go", append([]string{args[0], "-overlay", overlay}, args[1:]...)...)
 	cmd.Env = append(os.Environ(), seeds)
 	out, err := cmd.CombinedOutput()
 	if err == nil || ctx.Err() != nil {
@@ -94,7 +109,7 @@ func (m mutant) test(ctx context.Context, dir string) (string, error) {
 	names := failedTest.FindAllStringSubmatch(string(out), -1)
 	if len(names) == 0 {
 		if strings.Contains(string(out), "panic: test timed out") {
-			return "(the simulation does not end)", nil
+			return "(the tests do not end)", nil
 		}
 		return "", fmt.Errorf("go test failed, but no test did: %s", out)
 	}

@@ -5,6 +5,7 @@ type mutant struct {
 	name, file, old, new string
 }
 
+// mutants break the convergence: the races and the simulation must find them.
 var mutants = []mutant{
 	{"a write whatever the version", "pkg/store/memory/operations.go",
 		"if !ok || r.version != c.Op.Version-1 {",

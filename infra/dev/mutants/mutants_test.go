@@ -3,13 +3,14 @@ package main
 import (
 	"go/parser"
 	"go/token"
+	"slices"
 	"testing"
 )
 
 // An entry whose quoted text has changed would mutate nothing.
 func TestMutantsApplyToTheSource(t *testing.T) {
 	t.Parallel()
-	for _, m := range mutants {
+	for _, m := range slices.Concat(mutants, proofs) {
 		b, err := m.apply("../../..")
 		if err != nil {
 			t.Errorf("%s: %v", m.name, err)
