@@ -82,6 +82,9 @@ func (s *simulation) checkOperation(r operation.Record) {
 	if (published > 0) != op.State.Terminal() || published > 1 && s.deathRate+s.writeRate == 0 {
 		s.violated("%s: %s, published %d times", op.ID, op.State, published)
 	}
+	if a := op.Attention; op.State.Terminal() && a != nil && !slices.Contains(endReasons, a.Reason) {
+		s.violated("%s: %s, with attention %s, for which nothing can be done", op.ID, op.State, a.Reason)
+	}
 	if op.State.Terminal() && op.PublishedAt.IsZero() {
 		s.violated("%s: %s and not published", op.ID, op.State)
 	}
@@ -119,8 +122,15 @@ func (s *simulation) checkCompleted(r operation.Record, bought *task) {
 		json.Unmarshal(r.Result, &result) == nil && result.ID == "mb_"+s.w.seller(r.Op.Tenant).prefix+bought.id
 	if !ok {
 		s.violated("%s: completed with %s, the seller has %+v", r.Op.ID, r.Result, bought)
+		return
+	}
+	if r.Op.Terminal.At.Add(maxSkew).Before(bought.done) {
+		s.violated("%s: completed at %s, before the seller confirmed the buy", r.Op.ID, r.Op.Terminal.At.Sub(epoch))
 	}
 }
+
+// endReasons are the reasons for which a person should look at an operation that has ended.
+var endReasons = []operation.Reason{operation.ProtocolClash, operation.InputCrossed, operation.ResultMissing}
 
 // sameEnd reports whether two ends are the same. A seller may call one refusal failed or rejected.
 func sameEnd(a, b operation.State) bool {
