@@ -44,7 +44,7 @@ func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bo
 func (op *Operation) FailAttempt(now time.Time, generation int, outcome adcp.Outcome, retryAfter time.Duration,
 	detail string) Event {
 	c := op.call(generation)
-	c.InFlight = false
+	c.InFlight, c.Answered = false, ""
 	c.LeaseUntil = time.Time{}
 	if outcome == adcp.Ambiguous {
 		c.Unclear = true

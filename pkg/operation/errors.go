@@ -9,6 +9,10 @@ type ErrorLimit struct {
 	For   time.Duration
 }
 
+// NoteAnswer records the agent's own error that answered a call, in our words: the agent was reached,
+// and attention says what it answers.
+func (op *Operation) NoteAnswer(generation int, detail string) { op.call(generation).Answered = detail }
+
 // CountError counts an AdCP error that answered a call: that of the request, or of the input of that
 // generation. Beyond the limit the request is not sent again before a redrive.
 func (op *Operation) CountError(now time.Time, generation int, l ErrorLimit) {

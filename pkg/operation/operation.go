@@ -116,6 +116,8 @@ type Call struct {
 	// LookUpAfter: the agent said that it failed and may be called again, but not that it did nothing.
 	// A clean look-up after that time has to come before the next attempt (contract B41).
 	LookUpAfter time.Time `json:"look_up_after,omitzero"`
+	// Answered describes the agent's own error that answered the last attempt, "" if none did.
+	Answered string `json:"answered,omitempty"`
 	// Errors counts the AdCP errors that the request was answered with since ErrorsSince, the first one
 	// after the last redrive. Stopped: there were too many, and it is not sent again before a redrive.
 	Errors      int       `json:"errors,omitempty"`

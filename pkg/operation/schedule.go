@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"cmp"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -129,8 +130,8 @@ func (op *Operation) flagUnreached(now time.Time) {
 	if op.call(op.PendingInput()).Attempts < attentionAfter || op.Attention != nil {
 		return
 	}
-	if op.Error != nil {
-		op.flag(AgentAnswersError, now, op.Error.Describe())
+	if answered := op.call(op.PendingInput()).Answered; answered != "" {
+		op.flag(AgentAnswersError, now, answered)
 		return
 	}
 	op.flag(AgentUnreached, now, "")
@@ -149,11 +150,7 @@ func (op *Operation) flagNotSent(now time.Time, s AgentSupport) {
 		}
 		op.flag(OutcomeUnclear, now, detail)
 	default:
-		detail := "the agent answers with an error"
-		if op.Error != nil {
-			detail = op.Error.Describe()
-		}
-		op.flag(AgentAnswersError, now, detail+"; a redrive sends the request again")
+		op.flag(AgentAnswersError, now, cmp.Or(c.Answered, "the agent answers with an error")+"; a redrive sends the request again")
 	}
 }
 

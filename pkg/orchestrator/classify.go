@@ -139,6 +139,7 @@ func recordInputError(op *operation.Operation, generation int, e *adcp.Error, no
 		return op.RejectInput(now, generation, e, false, detail)
 	}
 	event := op.FailAttempt(now, generation, outcome, e.RetryAfter, detail)
+	op.NoteAnswer(generation, detail)
 	op.CountError(now, generation, errorLimit(*op, e))
 	if op.PendingInput() == generation {
 		op.Error = e

@@ -84,6 +84,9 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 		return op.RejectInput(now, c.generation, nil, true, "the agent can't go on from where it asked")
 	}
 	e := op.FailAttempt(now, c.generation, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
+	if ce.RPCCode != 0 {
+		op.NoteAnswer(c.generation, registry.DescribeCallError(ce))
+	}
 	if ce.Status == http.StatusNotFound && c.generation == 0 {
 		// MCP's 404 says that the session is gone and nothing was done, and a gateway's says nothing.
 		op.LookUpBeforeRetry(now, 0, c.support)
@@ -95,6 +98,7 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
 	outcome := outcomeOfError(agentErr, isPurchase(*op))
 	e := op.FailAttempt(now, 0, outcome, agentErr.RetryAfter, agentErr.Describe())
+	op.NoteAnswer(0, agentErr.Describe())
 	op.CountError(now, 0, errorLimit(*op, agentErr))
 	if _, known := adcp.PolicyOf(agentErr.Code); known && reactionTo(*op, agentErr) == adcp.Resend {
 		op.LookUpBeforeRetry(now, 0, c.support)

@@ -108,7 +108,7 @@ func failingCells() (cells []matrixCell) {
 				request:   f.buy(tc.when == "always"),
 				states:    tc.states,
 				buys:      1,
-				attention: operation.OutcomeUnclear,
+				attention: []operation.Reason{operation.OutcomeUnclear, operation.AgentAnswersError},
 			})
 		}
 	}

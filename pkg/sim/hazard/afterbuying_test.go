@@ -2,6 +2,7 @@ package hazard
 
 import (
 	"slices"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 )
@@ -63,6 +64,16 @@ func afterBuyingHazards() (all []scenario) {
 		state:     operation.Completed,
 		purchases: 1,
 		check:     purchaseCalls(2),
+	})
+	all = append(all, scenario{
+		// The agent is reached, and nobody should look for it on the network.
+		name: "bought, then a JSON-RPC error at each call",
+		seller: &seller{workTime: 4 * day, after: answerFrom(1,
+			&fakeAnswer{rpcError: `{"code":-32602,"message":"the tool's result breaks its schema"}`})},
+		horizon:   12 * time.Hour,
+		state:     operation.CallingAdCP,
+		attention: operation.AgentAnswersError,
+		purchases: 1,
 	})
 	// An agent that deduplicates replays what it did, once it answers.
 	for _, f := range failuresAfterBuying() {
