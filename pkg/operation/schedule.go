@@ -150,7 +150,8 @@ func (op *Operation) flagNotSent(now time.Time, s AgentSupport) {
 		}
 		op.flag(OutcomeUnclear, now, detail)
 	default:
-		op.flag(AgentAnswersError, now, cmp.Or(c.Answered, "the agent answers with an error")+"; a redrive sends the request again")
+		op.flag(AgentAnswersError, now, cmp.Or(c.Answered, "the agent answers with an error")+
+			"; a redrive sends the request again")
 	}
 }
 

@@ -146,7 +146,8 @@ func (c matrixCell) isOver(op httpapi.Operation) bool {
 	if op.State.Terminal() || !slices.Contains(c.states, op.State) {
 		return client.Published(op)
 	}
-	return op.Attention != nil && slices.Contains(c.attention, op.Attention.Reason) && op.Attempts.Calls+op.Attempts.Polls >= 4
+	return op.Attention != nil && slices.Contains(c.attention, op.Attention.Reason) &&
+		op.Attempts.Calls+op.Attempts.Polls >= 4
 }
 
 func timeToSettle(op httpapi.Operation) time.Duration {
