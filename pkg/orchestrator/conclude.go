@@ -84,7 +84,7 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 		return op.RejectInput(now, c.generation, nil, true, "the agent can't go on from where it asked")
 	}
 	e := op.FailAttempt(now, c.generation, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
-	if ce.RPCCode != 0 {
+	if ce.RPCCode != 0 || ce.Status == http.StatusOK { // an answer, though not one of AdCP
 		op.NoteAnswer(c.generation, registry.DescribeCallError(ce))
 	}
 	if ce.Status == http.StatusNotFound && c.generation == 0 {
