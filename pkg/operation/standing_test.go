@@ -58,3 +58,40 @@ func TestOnlyWhatBuysIsNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+// What the agent offers later does not cover what was sent before, and less counts at once.
+func TestReplayWindowIsThatOfTheFirstAttempt(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		first, later time.Duration
+		again        bool
+	}{
+		"none, then a day": {0, 24 * time.Hour, false},
+		"a day, then none": {24 * time.Hour, 0, false},
+		"a day":            {24 * time.Hour, 24 * time.Hour, true},
+	} {
+		op := newOperation(CallingAdCP)
+		op.TaskID = ""
+		op.StartAttempt(noon, AgentSupport{ReplayWindow: tc.first})
+		op.FailAttempt(noon, 0, adcp.Ambiguous, 0, "the answer is lost")
+		d := op.Plan(noon.Add(time.Minute), 0, AgentSupport{Pollable: true, ReplayWindow: tc.later})
+		if again := d.Next == NextRetry; again != tc.again {
+			t.Errorf("%s: sent again is %v", name, again)
+		}
+	}
+}
+
+// While the failed call may still run, an agent's lists can't show what it does.
+func TestCleanLookUpWaitsForTheCallToEnd(t *testing.T) {
+	t.Parallel()
+	op := newOperation(CallingAdCP)
+	op.StartAttempt(noon, AgentSupport{})
+	op.FailAttempt(noon, 0, adcp.Ambiguous, 0, "the agent answered SERVICE_UNAVAILABLE")
+	op.LookUpBeforeRetry(noon, 0, AgentSupport{})
+	if _, ok := op.CleanLookUp(noon.Add(callLease - time.Second)); ok || !op.Call.Unclear {
+		t.Error("sent again while the call may still run")
+	}
+	if _, ok := op.CleanLookUp(noon.Add(callLease)); !ok || op.Call.Unclear {
+		t.Error("not sent again after a clean look-up")
+	}
+}

@@ -92,7 +92,7 @@ func (s *simulation) checkOperation(r operation.Record) {
 		s.violated("%s: %s", op.ID, problem)
 	}
 	bought := seller.byKey[keyOf(r.Request)]
-	if bound := seller.tasks[strings.TrimPrefix(op.TaskID, "sync-")]; op.TaskID != "" && bound != bought {
+	if bound := seller.tasks[strings.ReplaceAll(op.TaskID, "sync-", "")]; op.TaskID != "" && bound != bought {
 		s.violated("%s: bound to %s, which is not its own", op.ID, op.TaskID)
 	}
 	switch {
