@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // cited finds the numbers in "contract F33", "contract C6, C10 and C27", "contract H1 to H3",
@@ -53,7 +55,7 @@ func TestEveryCitedStatementExists(t *testing.T) {
 	t.Logf("%d statements, %d citations", len(known), citations)
 }
 
-// sources lists the repository's files that can cite.
+// sources lists the repository's files that can cite or link.
 func sources(t *testing.T) []string {
 	t.Helper()
 	kinds := []string{".go", ".md", ".json", ".yaml", ".py", ".mjs", ".sh"}
@@ -98,5 +100,33 @@ func TestLinksBetweenDocuments(t *testing.T) {
 	}
 	if checked == 0 {
 		t.Error("no links were found")
+	}
+}
+
+// A comment line has at most 100 characters, unless it is a row of a table or has an address.
+func TestCommentLinesAreShort(t *testing.T) {
+	t.Parallel()
+	comment := regexp.MustCompile(`^\s*(?://|#) `)
+	exempt := regexp.MustCompile(`https?://|^\s*(?://|#) \|`)
+	checked := 0
+	for _, path := range sources(t) {
+		if !slices.Contains([]string{".go", ".py", ".mjs", ".sh", ".yaml"}, filepath.Ext(path)) {
+			continue
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(source), "\n") {
+			if !comment.MatchString(line) || exempt.MatchString(line) {
+				continue
+			}
+			if checked++; utf8.RuneCountInString(line) > 100 {
+				t.Errorf("%s:%d has %d characters", path, n+1, utf8.RuneCountInString(line))
+			}
+		}
+	}
+	if checked < 4000 {
+		t.Errorf("%d comment lines: the pattern does not fit any more", checked)
 	}
 }

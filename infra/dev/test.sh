@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make test: static checks, then every test. Those that need a local stack get one of their own. Each
-# step begins with the seconds since the start.
+# make test: static checks, then every test. Those that need a local stack get one of their own.
+# Each step begins with the seconds since the start.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -163,8 +163,9 @@ func (a *Answer) end(task Task, body json.RawMessage, m map[string]json.RawMessa
 	}
 }
 
-// Named describes what an answer names, for people: "media buy mb_1" or "task task_1", "" if it names
-// nothing. An id that is not plain is left out, because an agent could write a sentence with it.
+// Named describes what an answer names, for people: "media buy mb_1" or "task task_1", "" if it
+// names nothing. An id that is not plain is left out, because an agent could write a sentence with
+// it.
 func (a Answer) Named() string {
 	var all []string
 	if plainID(a.MediaBuyID) {

@@ -29,7 +29,8 @@ const (
 	Rebuild Reaction = "rebuild"
 	// AskPerson: wait for a person, who redrives the operation when the cause is gone.
 	AskPerson Reaction = "ask_person"
-	// RenewCredential: the agent refuses our credential; send again when it was renewed (contract D12).
+	// RenewCredential: the agent refuses our credential; send again when it was renewed (contract
+	// D12).
 	RenewCredential Reaction = "renew_credential"
 	// AskByKey: the error is about the idempotency key; the key, not the code, says what was done.
 	AskByKey Reaction = "ask_by_key"
@@ -44,9 +45,9 @@ type CodePolicy struct {
 	Reaction Reaction
 }
 
-// unknownCode is the policy for a code outside the vocabulary, which is open (contract D17). Nothing
-// is concluded from it (contract D7): it is resent with the same key and bytes a few times, and a
-// person is asked.
+// unknownCode is the policy for a code outside the vocabulary, which is open (contract D17).
+// Nothing is concluded from it (contract D7): it is resent with the same key and bytes a few times,
+// and a person is asked.
 var unknownCode = CodePolicy{Terminal, MaybeDone, Resend}
 
 // policies is the vocabulary: one row for each code. A test compares its codes and their recovery

@@ -148,9 +148,10 @@ func (f *failure) suggestsStaleCard() bool {
 }
 
 // refusedStatus reports whether an HTTP status proves that the request did not get past the agent's
-// HTTP layer (contract C30). 404 does not: gateways put it in place of an answer that they lost. Nor
-// does any JSON-RPC code: the official TypeScript SDK answers -32602 after the tool has run, if the
-// tool's result breaks its schema, and servers pass on the code of any error that a tool throws.
+// HTTP layer (contract C30). 404 does not: gateways put it in place of an answer that they lost.
+// Nor does any JSON-RPC code: the official TypeScript SDK answers -32602 after the tool has run, if
+// the tool's result breaks its schema, and servers pass on the code of any error that a tool
+// throws.
 func refusedStatus(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable,

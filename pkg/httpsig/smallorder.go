@@ -7,7 +7,8 @@ import (
 )
 
 // smallOrderY are the y coordinates of the eight points of small order on Curve25519, as an Ed25519
-// key encodes them, without the sign of x: of order 4, 1, 2, and twice 8. A test multiplies them out.
+// key encodes them, without the sign of x: of order 4, 1, 2, and twice 8. A test multiplies them
+// out.
 var smallOrderY = [][]byte{
 	fromHex("0000000000000000000000000000000000000000000000000000000000000000"),
 	fromHex("0100000000000000000000000000000000000000000000000000000000000000"),
@@ -27,9 +28,9 @@ func fromHex(s string) []byte {
 	return b
 }
 
-// soundEd25519 reports whether an encoded Ed25519 key of 32 bytes may verify signatures. Under a key
-// of small order one constant signature is valid for any message: whoever publishes such a key lets
-// everybody sign. An encoding with y of 2^255-19 or more is a second spelling of another key.
+// soundEd25519 reports whether an encoded Ed25519 key of 32 bytes may verify signatures. Under a
+// key of small order one constant signature is valid for any message: whoever publishes such a key
+// lets everybody sign. An encoding with y of 2^255-19 or more is a second spelling of another key.
 func soundEd25519(key []byte) bool {
 	y := slices.Clone(key)
 	y[31] &= 0x7f // the sign of x

@@ -12,8 +12,8 @@ import (
 // store.ErrNewerSchema.
 const SchemaVersion = 1
 
-// Operation is the tracker of one AdCP operation. The frozen request and the result are kept beside
-// it (see Change), because they may be large and change at most once.
+// Operation is the tracker of one AdCP operation. The frozen request and the result are kept
+// beside it (see Change), because they may be large and change at most once.
 type Operation struct {
 	// Schema is the SchemaVersion of the code that wrote the stored document; 0 if none is stored.
 	Schema  int       `json:"schema"`
@@ -41,8 +41,8 @@ type Operation struct {
 
 	TaskID    string `json:"task_id,omitempty"`
 	ContextID string `json:"context_id,omitempty"`
-	// MediaBuyID is the buy that the agent named for a create_media_buy. One that is not confirmed yet
-	// can be looked for by it (contract A9).
+	// MediaBuyID is the buy that the agent named for a create_media_buy. One that is not confirmed
+	// yet can be looked for by it (contract A9).
 	MediaBuyID string `json:"media_buy_id,omitempty"`
 
 	Error    *adcp.Error `json:"error,omitempty"`
@@ -58,7 +58,8 @@ type Operation struct {
 	ADCPStatus adcp.Status `json:"adcp_status,omitempty"`
 	Attention  *Attention  `json:"attention,omitempty"`
 
-	// NotBefore is the earliest time of the next call: a retry_after is never cut short (contract D8).
+	// NotBefore is the earliest time of the next call: a retry_after is never cut short (contract
+	// D8).
 	NotBefore time.Time `json:"not_before,omitzero"`
 	// NotAfter is the time after which the request is not sent any more, zero for no limit: an order
 	// goes stale (contract K10).
@@ -113,13 +114,14 @@ type Call struct {
 	// ReplaySeconds is how long the agent replays a key, as it said before the first attempt. A later
 	// offer does not cover what was sent before.
 	ReplaySeconds int64 `json:"replay_seconds,omitempty"`
-	// LookUpAfter: the agent said that it failed and may be called again, but not that it did nothing.
-	// A clean look-up after that time has to come before the next attempt (contract B41).
+	// LookUpAfter: the agent said that it failed and may be called again, but not that it did
+	// nothing. A clean look-up after that time has to come before the next attempt (contract B41).
 	LookUpAfter time.Time `json:"look_up_after,omitzero"`
 	// Answered describes the agent's own error that answered the last attempt, "" if none did.
 	Answered string `json:"answered,omitempty"`
-	// Errors counts the AdCP errors that the request was answered with since ErrorsSince, the first one
-	// after the last redrive. Stopped: there were too many, and it is not sent again before a redrive.
+	// Errors counts the AdCP errors that the request was answered with since ErrorsSince, the first
+	// one after the last redrive. Stopped: there were too many, and it is not sent again before a
+	// redrive.
 	Errors      int       `json:"errors,omitempty"`
 	ErrorsSince time.Time `json:"errors_since,omitzero"`
 	Stopped     bool      `json:"stopped,omitempty"`

@@ -202,8 +202,8 @@ func (d Dispatch) planner(op operation.Operation, p registry.Profile) planner {
 }
 
 // credential is what the agent's webhooks will be authenticated by, empty if the mode has no shared
-// credential. It comes from the root secret of the first call, or for that call from the current one,
-// whose id is returned.
+// credential. It comes from the root secret of the first call, or for that call from the current
+// one, whose id is returned.
 func (d Dispatch) credential(ctx context.Context, op operation.Operation) (credential, rootID string, err error) {
 	if !op.Webhook.Mode.Shared() {
 		return "", "", nil

@@ -87,8 +87,8 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 	}
 }
 
-// resume stores that an operation goes on that had stopped. It comes before the signal: an execution
-// that is alive, or that Step Functions has forgotten, would stop at once again.
+// resume stores that an operation goes on that had stopped. It comes before the signal: an
+// execution that is alive, or that Step Functions has forgotten, would stop at once again.
 func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Time) (operation.Operation, error) {
 	resumed := op
 	e, ok := resumed.Resume(now)

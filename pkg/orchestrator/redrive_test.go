@@ -84,8 +84,8 @@ func TestRedriveResumesPollingThatHadEnded(t *testing.T) {
 	}
 }
 
-// Step Functions forgets an execution 90 days after its end. A redrive after that must not start one
-// that gives up at once.
+// Step Functions forgets an execution 90 days after its end. A redrive after that must not start
+// one that gives up at once.
 func TestRedriveOfAForgottenExecution(t *testing.T) {
 	t.Parallel()
 	h, redrive := submittedHarness(t)

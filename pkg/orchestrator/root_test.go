@@ -12,8 +12,8 @@ import (
 	"adcp-orchestrator/pkg/registry"
 )
 
-// The root secret is rotated between two attempts. The bytes under one idempotency key stay the same
-// (contract C6): the credential comes from the root of the first attempt.
+// The root secret is rotated between two attempts. The bytes under one idempotency key stay the
+// same (contract C6): the credential comes from the root of the first attempt.
 func TestRotatedRootLeavesTheFrozenBytesAlone(t *testing.T) {
 	t.Parallel()
 	p := buyProfile()

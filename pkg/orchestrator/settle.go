@@ -9,8 +9,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// ErrPublishing says that another run holds the publication of the end, and may be publishing right
-// now.
+// ErrPublishing says that another run holds the publication of the end, and may be publishing
+// right now.
 var ErrPublishing = errors.New("another run publishes the end")
 
 // SettleStore is what Settle needs of the store.
@@ -35,8 +35,8 @@ type EndedEvent struct {
 	TaskID      string            `json:"task_id,omitempty"`
 	EndedBy     operation.Channel `json:"ended_by"`
 	EndedAt     time.Time         `json:"ended_at"`
-	// ErrorCode is the agent's, if it has the form of a code; Attention is why a person should look, if
-	// there is a reason.
+	// ErrorCode is the agent's, if it has the form of a code; Attention is why a person should look,
+	// if there is a reason.
 	ErrorCode string           `json:"error_code,omitempty"`
 	Attention operation.Reason `json:"attention,omitempty"`
 }

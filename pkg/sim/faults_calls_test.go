@@ -196,8 +196,8 @@ func (f *faults) adcpError(a registry.Agent, tool, key string) (_ *adcp.Error, w
 	return &e, workFailed
 }
 
-// errorAfterWork draws what a seller answers that fails after it has carried a request out (contract
-// C29).
+// errorAfterWork draws what a seller answers that fails after it has carried a request out
+// (contract C29).
 func (f *faults) errorAfterWork(tool string) *adcp.Error {
 	code := pick(f.rng, "SERVICE_UNAVAILABLE", "GOVERNANCE_UNAVAILABLE", "STALE_RESPONSE", "CONFLICT",
 		"INTERNAL_ERROR", "TOOL_EXECUTION_FAILED", "COMMITTED_RESOURCE_PURGED")

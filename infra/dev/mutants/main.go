@@ -1,5 +1,5 @@
-// Command mutants tests the tests of what keeps an operation right: it breaks the code in one way at a
-// time and prints which test fails. It exits with 1 if a mutant survives. Run it at the
+// Command mutants tests the tests of what keeps an operation right: it breaks the code in one way
+// at a time and prints which test fails. It exits with 1 if a mutant survives. Run it at the
 // repository's root; it changes no file, because the go command reads each mutant through an
 // overlay.
 package main

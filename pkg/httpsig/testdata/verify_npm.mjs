@@ -1,6 +1,6 @@
-// Measures the verifier of npm's @adcp/sdk with one signed delivery. It reads JSON on standard input
-// ({packages, request, jwk, now, rounds, base, signature}) and writes nanoseconds to standard output.
-// Its stores remember nothing: like bench_test.go it measures the steps and not a store.
+// Measures the verifier of npm's @adcp/sdk with one signed delivery. It reads JSON on standard
+// input ({packages, request, jwk, now, rounds, base, signature}) and writes nanoseconds to standard
+// output. Its stores remember nothing: like bench_test.go it measures the steps and not a store.
 import { createRequire } from 'node:module';
 import { createPublicKey, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -18,7 +18,8 @@ const key = createPublicKey({ key: jwk, format: 'jwk' });
 const message = Buffer.from(base, 'base64');
 const value = Buffer.from(signature, 'base64');
 
-// The median leaves out garbage collection and the first rounds, which run before the code is compiled.
+// The median leaves out garbage collection and the first rounds, which run before the code is
+// compiled.
 async function median(step) {
   const took = [];
   for (let i = 0; i < rounds; i++) {

@@ -103,7 +103,8 @@ func transportHazards() []scenario {
 			},
 		},
 		{
-			// "Python is sessionful: initialize gives mcp-session-id; without it 400, with a stale one 404."
+			// "Python is sessionful: initialize gives mcp-session-id; without it 400, with a stale one
+			// 404."
 			name:      "sessionful, 400 without a session",
 			seller:    &seller{sessions: true},
 			state:     operation.Completed,
@@ -115,8 +116,8 @@ func transportHazards() []scenario {
 			},
 		},
 		{
-			// The same: a session that dies between initialize and the purchase. A 404 proves nothing, so the
-			// orchestrator looks for the buy before it calls again.
+			// The same: a session that dies between initialize and the purchase. A 404 proves nothing, so
+			// the orchestrator looks for the buy before it calls again.
 			name: "session dies before the purchase",
 			seller: &seller{
 				sessions:   true,
