@@ -10,8 +10,11 @@ import (
 )
 
 // Hex returns the SHA-256 of a text.
-func Hex(s string) string {
-	sum := sha256.Sum256([]byte(s))
+func Hex(s string) string { return Bytes([]byte(s)) }
+
+// Bytes returns the SHA-256 of bytes.
+func Bytes(b []byte) string {
+	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -22,6 +25,5 @@ func JSON(raw []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:]), nil
+	return Bytes(canonical), nil
 }

@@ -1,9 +1,8 @@
 package httpapi
 
 import (
+	"adcp-orchestrator/pkg/digest"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 )
@@ -66,16 +65,11 @@ func encodeOperation(v Operation) (string, error) {
 }
 
 func (t *tooLargeToShow) leaveOutRequest(raw []byte) {
-	t.RequestLeftOut, t.RequestBytes, t.RequestSHA256 = true, len(raw), sha256Of(raw)
+	t.RequestLeftOut, t.RequestBytes, t.RequestSHA256 = true, len(raw), digest.Bytes(raw)
 }
 
 func (t *tooLargeToShow) leaveOutResult(raw []byte) {
-	t.ResultLeftOut, t.ResultBytes, t.ResultSHA256 = true, len(raw), sha256Of(raw)
-}
-
-func sha256Of(raw []byte) string {
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
+	t.ResultLeftOut, t.ResultBytes, t.ResultSHA256 = true, len(raw), digest.Bytes(raw)
 }
 
 func compacted(raw json.RawMessage) ([]byte, error) {

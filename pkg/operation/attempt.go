@@ -130,9 +130,9 @@ func (op *Operation) call(generation int) *Call {
 	return new(Call)
 }
 
-// mayRetry reports whether the request may be sent again. What certainly was not carried out may be;
-// what may have been, only to an agent that replays the key, and only while it does (contract C17,
-// C19). A task that buys nothing may be repeated in any case.
+// mayRetry reports whether the request may be sent again. What certainly was not carried out may
+// be; what may have been, only to an agent that replays the key, and only while it does (contract
+// C17, C19). A task that buys nothing may be repeated in any case.
 func (op *Operation) mayRetry(now time.Time, s AgentSupport) bool {
 	c := op.call(op.PendingInput())
 	switch {
@@ -144,7 +144,7 @@ func (op *Operation) mayRetry(now time.Time, s AgentSupport) bool {
 		return true
 	case op.Stale(now):
 		return false
-	case !op.isPurchase():
+	case !op.IsPurchase():
 		return true
 	}
 	return now.Before(c.FirstAt.Add(c.replayWindow(s) - replayMargin))
@@ -157,14 +157,15 @@ func (op *Operation) leased(now time.Time, s AgentSupport) bool {
 	return c.InFlight && now.Before(c.LeaseUntil) && c.replayWindow(s) == 0
 }
 
-// isPurchase reports whether the operation's task, carried out twice, buys twice.
-func (op *Operation) isPurchase() bool {
+// IsPurchase reports whether the operation's task, carried out twice, buys twice. An unknown task
+// may.
+func (op *Operation) IsPurchase() bool {
 	traits, known := adcp.TraitsOf(op.Type)
 	return traits.Purchase || !known
 }
 
-// replayWindow is how long the agent replays the key of a call: as it said before the first attempt,
-// or less if it says less now.
+// replayWindow is how long the agent replays the key of a call: as it said before the first
+// attempt, or less if it says less now.
 func (c *Call) replayWindow(s AgentSupport) time.Duration {
 	if c.FirstAt.IsZero() {
 		return s.ReplayWindow

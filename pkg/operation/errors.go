@@ -9,12 +9,12 @@ type ErrorLimit struct {
 	For   time.Duration
 }
 
-// NoteAnswer records the agent's own error that answered a call, in our words: the agent was reached,
-// and attention says what it answers.
+// NoteAnswer records the agent's own error that answered a call, in our words: the agent was
+// reached, and attention says what it answers.
 func (op *Operation) NoteAnswer(generation int, detail string) { op.call(generation).Answered = detail }
 
-// CountError counts an AdCP error that answered a call: that of the request, or of the input of that
-// generation. Beyond the limit the request is not sent again before a redrive.
+// CountError counts an AdCP error that answered a call: that of the request, or of the input of
+// that generation. Beyond the limit the request is not sent again before a redrive.
 func (op *Operation) CountError(now time.Time, generation int, l ErrorLimit) {
 	c := op.call(generation)
 	if c.ErrorsSince.IsZero() {
@@ -24,8 +24,8 @@ func (op *Operation) CountError(now time.Time, generation int, l ErrorLimit) {
 	c.Stopped = c.Errors > l.Count || now.Sub(c.ErrorsSince) >= l.For
 }
 
-// LookUpBeforeRetry lets the request be sent again once a clean look-up has found nothing: the agent
-// said that it failed for now. It has no effect on a call whose agent replays the key.
+// LookUpBeforeRetry lets the request be sent again once a clean look-up has found nothing: the
+// agent said that it failed for now. It has no effect on a call whose agent replays the key.
 func (op *Operation) LookUpBeforeRetry(now time.Time, generation int, s AgentSupport) {
 	c := op.call(generation)
 	if c.LookUpAfter = (time.Time{}); c.Unclear && !c.Stopped && c.replayWindow(s) == 0 {
@@ -34,15 +34,15 @@ func (op *Operation) LookUpBeforeRetry(now time.Time, generation int, s AgentSup
 }
 
 // CleanLookUp records that everything at the agent was looked through, and nothing of the operation
-// was found. ok is false if that changes nothing: only an agent that asked for a repetition gets one,
-// and not before its lists have had the time of a call to show what it did.
+// was found. ok is false if that changes nothing: only an agent that asked for a repetition gets
+// one, and not before its lists have had the time of a call to show what it did.
 func (op *Operation) CleanLookUp(now time.Time) (e Event, ok bool) {
 	c := op.call(op.PendingInput())
 	if c.LookUpAfter.IsZero() || !op.NeedsCall() || now.Before(c.LookUpAfter) {
 		return Event{}, false
 	}
 	c.LookUpAfter, c.Unclear, c.InFlight = time.Time{}, false, false
-	if op.Attention != nil && op.Attention.Reason == OutcomeUnclear {
+	if op.flaggedFor(OutcomeUnclear) {
 		op.Attention = nil
 	}
 	op.BumpVersion(now)

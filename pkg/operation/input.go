@@ -70,7 +70,7 @@ func (op *Operation) clearInputCrossed(generation int, s InputState) {
 		return
 	}
 	op.InputRequest.Input.State = s
-	if op.Attention != nil && op.Attention.Reason == InputCrossed {
+	if op.flaggedFor(InputCrossed) {
 		op.Attention = nil
 	}
 }

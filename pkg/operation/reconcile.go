@@ -47,7 +47,7 @@ func (op *Operation) resume(now time.Time) {
 	op.Call.resumeSending()
 	op.InputRequest.Input.Call.resumeSending()
 	op.followOn(now)
-	if op.Attention != nil && (op.Attention.Reason == GaveUp || op.Attention.Reason == AgentAnswersError) {
+	if op.flaggedFor(GaveUp) || op.flaggedFor(AgentAnswersError) {
 		op.Attention = nil
 	}
 }

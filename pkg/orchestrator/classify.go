@@ -41,18 +41,12 @@ func reactionTo(op operation.Operation, e *adcp.Error) adcp.Reaction {
 	switch {
 	case p.Reaction == adcp.End && e.Recovery == adcp.Transient:
 		return adcp.Resend
-	case !known && e.Recovery != adcp.Transient && !isPurchase(op):
+	case !known && e.Recovery != adcp.Transient && !op.IsPurchase():
 		return adcp.End
 	case p.Reaction == adcp.Rebuild && op.Type == adcp.UpdateMediaBuy:
 		return adcp.End // contract C25: the revision is outdated, the same bytes can never succeed
 	}
 	return p.Reaction
-}
-
-// isPurchase reports whether an operation's task, carried out twice, buys twice.
-func isPurchase(op operation.Operation) bool {
-	traits, _ := adcp.TraitsOf(op.Type)
-	return traits.Purchase
 }
 
 // errorLimit bounds how often a request is sent again after an error (contract D27).
@@ -109,9 +103,9 @@ func isAccessError(code string) bool {
 	return false
 }
 
-// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401. It
-// does not answer the request, which is sent again when the credential has been renewed: such errors
-// pause the agent and end nothing (contract D12, E12).
+// refusesCredential reports whether an error is about our credential: AdCP's way to say HTTP 401.
+// It does not answer the request, which is sent again when the credential has been renewed: such
+// errors pause the agent and end nothing (contract D12, E12).
 func refusesCredential(e *adcp.Error) bool {
 	p, _ := adcp.PolicyOf(e.Code)
 	return p.Reaction == adcp.RenewCredential
@@ -123,7 +117,7 @@ func refusesCredential(e *adcp.Error) bool {
 // answered the agent by another way meanwhile.
 func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, workFailed bool) bool {
 	if !workFailed || op.PendingInput() != generation || e.Recovery == adcp.Transient ||
-		outcomeOfError(e, isPurchase(op)) != adcp.Unsent || isAccessError(e.Code) {
+		outcomeOfError(e, op.IsPurchase()) != adcp.Unsent || isAccessError(e.Code) {
 		return false
 	}
 	return !op.InputRequest.Input.Call.Unclear || isFinal(e)
@@ -133,7 +127,7 @@ func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, w
 // transient error is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
 	detail := e.Describe()
-	outcome := outcomeOfError(e, isPurchase(*op))
+	outcome := outcomeOfError(e, op.IsPurchase())
 	certain := op.PendingInput() != generation || !op.InputRequest.Input.Call.Unclear
 	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && certain {
 		return op.RejectInput(now, generation, e, false, detail)

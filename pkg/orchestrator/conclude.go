@@ -96,7 +96,7 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 
 // recordError records an AdCP error that answers the request and does not end the operation.
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
-	outcome := outcomeOfError(agentErr, isPurchase(*op))
+	outcome := outcomeOfError(agentErr, op.IsPurchase())
 	e := op.FailAttempt(now, 0, outcome, agentErr.RetryAfter, agentErr.Describe())
 	op.NoteAnswer(0, agentErr.Describe())
 	op.CountError(now, 0, errorLimit(*op, agentErr))

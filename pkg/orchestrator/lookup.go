@@ -55,7 +55,7 @@ func (p Poll) lookUp(ctx context.Context, op operation.Operation, c contact) (op
 	case err != nil:
 		return p.failByError(ctx, op, c.profile, err)
 	case answer == nil && complete:
-		return p.recordClean(ctx, op, c.profile)
+		return p.skip(ctx, op, c.profile, notThere)
 	case answer == nil && look.blind:
 		return p.skip(ctx, op, c.profile, noContexts)
 	case answer == nil:
@@ -71,33 +71,26 @@ func (p Poll) lookUp(ctx context.Context, op operation.Operation, c contact) (op
 	return next, err
 }
 
-// recordClean records that nothing of an operation is at its agent. The request is sent again if the
-// agent has asked for that, and only then.
-func (p Poll) recordClean(ctx context.Context, seen operation.Operation, profile registry.Profile) (
-	operation.Decision, error) {
-	return p.planner(seen, profile).advance(ctx, seen, func(op *operation.Operation, now time.Time) *operation.Change {
-		if op.State.Terminal() {
-			return nil
-		}
-		op.Attempts.Polls++
-		if e, ok := op.CleanLookUp(now); ok {
-			return recorded(e)
-		}
-		notListed.flag(op, now)
-		op.BumpVersion(now)
-		return &operation.Change{}
-	})
+// finding is what a run found out about an operation, if it has nothing to apply to it.
+type finding struct {
+	detail string // of an attention, for the person who has to look at the agent
+	// clean: nothing of the operation is at the agent (contract G17).
+	clean bool
 }
 
-// finding is what a run found out about an operation, if it has nothing to apply to it.
-type finding string
-
-// The findings. Each is the detail of an attention, for the person who has to look at the agent.
-const (
-	notAsked     finding = ""
-	listsNothing finding = "the agent accepted the request without naming its task, and lists nothing to find it in"
-	notListed    finding = "the agent accepted the request without naming its task, and its lists do not show it"
-	noContexts   finding = "the agent's lists show no contexts, so no look-up can find what the request has made"
+// The findings.
+var (
+	notAsked     finding
+	listsNothing = finding{
+		detail: "the agent accepted the request without naming its task, and lists nothing to find it in",
+	}
+	notListed = finding{
+		detail: "the agent accepted the request without naming its task, and its lists do not show it",
+	}
+	notThere   = finding{detail: notListed.detail, clean: true}
+	noContexts = finding{
+		detail: "the agent's lists show no contexts, so no look-up can find what the request has made",
+	}
 )
 
 // flag raises attention for a finding because of which only a webhook or a person can go on. An
@@ -109,7 +102,7 @@ func (f finding) flag(op *operation.Operation, now time.Time) {
 	switch {
 	case f == notAsked || op.NeedsInput() || op.State == operation.Requested:
 	case f == noContexts && (op.TaskID == "" || late), unnamed(*op) && op.Attempts.Webhooks == 0:
-		op.FlagDetail(operation.OutcomeUnclear, now, string(f))
+		op.FlagDetail(operation.OutcomeUnclear, now, f.detail)
 	}
 }
 

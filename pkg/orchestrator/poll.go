@@ -245,6 +245,11 @@ func (p Poll) skip(ctx context.Context, seen operation.Operation, profile regist
 			return nil
 		}
 		op.Attempts.Polls++
+		if f.clean {
+			if e, ok := op.CleanLookUp(now); ok { // the agent has asked for a repetition, and gets it
+				return recorded(e)
+			}
+		}
 		f.flag(op, now)
 		op.BumpVersion(now)
 		return &operation.Change{}

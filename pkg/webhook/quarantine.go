@@ -2,13 +2,12 @@ package webhook
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"log/slog"
 	"net/http"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/store"
@@ -29,7 +28,6 @@ func (in inbound) quarantineAuthentic(ctx context.Context, reply Reply, reason s
 }
 
 func (in inbound) quarantineRecord(reply Reply, reason string) inbox.Quarantined {
-	sum := sha256.Sum256(in.delivery.Body)
 	q := inbox.Quarantined{
 		Tenant:      in.op.Tenant,
 		AgentID:     in.op.AgentID,
@@ -37,7 +35,7 @@ func (in inbound) quarantineRecord(reply Reply, reason string) inbox.Quarantined
 		At:          in.receiver.Now().UTC(),
 		Code:        reply.Code,
 		Reason:      reason,
-		Digest:      hex.EncodeToString(sum[:]),
+		Digest:      digest.Bytes(in.delivery.Body),
 		Size:        len(in.delivery.Body),
 		Header:      map[string]string{},
 	}
