@@ -20,7 +20,7 @@ func senderOf(ctx context.Context, s registry.AgentReader, r Request) (keyring.S
 		return keyring.Sender{}, err
 	}
 	a, err := s.Agent(ctx, r.Principal.Tenant, id)
-	target := operation.Target{URL: a.URL, BrandURL: a.BrandURL}
+	target := operation.Target{URL: a.URL, Transport: a.Transport, BrandURL: a.BrandURL}
 	return keyring.SenderOf(r.Principal.Tenant, a.ID, target), err
 }
 

@@ -36,11 +36,12 @@ func keyRoutes(t *testing.T, fail *error) httpapi.Function {
 		t.Fatal(err)
 	}
 	want := keyring.Sender{
-		Tenant:   "acme",
-		AgentID:  "seller",
-		AgentURL: agent.URL,
-		BrandURL: agent.BrandURL,
-		ID:       inbox.SenderID(operation.Target{URL: agent.URL, BrandURL: agent.BrandURL}),
+		Tenant:    "acme",
+		AgentID:   "seller",
+		Transport: agent.Transport,
+		AgentURL:  agent.URL,
+		BrandURL:  agent.BrandURL,
+		ID:        inbox.SenderID(operation.Target{URL: agent.URL, BrandURL: agent.BrandURL}),
 	}
 	show := func(_ context.Context, sender keyring.Sender) (keyring.View, error) {
 		if sender != want {

@@ -8,18 +8,19 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// profileReader reads agents' discovered profiles. It returns store.ErrNotFound for an agent
+// profileReader reads agents' discovered profiles. It returns store.ErrNotFound for an endpoint
 // without one.
 type profileReader interface {
-	Profile(ctx context.Context, tenant, agentID string) (registry.Profile, error)
+	Profile(ctx context.Context, tenant, agentID string, at registry.Endpoint) (registry.Profile, error)
 }
 
-// ProfileFrom returns a Source.Profile that reads the profile that discovery stored for the agent.
-// Both results are "" if the agent was not discovered yet, or at another address.
+// ProfileFrom returns a Source.Profile that reads what discovery stored for the sender's own
+// endpoint, which need not be the one that is registered now. Both results are "" if the agent was
+// not discovered there yet.
 func ProfileFrom(s profileReader) func(ctx context.Context, sender Sender) (brandURL, keyOrigin string, err error) {
 	return func(ctx context.Context, sender Sender) (string, string, error) {
-		p, err := s.Profile(ctx, sender.Tenant, sender.AgentID)
-		if errors.Is(err, store.ErrNotFound) || err == nil && p.URL != sender.AgentURL {
+		p, err := s.Profile(ctx, sender.Tenant, sender.AgentID, registry.EndpointOf(sender.AgentURL, sender.Transport))
+		if errors.Is(err, store.ErrNotFound) {
 			return "", "", nil
 		}
 		identity := p.Capabilities.Identity

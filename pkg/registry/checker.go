@@ -31,7 +31,7 @@ func (c Checker) Check(a Agent, p Profile, callErr *adcp.CallError) []Finding {
 		r.unreached(callErr)
 	case !p.KnownFor(a):
 		r.add(SeverityUnsafe, "not_asked", "url",
-			"nothing is known about the agent: it has not been reached at this address yet",
+			"nothing is known about the agent: it has not been reached at this address, or not for over a year",
 			"register it again when it is up; operations call it by themselves then")
 	}
 	r.entry()

@@ -12,19 +12,20 @@ import (
 // discoverTimeout bounds the discovery before a call.
 const discoverTimeout = 30 * time.Second
 
-// Profiles keeps what discovery found of agents.
+// Profiles keeps what discovery found of agents: one profile for each endpoint of an agent, so that
+// operations at an old address and at the new one share none.
 type Profiles interface {
-	// Profile returns an agent's profile, or store.ErrNotFound.
-	Profile(ctx context.Context, tenant, agentID string) (Profile, error)
-	// PutProfile stores it.
+	// Profile returns the profile of an agent at an endpoint, or store.ErrNotFound. One that was
+	// stored longer than ProfileFor ago is not found.
+	Profile(ctx context.Context, tenant, agentID string, at Endpoint) (Profile, error)
+	// PutProfile stores a profile in place of the one of its endpoint.
 	PutProfile(ctx context.Context, tenant, agentID string, p Profile) error
 }
 
-// Recall returns the stored profile of an agent, the zero Profile if there is none for its address
-// and transport.
+// Recall returns the stored profile of an agent at its endpoint, the zero Profile if there is none.
 func Recall(ctx context.Context, s Profiles, a Agent) (Profile, error) {
-	p, err := s.Profile(ctx, a.Tenant, a.ID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !p.isOf(a.URL, a.Transport) {
+	p, err := s.Profile(ctx, a.Tenant, a.ID, a.Endpoint())
+	if errors.Is(err, store.ErrNotFound) {
 		return Profile{}, nil
 	}
 	return p, err

@@ -157,11 +157,13 @@ type failingStore struct {
 	failReads bool
 }
 
-func (f failingStore) Profile(ctx context.Context, tenant, agentID string) (registry.Profile, error) {
+func (f failingStore) Profile(
+	ctx context.Context, tenant, agentID string, at registry.Endpoint,
+) (registry.Profile, error) {
 	if f.failReads {
 		return registry.Profile{}, errThrottled
 	}
-	return f.Store.Profile(ctx, tenant, agentID)
+	return f.Store.Profile(ctx, tenant, agentID, at)
 }
 
 func (f failingStore) PutProfile(ctx context.Context, tenant, agentID string, p registry.Profile) error {

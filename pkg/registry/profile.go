@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -16,10 +15,14 @@ const (
 	minProfileAge = 5 * time.Minute
 )
 
-// Profile is what discovery found of an agent (contract B38).
+// ProfileFor is how long a profile is kept after its discovery. It has to expire, because no entry
+// may have its endpoint any more. It has to outlast a long outage, in which an old profile serves,
+// and operations that are polled no more after 90 days and wait for a webhook.
+const ProfileFor = 400 * 24 * time.Hour
+
+// Profile is what discovery found of an agent at one endpoint (contract B38).
 type Profile struct {
-	// URL and Transport are what was asked, Transport empty for MCP. An entry with others is
-	// discovered again.
+	// URL and Transport are what was asked, Transport empty for MCP.
 	URL       string         `json:"url"`
 	Transport adcp.Transport `json:"transport,omitempty"`
 	// PollTool is the tool that returns a task's status (contract E2); empty if the agent has none,
@@ -46,14 +49,9 @@ func (p Profile) Fresh(now time.Time) bool {
 	return !p.DiscoveredAt.IsZero() && now.Sub(p.DiscoveredAt) < ttl
 }
 
-// isOf reports whether the profile belongs to that address and transport.
-func (p Profile) isOf(url string, t adcp.Transport) bool {
-	return p.URL == url && cmp.Or(p.Transport, adcp.MCP) == cmp.Or(t, adcp.MCP)
-}
-
 // KnownFor reports whether the profile was discovered of the agent as it is registered now.
 func (p Profile) KnownFor(a Agent) bool {
-	return !p.DiscoveredAt.IsZero() && p.isOf(a.URL, a.Transport)
+	return !p.DiscoveredAt.IsZero() && p.Endpoint() == a.Endpoint()
 }
 
 // Offers reports whether the agent has a task's tool. An agent whose tools are unknown may have

@@ -48,8 +48,8 @@ func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agen
 	if refusing := refusedBy(found.Findings); refusing != nil {
 		return a, Discovery{}, &AgentRefusedError{Findings: refusing}
 	}
-	// The profile goes first: after a crash between the two writes it belongs to no entry, and is
-	// discovered again.
+	// The profile goes first: after a crash between the two writes no entry has its endpoint, and it
+	// expires.
 	if reached {
 		if err := r.Store.PutProfile(ctx, tenant, id, found.Profile); err != nil {
 			return a, Discovery{}, err
@@ -66,17 +66,8 @@ func (r Register) Show(ctx context.Context, tenant, id string) (Agent, Discovery
 	if err != nil {
 		return a, Discovery{}, err
 	}
-	p, err := r.known(ctx, a)
+	p, err := Recall(ctx, r.Store, a)
 	return a, Discovery{p, r.Checker.Check(a, p, nil)}, err
-}
-
-// known returns the stored profile of the agent as it is registered, else the zero Profile.
-func (r Register) known(ctx context.Context, a Agent) (Profile, error) {
-	p, err := r.Store.Profile(ctx, a.Tenant, a.ID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && !p.KnownFor(a) {
-		return Profile{}, nil
-	}
-	return p, err
 }
 
 // discover asks an agent what it offers and checks the answer. For an unreachable agent it checks
@@ -86,7 +77,7 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 	defer cancel()
 	p, err := r.Agents.Discover(asking, a)
 	if err == nil {
-		known, err := r.known(ctx, a)
+		known, err := Recall(ctx, r.Store, a)
 		p.URL, p.Transport, p.DiscoveredAt, p.Unknown = a.URL, a.Transport, r.Now().UTC(), known.Unknown
 		return Discovery{p, r.Checker.Check(a, p, nil)}, true, err
 	}
@@ -95,7 +86,7 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 		return Discovery{}, false, err
 	}
 	slog.WarnContext(ctx, "agent not discovered", "tenant", a.Tenant, "agent_id", a.ID, "error", ce)
-	p, err = r.known(ctx, a)
+	p, err = Recall(ctx, r.Store, a)
 	return Discovery{p, r.Checker.Check(a, p, ce)}, false, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/registry"
@@ -22,7 +23,7 @@ func TestRegisterStoresTheProfile(t *testing.T) {
 		found.Profile.DiscoveredAt != now || found.Profile.URL != a.URL {
 		t.Fatalf("got %+v, %v", found, err)
 	}
-	stored, err := s.Profile(t.Context(), "acme", "seller")
+	stored, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint())
 	if err != nil || !reflect.DeepEqual(stored, found.Profile) {
 		t.Errorf("stored %+v, %v", stored, err)
 	}
@@ -51,6 +52,38 @@ func TestShowIgnoresTheProfileOfAnotherAddress(t *testing.T) {
 	if err != nil || !slices.Equal(lines(shown.Findings), []string{"unsafe not_asked url"}) ||
 		shown.Profile.PollTool != "" || !shown.Profile.DiscoveredAt.IsZero() {
 		t.Errorf("shown %+v, %v", shown, err)
+	}
+}
+
+// Operations at the address that the entry had before discover that one anew. What they find must
+// not show as the profile of the entry, nor take its place.
+func TestShowKeepsTheProfileOfThePresentAddressWhileOldOperationsDiscover(t *testing.T) {
+	t.Parallel()
+	agent := &fakeAgent{Profile: cleanProfile()}
+	r, s := register(agent)
+	if _, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry)); err != nil {
+		t.Fatal(err)
+	}
+	agent.PollTool = "tasks_get"
+	a, found, err := r.Run(t.Context(), "acme", "seller", []byte(`{"url":"https://new.example/mcp"}`))
+	if err != nil || found.Profile.PollTool != "tasks_get" {
+		t.Fatalf("got %+v, %v", found, err)
+	}
+	agent.PollTool = "get_task_status"
+	old, err := registry.Recall(t.Context(), s, seller())
+	if err != nil || !old.KnownFor(seller()) {
+		t.Fatalf("the old address is known as %+v, %v", old, err)
+	}
+	if _, err := registry.Refresh(t.Context(), s, agent, seller(), old, now.Add(48*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	_, shown, err := r.Show(t.Context(), "acme", "seller")
+	if err != nil || !reflect.DeepEqual(shown, found) || shown.Profile.URL != a.URL || agent.discoveries != 3 {
+		t.Errorf("shown %+v, %v after %d discoveries", shown, err, agent.discoveries)
+	}
+	refreshed, err := registry.Recall(t.Context(), s, seller())
+	if err != nil || !refreshed.DiscoveredAt.Equal(now.Add(48*time.Hour)) {
+		t.Errorf("the old address is known as %+v, %v", refreshed, err)
 	}
 }
 
@@ -87,7 +120,7 @@ func TestRefusedAgentIsNotStored(t *testing.T) {
 	if _, err := s.Agent(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("stored: %v", err)
 	}
-	if _, err := s.Profile(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a profile is stored: %v", err)
 	}
 	agent.Profile = cleanProfile()
@@ -111,7 +144,7 @@ func TestRegisterAnAgentThatIsDown(t *testing.T) {
 	if err != nil || !slices.Equal(lines(found.Findings), []string{"unsafe agent_unreached url"}) {
 		t.Fatalf("got %+v, %v", found, err)
 	}
-	if _, err := s.Profile(t.Context(), "acme", "seller"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint()); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a profile is stored without a discovery: %v", err)
 	}
 	known := cleanProfile()
@@ -130,7 +163,8 @@ func TestRegisterAnAgentThatIsDown(t *testing.T) {
 	if _, _, err := r.Run(t.Context(), "acme", "seller", []byte(sellerEntry)); !errors.As(err, &refused) {
 		t.Errorf("got %v", err)
 	}
-	if stored, err := s.Profile(t.Context(), "acme", "seller"); err != nil || !reflect.DeepEqual(stored, known) {
+	stored, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint())
+	if err != nil || !reflect.DeepEqual(stored, known) {
 		t.Errorf("stored %+v, %v", stored, err)
 	}
 }

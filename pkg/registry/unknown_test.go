@@ -36,9 +36,13 @@ func TestRegisteringAnewKeepsWhatNewerCodeStored(t *testing.T) {
 		if err != nil || entry.Unknown != later {
 			t.Errorf("%s: the entry keeps %q, %v", body, entry.Unknown, err)
 		}
-		p, err := s.Profile(t.Context(), "acme", "seller")
+		p, err := s.Profile(t.Context(), "acme", "seller", entry.Endpoint())
 		if err != nil || p.Unknown != profile {
 			t.Errorf("%s: the profile keeps %q, want %q, %v", body, p.Unknown, profile, err)
+		}
+		first, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint())
+		if err != nil || first.Unknown != later {
+			t.Errorf("%s: the profile of the first address keeps %q, %v", body, first.Unknown, err)
 		}
 	}
 }
@@ -53,7 +57,7 @@ func TestDiscoveryBeforeACallKeepsWhatNewerCodeStored(t *testing.T) {
 	if err != nil || fresh.Unknown != later || agent.discoveries != 1 {
 		t.Fatalf("got %q after %d discoveries, %v", fresh.Unknown, agent.discoveries, err)
 	}
-	stored, err := s.Profile(t.Context(), "acme", "seller")
+	stored, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint())
 	if err != nil || stored.Unknown != later {
 		t.Errorf("stored %q, %v", stored.Unknown, err)
 	}

@@ -10,7 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"adcp-orchestrator/infra/local/client"
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 )
 
 // A seller on npm's SDK fetches our key set from the deployed stack and accepts only requests that
@@ -44,7 +46,8 @@ func TestSignedRequests(t *testing.T) {
 			if buys := buysInLedger(base+"/ledger")(t, request); len(buys) != 1 || op.Attempts.Calls != 1 {
 				t.Errorf("%d buys after %d calls", len(buys), op.Attempts.Calls)
 			}
-			profile, err := h.store.Profile(t.Context(), h.tenant, "seller")
+			at := registry.EndpointOf(base+"/mcp", adcp.MCP)
+			profile, err := h.store.Profile(t.Context(), h.tenant, "seller", at)
 			if err != nil {
 				t.Fatal(err)
 			}

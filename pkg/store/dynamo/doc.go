@@ -11,7 +11,7 @@
 //	natural_key  natural key's hash        -
 //	task         agent id#hash of task id  -
 //	delivery     agent id#key hash         -
-//	agent        agent id                  registry, profile, circuit
+//	agent        agent id                  registry, profile#endpoint, circuit
 //	api_key      key hash                  -
 //	keyring      sender                    -
 //	nonce        sender#hash               -

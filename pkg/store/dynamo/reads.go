@@ -25,17 +25,18 @@ func (s *Store) get(ctx context.Context, k item) (item, error) {
 	return out.Item, nil
 }
 
-// getDocument reads the JSON document of an item, or returns store.ErrNotFound.
+// getDocument reads the JSON document of an item, or returns store.ErrNotFound if there is none or
+// if it has expired.
 func getDocument[T any](ctx context.Context, s *Store, k layout.Item) (T, error) {
 	var v T
 	i, err := s.get(ctx, attributes(k))
 	if err != nil {
 		return v, err
 	}
-	if i == nil {
-		return v, store.ErrNotFound
+	if found := plain(i); i != nil && !found.Expired(s.now()) {
+		return layout.ReadDoc[T](found)
 	}
-	return layout.ReadDoc[T](plain(i))
+	return v, store.ErrNotFound
 }
 
 // getAll reads items of different partitions consistently. It makes one request, and more only if

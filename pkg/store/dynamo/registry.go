@@ -23,12 +23,15 @@ func (s *Store) PutAgent(ctx context.Context, a registry.Agent) error {
 	return s.putVersion(ctx, i)
 }
 
-// Profile returns what was discovered about an agent, or store.ErrNotFound.
-func (s *Store) Profile(ctx context.Context, tenant, agentID string) (registry.Profile, error) {
-	return getDocument[registry.Profile](ctx, s, layout.AgentKey(tenant, agentID, layout.SKProfile))
+// Profile returns what was discovered about an agent at an endpoint, or store.ErrNotFound.
+func (s *Store) Profile(
+	ctx context.Context, tenant, agentID string, at registry.Endpoint,
+) (registry.Profile, error) {
+	return getDocument[registry.Profile](ctx, s, layout.ProfileKey(tenant, agentID, at.Key()))
 }
 
-// PutProfile replaces an agent's profile.
+// PutProfile replaces an agent's profile of the same endpoint.
 func (s *Store) PutProfile(ctx context.Context, tenant, agentID string, p registry.Profile) error {
-	return s.putDocument(ctx, layout.AgentKey(tenant, agentID, layout.SKProfile), p)
+	k := layout.ProfileKey(tenant, agentID, p.Endpoint().Key())
+	return s.putDocument(ctx, k.Until(s.now().Add(registry.ProfileFor)), p)
 }

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"maps"
+	"time"
 
 	"adcp-orchestrator/pkg/store"
 )
@@ -17,7 +18,7 @@ const (
 	SKInput     = "input#"   // the input request's generation, chunk
 	SKEvent     = "event#"   // sequence number, place in the change
 	SKRegistry  = "registry"
-	SKProfile   = "profile"
+	SKProfile   = "profile#" // the endpoint's key
 	SKCircuit   = "circuit"
 	SKOnly      = "-" // of a partition with one item
 )
@@ -33,6 +34,9 @@ func OperationKey(tenant, id, sk string) Item { return Key(tenant, "op", id, sk)
 
 // AgentKey returns the key of an item of an agent.
 func AgentKey(tenant, id, sk string) Item { return Key(tenant, "agent", id, sk) }
+
+// ProfileKey returns the key of an agent's profile at an endpoint.
+func ProfileKey(tenant, id, endpoint string) Item { return AgentKey(tenant, id, SKProfile+endpoint) }
 
 // KeyringKey returns the key of a sender's keyring.
 func KeyringKey(tenant, sender string) Item { return Key(tenant, "keyring", sender, SKOnly) }
@@ -56,6 +60,17 @@ func (i Item) Number(name string) int64 { n, _ := i[name].(int64); return n }
 
 // Data returns an attribute's bytes, nil if it has none.
 func (i Item) Data(name string) []byte { b, _ := i[name].([]byte); return b }
+
+// Until returns an item that expires at a time. It is rounded up to seconds: the table must not
+// delete an item before its time.
+func (i Item) Until(t time.Time) Item { return i.With(Item{"ttl": t.Add(time.Second - 1).Unix()}) }
+
+// Expired reports whether an item's time is over. The table deletes it some time after that, so
+// readers compare (contract F77).
+func (i Item) Expired(now time.Time) bool {
+	ttl, expires := i["ttl"].(int64)
+	return expires && ttl < now.Unix()
+}
 
 // WithDoc returns an item with the document of a record.
 func (i Item) WithDoc(v any) (Item, error) {

@@ -34,14 +34,19 @@ func (s *Store) PutAgent(_ context.Context, a registry.Agent) error {
 	return nil
 }
 
-// Profile returns what was discovered about an agent, or store.ErrNotFound.
-func (s *Store) Profile(_ context.Context, tenant, agentID string) (registry.Profile, error) {
-	return readDoc[registry.Profile](s, s.profiles, id{tenant, agentID})
+// Profile returns what was discovered about an agent at an endpoint, or store.ErrNotFound.
+func (s *Store) Profile(_ context.Context, tenant, agentID string, at registry.Endpoint) (registry.Profile, error) {
+	return readDoc[registry.Profile](s, s.profiles, profileID(tenant, agentID, at))
 }
 
-// PutProfile replaces an agent's profile.
+// PutProfile replaces an agent's profile of the same endpoint.
 func (s *Store) PutProfile(_ context.Context, tenant, agentID string, p registry.Profile) error {
-	return s.putDoc(s.profiles, id{tenant, agentID}, layout.AgentKey(tenant, agentID, layout.SKProfile), p)
+	k := layout.ProfileKey(tenant, agentID, p.Endpoint().Key()).Until(s.now().Add(registry.ProfileFor))
+	return s.putDoc(s.profiles, profileID(tenant, agentID, p.Endpoint()), k, p)
+}
+
+func profileID(tenant, agentID string, at registry.Endpoint) id {
+	return id{tenant, agentID + "\x00" + at.Key()}
 }
 
 // putDoc stores a document, whatever is stored.

@@ -102,9 +102,13 @@ func find[T any](s *Store, records map[id]T, k id) (T, error) {
 	return v, nil
 }
 
-// readDoc returns a record that is stored as a document, or store.ErrNotFound.
+// readDoc returns a record that is stored as a document, or store.ErrNotFound if there is none or
+// if it has expired.
 func readDoc[T any](s *Store, items map[id]layout.Item, k id) (T, error) {
 	i, err := find(s, items, k)
+	if err == nil && i.Expired(s.now()) {
+		err = store.ErrNotFound
+	}
 	if err != nil {
 		var none T
 		return none, err

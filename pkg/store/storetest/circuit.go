@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"testing"
 
+	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -57,6 +58,6 @@ func circuitsAreVersioned(t *testing.T, s *suite) {
 	// The agent's entry and profile are other records.
 	_, err = s.Agent(t.Context(), s.tenant, "seller")
 	want(t, err, store.ErrNotFound)
-	_, err = s.Profile(t.Context(), s.tenant, "seller")
+	_, err = s.Profile(t.Context(), s.tenant, "seller", registry.Endpoint{})
 	want(t, err, store.ErrNotFound)
 }

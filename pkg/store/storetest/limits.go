@@ -114,7 +114,7 @@ func keysHaveALimit(t *testing.T, s *suite) {
 		"Input":   func() error { _, err := s.InputArguments(ctx, s.tenant, long, 1); return err },
 		"Record":  func() error { _, err := s.IdempotencyRecord(ctx, s.tenant, long); return err },
 		"Agent":   func() error { _, err := s.Agent(ctx, s.tenant, long); return err },
-		"Profile": func() error { _, err := s.Profile(ctx, s.tenant, long); return err },
+		"Profile": func() error { _, err := s.Profile(ctx, s.tenant, long, registry.Endpoint{}); return err },
 		"Key":     func() error { _, err := s.Key(ctx, s.tenant, long); return err },
 		"Keyring": func() error { _, err := s.Keyring(ctx, s.tenant, long); return err },
 		"Circuit": func() error { _, err := s.Circuit(ctx, s.tenant, long); return err },

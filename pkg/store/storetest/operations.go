@@ -9,6 +9,7 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -51,7 +52,7 @@ func unknownIsNotFound(t *testing.T, s *suite) {
 	want(t, err, store.ErrNotFound)
 	_, err = s.Agent(ctx, s.tenant, "x")
 	want(t, err, store.ErrNotFound)
-	_, err = s.Profile(ctx, s.tenant, "x")
+	_, err = s.Profile(ctx, s.tenant, "x", registry.Endpoint{})
 	want(t, err, store.ErrNotFound)
 	_, err = s.Key(ctx, s.tenant, "x")
 	want(t, err, store.ErrNotFound)

@@ -66,7 +66,7 @@ func keysAndProfilesSurvive(t *testing.T, s *suite) {
 		DiscoveredAt: Start,
 	}
 	must(t, s.PutProfile(t.Context(), s.tenant, "seller", p))
-	back, err := s.Profile(t.Context(), s.tenant, "seller")
+	back, err := s.Profile(t.Context(), s.tenant, "seller", p.Endpoint())
 	must(t, err)
 	if back.PollTool != p.PollTool || back.Capabilities.Idempotency != offer || !back.DiscoveredAt.Equal(Start) {
 		t.Errorf("got %+v", back)

@@ -55,7 +55,7 @@ func newDocumentsSurviveOldCode(t *testing.T, s *suite) {
 	}
 	p := registry.Profile{URL: "u", Transport: adcp.MCP, Unknown: `{"vendors":["x"]}`}
 	must(t, s.PutProfile(t.Context(), s.tenant, agent.ID, p))
-	profile, err := s.Profile(t.Context(), s.tenant, agent.ID)
+	profile, err := s.Profile(t.Context(), s.tenant, agent.ID, p.Endpoint())
 	if err != nil || profile.Unknown != p.Unknown {
 		t.Errorf("the profile came back with %q, %v", profile.Unknown, err)
 	}

@@ -62,6 +62,8 @@ func Run(t *testing.T, open Open) {
 		"KeysHaveALimit":                  keysHaveALimit,
 		"AgentsAreVersioned":              agentsAreVersioned,
 		"KeysAndProfilesSurvive":          keysAndProfilesSurvive,
+		"ProfilesOfEndpointsAreSeparate":  profilesOfEndpointsAreSeparate,
+		"ProfileExpires":                  profileExpires,
 		"DeliveryContextIsComplete":       deliveryContextIsComplete,
 		"NonceIsClaimedOnce":              nonceIsClaimedOnce,
 		"NonceBelongsToKeyAndSender":      nonceBelongsToKeyAndSender,
