@@ -87,7 +87,8 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 	p, err := r.Agents.Discover(asking, a)
 	if err == nil {
 		known, err := r.known(ctx, a)
-		p.URL, p.Transport, p.DiscoveredAt, p.Unknown = a.URL, a.Transport, r.Now().UTC(), known.Unknown
+		p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, r.Now().UTC()
+		store.CarryUnknown(&p, known)
 		return Discovery{p, r.Checker.Check(a, p, nil)}, true, err
 	}
 	var ce *adcp.CallError
@@ -109,7 +110,8 @@ func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
 		a.UpdatedAt = r.Now().UTC()
 		a.CreatedAt = a.UpdatedAt
 		if err == nil {
-			a.CreatedAt, a.Unknown = old.CreatedAt, old.Unknown
+			a.CreatedAt = old.CreatedAt
+			store.CarryUnknown(&a, old)
 		}
 		a.Version = old.Version + 1
 		err = r.Store.PutAgent(ctx, a)
