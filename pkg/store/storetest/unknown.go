@@ -11,8 +11,8 @@ import (
 )
 
 // UnknownMembersSurvive checks that a document is rewritten without loss by code that does not know
-// all of it: whatever newer code adds, in whichever struct that T consists of. encode and decode are
-// the document's own.
+// all of it: whatever newer code adds, in whichever struct that T consists of. encode and decode
+// are the document's own.
 func UnknownMembersSurvive[T any](t *testing.T, encode func(T) ([]byte, error), decode func([]byte, *T) error) {
 	t.Helper()
 	for _, lack := range lacking(reflect.TypeFor[T](), fmt.Sprintf("%T", *new(T)), map[reflect.Type]bool{}) {
