@@ -28,6 +28,9 @@ type Capabilities struct {
 	MediaBuy    MediaBuyOffer     `json:"media_buy"`
 	LastUpdated time.Time         `json:"last_updated,omitzero"`
 	Changes     CapabilityChanges `json:"capability_changes"`
+	// Unknown holds the members of a stored document that only newer code knows, here and in the
+	// structs inside. Nothing of an agent's answer gets there.
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // IdempotencyOffer is adcp.idempotency (contract B41, C17).
@@ -37,6 +40,7 @@ type IdempotencyOffer struct {
 	// be in flight. 0 if the agent does not say.
 	ReplayTTL   time.Duration `json:"replay_ttl,omitempty"`
 	InFlightMax time.Duration `json:"in_flight_max,omitempty"`
+	Unknown     string        `json:"-" document:"unknown"`
 }
 
 // Support says whether an agent supports a feature.
@@ -57,7 +61,8 @@ type WebhookSigning struct {
 	// HMACFallback: the agent still serves the legacy modes.
 	HMACFallback bool `json:"legacy_hmac_fallback,omitempty"`
 	// Emits: the agent delivers reporting, content standards or wholesale feeds by webhook.
-	Emits bool `json:"emits,omitempty"`
+	Emits   bool   `json:"emits,omitempty"`
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // Identity says where an agent publishes its keys (contract F51). The addresses are unchecked:
@@ -67,7 +72,8 @@ type Identity struct {
 	// Origins are the key_origins by purpose: governance_signing, request_signing, webhook_signing.
 	Origins map[string]string `json:"key_origins,omitempty"`
 	// Isolation: each principal needs a key of its own (contract L6).
-	Isolation bool `json:"per_principal_key_isolation,omitempty"`
+	Isolation bool   `json:"per_principal_key_isolation,omitempty"`
+	Unknown   string `json:"-" document:"unknown"`
 }
 
 // AccountRules are the members of account that an agent's owner has to know.
@@ -75,6 +81,7 @@ type AccountRules struct {
 	OperatorAuth bool     `json:"require_operator_auth,omitempty"`
 	Billing      []string `json:"supported_billing,omitempty"`
 	Sandbox      bool     `json:"sandbox,omitempty"`
+	Unknown      string   `json:"-" document:"unknown"`
 }
 
 // MediaBuyOffer are the members of media_buy that an agent's owner has to know.
@@ -82,13 +89,15 @@ type MediaBuyOffer struct {
 	Reporting  []string `json:"reporting_delivery_methods,omitempty"`
 	Governance bool     `json:"governance_aware,omitempty"`
 	Approval   string   `json:"creative_approval_mode,omitempty"`
+	Unknown    string   `json:"-" document:"unknown"`
 }
 
 // CapabilityChanges is adcp.capability_changes of 3.2 (contract B37).
 type CapabilityChanges struct {
 	Version string `json:"capabilities_version,omitempty"`
 	// TTL is how long the answer may be cached, 0 if the agent does not say.
-	TTL time.Duration `json:"cache_ttl,omitempty"`
+	TTL     time.Duration `json:"cache_ttl,omitempty"`
+	Unknown string        `json:"-" document:"unknown"`
 }
 
 // The bounds of what is kept.

@@ -19,6 +19,7 @@ type RequestSigning struct {
 	Methods      []string `json:"protocol_methods,omitempty"`
 	// MethodsRequired are the Methods that the agent refuses without a signature.
 	MethodsRequired []string `json:"protocol_methods_required,omitempty"`
+	Unknown         string   `json:"-" document:"unknown"`
 }
 
 func readRequestSigning(m map[string]json.RawMessage) RequestSigning {

@@ -12,11 +12,12 @@ type Error struct {
 	Code       string          `json:"code"`
 	Message    string          `json:"message,omitempty"`
 	Recovery   Recovery        `json:"recovery,omitempty"`
-	RetryAfter time.Duration   `json:"-"` // written as retry_after, in seconds
+	RetryAfter time.Duration   `json:"-" document:"retry_after"` // written in seconds
 	Field      string          `json:"field,omitempty"`
 	Suggestion string          `json:"suggestion,omitempty"`
 	Issues     json.RawMessage `json:"issues,omitempty"`
 	Details    json.RawMessage `json:"details,omitempty"`
+	Unknown    string          `json:"-" document:"unknown"`
 }
 
 // MarshalJSON writes the error in AdCP's form, with every member that the agent sent
@@ -78,7 +79,11 @@ type Response struct {
 type Continuation struct {
 	TaskID    string `json:"task_id"`
 	ContextID string `json:"context_id"`
+	Unknown   string `json:"-" document:"unknown"`
 }
+
+// Known reports whether there is a continuation that this code can follow.
+func (c Continuation) Known() bool { return c.TaskID != "" || c.ContextID != "" }
 
 // ContinuationLost is the Code of a CallError whose call continued an A2A task that the agent no
 // longer knows, or that it can't continue.

@@ -79,7 +79,7 @@ func (s *a2aSession) call(ctx context.Context, tool string, arguments json.RawMe
 			if f.suggestsStaleCard() {
 				s.forgetCard()
 			}
-			f.continuationLost = s.continuation != adcp.Continuation{} && f.rpc != nil &&
+			f.continuationLost = s.continuation.Known() && f.rpc != nil &&
 				slices.Contains(continuationLostCodes, f.rpc.Code)
 		}
 		return toolAnswer{}, err
@@ -115,11 +115,11 @@ func (c card) message(tool string, arguments json.RawMessage, continued adcp.Con
 		return nil, err
 	}
 	member, tenant, task := "parameters", "", ""
-	if continued != (adcp.Continuation{}) {
+	if continued.Known() {
 		ids, err := json.Marshal(struct {
 			TaskID    string `json:"taskId"`
 			ContextID string `json:"contextId"`
-		}(continued))
+		}{continued.TaskID, continued.ContextID})
 		if err != nil {
 			return nil, err
 		}

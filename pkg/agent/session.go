@@ -30,7 +30,7 @@ type sharedSession struct {
 func (s *sharedSession) Call(
 	ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
-	if a.ContinueTask != (adcp.Continuation{}) { // what an A2A session continues is fixed when it is opened
+	if a.ContinueTask.Known() { // what an A2A session continues is fixed when it is opened
 		return s.Client.Call(ctx, a, tool, arguments)
 	}
 	return s.confidential(ctx, a, arguments, func(token string) (adcp.Response, error) {

@@ -26,6 +26,7 @@ type Key struct {
 	Scopes    []string  `json:"scopes"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Unknown   string    `json:"-" document:"unknown"`
 }
 
 // The scopes that a key can have.

@@ -36,7 +36,8 @@ type JWK struct {
 	X       string   `json:"x"`
 	Y       string   `json:"y,omitempty"`
 	// D is the private part. A key that is published with it can't be trusted.
-	D string `json:"d,omitempty"`
+	D       string `json:"d,omitempty"`
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // UnmarshalJSON reads the members by their exact names. A struct would take "ADCP_USE" for adcp_use

@@ -27,8 +27,9 @@ type Quarantined struct {
 	// Count is how often the delivery came, LastAt when it came last. Deliveries that are not
 	// authentic share one record for each operation, day and code: Digest and Header are those of the
 	// first one.
-	Count  int64
-	LastAt time.Time
+	Count   int64
+	LastAt  time.Time
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // MaxQuarantined is how many authentic deliveries are stored for one operation and day. An honest

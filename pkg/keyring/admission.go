@@ -10,8 +10,9 @@ import (
 
 // admission is when a key was first seen, under its hashed id.
 type admission struct {
-	KID string `json:"kid"`
-	At  int64  `json:"at"` // Unix time in seconds
+	KID     string `json:"kid"`
+	At      int64  `json:"at"` // Unix time in seconds
+	Unknown string `json:"-" document:"unknown"`
 }
 
 // What is stored of admissions (contract F78): clause c looks back 90 days.
@@ -42,7 +43,7 @@ func admit(seen []admission, keys []string, now time.Time) (all []admission, adm
 	}
 	for _, kid := range keys { // in their order, so that equal input gives an equal document
 		if h := hashKeyID(kid); !known[h] {
-			all, admitted = append(all, admission{h, now.Unix()}), append(admitted, kid)
+			all, admitted = append(all, admission{KID: h, At: now.Unix()}), append(admitted, kid)
 		}
 	}
 	excess := len(all) - maxSeen

@@ -75,7 +75,7 @@ func TestAdmissionsAreBounded(t *testing.T) {
 	}
 	now := start.Add(seenFor)
 	seen, admitted = admit(seen, []string{"kept", "new"}, now)
-	if len(seen) != 2 || seen[0] != (admission{hashKeyID("kept"), start.Unix()}) ||
+	if len(seen) != 2 || seen[0] != (admission{KID: hashKeyID("kept"), At: start.Unix()}) ||
 		!slices.Equal(admitted, []string{"new"}) {
 		t.Fatal(seen, admitted)
 	}

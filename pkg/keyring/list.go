@@ -39,6 +39,7 @@ type list struct {
 	Updated    time.Time `json:"updated,omitzero"`
 	NextUpdate time.Time `json:"next_update,omitzero"`
 	Revoked    []string  `json:"revoked,omitempty"`
+	Unknown    string    `json:"-" document:"unknown"`
 }
 
 // known reports whether there ever was a list. From then on there has to be one.

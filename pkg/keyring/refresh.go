@@ -140,7 +140,7 @@ func (r *refresh) fetchKeys(ctx context.Context, missed string) {
 		return !recent(m.At, missCooldown, r.now)
 	})
 	if missed != "" && !slices.ContainsFunc(set, func(k httpsig.JWK) bool { return k.KID == missed }) {
-		r.next.Missing = append(r.next.Missing, missedKey{missed, r.now})
+		r.next.Missing = append(r.next.Missing, missedKey{KID: missed, At: r.now})
 		r.next.Missing = r.next.Missing[max(len(r.next.Missing)-maxMissing, 0):]
 	}
 }

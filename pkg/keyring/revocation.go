@@ -70,7 +70,7 @@ func (r *refresh) recordNoList(ctx context.Context) {
 			r.count(eventRevocationNone)
 		})
 	}
-	r.next.List = list{URL: r.next.List.URL, None: true, CheckedAt: r.now}
+	r.next.List = list{URL: r.next.List.URL, None: true, CheckedAt: r.now, Unknown: r.next.List.Unknown}
 }
 
 func (r *refresh) failList(ctx context.Context, f *failure) {
@@ -107,6 +107,7 @@ func (r *refresh) acceptList(ctx context.Context, l list) {
 			})
 		}
 	}
+	l.Unknown = r.next.List.Unknown
 	r.next.List = l
 }
 

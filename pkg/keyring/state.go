@@ -42,12 +42,14 @@ type state struct {
 type PendingChange struct {
 	JWKSURI string    `json:"jwks_uri"`
 	Since   time.Time `json:"since"`
+	Unknown string    `json:"-" document:"unknown"`
 }
 
 // missedKey is a key id that a delivery named and the fetched key set did not contain.
 type missedKey struct {
-	KID string    `json:"kid"`
-	At  time.Time `json:"at"`
+	KID     string    `json:"kid"`
+	At      time.Time `json:"at"`
+	Unknown string    `json:"-" document:"unknown"`
 }
 
 // maxMissing bounds the missed keys in a document: a delivery can name any key.

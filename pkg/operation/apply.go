@@ -125,7 +125,7 @@ func (op *Operation) bind(a adcp.Answer) {
 // request lacked: its webhook was faster than the answer, and had none.
 func (op *Operation) stay(a adcp.Answer, o Observation) (Verdict, string) {
 	direct := o.Channel == ByAnswer && o.InputGeneration == op.InputRequest.Generation-1
-	if op.lacksContinuation() && direct && a.Continuation != (adcp.Continuation{}) {
+	if op.lacksContinuation() && direct && a.Continuation.Known() {
 		op.InputRequest.Continuation = a.Continuation
 		return Advanced, "can be answered"
 	}

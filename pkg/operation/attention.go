@@ -41,7 +41,9 @@ func (op *Operation) FlagDetail(r Reason, now time.Time, detail string) {
 	if !op.flaggedFor(r) {
 		op.flag(r, now, detail)
 	} else if op.Attention.Detail != detail {
-		op.Attention = &Attention{Reason: r, Since: op.Attention.Since, Detail: detail}
+		changed := *op.Attention
+		changed.Detail = detail
+		op.Attention = &changed
 	}
 }
 

@@ -71,3 +71,20 @@ func TestTaskThatBecomesKnownClearsTheAttention(t *testing.T) {
 var openStatuses = map[State]adcp.Status{
 	Submitted: adcp.StatusSubmitted, Working: adcp.StatusWorking, InputRequired: adcp.StatusInputRequired,
 }
+
+// What newer code knows of a value stays while the value is only changed: the same attention with
+// another detail, the same publication with another owner.
+func TestAChangedValueKeepsWhatNewerCodeKnowsOfIt(t *testing.T) {
+	t.Parallel()
+	const later = `{"assignee":"ann"}`
+	op := Operation{State: Completed, Attention: &Attention{Reason: OutcomeUnclear, Unknown: later}}
+	op.Publication = Publication{Owner: "a", Fence: 1, Unknown: later}
+	before := op.Attention
+	op.FlagDetail(OutcomeUnclear, time.Unix(9, 0), "more")
+	if op.Attention.Unknown != later || op.Attention.Detail != "more" || before.Detail != "" {
+		t.Errorf("got %+v, before %+v", op.Attention, before)
+	}
+	if !op.ClaimPublication(time.Unix(9, 0), "b") || op.Publication.Unknown != later || op.Publication.Fence != 2 {
+		t.Errorf("got %+v", op.Publication)
+	}
+}

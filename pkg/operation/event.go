@@ -27,6 +27,7 @@ type Event struct {
 	From    State     `json:"from"`
 	To      State     `json:"to"`
 	Detail  string    `json:"detail,omitempty"`
+	Unknown string    `json:"-" document:"unknown"`
 }
 
 // EventKind is what happened.

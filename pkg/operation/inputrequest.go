@@ -70,13 +70,13 @@ func (op *Operation) PendingInput() int {
 // Answerable reports whether the input request can be answered from here, by a first input.
 func (op *Operation) Answerable() bool {
 	r := op.InputRequest
-	return op.NeedsInput() && r.Continuation != adcp.Continuation{} && r.Input.State == ""
+	return op.NeedsInput() && r.Continuation.Known() && r.Input.State == ""
 }
 
 // lacksContinuation reports whether the input request is known without a way to answer it.
 func (op *Operation) lacksContinuation() bool {
 	r := op.InputRequest
-	return op.NeedsInput() && r.Continuation == adcp.Continuation{} && r.Input.State == "" &&
+	return op.NeedsInput() && !r.Continuation.Known() && r.Input.State == "" &&
 		r.Generation <= maxInputRequests
 }
 
@@ -104,7 +104,7 @@ func (op *Operation) newInputRequest(now time.Time, prompt json.RawMessage, c ad
 // an input is under way, it is kept: its answer will be asked for again.
 func (op *Operation) requestInput(a adcp.Answer, o Observation, answered bool) {
 	prompt, way := a.Prompt, a.Continuation
-	if last := op.InputRequest; !answered && last.Generation > 0 && way == (adcp.Continuation{}) {
+	if last := op.InputRequest; !answered && last.Generation > 0 && !way.Known() {
 		switch last.Input.State {
 		case "", InputSending:
 			return

@@ -25,7 +25,8 @@ func (op *Operation) ClaimPublication(now time.Time, owner string) (ok bool) {
 	if !op.Unpublished() || p.Owner != "" && p.Owner != owner && now.Before(p.LeaseUntil) {
 		return false
 	}
-	op.Publication = Publication{Owner: owner, Fence: p.Fence + 1, LeaseUntil: now.Add(publishLease)}
+	p.Owner, p.Fence, p.LeaseUntil = owner, p.Fence+1, now.Add(publishLease)
+	op.Publication = p
 	op.Version++
 	return true
 }

@@ -78,7 +78,8 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 	p, err := r.Agents.Discover(asking, a)
 	if err == nil {
 		known, err := Recall(ctx, r.Store, a)
-		p.URL, p.Transport, p.DiscoveredAt, p.Unknown = a.URL, a.Transport, r.Now().UTC(), known.Unknown
+		p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, r.Now().UTC()
+		store.CarryUnknown(&p, known)
 		return Discovery{p, r.Checker.Check(a, p, nil)}, true, err
 	}
 	var ce *adcp.CallError
@@ -100,7 +101,8 @@ func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
 		a.UpdatedAt = r.Now().UTC()
 		a.CreatedAt = a.UpdatedAt
 		if err == nil {
-			a.CreatedAt, a.Unknown = old.CreatedAt, old.Unknown
+			a.CreatedAt = old.CreatedAt
+			store.CarryUnknown(&a, old)
 		}
 		a.Version = old.Version + 1
 		err = r.Store.PutAgent(ctx, a)

@@ -18,7 +18,8 @@ func TestRegisteringAnewKeepsWhatNewerCodeStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Version, a.Unknown, found.Profile.Unknown = a.Version+1, later, later
+	a.Version, a.Unknown, a.Poll.Unknown = a.Version+1, later, later
+	found.Profile.Unknown, found.Profile.Capabilities.Idempotency.Unknown = later, later
 	if s.PutAgent(t.Context(), a) != nil || s.PutProfile(t.Context(), "acme", "seller", found.Profile) != nil {
 		t.Fatal("not stored")
 	}
@@ -33,12 +34,13 @@ func TestRegisteringAnewKeepsWhatNewerCodeStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		entry, err := s.Agent(t.Context(), "acme", "seller")
-		if err != nil || entry.Unknown != later {
-			t.Errorf("%s: the entry keeps %q, %v", body, entry.Unknown, err)
+		if err != nil || entry.Unknown != later || entry.Poll.Unknown != later {
+			t.Errorf("%s: the entry keeps %q and %q, %v", body, entry.Unknown, entry.Poll.Unknown, err)
 		}
 		p, err := s.Profile(t.Context(), "acme", "seller", entry.Endpoint())
-		if err != nil || p.Unknown != profile {
-			t.Errorf("%s: the profile keeps %q, want %q, %v", body, p.Unknown, profile, err)
+		inner := p.Capabilities.Idempotency.Unknown
+		if err != nil || p.Unknown != profile || inner != profile {
+			t.Errorf("%s: the profile keeps %q and %q, want %q, %v", body, p.Unknown, inner, profile, err)
 		}
 		first, err := s.Profile(t.Context(), "acme", "seller", seller().Endpoint())
 		if err != nil || first.Unknown != later {

@@ -6,13 +6,15 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/storetest"
 )
 
 // oldOperation is an operation as code knew it that was released before today's: it is frozen, and
@@ -43,44 +45,10 @@ type oldInputRequest struct {
 	Unknown    string `json:"-" document:"unknown"`
 }
 
-// fill sets every field that is stored to something that is not zero.
-func fill(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem())
-	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			v.Set(reflect.ValueOf(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)))
-			return
-		}
-		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.Tag.Get("json") != "-" && f.IsExported() {
-				fill(v.Field(i))
-			}
-		}
-	case reflect.String:
-		v.SetString("x<&>")
-	case reflect.Bool:
-		v.SetBool(true)
-	case reflect.Int, reflect.Int64:
-		v.SetInt(7)
-	case reflect.Float64:
-		v.SetFloat(1.5)
-	case reflect.Slice:
-		if v.Type() == reflect.TypeFor[json.RawMessage]() {
-			v.SetBytes([]byte(`{"a":[1.0,"<"]}`))
-			return
-		}
-		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0))
-	}
-}
-
 func TestOldCodeRewritesANewDocumentWithoutLoss(t *testing.T) {
 	t.Parallel()
 	var newer operation.Operation
-	fill(reflect.ValueOf(&newer).Elem())
+	storetest.Fill(reflect.ValueOf(&newer).Elem())
 	body, err := store.EncodeDocument(newer)
 	if err != nil {
 		t.Fatal(err)
@@ -170,40 +138,91 @@ func TestMalformedDocumentsAreErrors(t *testing.T) {
 	}
 }
 
-// keepNothing lists the structs inside stored documents that keep no unknown members, and why.
-var keepNothing = map[reflect.Type]string{
-	reflect.TypeFor[time.Time]():         "has no members",
-	reflect.TypeFor[adcp.Error]():        "is the agent's, and has an encoding of its own",
-	reflect.TypeFor[adcp.Continuation](): "is compared with the zero value to say whether there is one",
-	reflect.TypeFor[adcp.Capabilities](): "is discovered anew",
+// Every stored document is rewritten without loss, and every struct inside.
+func TestUnknownMembersSurviveAtEveryDepth(t *testing.T) {
+	t.Parallel()
+	t.Run("operation", survive[operation.Operation])
+	t.Run("event", survive[operation.Event])
+	t.Run("agent", survive[registry.Agent])
+	t.Run("profile", survive[registry.Profile])
+	t.Run("circuit", survive[circuit.State])
+	t.Run("api key", survive[apikey.Key])
+	t.Run("quarantined", survive[inbox.Quarantined])
+	t.Run("arrays and maps", survive[collections])
 }
 
-// A struct that is added to a stored document has to keep what newer code will add to it.
-func TestEveryStoredStructKeepsUnknownMembers(t *testing.T) {
+func survive[T any](t *testing.T) {
 	t.Parallel()
-	var check func(at string, typ reflect.Type)
-	check = func(at string, typ reflect.Type) {
-		if typ.Kind() == reflect.Pointer {
-			typ = typ.Elem()
-		}
-		if typ.Kind() != reflect.Struct || keepNothing[typ] != "" {
-			return
-		}
-		keeps := false
-		for i := range typ.NumField() {
-			f := typ.Field(i)
-			switch {
-			case f.Tag.Get("document") == "unknown":
-				keeps = f.Type.Kind() == reflect.String && f.Tag.Get("json") == "-"
-			case f.Tag.Get("json") != "-":
-				check(at+"."+f.Name, f.Type)
-			}
-		}
-		if !keeps {
-			t.Errorf("%s (%v) has no field for unknown members", at, typ)
-		}
+	storetest.UnknownMembersSurvive(t, func(v T) ([]byte, error) { return store.EncodeDocument(v) },
+		func(body []byte, v *T) error { return store.DecodeDocument(body, v) })
+}
+
+// collections has what a document may consist of and today's documents have only in part.
+type collections struct {
+	Name     string             `json:"name"`
+	Structs  []oldCall          `json:"structs"`
+	Pointers []*oldInputRequest `json:"pointers"`
+	Map      map[string]oldCall `json:"map"`
+	Lists    map[string][]line  `json:"lists"`
+	Unknown  string             `json:"-" document:"unknown"`
+}
+
+type line struct {
+	Text    string     `json:"text"`
+	Err     adcp.Error `json:"err"`
+	Unknown string     `json:"-" document:"unknown"`
+}
+
+// What newer code knows of an element moves with the element, and goes when it is removed.
+func TestUnknownMembersStayWithTheirElement(t *testing.T) {
+	t.Parallel()
+	var c collections
+	const doc = `{"structs":[{"attempts":1,"x":"a"},{"attempts":2,"x":"b"},{"attempts":3,"x":"c"}]}`
+	if err := store.DecodeDocument([]byte(doc), &c); err != nil {
+		t.Fatal(err)
 	}
-	for _, v := range []any{operation.Operation{}, registry.Agent{}, registry.Profile{}, circuit.State{}} {
-		check(reflect.TypeOf(v).String(), reflect.TypeOf(v))
+	c.Structs = append([]oldCall{{Attempts: 4}, c.Structs[2]}, c.Structs[1]) // one is new, two change places, one goes
+	body, err := store.EncodeDocument(c)
+	const want = `"structs":[{"attempts":4},{"attempts":3,"x":"c"},{"attempts":2,"x":"b"}]`
+	if err != nil || !strings.Contains(string(body), want) {
+		t.Errorf("got %s, %v", body, err)
+	}
+}
+
+func TestNoDocumentIsStoredThatWouldLoseMembers(t *testing.T) {
+	t.Parallel()
+	if body, err := store.EncodeDocument(struct{ Name string }{"x"}); err == nil {
+		t.Errorf("stored %s", body)
+	}
+}
+
+// BenchmarkDocument measures reading and writing an operation's document, with everything set.
+func BenchmarkDocument(b *testing.B) {
+	var op operation.Operation
+	storetest.Fill(reflect.ValueOf(&op).Elem())
+	known, err := store.EncodeDocument(op)
+	if err != nil {
+		b.Fatal(err)
+	}
+	withoutError := op
+	withoutError.Error = nil
+	usual, err := store.EncodeDocument(withoutError)
+	if err != nil {
+		b.Fatal(err)
+	}
+	newer := []byte(strings.Replace(string(known), `"call":{`, `"call":{"region":"eu",`, 1))
+	for name, body := range map[string][]byte{"usual": usual, "with an error": known, "newer": newer} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var read operation.Operation
+				if err := store.DecodeDocument(body, &read); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := store.EncodeDocument(read); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

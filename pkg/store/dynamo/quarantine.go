@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -23,7 +22,7 @@ func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	if q.Authentic {
 		sk = q.OperationID + "#a#" + q.Digest
 	}
-	doc, err := json.Marshal(q)
+	doc, err := store.EncodeDocument(q)
 	if err != nil {
 		return err
 	}
@@ -129,7 +128,7 @@ func (s *Store) Quarantined(
 }
 
 func readQuarantined(i item) (q inbox.Quarantined, err error) {
-	if err = json.Unmarshal([]byte(text(i, "doc")), &q); err != nil {
+	if err = store.DecodeDocument([]byte(text(i, "doc")), &q); err != nil {
 		return q, err
 	}
 	q.Count = number(i, "count")

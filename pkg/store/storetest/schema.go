@@ -23,6 +23,7 @@ func newDocumentsSurviveOldCode(t *testing.T, s *suite) {
 		`{"schema"`, `{"spend_hold":{"amount":"1.50","html":"<&>"},"schema"`,
 		`"webhook":{`, `"webhook":{"retries":3,`,
 		`"call":{`, `"call":{"region":"eu",`,
+		`"poll":{`, `"poll":{"adaptive":true,`,
 		`"attempts":{`, `"attempts":{"lookups":7,`,
 		`"input_request":{`, `"input_request":{"assignee":"ann",`,
 	).Replace(doc)
@@ -40,8 +41,8 @@ func newDocumentsSurviveOldCode(t *testing.T, s *suite) {
 	doc, err = s.Attribute(t.Context(), s.tenant, op.ID, "doc")
 	must(t, err)
 	for _, member := range []string{
-		`"spend_hold":{"amount":"1.50","html":"<&>"}`, `"retries":3`, `"region":"eu"`, `"lookups":7`, `"assignee":"ann"`,
-		`"polls":2`,
+		`"spend_hold":{"amount":"1.50","html":"<&>"}`, `"retries":3`, `"region":"eu"`, `"adaptive":true`, `"lookups":7`,
+		`"assignee":"ann"`, `"polls":2`,
 	} {
 		if strings.Count(doc, member) != 1 {
 			t.Errorf("%s is not in %s", member, doc)
