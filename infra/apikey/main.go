@@ -11,10 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/store/dynamo"
 )
 
@@ -29,10 +30,11 @@ func main() {
 		log.Fatal("apikey: -table and -tenant are required")
 	}
 	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx) // a person's profile, including single sign-on
+	cfg, err := awsconfig.LoadDefaultConfig(ctx) // a person's profile, including single sign-on
 	if err != nil {
 		log.Fatal("apikey: ", err)
 	}
+	cfg.HTTPClient = config.HTTPClient("DYNAMODB")
 	store := dynamo.New(dynamodb.NewFromConfig(cfg), *table, time.Now)
 	key, err := apikey.Issue(ctx, store, rand.Reader, time.Now(), *tenant, *name, strings.Split(*scopes, ","))
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/infra/local/stack"
 	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store/dynamo"
@@ -138,6 +139,7 @@ func issueKey(ctx context.Context, in *stack.Instance, tenant string) (string, e
 		BaseEndpoint: aws.String(in.Endpoint()),
 		Credentials: credentials.NewStaticCredentialsProvider(
 			in.Getenv("AWS_ACCESS_KEY_ID"), in.Getenv("AWS_SECRET_ACCESS_KEY"), ""),
+		HTTPClient: config.HTTPClient("DYNAMODB"),
 	})
 	store := dynamo.New(db, in.Getenv("TABLE_NAME"), time.Now)
 	return apikey.Issue(ctx, store, rand.Reader, time.Now(), tenant, "local", apikey.Scopes())

@@ -32,8 +32,10 @@ func Loopback() bool { return os.Getenv("ALLOW_LOOPBACK") == "1" }
 // AWS returns the SDK's configuration for one service from the environment that Lambda sets.
 // service is the suffix of AWS_ENDPOINT_URL_<service>, for example DYNAMODB. The SDK's own loader
 // reads files and imports single sign-on; a function needs neither and starts faster without them.
+// Its attempts have the time limit of HTTPClient.
 func AWS(service string) aws.Config {
 	c := aws.Config{
+		HTTPClient:  HTTPClient(service),
 		Region:      os.Getenv("AWS_REGION"),
 		RetryMode:   aws.RetryModeStandard,
 		Credentials: aws.CredentialsProviderFunc(credentials),
