@@ -1,10 +1,12 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 )
@@ -134,5 +136,32 @@ func TestSessionSendsOnlyObjects(t *testing.T) {
 	_, err := shared.Call(t.Context(), s.agent(), "get_media_buys", []byte(`[]`))
 	if err == nil || !strings.Contains(err.Error(), "not a JSON object") || len(s.received("POST", "")) != 0 {
 		t.Errorf("%v", err)
+	}
+}
+
+// Nobody waits for the end of a session longer than for its calls: the run that made them has to
+// store what they brought.
+func TestEndOfASessionIsBoundedByItsCallsTime(t *testing.T) {
+	t.Parallel()
+	life, over := context.WithCancel(t.Context())
+	defer over()
+	s := &seller{sessions: true, result: toolResult(`{"structuredContent":{"a":1}}`)}
+	s.fault = func(_ http.ResponseWriter, r *http.Request, _ message) bool {
+		if r.Method != http.MethodDelete {
+			return false
+		}
+		over()
+		<-r.Context().Done()
+		return true
+	}
+	s.start(t)
+	shared, end := client(t).Session(life)
+	if _, err := shared.Call(t.Context(), s.agent(), "get_media_buys", []byte(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	end()
+	if took := time.Since(began); life.Err() == nil || took >= endTimeout {
+		t.Errorf("the end took %s, asked for: %t", took, life.Err() != nil)
 	}
 }

@@ -153,11 +153,11 @@ func (t *transport) attempt(req *http.Request, x *exchange) (*http.Response, err
 
 // endSession sends the DELETE that ends a session.
 func (t *transport) endSession(req *http.Request) (*http.Response, error) {
-	if err := t.life.Err(); err != nil {
+	ctx, cancel := context.WithTimeout(t.life, endTimeout)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), endTimeout)
-	defer cancel()
 	resp, err := t.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		return nil, err

@@ -24,10 +24,6 @@ type Dispatch struct {
 	Deps    Deps
 }
 
-// callTimeout bounds one call. An agent may work on an open connection for 300 s (contract A14),
-// which is the function's own timeout as well; discovery and our own writes need their share of it.
-const callTimeout = 240 * time.Second
-
 // Run sends the frozen bytes to the agent if the operation still waits for that, applies the
 // answer, and decides what comes next. It may be repeated at any point: what was stored decides. An
 // error is an internal fault; the workflow tries again.
@@ -88,6 +84,9 @@ func (d Dispatch) call(ctx context.Context, op operation.Operation, c contact) (
 	if err != nil {
 		return operation.Decision{}, err
 	}
+	if time.Until(budget(ctx, callTimeout)) < minCallTime {
+		return operation.Decision{}, errNoTime
+	}
 	// 1. Store that the agent is about to be called.
 	op, began, next, err := d.begin(ctx, op, support(op, c.profile), c.profile.Capabilities.Versions, rootID)
 	if err != nil || !began {
@@ -101,7 +100,7 @@ func (d Dispatch) call(ctx context.Context, op operation.Operation, c contact) (
 	if op.PendingInput() != 0 {
 		c.agent.ContinueTask = op.InputRequest.Continuation
 	}
-	calling, cancel := context.WithTimeout(ctx, callTimeout)
+	calling, cancel := context.WithDeadline(ctx, budget(ctx, callTimeout))
 	defer cancel()
 	response, callErr := c.caller.Call(calling, c.agent, string(op.Type), request)
 	// 3. Store the answer. A webhook may have been faster.

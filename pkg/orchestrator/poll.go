@@ -33,6 +33,7 @@ const pollTimeout = 25 * time.Second
 // decides what comes next. A poll's failure is never the operation's (contract A28). An error is a
 // fault of ours; the workflow tries again.
 func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
+	until := budget(ctx, pollBudget)
 	op, err := p.Store.Get(ctx, tenant, id)
 	if err != nil {
 		return operation.Decision{}, err
@@ -46,8 +47,9 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 		known.Fresh(now) && !pollable(op, known) {
 		return p.skip(ctx, op, known, unasked(op, known))
 	}
-	until := budget(ctx)
-	agents, end := inOneSession(ctx, p.Agents)
+	asking, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	agents, end := inOneSession(asking, p.Agents)
 	defer end()
 	return line{p.Store, boundedCaller{agents, until}, p.Breaker}.reach(ctx, agent, known, p.Deps.Now,
 		func(c contact, err error) (operation.Decision, error) {
@@ -65,6 +67,8 @@ func (p Poll) ask(ctx context.Context, op operation.Operation, c contact, err er
 		return op.Postpone(operation.NextWait, c.blocked.wait), nil
 	case c.blocked.wait > 0:
 		return p.fail(ctx, op, c.profile, c.blocked.wait, operation.AgentUnreached, c.blocked.describe())
+	case c.late() && pollable(op, c.profile): // discovery and the store took all the time: another run asks
+		return p.skip(ctx, op, c.profile, notAsked)
 	case unresolved(op, c.profile) || findable(op, c.profile):
 		return p.lookUp(ctx, op, c)
 	case !pollable(op, c.profile):

@@ -9,7 +9,8 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// discoverTimeout bounds the discovery before a call.
+// discoverTimeout bounds the discovery before a call. Storing what it found has time of its own: an
+// agent that takes nearly all of this one would be discovered again and again.
 const discoverTimeout = 30 * time.Second
 
 // Profiles keeps what discovery found of agents: one profile for each endpoint of an agent, so that
@@ -37,9 +38,9 @@ func Refresh(ctx context.Context, s Profiles, agents Caller, a Agent, known Prof
 	if known.Fresh(now) {
 		return known, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	discovering, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
-	p, err := agents.Discover(ctx, a)
+	p, err := agents.Discover(discovering, a)
 	if err != nil {
 		var ce *adcp.CallError
 		// An agent that asks for time gets it (contract D8), whatever is known of it.
