@@ -69,6 +69,7 @@ func New(o Options) *Client {
 		random:  cmp.Or(o.Random, rand.Reader),
 		base:    safehttp.New(o.HTTP).Transport,
 		now:     o.Now,
+		cards:   newCardCache(),
 	}
 }
 
@@ -153,7 +154,7 @@ func redactError(secrets adcp.Secrets, err error) error {
 
 // session is an open session with an agent, over the protocol that it speaks.
 type session interface {
-	// tools returns the names of all tools that the agent offers.
+	// tools returns the names of the tools that the agent offers, of those that knownTool knows.
 	tools(ctx context.Context) ([]string, error)
 	// call sends one call, once. Its errors are failures.
 	call(ctx context.Context, tool string, arguments json.RawMessage) (toolAnswer, error)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -17,7 +18,12 @@ const profileV3 = "https://adcontextprotocol.org/extensions/adcp/v3"
 // cardPaths are the paths of an agent's card, the present name first (contract B20).
 var cardPaths = []string{".well-known/agent-card.json", ".well-known/agent.json"}
 
-// card is the part of an agent's card that calls need.
+// maxCardTenant is the length in bytes of the longest tenant that a card may state: each call
+// repeats it.
+const maxCardTenant = 1024
+
+// card is the part of an agent's card that calls need. It holds little, however long the card is:
+// it is kept in memory that tenants share.
 type card struct {
 	endpoint string
 	tenant   string // the agent's own, which 1.0 wants repeated
@@ -26,7 +32,7 @@ type card struct {
 	// it; both read `parameters` (contract B18). A call is not retried with the other member: an
 	// agent that missed the arguments may have done something all the same.
 	profile bool
-	skills  []string
+	skills  []string // those that knownTool knows, each once
 }
 
 // fetchCard reads an agent's card. It looks under the agent's own address first, because agents
@@ -129,6 +135,9 @@ func readCard(body []byte, agentURL string) (card, error) {
 	if err != nil {
 		return card{}, err
 	}
+	if len(chosen.Tenant) > maxCardTenant {
+		return card{}, fmt.Errorf("the agent's card states a tenant of more than %d bytes", maxCardTenant)
+	}
 	c := card{endpoint: trustedEndpoint(chosen.URL, agentURL), v1: v1, tenant: chosen.Tenant}
 	for _, raw := range in.Capabilities.Extensions {
 		var e struct {
@@ -140,8 +149,11 @@ func readCard(body []byte, agentURL string) (card, error) {
 		var s struct {
 			ID string `json:"id"` // a skill is called by its id, not by its name (contract B19)
 		}
-		if json.Unmarshal(raw, &s) == nil && s.ID != "" {
-			c.skills = append(c.skills, s.ID)
+		if json.Unmarshal(raw, &s) != nil {
+			continue
+		}
+		if name, known := knownTool(s.ID); known && !slices.Contains(c.skills, name) {
+			c.skills = append(c.skills, name)
 		}
 	}
 	return c, nil

@@ -99,8 +99,8 @@ func TestCardIsCachedPerTenant(t *testing.T) {
 		a.URL = fmt.Sprint(i)
 		c.cards.put(a, card{}, noon)
 	}
-	if n := len(c.cards.entries); n > maxCards {
-		t.Errorf("%d cards are cached", n)
+	if n, bytes := c.cards.Size(); n > maxCards || bytes > maxCardBytes {
+		t.Errorf("%d cards of %d bytes are cached", n, bytes)
 	}
 }
 

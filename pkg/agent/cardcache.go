@@ -1,24 +1,24 @@
 package agent
 
 import (
-	"sync"
 	"time"
 
+	"adcp-orchestrator/pkg/lru"
 	"adcp-orchestrator/pkg/registry"
 )
 
-// cardTTL is how long a card is trusted, maxCards how many are kept. Every instance has its own
-// cache: a card costs one request, and a call needs a card that matches the agent's present
-// version.
+// cardTTL is how long a card is trusted, maxCards and maxCardBytes how many are kept. Every
+// instance has its own cache: a card costs one request, and a call needs a card that matches the
+// agent's present version.
 const (
-	cardTTL  = 10 * time.Minute
-	maxCards = 256
+	cardTTL      = 10 * time.Minute
+	maxCards     = 256
+	maxCardBytes = 1 << 20
 )
 
-// cardCache keeps cards. The zero value is ready for use.
+// cardCache keeps cards. newCardCache makes one.
 type cardCache struct {
-	mu      sync.Mutex
-	entries map[string]cachedCard
+	*lru.Cache[cardKey, cachedCard]
 }
 
 type cachedCard struct {
@@ -28,29 +28,25 @@ type cachedCard struct {
 
 // cardKey includes tenant and credential, because an agent may return another card to another
 // caller.
-func cardKey(a registry.Agent) string {
-	return a.Tenant + "\x00" + a.URL + "\x00" + a.CredentialRef
+type cardKey struct{ tenant, url, credential string }
+
+func keyOf(a registry.Agent) cardKey { return cardKey{a.Tenant, a.URL, a.CredentialRef} }
+
+func newCardCache() cardCache {
+	return cardCache{lru.New[cardKey, cachedCard](maxCards, maxCardBytes)}
 }
 
-func (c *cardCache) get(a registry.Agent, now time.Time) (card, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.entries[cardKey(a)]
+func (c cardCache) get(a registry.Agent, now time.Time) (card, bool) {
+	e, ok := c.Get(keyOf(a))
 	return e.card, ok && now.Before(e.until)
 }
 
-// put keeps a card. A full cache is emptied first.
-func (c *cardCache) put(a registry.Agent, fetched card, now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.entries == nil || len(c.entries) >= maxCards {
-		c.entries = map[string]cachedCard{}
-	}
-	c.entries[cardKey(a)] = cachedCard{card: fetched, until: now.Add(cardTTL)}
+// put keeps a card. The names of its skills are our own.
+func (c cardCache) put(a registry.Agent, fetched card, now time.Time) {
+	const word = 8
+	size := len(a.Tenant) + len(a.URL) + len(a.CredentialRef) + len(fetched.endpoint) + len(fetched.tenant) +
+		2*word*cap(fetched.skills)
+	c.Put(a.Tenant, keyOf(a), cachedCard{card: fetched, until: now.Add(cardTTL)}, size)
 }
 
-func (c *cardCache) forget(a registry.Agent) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.entries, cardKey(a))
-}
+func (c cardCache) forget(a registry.Agent) { c.Delete(keyOf(a)) }

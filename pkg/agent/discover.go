@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/registry"
@@ -34,13 +35,24 @@ var otherTasks = []string{
 
 // profileTasks returns the AdCP tasks that a profile names when an agent offers them, sorted: the
 // tasks that can be submitted, and otherTasks.
-func profileTasks() []string {
+var profileTasks = sync.OnceValue(func() []string {
 	names := slices.Clone(otherTasks)
 	for _, t := range adcp.Tasks() {
 		names = append(names, string(t))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+})
+
+// knownTool returns our own copy of a tool's name, if a profile can depend on whether an agent
+// offers the tool. Names of other tools are not held: agents may have many and long ones.
+func knownTool(name string) (own string, known bool) {
+	for _, names := range [][]string{pollTools, listTools, profileTasks()} {
+		if i := slices.Index(names, name); i >= 0 {
+			return names[i], true
+		}
+	}
+	return "", false
 }
 
 // The limits of a tool list. They end an agent that pages forever.
@@ -108,10 +120,11 @@ func (c *Client) discover(ctx context.Context, a registry.Agent, token string) (
 	return p, nil
 }
 
-// tools reads the names of all tools of the agent. It does not read their schemas: these are often
+// tools reads the names of the agent's tools. It does not read their schemas: these are often
 // wrong, and some lists are ten megabytes long, mostly schemas.
 func (s *mcpSession) tools(ctx context.Context) ([]string, error) {
 	var names []string
+	listed := 0
 	params := json.RawMessage(`{}`)
 	for range maxPages {
 		x := &exchange{limit: maxToolList, filterTools: true, replayable: true}
@@ -130,15 +143,19 @@ func (s *mcpSession) tools(ctx context.Context) ([]string, error) {
 			var tool struct {
 				Name string `json:"name"`
 			}
-			if json.Unmarshal(raw, &tool) == nil && tool.Name != "" {
-				names = append(names, tool.Name)
+			if json.Unmarshal(raw, &tool) != nil {
+				continue
+			}
+			listed++
+			if name, known := knownTool(tool.Name); known && !slices.Contains(names, name) {
+				names = append(names, name)
 			}
 		}
 		var cursor string
 		if json.Unmarshal(page.NextCursor, &cursor) != nil || cursor == "" {
 			return names, nil
 		}
-		if len(names) > maxTools {
+		if listed > maxTools {
 			return nil, x.failed(fmt.Errorf("the agent lists more than %d tools", maxTools))
 		}
 		if params, err = json.Marshal(map[string]string{"cursor": cursor}); err != nil {

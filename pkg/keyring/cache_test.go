@@ -4,8 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
+	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -20,8 +24,65 @@ func TestCacheIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(h.cache); n > maxCached {
-		t.Errorf("%d cached", n)
+	if n, _ := h.cache.Size(); n != maxCached || len(h.turns) != 0 {
+		t.Errorf("%d cached, %d turns", n, len(h.turns))
+	}
+}
+
+// largest returns the largest document that a sender can make us store.
+func largest(tb testing.TB, sender int) store.Document {
+	tb.Helper()
+	st := state{FetchedAt: start, Since: start, List: list{Updated: start, NextUpdate: start}}
+	id := func(kind string, n int) string { return fmt.Sprintf("%s-%06d-%06d", kind, sender, n) }
+	for n := range maxKeys {
+		member := strings.Repeat("m", maxMember)
+		st.Keys = append(st.Keys, httpsig.JWK{KID: id(strings.Repeat("k", maxKeyID-14), n), KeyType: member, Curve: member,
+			Alg: member, Use: member, KeyOps: []string{"verify"}, AdCPUse: member, X: member, Y: member})
+	}
+	for n := range maxSeen {
+		st.Seen = append(st.Seen, admission{KID: id("ad", n), At: start.Unix()})
+	}
+	for n := range maxList / 16 {
+		st.List.Revoked = append(st.List.Revoked, id("", n))
+	}
+	body, err := st.encode()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return store.Document{Version: 1, Body: body}
+}
+
+// The key sets of one tenant's senders would fill the memory that the webhook function shares among
+// tenants.
+func TestKeySetsOfOneTenantDoNotFillTheMemory(t *testing.T) { // not parallel: it measures the heap
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc) //nolint:gosec // far below
+	}
+	s := &Source{Now: func() time.Time { return start }}
+	other := Sender{Tenant: "other", ID: "sender"}
+	st := state{Keys: []httpsig.JWK{{KID: "k1"}}, FetchedAt: start}
+	body, err := st.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Open(other, store.Document{Version: 1, Body: body})
+	before := heap()
+	for n := range 60 {
+		k := s.Open(Sender{Tenant: "acme", ID: fmt.Sprint(n)}, largest(t, n))
+		if k.readErr != nil {
+			t.Fatal(k.readErr)
+		}
+	}
+	grown := heap() - before
+	if n, bytes := s.cache.Size(); grown > 3*maxCachedBytes/2 || n < 2 {
+		t.Errorf("%d senders are cached: %d bytes counted, %d on the heap", n, bytes, grown)
+	}
+	t.Logf("%d MB on the heap", grown>>20)
+	if s.cached(other) == nil {
+		t.Error("the other tenant's keys are gone")
 	}
 }
 

@@ -121,6 +121,9 @@ func TestCanceledRefreshIsNotTheSendersFailure(t *testing.T) {
 	if h.state().Failure != "" {
 		t.Error("stored as the sender's failure")
 	}
+	if len(h.turns) != 0 {
+		t.Errorf("%d turns are left", len(h.turns))
+	}
 }
 
 // A host that never answers costs the time that the caller has, less what storing that takes.

@@ -21,14 +21,12 @@ func (k *Keys) refreshIfDue(
 	s := k.source
 	started := time.Now() // not Source.Now: this limits the time that really passes
 	defer func() { k.waited += time.Since(started) }()
-	e, _ := s.newer(k.sender, k.snapshot)
-	select {
-	case e.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	release, err := s.takeTurn(ctx, k.sender)
+	if err != nil {
+		return err
 	}
-	defer func() { <-e.turn }()
-	if _, k.snapshot = s.newer(k.sender, k.snapshot); !due(k.snapshot, s.Now()) {
+	defer release()
+	if k.snapshot = s.newer(k.sender, k.snapshot); !due(k.snapshot, s.Now()) {
 		return nil
 	}
 	limit := refreshTimeout - k.waited - time.Since(started)
@@ -44,7 +42,6 @@ func (k *Keys) refreshIfDue(
 	if err := ctx.Err(); err != nil {
 		return err // the caller has gone: a fetch that failed for that says nothing about the sender
 	}
-	var err error
 	k.failure = r.failure
 	k.snapshot, err = s.commit(ctx, k.sender, k.snapshot.version, r)
 	if errors.Is(err, store.ErrStale) { // another function was faster: its result counts

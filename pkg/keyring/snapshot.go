@@ -37,6 +37,38 @@ func newSnapshot(version int64, st state) *snapshot {
 	return s
 }
 
+// size returns about how many bytes a snapshot holds. The texts of keys and revoked ids count once:
+// the indexes share them.
+func (s *snapshot) size() int {
+	const (
+		word   = 8
+		text   = 2 * word // of a string, besides its bytes
+		moment = 3 * word
+		key    = 9*text + 3*word
+	)
+	size := 1024 + len(s.BrandURL) + len(s.JWKSURI) + len(s.listURL) + len(s.Unknown) +
+		len(s.List.URL) + len(s.List.From) + len(s.List.ETag)
+	if s.PendingChange != nil {
+		size += len(s.PendingChange.JWKSURI)
+	}
+	for _, k := range s.Keys {
+		size += 2*(key+text) + len(k.KeyOps)*2*text
+		for _, m := range []string{k.KID, k.KeyType, k.Curve, k.Alg, k.Use, k.AdCPUse, k.X, k.Y, k.D} {
+			size += len(m) + word // what an allocation rounds up to
+		}
+	}
+	for _, kid := range s.List.Revoked {
+		size += 3*text + word + len(kid)
+	}
+	for _, m := range s.Missing {
+		size += text + moment + len(m.KID)
+	}
+	for _, a := range s.Seen {
+		size += text + 2*word + len(a.KID)
+	}
+	return size
+}
+
 // readSnapshot parses a document. A malformed one is our own fault and an error: to start again
 // with an empty state would forget the pin and the revoked keys.
 func readSnapshot(d store.Document) (*snapshot, error) {

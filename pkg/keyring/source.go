@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"adcp-orchestrator/pkg/lru"
 	"adcp-orchestrator/pkg/safehttp"
 )
 
@@ -31,7 +32,8 @@ type Source struct {
 	Pressure Thresholds
 
 	mu    sync.Mutex
-	cache map[cacheKey]*cacheEntry
+	cache *lru.Cache[cacheKey, *snapshot] // nil before its first use
+	turns map[cacheKey]*turn
 }
 
 // The time limits of a refresh (contract F53). The webhook function has 15 seconds for a delivery.

@@ -42,34 +42,35 @@ var reach = map[string]struct{ inside, outside string }{
 	"registry":     {"adcp breaker circuit operation store validation", network},
 	"orchestrator": {strings.Replace(useCases, "orchestrator ", "", 1), network},
 	// Signatures, keys and guarded requests.
+	"lru":      {"", pure},
 	"safehttp": {"", network},
 	"httpsig":  {"adcp", network},
 	"keyring": {
-		"adcp breaker circuit digest httpsig inbox operation registry safehttp store validation",
+		"adcp breaker circuit digest httpsig inbox lru operation registry safehttp store validation",
 		network,
 	},
 	"signing": {"adcp httpsig", network + " " + aws},
 	// Adapters: one technology each.
 	"agent": {
-		"adcp breaker circuit httpsig operation registry safehttp store validation",
+		"adcp breaker circuit httpsig lru operation registry safehttp store validation",
 		network + " " + processes + " " + mcp,
 	},
-	"webhook":        {useCases + " httpsig keyring safehttp", network},
-	"httpapi":        {useCases + " apikey httpsig keyring safehttp webhook", network + " " + lambda},
+	"webhook":        {useCases + " httpsig keyring lru safehttp", network},
+	"httpapi":        {useCases + " apikey httpsig keyring lru safehttp webhook", network + " " + lambda},
 	"eventbridge":    {useCases, network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
 	"store/layout":   {"adcp operation store", pure},
 	"store/dynamo":   {useCases + " apikey store/layout", network + " " + aws},
-	"secretsmanager": {"", network + " " + aws},
+	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
 	"config":    {"", network + " " + aws},
 	"telemetry": {"", pure},
 	"wire": {
-		useCases + " agent config httpsig safehttp secretsmanager signing",
+		useCases + " agent config httpsig lru safehttp secretsmanager signing",
 		network + " " + processes + " " + aws + " " + mcp,
 	},
 	"wire/inbound": {
-		useCases + " apikey config httpsig keyring safehttp secretsmanager stepfunctions store/dynamo " +
+		useCases + " apikey config httpsig keyring lru safehttp secretsmanager stepfunctions store/dynamo " +
 			"store/layout telemetry webhook",
 		network + " " + aws,
 	},
@@ -77,9 +78,9 @@ var reach = map[string]struct{ inside, outside string }{
 	"adcp/adcptest":   {"", pure},
 	"sim/hazard":      {"", pure},
 	"store/memory":    {useCases + " apikey store/layout", network},
-	"store/storetest": {useCases + " apikey httpsig keyring safehttp store/layout", network},
+	"store/storetest": {useCases + " apikey httpsig keyring lru safehttp store/layout", network},
 	"sim": {
-		useCases + " apikey httpsig keyring safehttp store/layout store/memory store/storetest webhook",
+		useCases + " apikey httpsig keyring lru safehttp store/layout store/memory store/storetest webhook",
 		network,
 	},
 }

@@ -25,6 +25,13 @@ const handshakeTimeout = 10 * time.Second
 // and for the next call of a busy function.
 const idleTimeout = 30 * time.Second
 
+// maxIdle bounds the unused connections to all hosts together. Counterparties choose how large
+// their certificates are, each connection holds them, and a process makes one call at a time.
+const (
+	maxIdle        = 16
+	maxIdlePerHost = 4
+)
+
 // Resolver resolves a name. *net.Resolver implements it.
 type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
@@ -77,7 +84,8 @@ func newClient(o Options, d dialer) *http.Client {
 		TLSHandshakeTimeout:    handshakeTimeout,
 		MaxResponseHeaderBytes: orDefault(o.MaxHeaderBytes, DefaultMaxHeaderBytes),
 		IdleConnTimeout:        idleTimeout,
-		MaxIdleConnsPerHost:    4,
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdlePerHost,
 		Protocols:              &protocols,
 	}
 	return &http.Client{

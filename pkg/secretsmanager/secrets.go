@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"adcp-orchestrator/pkg/lru"
 )
 
 // API is the part of Secrets Manager's client that Manager uses.
@@ -21,15 +23,19 @@ type API interface {
 }
 
 // cacheFor is how long a value is cached: a rotated secret is in use everywhere after a minute.
-const cacheFor = time.Minute
+// maxSecrets and maxSecretBytes are how many are cached: tenants name the secrets of their agents,
+// and each can have 64 KB.
+const (
+	cacheFor       = time.Minute
+	maxSecrets     = 256
+	maxSecretBytes = 1 << 20
+)
 
 // Manager reads secrets by name or ARN.
 type Manager struct {
-	api API
-	now func() time.Time
-
-	mu    sync.Mutex
-	cache map[string]cached
+	api   API
+	now   func() time.Time
+	cache *lru.Cache[string, cached]
 }
 
 type cached struct {
@@ -44,14 +50,12 @@ func FromConfig(c aws.Config, now func() time.Time) *Manager {
 
 // New returns a manager.
 func New(api API, now func() time.Time) *Manager {
-	return &Manager{api: api, now: now, cache: map[string]cached{}}
+	return &Manager{api: api, now: now, cache: lru.New[string, cached](maxSecrets, maxSecretBytes)}
 }
 
 // Secret returns a secret's text. An empty secret is an error.
 func (m *Manager) Secret(ctx context.Context, name string) (string, error) {
-	m.mu.Lock()
-	c, ok := m.cache[name]
-	m.mu.Unlock()
+	c, ok := m.cache.Get(name)
 	if ok && m.now().Sub(c.at) < cacheFor {
 		return c.value, nil
 	}
@@ -62,9 +66,9 @@ func (m *Manager) Secret(ctx context.Context, name string) (string, error) {
 	if out.SecretString == nil || *out.SecretString == "" {
 		return "", errors.New("read a secret: it holds no text")
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.cache[name] = cached{*out.SecretString, m.now()}
+	// Names are adcp/<tenant>/<name>, or an ARN of the stack's own.
+	tenant := name[:max(strings.LastIndex(name, "/"), 0)]
+	m.cache.Put(tenant, name, cached{*out.SecretString, m.now()}, len(tenant)+len(name)+len(*out.SecretString))
 	return *out.SecretString, nil
 }
 

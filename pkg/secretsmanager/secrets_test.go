@@ -3,6 +3,8 @@ package secretsmanager_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -74,4 +76,48 @@ func TestRoots(t *testing.T) {
 			t.Errorf("%s: %d, %v", value, len(got), err)
 		}
 	}
+}
+
+// largeSecrets answers every request with another secret of 64 KB, and counts the reads of each.
+type largeSecrets struct{ reads map[string]int }
+
+func (l largeSecrets) GetSecretValue(
+	_ context.Context, in *sdk.GetSecretValueInput, _ ...func(*sdk.Options),
+) (*sdk.GetSecretValueOutput, error) {
+	l.reads[*in.SecretId]++
+	value := strings.Repeat("s", 64<<10)
+	return &sdk.GetSecretValueOutput{SecretString: &value}, nil
+}
+
+// Nothing ever removed a secret: a tenant with many agents filled the memory that tenants share.
+func TestSecretsOfOneTenantDoNotFillTheMemory(t *testing.T) { // not parallel: it measures the heap
+	heap := func() int {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int(m.HeapAlloc) //nolint:gosec // far below
+	}
+	api := largeSecrets{map[string]int{}}
+	m := secretsmanager.New(api, func() time.Time { return time.Unix(0, 0) })
+	read := func(name string) {
+		if _, err := m.Secret(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const root, other = "arn:aws:secretsmanager:eu-central-1:1:secret:root", "adcp/other/seller"
+	before := heap()
+	read(root)
+	read(other)
+	for n := range 300 {
+		read(fmt.Sprint("adcp/acme/seller", n))
+	}
+	if grown := heap() - before; grown > 2<<20 {
+		t.Errorf("%d MB are left", grown>>20)
+	}
+	read(root)
+	read(other)
+	if api.reads[root] != 1 || api.reads[other] != 1 {
+		t.Errorf("the others' secrets were read again: %d, %d", api.reads[root], api.reads[other])
+	}
+	runtime.KeepAlive(m)
 }
