@@ -20,12 +20,19 @@ const (
 // HTTPClient returns the client for one service, named as for AWS. It ends an attempt, with its
 // connection, after the service's time limit; the SDK then tries again on another connection.
 func HTTPClient(service string) aws.HTTPClient {
-	switch service {
-	case "DYNAMODB", "SFN":
-		return httpClient(fastAttemptTimeout)
+	limit := attemptTimeout
+	if service == "DYNAMODB" || service == "SFN" {
+		limit = fastAttemptTimeout
 	}
-	return httpClient(attemptTimeout)
+	if endpoint(service) != nil {
+		limit *= emulatorFactor
+	}
+	return httpClient(limit)
 }
+
+// emulatorFactor is for an emulator, which shares its machine with much else: a tried attempt that it
+// was only slow with would make it slower.
+const emulatorFactor = 5
 
 func httpClient(attempt time.Duration) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(attempt).WithTransportOptions(func(t *http.Transport) {

@@ -40,13 +40,18 @@ func AWS(service string) aws.Config {
 		RetryMode:   aws.RetryModeStandard,
 		Credentials: aws.CredentialsProviderFunc(credentials),
 	}
+	c.BaseEndpoint = endpoint(service)
+	return c
+}
+
+// endpoint is the address of an emulator of a service, nil if AWS itself is called.
+func endpoint(service string) *string {
 	for _, name := range []string{"AWS_ENDPOINT_URL_" + service, "AWS_ENDPOINT_URL"} {
 		if v := os.Getenv(name); v != "" {
-			c.BaseEndpoint = &v
-			break
+			return &v
 		}
 	}
-	return c
+	return nil
 }
 
 func credentials(context.Context) (aws.Credentials, error) {
