@@ -17,7 +17,7 @@ var allowed = map[string][]string{
 		"states:DescribeExecution " + executionsARN,
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
-	"operations": {"dynamodb:Query ${Table.Arn}"},
+	"operations": {"dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}"},
 	"agents": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,

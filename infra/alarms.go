@@ -68,7 +68,7 @@ func (b *builder) addAlarms() {
 		},
 		{
 			id:          "ThrottlesAlarm",
-			description: "Lambda throttles the functions. Raise the account's concurrency limit.",
+			description: "Lambda throttles the functions. Raise the account's concurrency limit, or a function's reservation.",
 			metric:      b.throttles(period),
 			threshold:   1,
 			periods:     1,

@@ -75,9 +75,9 @@ func (b *builder) addAPI() {
 			LoggingLevel:         awsapigateway.MethodLoggingLevel_OFF,
 			AccessLogDestination: awsapigateway.NewLogGroupLogDestination(b.addLogGroup("ApiLogs", nil)),
 			AccessLogFormat:      awsapigateway.AccessLogFormat_Custom(b.stack.ToJsonString(accessLog, nil)),
-			ThrottlingRateLimit:  jsii.Number(100),
-			ThrottlingBurstLimit: jsii.Number(200),
-			MethodOptions:        openMethods(),
+			ThrottlingRateLimit:  jsii.Number(b.settings.API.Rate),
+			ThrottlingBurstLimit: jsii.Number(b.settings.API.Burst),
+			MethodOptions:        b.openMethods(),
 		},
 	})
 	b.api.Node().TryRemoveChild(jsii.String("Endpoint")) // CDK's own output; the stack has ApiUrl instead
@@ -93,14 +93,20 @@ func (b *builder) addAPI() {
 }
 
 // openMethods gives each open route its own throttling limits, so that too many requests from
-// strangers on one open route throttle neither clients nor the other open routes.
-func openMethods() *map[string]*awsapigateway.MethodDeploymentOptions {
+// strangers on one open route throttle neither clients nor the other open routes. API Gateway can't
+// tell an agent from a stranger, so what all of them share on the webhook route has to be more than
+// a stranger sends; the function refuses strangers at the cost of a read.
+func (b *builder) openMethods() *map[string]*awsapigateway.MethodDeploymentOptions {
 	methods := map[string]*awsapigateway.MethodDeploymentOptions{}
 	for _, r := range routes {
 		if r.open {
+			limit := b.settings.Documents
+			if r.function == "webhook" {
+				limit = b.settings.Webhooks
+			}
 			methods[r.path+"/"+r.method] = &awsapigateway.MethodDeploymentOptions{
-				ThrottlingRateLimit:  jsii.Number(50),
-				ThrottlingBurstLimit: jsii.Number(100),
+				ThrottlingRateLimit:  jsii.Number(limit.Rate),
+				ThrottlingBurstLimit: jsii.Number(limit.Burst),
 				MetricsEnabled:       jsii.Bool(true),
 				DataTraceEnabled:     jsii.Bool(false),
 				LoggingLevel:         awsapigateway.MethodLoggingLevel_OFF,

@@ -48,7 +48,7 @@ func TestVariablesOfWireAreFound(t *testing.T) {
 		"wire.CanSign":     {"SIGNING_KEY_IDS"},
 		"wire.Deps":        nil,
 		"inbound.Keyring":  {"ALLOW_LOOPBACK"},
-		"inbound.Receiver": {"ALLOW_LOOPBACK"},
+		"inbound.Receiver": {"ALLOW_LOOPBACK", "TENANT_LIMITS"},
 	} {
 		got := slices.Sorted(slices.Values(shared[name]))
 		if !slices.Equal(got, want) {

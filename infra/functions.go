@@ -33,7 +33,7 @@ var functionSpecs = []functionSpec{
 		description: "Serves POST /v1/operations, /v1/operations/{id}/input and /v1/operations/{id}/redrive",
 		timeout:     15,
 		memory:      256,
-		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
+		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "TENANT_LIMITS"},
 		access: access{
 			table:      []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
 			machine:    []string{"StartExecution", "SendTaskSuccess"},
@@ -45,15 +45,15 @@ var functionSpecs = []functionSpec{
 		description: "Serves GET /v1/operations/{id} and GET /v1/quarantine",
 		timeout:     15,
 		memory:      256,
-		env:         []string{"PUBLIC_BASE_URL"},
-		access:      access{table: []string{"Query"}},
+		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},
+		access:      access{table: []string{"Query", "UpdateItem"}},
 	},
 	{
 		name:        "agents",
 		description: "Serves GET and PUT of /v1/agents/{id} and /v1/agents/{id}/keys",
 		timeout:     25,
 		memory:      512,
-		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
 		access:      access{table: []string{"GetItem", "UpdateItem"}, agentSecrets: true},
 	},
 	{
@@ -61,7 +61,7 @@ var functionSpecs = []functionSpec{
 		description: "Serves POST /v1/webhooks/{callback_token}: authenticates, deduplicates and applies deliveries",
 		timeout:     20,
 		memory:      256,
-		env:         []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "ALLOW_LOOPBACK"},
+		env:         []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
 		access: access{
 			table:      []string{"BatchGetItem", "GetItem", "PutItem", "UpdateItem"},
 			machine:    []string{"SendTaskSuccess"},
@@ -151,13 +151,23 @@ func (b *builder) addFunction(spec functionSpec) awslambda.Function {
 		Code:         awslambda.Code_FromAsset(jsii.String(b.settings.bundle(spec.name)), nil),
 		Timeout:      awscdk.Duration_Seconds(jsii.Number(spec.timeout)),
 		MemorySize:   jsii.Number(spec.memory),
-		Environment:  b.environment(spec),
-		Role:         b.addFunctionRole(id+"Role", spec, logs),
-		Tracing:      awslambda.Tracing_ACTIVE,
+		// None is reserved unless a setting says so: a new account may have a quota of 10.
+		ReservedConcurrentExecutions: b.reserved(spec.name),
+		Environment:                  b.environment(spec),
+		Role:                         b.addFunctionRole(id+"Role", spec, logs),
+		Tracing:                      awslambda.Tracing_ACTIVE,
 		// No LoggingFormat: Lambda's JSON format filters lines by its own level, and the functions
 		// write JSON already.
 		LogGroup: logs,
 	})
+}
+
+// reserved returns the concurrency that is reserved for a function, nil for none.
+func (b *builder) reserved(function string) *float64 {
+	if n := b.settings.Reserved[function]; n > 0 {
+		return jsii.Number(n)
+	}
+	return nil
 }
 
 // environment resolves a function's variables. It sets ALLOW_LOOPBACK on the local stack only, so
@@ -179,6 +189,8 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 			env[name] = awscdk.Fn_Join(jsii.String(","), b.signingKeyARNs())
 		case "EVENT_BUS_NAME":
 			env[name] = b.bus.EventBusName()
+		case "TENANT_LIMITS":
+			env[name] = jsii.String(b.settings.TenantLimits.String())
 		case "ALLOW_LOOPBACK":
 			if b.settings.Local != "" {
 				env[name] = jsii.String("1")

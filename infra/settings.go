@@ -29,6 +29,8 @@ type settings struct {
 	// signingKeys: the generations of the signing key. The first one signs, all are published.
 	SigningKeys []string
 
+	capacity
+
 	Dist       string // the directory that `make build` fills; no context value
 	Definition string // the file of the state machine; no context value
 }
@@ -78,6 +80,9 @@ func readSettings(context func(name string) any) (settings, error) {
 		return s, err
 	}
 	if s.APIAccount, err = parseBool("apiGatewayAccount", value("apiGatewayAccount"), true); err != nil {
+		return s, err
+	}
+	if s.capacity, err = readCapacity(value); err != nil {
 		return s, err
 	}
 	if s.LogRetention, err = strconv.Atoi(value("logRetentionDays")); err != nil {

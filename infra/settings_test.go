@@ -7,6 +7,8 @@ import (
 	"testing"
 )
 
+func reserve(text string) map[string]any { return map[string]any{"reservedConcurrency": text} }
+
 func TestBadSettingsAreNamedInTheError(t *testing.T) {
 	t.Parallel()
 	const (
@@ -44,6 +46,27 @@ func TestBadSettingsAreNamedInTheError(t *testing.T) {
 		"a signing key twice":       {map[string]any{"signingKeys": "1,1"}, "context signingKeys: "},
 		"ARN of a signing key":      {map[string]any{"signingKeys": keyARN}, "context signingKeys: "},
 		"unknown log level":         {map[string]any{"logLevel": "trace"}, "context logLevel: "},
+		"no rate":                   {map[string]any{"apiRate": ""}, "context apiRate: "},
+		"a rate of nothing":         {map[string]any{"webhookRate": "0"}, "context webhookRate: "},
+		"a rate beyond the quota":   {map[string]any{"webhookRate": "20000"}, "context webhookRate: "},
+		"a burst in words":          {map[string]any{"documentBurst": "many"}, "context documentBurst: "},
+		"limits":                    {map[string]any{"tenantLimits": "requests=1/2"}, ""},
+		"default limits":            {map[string]any{"tenantLimits": ""}, ""},
+		"unknown limits":            {map[string]any{"tenantLimits": "spend=1"}, "context tenantLimits: "},
+		"reservations":              {reserve("dispatch=400, poll=500"), ""},
+		"too many reservations":     {reserve("dispatch=400,poll=501"), "context reservedConcurrency: "},
+		"a reservation of nothing":  {reserve("dispatch=0"), "context reservedConcurrency: "},
+		"a reservation twice":       {reserve("poll=1,poll=2"), "context reservedConcurrency: "},
+		"an unknown function":       {reserve("pole=1"), "context reservedConcurrency: "},
+		"a small account": {
+			map[string]any{"reservedConcurrency": "poll=1", "concurrencyQuota": "10"},
+			"context reservedConcurrency: ",
+		},
+		"a large account": {
+			map[string]any{"reservedConcurrency": "poll=4900", "concurrencyQuota": "5000"}, "",
+		},
+		"a small account that reserves nothing": {map[string]any{"concurrencyQuota": "10"}, ""},
+		"waf as a sentence":                     {map[string]any{"waf": "please"}, "context waf: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -61,6 +61,7 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addMachine(definition)
 	b.addFunctions("authorizer", "submit", "operations", "agents", "webhook", "identity", "reconcile")
 	b.addRoutes()
+	b.addWebACL()
 	b.addSchedule()
 	b.addAlarms()
 	b.addOutputs()

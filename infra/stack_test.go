@@ -86,7 +86,7 @@ func TestFunctionsRunAsSpecified(t *testing.T) {
 					name, spec.name, p["TracingConfig"], p["Timeout"], p["MemorySize"])
 			}
 			if p["ReservedConcurrentExecutions"] != nil {
-				t.Errorf("%s: %s reserves concurrency", name, spec.name)
+				t.Errorf("%s: %s reserves concurrency, which no setting asked for", name, spec.name)
 			}
 		}
 	}
@@ -111,18 +111,23 @@ func environment(v any) map[string]string {
 
 func TestEachFunctionHasItsVariables(t *testing.T) {
 	t.Parallel()
+	limits := "requests=200/400,submissions=100/200,deliveries=100/200,agents=1000,openOperations=100000"
 	base := "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
 	want := map[string]map[string]string{
 		"authorizer": {},
-		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base},
-		"operations": {"PUBLIC_BASE_URL": base},
-		"agents":     {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base},
-		"identity":   {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"poll":       {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"settle":     {"EVENT_BUS_NAME": "${Bus}"},
-		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}"},
+		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
+		"operations": {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
+		"agents": {
+			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
+		},
+		"webhook": {
+			"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits,
+		},
+		"identity":  {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"dispatch":  {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"poll":      {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"settle":    {"EVENT_BUS_NAME": "${Bus}"},
+		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}"},
 	}
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {

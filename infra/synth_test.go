@@ -32,8 +32,8 @@ type resource struct {
 // alarmTopic is the topic of alarms in the template for the local stack.
 const alarmTopic = "arn:aws:sns:us-east-1:123456789012:ops"
 
-// synthesized returns the templates for AWS ("aws") and for the local stack ("local"). All tests
-// share them, because synthesis takes seconds.
+// synthesized returns the templates for AWS ("aws"), for the local stack ("local"), and for AWS
+// with other sizes ("tuned"). All tests share them, because synthesis takes seconds.
 var synthesized = sync.OnceValues(func() (map[string]template, error) {
 	dir, err := os.MkdirTemp("", "infra-test-")
 	if err != nil {
@@ -59,8 +59,13 @@ var synthesized = sync.OnceValues(func() (map[string]template, error) {
 	s.Dist = filepath.Join(dir, "dist")
 	local := s
 	local.Arch, local.Local, local.Ephemeral, local.AlarmTopicARN = "x86_64", "http://127.0.0.1:4566", true, alarmTopic
+	tuned, err := tunedSettings(context)
+	if err != nil {
+		return nil, err
+	}
+	tuned.Dist = s.Dist
 	templates := map[string]template{}
-	for name, s := range map[string]settings{"aws": s, "local": local} {
+	for name, s := range map[string]settings{"aws": s, "local": local, "tuned": tuned} {
 		if err := newStack(app, name, s); err != nil {
 			return nil, err
 		}
@@ -76,6 +81,18 @@ var synthesized = sync.OnceValues(func() (map[string]template, error) {
 	}
 	return templates, nil
 })
+
+// tunedSettings returns the settings with every throttle, limit and reservation changed.
+func tunedSettings(context map[string]any) (settings, error) {
+	context = maps.Clone(context)
+	maps.Copy(context, map[string]any{
+		"apiRate": 11, "apiBurst": 12, "webhookRate": 13, "webhookBurst": 14, "documentRate": 15, "documentBurst": 16,
+		"tenantLimits":        "requests=1/2,submissions=3/4,agents=5,openOperations=0",
+		"reservedConcurrency": "dispatch=400,poll=100,webhook=100,authorizer=50",
+		"waf":                 true,
+	})
+	return readSettings(func(name string) any { return context[name] })
+}
 
 // deployed returns the template for AWS.
 func deployed(t *testing.T) template { return synthesize(t)["aws"] }

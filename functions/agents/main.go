@@ -11,8 +11,8 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/registry"
-	"adcp-orchestrator/pkg/safehttp"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
@@ -21,16 +21,15 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "PUBLIC_BASE_URL")
+	env, err := config.Require("TABLE_NAME", "PUBLIC_BASE_URL", "TENANT_LIMITS")
 	if err != nil {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
 	keys := inbound.Keyring(store)
-	checkURL := func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }
-	checker := registry.Checker{CheckURL: checkURL, CanSign: wire.CanSign()}
-	register := registry.Register{Store: store, Agents: wire.Agents(wire.Secrets()), Now: time.Now, Checker: checker}
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
+	register := registry.Register{Store: store, Agents: wire.Agents(wire.Secrets()), Now: time.Now,
+		Checker: wire.Checker(), MaxAgents: api.Limits.MaxAgents()}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"PUT /v1/agents/{id}":      api.Serve(apikey.ScopeAgentsWrite, api.PutAgent(register.Run)),
 		"GET /v1/agents/{id}":      api.Serve(apikey.ScopeAgentsRead, api.ShowAgent(register.Show)),

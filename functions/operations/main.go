@@ -11,18 +11,19 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "PUBLIC_BASE_URL")
+	env, err := config.Require("TABLE_NAME", "PUBLIC_BASE_URL", "TENANT_LIMITS")
 	if err != nil {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"GET /v1/operations/{id}": api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store)),
 		"GET /v1/quarantine":      api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),

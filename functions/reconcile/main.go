@@ -10,6 +10,7 @@ import (
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
@@ -27,5 +28,5 @@ func main() {
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),
 		Deps:     orchestrator.Deps{Now: time.Now},
 	}
-	lambda.Start(reconcile.Run)
+	lambda.Start(quota.Beside(quota.Recount{Store: store, Now: time.Now}, reconcile.Run))
 }

@@ -1,5 +1,4 @@
-// Command submit is the Lambda function that serves POST of /v1/operations,
-// /v1/operations/{id}/input and /v1/operations/{id}/redrive.
+// Command submit serves POST of /v1/operations, and of /input and /redrive of an operation.
 package main
 
 import (
@@ -13,6 +12,7 @@ import (
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
@@ -20,19 +20,20 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN", "PUBLIC_BASE_URL")
+	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "TENANT_LIMITS")
 	if err != nil {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
-	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: api.BaseURL}
+	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: api.BaseURL,
+		Admit: api.Limits.Submission}
 	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
 	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}
 	lambda.Start(api.Route(map[string]httpapi.Function{
-		"POST /v1/operations":              api.Serve(apikey.ScopeOperationsWrite, api.Submit(submit.Run)),
+		"POST /v1/operations":              api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit.Run)),
 		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsWrite, api.SendInput(input.Run)),
 		"POST /v1/operations/{id}/redrive": api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
 	}))

@@ -3,15 +3,22 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"adcp-orchestrator/pkg/quota"
 )
 
 // API is the HTTP API at its public address.
 type API struct {
 	// BaseURL is the address that clients and agents reach the API at, without a trailing slash.
 	BaseURL string
+	// Limits bounds what each tenant may ask for; nil bounds nothing.
+	Limits *quota.Guard
 }
 
 // Response is what a handler answers.
@@ -39,8 +46,20 @@ func (a API) Route(routes map[string]Function) Function {
 	}
 }
 
-// Serve makes a Handler a Lambda handler for callers that have a scope.
+// Serve makes a Handler a Lambda handler for callers that have a scope, within the rate of their
+// tenant.
 func (a API) Serve(scope string, h Handler) Function {
+	return a.ServeUncounted(scope, func(ctx context.Context, r Request) (Response, error) {
+		if err := a.Limits.Request(ctx, r.Principal.Tenant); err != nil {
+			return Response{}, err
+		}
+		return h(ctx, r)
+	})
+}
+
+// ServeUncounted is Serve without the rate, for submissions: the use case counts those that open an
+// operation, and answers a repetition whatever the limits are.
+func (a API) ServeUncounted(scope string, h Handler) Function {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		r, err := Read(e)
 		if err != nil {
@@ -66,8 +85,15 @@ var malformed = NewProblem(http.StatusBadRequest, codeMalformedBody, "the body c
 
 // fail writes a problem as the answer to a request.
 func (a API) fail(e events.APIGatewayProxyRequest, p Problem) events.APIGatewayProxyResponse {
-	return encode(Response{Status: p.Status, Body: a.complete(e, p)})
+	header := map[string]string{}
+	if p.retryAfter > 0 {
+		header["Retry-After"] = wholeSeconds(p.retryAfter)
+	}
+	return encode(Response{Status: p.Status, Header: header, Body: a.complete(e, p)})
 }
+
+// wholeSeconds is the form of Retry-After, rounded up: nobody is to come too early.
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
 
 // complete adds what every problem has: the address of its description and the request's id.
 func (a API) complete(e events.APIGatewayProxyRequest, p Problem) Problem {

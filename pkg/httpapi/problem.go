@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/validation"
 )
@@ -27,8 +29,20 @@ type Problem struct {
 	// is the operation's, where its state is the reason.
 	OperationID string          `json:"operation_id,omitempty"`
 	State       operation.State `json:"state,omitempty"`
+	// Limit is the limit that the request would exceed.
+	Limit *Limit `json:"limit,omitempty"`
 	// Errors names every wrong field.
 	Errors []validation.FieldError `json:"errors,omitempty"`
+
+	retryAfter time.Duration // for Retry-After, if not 0
+}
+
+// Limit is a limit of a tenant, or of a sender of webhooks.
+type Limit struct {
+	Name  string `json:"name"`
+	Value int    `json:"value"`
+	// Burst is how many are allowed at once, if the limit is a rate.
+	Burst int `json:"burst,omitempty"`
 }
 
 // Error makes a Problem an error, so that handlers can return it.
@@ -46,6 +60,8 @@ const (
 	codeTooLarge            = "too_large"
 	codeAgentRefused        = "agent_refused"
 	codeKeysUnavailable     = "keys_unavailable"
+	codeRateLimited         = "rate_limited"
+	codeQuotaExceeded       = "quota_exceeded"
 	codeUnavailable         = "unavailable"
 	codeInternalError       = "internal_error"
 )
@@ -61,11 +77,14 @@ func problemOf(ctx context.Context, err error) Problem {
 	var p Problem
 	var invalid *validation.Error
 	var refused *orchestrator.SubmitRefusedError
+	var exceeded *quota.ExceededError
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &refused):
 		return competing(refused)
+	case errors.As(err, &exceeded):
+		return exceeds(exceeded)
 	case errors.As(err, &invalid):
 		return NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
 			invalid.Fields...)
@@ -80,6 +99,29 @@ func problemOf(ctx context.Context, err error) Problem {
 	slog.ErrorContext(ctx, "request failed", "error", err)
 	return NewProblem(http.StatusServiceUnavailable, codeUnavailable,
 		"something failed on our side; nothing is lost, send the same request again")
+}
+
+// exceeds describes a limit that refuses a request, and how to go on.
+func exceeds(e *quota.ExceededError) Problem {
+	var p Problem
+	switch e.Limit {
+	case quota.Agents:
+		p = NewProblem(http.StatusTooManyRequests, codeQuotaExceeded, fmt.Sprintf("your tenant has %d agents, which is "+
+			"the limit: change one of them, or have the operator raise the limit", e.Value))
+	case quota.OpenOperations:
+		p = NewProblem(http.StatusTooManyRequests, codeQuotaExceeded, fmt.Sprintf("your tenant may have %d open "+
+			"operations: send the same request again when some have ended, or have the operator raise the limit; "+
+			"ended operations make room within five minutes", e.Value))
+	default:
+		what := "requests"
+		if e.Limit == quota.SubmissionsPerSecond {
+			what = "new operations"
+		}
+		p = NewProblem(http.StatusTooManyRequests, codeRateLimited, fmt.Sprintf("your tenant may send %d %s a second, "+
+			"with bursts of %d: wait for the time in Retry-After, then send the same request again", e.Value, what, e.Burst))
+	}
+	p.Limit, p.retryAfter = &Limit{e.Limit, e.Value, e.Burst}, e.RetryAfter
+	return p
 }
 
 // competing describes the operation that stands in a submission's way, and how to go on.

@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"math"
 	"net/http"
-	"strconv"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -31,7 +29,7 @@ func (a API) Webhook(receive webhook.Receiver) Function {
 			header["WWW-Authenticate"] = reply.Challenge
 		}
 		if reply.RetryAfter > 0 {
-			header["Retry-After"] = strconv.Itoa(int(math.Ceil(reply.RetryAfter.Seconds())))
+			header["Retry-After"] = wholeSeconds(reply.RetryAfter)
 		}
 		if reply.Status < http.StatusMultipleChoices {
 			return encode(Response{Status: reply.Status, Header: header, Body: outcome{reply.Code}}), nil

@@ -20,7 +20,8 @@ const (
 	// NoncesPerWindow is how many nonces of a key may be claimed in one window of the clock. All live
 	// nonces were claimed in at most two windows, so this keeps the limit of 100,000 for each key
 	// (contract F76). The webhook route's own throttle keeps the limit of 10,000,000 for all keys
-	// together: at 50 deliveries per second no more than 21,100 nonces are alive.
+	// together: a stack can't set it above 10,000 deliveries per second, of which no more than
+	// 4,210,000 nonces are alive.
 	NoncesPerWindow = 50_000
 )
 

@@ -10,7 +10,7 @@ import (
 const module = "adcp-orchestrator/"
 
 // useCases is the reach of a package that uses package orchestrator.
-const useCases = "adcp breaker circuit digest inbox operation orchestrator registry store validation"
+const useCases = "adcp breaker circuit digest inbox operation orchestrator quota registry store validation"
 
 // A pure package reaches neither the network nor other processes.
 const pure = ""
@@ -39,20 +39,21 @@ var reach = map[string]struct{ inside, outside string }{
 	"apikey":       {"adcp digest operation store validation", pure},
 	"inbox":        {"adcp digest operation store validation", pure},
 	"breaker":      {"adcp circuit operation store", network},
-	"registry":     {"adcp breaker circuit operation store validation", network},
+	"quota":        {"", pure},
+	"registry":     {"adcp breaker circuit operation quota store validation", network},
 	"orchestrator": {strings.Replace(useCases, "orchestrator ", "", 1), network},
 	// Signatures, keys and guarded requests.
 	"lru":      {"", pure},
 	"safehttp": {"", network},
 	"httpsig":  {"adcp", network},
 	"keyring": {
-		"adcp breaker circuit digest httpsig inbox lru operation registry safehttp store validation",
+		"adcp breaker circuit digest httpsig inbox lru operation quota registry safehttp store validation",
 		network,
 	},
 	"signing": {"adcp httpsig", network + " " + aws},
 	// Adapters: one technology each.
 	"agent": {
-		"adcp breaker circuit httpsig lru operation registry safehttp store validation",
+		"adcp breaker circuit httpsig lru operation quota registry safehttp store validation",
 		network + " " + processes + " " + mcp,
 	},
 	"webhook":        {useCases + " httpsig keyring lru safehttp", network},
@@ -167,7 +168,9 @@ func TestArrowsPointInward(t *testing.T) {
 // The table can't be relaxed for the packages that must stay free of SDKs, or of the network too.
 func TestInnerPackagesStayFree(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"adcp", "apikey", "circuit", "digest", "inbox", "operation", "store", "validation"} {
+	for _, name := range []string{
+		"adcp", "apikey", "circuit", "digest", "inbox", "operation", "quota", "store", "validation",
+	} {
 		if reach[name].outside != pure {
 			t.Errorf("pkg/%s is not pure: %s", name, reach[name].outside)
 		}

@@ -37,6 +37,9 @@ type Submit struct {
 	Deps     Deps
 	// Random is the source of ids and tokens; nil is crypto/rand.Reader.
 	Random io.Reader
+	// Admit, if set, may refuse a new operation because of a limit. A repetition is never refused: it
+	// is found before. Run returns the error.
+	Admit func(ctx context.Context, tenant string) error
 	// BaseURL is the public address of the webhook route, without a trailing slash.
 	BaseURL string
 }
@@ -106,6 +109,11 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 // create stores a new operation, or finds the one that holds the same natural key.
 func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
+	if s.Admit != nil {
+		if err := s.Admit(ctx, tenant); err != nil {
+			return operation.Operation{}, "", err
+		}
+	}
 	agent, err := s.Store.Agent(ctx, tenant, r.AgentID)
 	if errors.Is(err, store.ErrNotFound) {
 		var c validation.Checks

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -16,6 +17,11 @@ type Store interface {
 	Profiles
 	// PutAgent stores a registry entry if Version-1 is stored (0: none), or returns store.ErrStale.
 	PutAgent(ctx context.Context, a Agent) error
+	// AddAgent stores the first entry of an agent, unless the tenant has limit agents. It returns
+	// store.ErrStale if there is an entry, or store.ErrFull.
+	AddAgent(ctx context.Context, a Agent, limit int) error
+	// CountAgents returns how many agents a tenant has.
+	CountAgents(ctx context.Context, tenant string) (int, error)
 }
 
 // registerTimeout bounds the discovery while the agent's owner waits: API Gateway ends every
@@ -28,6 +34,8 @@ type Register struct {
 	Agents  Caller
 	Now     func() time.Time
 	Checker Checker
+	// MaxAgents is how many agents a tenant may have; 0 is any number.
+	MaxAgents int
 }
 
 // Run checks an entry, asks the agent, and stores both: as the first entry of that id, or in place
@@ -35,10 +43,14 @@ type Register struct {
 // reached is stored as well, with a finding: its first operation asks again.
 //
 // It returns a *validation.Error that names every wrong field, or an *AgentRefusedError with the
-// findings against the agent (contract B39). In both cases nothing was stored.
+// findings against the agent (contract B39), or a *quota.ExceededError. In all cases nothing was
+// stored.
 func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, Discovery, error) {
 	a, err := r.parse(tenant, id, body)
 	if err != nil {
+		return a, Discovery{}, err
+	}
+	if err := r.checkRoom(ctx, a); err != nil {
 		return a, Discovery{}, err
 	}
 	found, reached, err := r.discover(ctx, a)
@@ -57,6 +69,30 @@ func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agen
 	}
 	a, err = r.put(ctx, a)
 	return a, found, err
+}
+
+// noMoreAgents is how long a client should wait that has registered too many agents. No agent goes
+// away by itself.
+const noMoreAgents = time.Hour
+
+// checkRoom returns a *quota.ExceededError for a new agent of a tenant that has too many, before
+// the agent is called. put checks it again with the write.
+func (r Register) checkRoom(ctx context.Context, a Agent) error {
+	if r.MaxAgents == 0 {
+		return nil
+	}
+	n, err := r.Store.CountAgents(ctx, a.Tenant)
+	if err != nil || n < r.MaxAgents {
+		return err
+	}
+	if _, err = r.Store.Agent(ctx, a.Tenant, a.ID); errors.Is(err, store.ErrNotFound) {
+		return r.tooMany()
+	}
+	return err
+}
+
+func (r Register) tooMany() error {
+	return &quota.ExceededError{Limit: quota.Agents, Value: r.MaxAgents, RetryAfter: noMoreAgents}
 }
 
 // Show returns an entry with its stored profile, and checks that anew. It does not call the agent.
@@ -105,7 +141,14 @@ func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
 			store.CarryUnknown(&a, old)
 		}
 		a.Version = old.Version + 1
-		err = r.Store.PutAgent(ctx, a)
+		if a.Version == 1 && r.MaxAgents > 0 {
+			err = r.Store.AddAgent(ctx, a, r.MaxAgents)
+		} else {
+			err = r.Store.PutAgent(ctx, a)
+		}
+		if errors.Is(err, store.ErrFull) {
+			return a, r.tooMany()
+		}
 		if !errors.Is(err, store.ErrStale) || ctx.Err() != nil {
 			return a, err
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -51,7 +53,39 @@ func (in inbound) authenticate(ctx context.Context) (reply Reply, ok bool) {
 		unauthenticated := Reply{Status: http.StatusUnauthorized, Code: "unauthenticated"}
 		return in.quarantineUnverified(ctx, unauthenticated, err.Error()), false
 	}
+	if fast := in.admit(ctx); fast != nil {
+		return fast.reply(), false
+	}
 	return Reply{}, true
+}
+
+// tooFastError says that an authentic sender is over its rate.
+type tooFastError struct{ exceeded *quota.ExceededError }
+
+func (e *tooFastError) Error() string { return e.exceeded.Error() }
+
+func (e *tooFastError) reply() Reply {
+	return Reply{
+		Status: http.StatusTooManyRequests,
+		Code:   "rate_limited",
+		Detail: fmt.Sprintf("at most %d deliveries a second are taken from one sender, with bursts of %d; send it again "+
+			"after the time in Retry-After", e.exceeded.Value, e.exceeded.Burst),
+		RetryAfter: e.exceeded.RetryAfter,
+	}
+}
+
+// admit counts the delivery for its sender. It is called once the sender is known to be authentic,
+// so that nobody else uses up the sender's rate, and before a nonce is claimed, so that the sender
+// may send the same message again (contract F84).
+func (in inbound) admit(ctx context.Context) *tooFastError {
+	if in.receiver.Admit == nil {
+		return nil
+	}
+	var exceeded *quota.ExceededError
+	if err := in.receiver.Admit(ctx, in.op.Tenant, in.token.Sender); errors.As(err, &exceeded) {
+		return &tooFastError{exceeded}
+	}
+	return nil
 }
 
 // modeHeaders lists the header fields that show a delivery's mode.
@@ -107,6 +141,7 @@ func (in inbound) verifySignature(ctx context.Context) (reply Reply, ok bool) {
 	}, in.receiver.Now())
 	var refused *httpsig.Error
 	var unavailable *keyring.UnavailableError
+	var fast *tooFastError
 	switch {
 	case err == nil:
 		slog.InfoContext(ctx, "webhook verified", "operation_id", in.op.ID, "tenant", in.op.Tenant,
@@ -120,6 +155,8 @@ func (in inbound) verifySignature(ctx context.Context) (reply Reply, ok bool) {
 	case errors.As(err, &refused):
 		reason := "step " + refused.Step + ": " + refused.Detail
 		return in.quarantineUnverified(ctx, challenge(refused.Code), reason), false
+	case errors.As(err, &fast):
+		return fast.reply(), false
 	case errors.As(err, &unavailable): // contract F86: the sender is not to blame if its keys can't be read
 		return in.quarantineUnverified(ctx, Reply{
 			Status:     http.StatusServiceUnavailable,
@@ -139,6 +176,9 @@ func (n senderNonces) Seen(context.Context, string, string) (seen, full bool, er
 }
 
 func (n senderNonces) Claim(ctx context.Context, keyID, nonce string, until time.Time) error {
+	if fast := n.in.admit(ctx); fast != nil {
+		return fast
+	}
 	err := n.in.receiver.Store.ClaimNonce(ctx, inbox.Nonce{
 		Tenant: n.in.op.Tenant,
 		Sender: n.in.token.Sender,

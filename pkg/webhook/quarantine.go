@@ -13,9 +13,18 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// quarantineUnverified records a delivery that anyone may have sent, and returns the reply.
+// quarantineUnverified records a delivery that anyone may have sent, and returns the reply. A flood
+// of such deliveries is not counted exactly.
 func (in inbound) quarantineUnverified(ctx context.Context, reply Reply, reason string) Reply {
-	return in.quarantine(ctx, reply, in.quarantineRecord(reply, reason))
+	q := in.quarantineRecord(reply, reason)
+	if !in.receiver.Strangers.shouldRecord(q) {
+		return reply
+	}
+	got := in.quarantine(ctx, reply, q)
+	if got.Code == reply.Code {
+		in.receiver.Strangers.didRecord(q)
+	}
+	return got
 }
 
 // quarantineAuthentic records an authentic delivery that is not applied, and returns the reply.

@@ -56,6 +56,11 @@ type Receiver struct {
 	// L23).
 	AllowTestKeys bool
 	Now           func() time.Time
+	// Admit counts an authentic delivery of a sender, and may refuse it because of the sender's rate
+	// (contract L15). nil admits all.
+	Admit func(ctx context.Context, tenant, sender string) error
+	// Strangers bounds what deliveries cost that nobody is known to have sent; nil bounds nothing.
+	Strangers *Strangers
 	// Count counts a reply's code for the metrics.
 	Count func(outcome string)
 }
@@ -101,15 +106,14 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 		return unknownRoute
 	}
 	in := inbound{receiver: r, delivery: d, token: token}
-	keyID, nonce := httpsig.Claimed(d.Header)
-	var err error
-	in.known, err = r.Store.LoadDelivery(ctx, inbox.DeliveryQuery{Token: token, KeyID: keyID, Nonce: nonce})
+	known, found, err := r.load(ctx, d, token)
 	if err != nil {
 		return internalFailure(ctx, err)
 	}
-	if in.op = in.known.Operation; in.op.ID == "" || !token.Matches(in.op) {
+	if !found {
 		return unknownRoute
 	}
+	in.known, in.op = known, known.Operation
 	// 2. Content type and size, before any cryptography.
 	mediaType, _, err := mime.ParseMediaType(d.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" {

@@ -13,6 +13,7 @@ import (
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/safehttp"
 	"adcp-orchestrator/pkg/secretsmanager"
 	"adcp-orchestrator/pkg/signing"
@@ -33,6 +34,12 @@ func Agents(secrets *secretsmanager.Manager) *agent.Client {
 		o.Signer = signing.FromConfig(func() aws.Config { return config.AWS("KMS") }, ids)
 	}
 	return agent.New(o)
+}
+
+// Checker returns the checks of an agent's entry, for what this deployment can do.
+func Checker() registry.Checker {
+	checkURL := func(u string) error { return safehttp.CheckURL(u, config.Loopback()) }
+	return registry.Checker{CheckURL: checkURL, CanSign: CanSign()}
 }
 
 // CanSign reports whether SIGNING_KEY_IDS names keys to sign requests with.

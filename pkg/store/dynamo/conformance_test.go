@@ -126,7 +126,7 @@ func checkKeys(t *testing.T, table string) {
 	}
 	for _, k := range []string{
 		"op", "idempotency", "natural_key", "task", "delivery", "agent", "api_key", "keyring", "nonce", "nonces",
-		"quarantine", "quarantined",
+		"quarantine", "quarantined", "limit",
 	} {
 		if !kinds[k] {
 			t.Errorf("no item of kind %s was written", k)

@@ -13,6 +13,7 @@
 //	delivery     agent id#key hash         -
 //	agent        agent id                  registry, profile#endpoint, circuit
 //	api_key      key hash                  -
+//	limit        agents, or a bucket       -
 //	keyring      sender                    -
 //	nonce        sender#hash               -
 //	nonces       sender#hash#window#shard  -

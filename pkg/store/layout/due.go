@@ -39,6 +39,12 @@ func LongestDue(entries []Item, limit int) (refs []operation.Ref) {
 	return refs
 }
 
+// TenantOf returns the tenant of an entry of the index.
+func TenantOf(entry Item) (tenant string, ok bool) {
+	ref, ok := readRef(entry)
+	return ref.Tenant, ok
+}
+
 // readRef reads the reference of an operation from the key of its item.
 func readRef(i Item) (operation.Ref, bool) {
 	tenant, id, ok := strings.Cut(i.Text("pk"), "#op#")

@@ -44,6 +44,12 @@ func KeyringKey(tenant, sender string) Item { return Key(tenant, "keyring", send
 // APIKeyKey returns the key of an API key.
 func APIKeyKey(tenant, hash string) Item { return Key(tenant, "api_key", hash, SKOnly) }
 
+// AgentsCount is the limit's item that counts a tenant's agents.
+const AgentsCount = "agents"
+
+// LimitKey returns the key of a bucket of tokens, or of a count.
+func LimitKey(tenant, name string) Item { return Key(tenant, "limit", name, SKOnly) }
+
 // With returns a copy of an item with more attributes.
 func (i Item) With(more Item) Item {
 	out := make(Item, len(i)+len(more))

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"math"
 
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
@@ -16,7 +17,13 @@ func (s *Store) Agent(_ context.Context, tenant, agentID string) (registry.Agent
 }
 
 // PutAgent stores an entry if the version before it is stored, or returns store.ErrStale.
-func (s *Store) PutAgent(_ context.Context, a registry.Agent) error {
+func (s *Store) PutAgent(ctx context.Context, a registry.Agent) error {
+	return s.AddAgent(ctx, a, math.MaxInt)
+}
+
+// AddAgent stores an agent's first entry. It returns store.ErrStale if there is an entry, or
+// store.ErrFull.
+func (s *Store) AddAgent(_ context.Context, a registry.Agent, limit int) error {
 	i, err := layout.AgentKey(a.Tenant, a.ID, layout.SKRegistry).With(layout.Item{"version": a.Version}).WithDoc(a)
 	if err == nil {
 		err = i.Check()
@@ -30,8 +37,28 @@ func (s *Store) PutAgent(_ context.Context, a registry.Agent) error {
 	if s.agents[k].Number("version") != a.Version-1 {
 		return store.ErrStale
 	}
+	if a.Version == 1 && s.countAgents(a.Tenant) >= limit {
+		return store.ErrFull
+	}
 	s.agents[k] = s.agents[k].With(i)
 	return nil
+}
+
+// CountAgents returns how many agents of a tenant are stored.
+func (s *Store) CountAgents(_ context.Context, tenant string) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.countAgents(tenant), nil
+}
+
+// countAgents counts the agents of a tenant. The caller holds the lock.
+func (s *Store) countAgents(tenant string) (n int) {
+	for k := range s.agents {
+		if k.tenant == tenant {
+			n++
+		}
+	}
+	return n
 }
 
 // Profile returns what was discovered about an agent at an endpoint, or store.ErrNotFound.

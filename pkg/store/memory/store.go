@@ -11,6 +11,7 @@ import (
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -68,6 +69,7 @@ type Store struct {
 	nonceCounts map[id]int
 	keyrings    map[id]store.Document
 	circuits    map[id]store.Document
+	buckets     map[id]quota.Bucket
 }
 
 // New returns an empty store. It compares expiries with now.
@@ -88,6 +90,7 @@ func New(now func() time.Time) *Store {
 		nonceCounts: map[id]int{},
 		keyrings:    map[id]store.Document{},
 		circuits:    map[id]store.Document{},
+		buckets:     map[id]quota.Bucket{},
 	}
 }
 

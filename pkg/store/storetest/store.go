@@ -8,6 +8,7 @@ import (
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/registry"
 )
 
@@ -25,6 +26,8 @@ type Store interface {
 	keyring.Store
 	breaker.Store
 	inbox.QuarantineReader
+	quota.Store
+	quota.OpenStore
 }
 
 // Table is a Store with a way to its items, for what other programs do to them: newer code, and the

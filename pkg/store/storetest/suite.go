@@ -77,6 +77,13 @@ func Run(t *testing.T, open Open) {
 		"QuarantineHasLimitedRoom":        quarantineHasLimitedRoom,
 		"QuarantineIsPaged":               quarantineIsPaged,
 		"QuarantineExpires":               quarantineExpires,
+		"TokensComeAtTheirRate":           tokensComeAtTheirRate,
+		"WrongGuessesAreHarmless":         wrongGuessesOfABucketAreHarmless,
+		"BucketsAreSeparate":              bucketsAreSeparate,
+		"TokensAreGivenOnce":              tokensAreGivenOnce,
+		"OpenOperationsAreLimited":        openOperationsAreLimited,
+		"OpenOperationsAreCounted":        openOperationsAreCountedByTenant,
+		"AgentsHaveLimitedRoom":           agentsHaveLimitedRoom,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

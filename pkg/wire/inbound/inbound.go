@@ -3,12 +3,14 @@ package inbound
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"time"
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/secretsmanager"
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store"
@@ -41,6 +43,8 @@ func Receiver(s *dynamo.Store, secretID, baseURL string) webhook.Receiver {
 		AllowTestKeys: config.Loopback(),
 		Roots:         func(ctx context.Context) ([]string, error) { return secrets.Roots(ctx, secretID) },
 		Now:           time.Now,
+		Admit:         quota.Load(s, os.Getenv("TENANT_LIMITS"), time.Now).Delivery,
+		Strangers:     webhook.NewStrangers(time.Now),
 		Count:         telemetry.CountBy("WebhookDeliveries", "Outcome"),
 	}
 }
