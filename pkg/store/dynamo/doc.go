@@ -6,7 +6,7 @@
 // A partition key is tenant#kind#name. These are the kinds and their sort keys:
 //
 //	kind         name                      sort key
-//	op           operation id              operation, request#…, result#…, input#…, event#…
+//	op           operation id              operation, request#…, result#…, input#…, event#…, key#…
 //	idempotency  key hash                  -
 //	natural_key  natural key's hash        -
 //	task         agent id#hash of task id  -
