@@ -64,6 +64,8 @@ func problemOf(ctx context.Context, err error) Problem {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &refused) && refused.Code == orchestrator.OperationExpired:
+		return expired(refused)
 	case errors.As(err, &refused):
 		return competing(refused)
 	case errors.As(err, &invalid):
@@ -80,6 +82,15 @@ func problemOf(ctx context.Context, err error) Problem {
 	slog.ErrorContext(ctx, "request failed", "error", err)
 	return NewProblem(http.StatusServiceUnavailable, codeUnavailable,
 		"something failed on our side; nothing is lost, send the same request again")
+}
+
+// expired describes the operation that a submission repeats after it has expired.
+func expired(e *orchestrator.SubmitRefusedError) Problem {
+	p := NewProblem(http.StatusGone, string(e.Code), fmt.Sprintf("operation %s has this Idempotency-Key or this "+
+		"po_number; it has ended and expired, and nothing was sent. For a new operation take a new Idempotency-Key, and "+
+		"for a purchase a new po_number", e.OperationID))
+	p.OperationID = e.OperationID
+	return p
 }
 
 // competing describes the operation that stands in a submission's way, and how to go on.

@@ -21,8 +21,8 @@ func (s *Store) SetExpiry(_ context.Context, op operation.Operation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ttl, keyTTL := layout.TTL(op.ExpiresAt), layout.KeyTTL(op.ExpiresAt)
-	r, ok := s.operations[id{op.Tenant, op.ID}]
-	if !ok || r.items[layout.SKOperation] == nil || r.items[layout.SKOperation].Number("ttl") != ttl {
+	r, ok := s.stored(id{op.Tenant, op.ID})
+	if !ok || r.items[layout.SKOperation].Number("ttl") != ttl {
 		return store.ErrStale
 	}
 	set := func(claims map[id]claim, k id, ttl int64) {

@@ -19,9 +19,16 @@ func (s *Store) Get(_ context.Context, tenant, opID string) (operation.Operation
 	return s.read(id{tenant, opID})
 }
 
+// stored returns the record of an operation. ok is false if the operation's own item does not
+// exist: the table deletes the items of an expired one in any order. The caller holds the lock.
+func (s *Store) stored(k id) (r *record, ok bool) {
+	r, ok = s.operations[k]
+	return r, ok && r.items[layout.SKOperation] != nil
+}
+
 // read returns an operation, or store.ErrNotFound. The caller holds the lock.
 func (s *Store) read(k id) (operation.Operation, error) {
-	r, ok := s.operations[k]
+	r, ok := s.stored(k)
 	if !ok {
 		return operation.Operation{}, store.ErrNotFound
 	}
@@ -134,14 +141,14 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := c.Op.Tenant
-	r, ok := s.operations[id{t, c.Op.ID}]
+	r, ok := s.stored(id{t, c.Op.ID})
 	if d := c.Delivery; d != nil {
 		first, taken := s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}]
 		if taken && first.ExpiresAt >= s.now().Unix() {
 			return &store.DeliveryTakenError{First: first}
 		}
 	}
-	if !ok || r.items[layout.SKOperation] == nil || r.version != c.Op.Version-1 {
+	if !ok || r.version != c.Op.Version-1 {
 		return store.ErrStale
 	}
 	if c.BindTask {
@@ -176,8 +183,8 @@ func (s *Store) Arm(tenant, opID string, version int64, token string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.operations[id{tenant, opID}]
-	if !ok || r.items[layout.SKOperation] == nil || r.version != version {
+	r, ok := s.stored(id{tenant, opID})
+	if !ok || r.version != version {
 		return store.ErrStale
 	}
 	r.version++

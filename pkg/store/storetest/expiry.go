@@ -82,8 +82,8 @@ func expiredIsGoneAsAWhole(t *testing.T, s *suite) {
 	}
 }
 
-// The table deletes the items of an operation one by one, in any order. A reader whose clock is slow
-// must not see a half.
+// The table deletes the items of an operation one by one, in any order. A reader whose clock is
+// slow must not see a half.
 func halfDeletedIsGoneAsAWhole(t *testing.T, s *suite) {
 	s.expiring(t, "op_1")
 	all, err := s.TTLs(t.Context(), s.tenant, "op_1")
@@ -214,7 +214,8 @@ func expiryIsTakenBack(t *testing.T, s *suite) {
 	must(t, s.SetExpiry(t.Context(), op)) // a repetition changes nothing
 }
 
-// Another operation can have the task id of an expired one, and none that another one holds expires.
+// Another operation can have the task id of an expired one. The expiry of an operation that does
+// not hold its task id does not free that of the one which does.
 func taskIDsExpire(t *testing.T, s *suite) {
 	op := s.expiring(t, "op_1")
 	other := s.create(t, "op_2")
