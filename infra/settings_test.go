@@ -42,7 +42,7 @@ func TestBadSettingsAreNamedInTheError(t *testing.T) {
 		"a year of operations":      {map[string]any{"keepEndedDays": 365.0}, ""},
 		"operations for ever":       {map[string]any{"keepEndedDays": "0"}, ""},
 		"100 days of operations":    {map[string]any{"keepEndedDays": "100"}, ""},
-		"a month of operations":     {map[string]any{"keepEndedDays": "30"}, "context keepEndedDays: 30 days are less than the 100 "},
+		"a month of operations":     {map[string]any{"keepEndedDays": "30"}, "context keepEndedDays: 30 days are less "},
 		"99 days of operations":     {map[string]any{"keepEndedDays": "99"}, "context keepEndedDays: "},
 		"keep without number":       {map[string]any{"keepEndedDays": "forever"}, "context keepEndedDays: "},
 		"keep for a negative time":  {map[string]any{"keepEndedDays": "-1"}, "context keepEndedDays: "},

@@ -19,10 +19,11 @@ func TestAWebhookForAnExpiredOperationIsNoFaultOfOurs(t *testing.T) {
 		if err := h.store.Commit(t.Context(), operation.Change{Op: op}); err != nil {
 			t.Fatal(err)
 		}
-		if got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil))); got.Status != 404 || got.Code != "unknown_route" {
+		got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil)))
+		if got.Status != 404 || got.Code != "unknown_route" {
 			t.Errorf("by its own route: %+v", got)
 		}
-		got := h.Handle(t.Context(), h.signed("b", h.payload("a", nil)))
+		got = h.Handle(t.Context(), h.signed("b", h.payload("a", nil)))
 		if records := h.quarantined(t); got.Status != 422 || got.Code != "unknown_operation" || len(records) != 1 {
 			t.Errorf("by another route: %+v, quarantined %+v", got, records)
 		}

@@ -75,7 +75,8 @@ func readOperation(i Item) (operation.Operation, error) {
 
 // EventItem builds the item of an event; place is its index in the change.
 func EventItem(op operation.Operation, e operation.Event, place int) (Item, error) {
-	return expire(OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", SKEvent, e.Seq, place)), op.ExpiresAt).WithDoc(e)
+	k := OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", SKEvent, e.Seq, place))
+	return expire(k, op.ExpiresAt).WithDoc(e)
 }
 
 // SKInputOf is the prefix of the sort keys of the input to an input request.
