@@ -43,7 +43,8 @@ var allowed = map[string][]string{
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"settle": {
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
+		"dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"events:PutEvents ${Bus.Arn}",
 	},
 	"reconcile": {

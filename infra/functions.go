@@ -106,8 +106,11 @@ var functionSpecs = []functionSpec{
 		description: "Publishes the end of an operation",
 		timeout:     10,
 		memory:      256,
-		env:         []string{"EVENT_BUS_NAME"},
-		access:      access{table: []string{"GetItem", "PutItem", "UpdateItem"}, bus: true},
+		env:         []string{"EVENT_BUS_NAME", "KEEP_ENDED_DAYS"},
+		access: access{
+			table: []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
+			bus:   true,
+		},
 	},
 	{
 		name:        "reconcile",
@@ -191,6 +194,8 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 			env[name] = b.bus.EventBusName()
 		case "TENANT_LIMITS":
 			env[name] = jsii.String(b.settings.TenantLimits.String())
+		case "KEEP_ENDED_DAYS":
+			env[name] = jsii.String(b.settings.KeepEnded)
 		case "ALLOW_LOOPBACK":
 			if b.settings.Local != "" {
 				env[name] = jsii.String("1")

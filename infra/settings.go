@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -12,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+
+	"adcp-orchestrator/pkg/operation"
 )
 
 // settings are the choices at synthesis. Each is a value of the CDK context (`-c name=value`, or
@@ -22,6 +25,7 @@ type settings struct {
 	PublicBaseURL string // publicBaseUrl: a custom domain mapped to the stage, without a trailing slash
 	Ephemeral     bool   // ephemeral: data is deleted with the stack
 	LogRetention  int    // logRetentionDays
+	KeepEnded     string // keepEndedDays: how long ended operations are kept, 0 for ever
 	LogLevel      string // logLevel: debug, info, warn or error
 	AlarmTopicARN string // alarmTopicArn: an SNS topic that gets the alarms
 	APIAccount    bool   // apiGatewayAccount: this stack sets the region's API Gateway log role
@@ -70,6 +74,7 @@ func readSettings(context func(name string) any) (settings, error) {
 		Local:         strings.TrimSuffix(value("local"), "/"),
 		PublicBaseURL: strings.TrimSuffix(value("publicBaseUrl"), "/"),
 		LogLevel:      value("logLevel"),
+		KeepEnded:     cmp.Or(value("keepEndedDays"), "0"),
 		AlarmTopicARN: value("alarmTopicArn"),
 		SigningKeys:   strings.Split(value("signingKeys"), ","),
 		Dist:          filepath.Join("..", "dist"),
@@ -113,6 +118,9 @@ func (s settings) check() error {
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, s.LogLevel) {
 		return fmt.Errorf("context logLevel: %q is not a level; pass debug, info, warn or error", s.LogLevel)
+	}
+	if _, err := operation.ParseKeepEnded(s.KeepEnded); err != nil {
+		return fmt.Errorf("context keepEndedDays: %w; pass e.g. 400, or 0", err)
 	}
 	if s.PublicBaseURL != "" && !publicURL.MatchString(s.PublicBaseURL) {
 		return fmt.Errorf("context publicBaseUrl: %q must be https, without query or escapes, "+

@@ -126,7 +126,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"identity":  {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"dispatch":  {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"poll":      {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"settle":    {"EVENT_BUS_NAME": "${Bus}"},
+		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0"},
 		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}"},
 	}
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}

@@ -19,15 +19,20 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME")
+	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "KEEP_ENDED_DAYS")
 	if err != nil {
 		log.Fatal(err)
+	}
+	keep, err := operation.ParseKeepEnded(env["KEEP_ENDED_DAYS"])
+	if err != nil {
+		log.Fatal("KEEP_ENDED_DAYS: ", err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
 	settle := orchestrator.Settle{
 		Store:     store,
 		Publisher: eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),
 		NewOwner:  rand.Text,
+		KeepEnded: keep,
 		Deps:      orchestrator.Deps{Now: time.Now},
 	}
 	lambda.Start(operation.ByRef(settle.Run))

@@ -30,8 +30,8 @@ func HTTPClient(service string) aws.HTTPClient {
 	return httpClient(limit)
 }
 
-// emulatorFactor is for an emulator, which shares its machine with much else: a tried attempt that it
-// was only slow with would make it slower.
+// emulatorFactor is for an emulator, which shares its machine with much else: a tried attempt that
+// it was only slow with would make it slower.
 const emulatorFactor = 5
 
 func httpClient(attempt time.Duration) *awshttp.BuildableClient {

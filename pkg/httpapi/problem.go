@@ -81,6 +81,8 @@ func problemOf(ctx context.Context, err error) Problem {
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &refused) && refused.Code == orchestrator.OperationExpired:
+		return expired(refused)
 	case errors.As(err, &refused):
 		return competing(refused)
 	case errors.As(err, &exceeded):
@@ -121,6 +123,15 @@ func exceeds(e *quota.ExceededError) Problem {
 			"with bursts of %d: wait for the time in Retry-After, then send the same request again", e.Value, what, e.Burst))
 	}
 	p.Limit, p.retryAfter = &Limit{e.Limit, e.Value, e.Burst}, e.RetryAfter
+	return p
+}
+
+// expired describes the operation that a submission repeats after it has expired.
+func expired(e *orchestrator.SubmitRefusedError) Problem {
+	p := NewProblem(http.StatusGone, string(e.Code), fmt.Sprintf("operation %s has this Idempotency-Key or this "+
+		"po_number; it has ended and expired, and nothing was sent. For a new operation take a new Idempotency-Key, and "+
+		"for a purchase a new po_number", e.OperationID))
+	p.OperationID = e.OperationID
 	return p
 }
 

@@ -42,6 +42,7 @@ type Operation struct {
 	UpdatedAt            time.Time               `json:"updated_at"`
 	SubmittedAt          time.Time               `json:"submitted_at,omitzero"`
 	PublishedAt          time.Time               `json:"published_at,omitzero"`
+	ExpiresAt            time.Time               `json:"expires_at,omitzero"`
 	Request              json.RawMessage         `json:"request,omitempty"`
 	Result               json.RawMessage         `json:"result,omitempty"`
 	Events               []operation.Event       `json:"events,omitempty"`
@@ -99,6 +100,7 @@ func (a API) View(op operation.Operation) Operation {
 		UpdatedAt:            op.UpdatedAt,
 		SubmittedAt:          op.SubmittedAt,
 		PublishedAt:          op.PublishedAt,
+		ExpiresAt:            op.ExpiresAt,
 	}
 	if t := op.Terminal; t != nil {
 		v.Ended = &ended{By: t.Channel, At: t.At, EventID: orchestrator.EndedEventID(op), Reason: t.Reason}

@@ -52,10 +52,12 @@ func (op *Operation) flaggedFor(r Reason) bool {
 	return op.Attention != nil && op.Attention.Reason == r
 }
 
-// flag raises attention. A reason that stands already keeps its time.
+// flag raises attention. A reason that stands already keeps its time. What needs a person does not
+// expire.
 func (op *Operation) flag(r Reason, now time.Time, detail string) {
 	if op.flaggedFor(r) {
 		return
 	}
 	op.Attention = &Attention{Reason: r, Since: now, Detail: detail}
+	op.keepForPerson(now)
 }

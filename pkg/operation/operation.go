@@ -81,6 +81,10 @@ type Operation struct {
 	UpdatedAt   time.Time `json:"updated_at"`
 	SubmittedAt time.Time `json:"submitted_at,omitzero"`
 	PublishedAt time.Time `json:"published_at,omitzero"`
+	// ExpiresAt is when the operation is deleted with everything that belongs to it, zero for never.
+	// ExpiryPending: not everything has that expiry yet.
+	ExpiresAt     time.Time `json:"expires_at,omitzero"`
+	ExpiryPending bool      `json:"expiry_pending,omitempty"`
 	// RedrivenAt is the time of the last redrive: the delays between polls count from then.
 	RedrivenAt time.Time `json:"redriven_at,omitzero"`
 

@@ -54,7 +54,9 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	case op.State.Terminal():
 		next = NextSettle
 		if !op.PublishedAt.IsZero() {
-			op.DueAt = time.Time{}
+			if !op.ExpiryPending {
+				op.DueAt = time.Time{}
+			}
 			return op.decide(next, 0)
 		}
 	case !now.Before(op.FollowUntil):

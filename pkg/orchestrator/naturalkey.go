@@ -27,6 +27,9 @@ type SubmitRefusal string
 const (
 	PONumberInUse    SubmitRefusal = "po_number_in_use"    // another purchase has this purchase order
 	BuyHasOpenChange SubmitRefusal = "buy_has_open_change" // another change of this media buy is open
+	// OperationExpired: the operation of this idempotency key, or the completed purchase of this
+	// purchase order, has expired; its keys have not yet.
+	OperationExpired SubmitRefusal = "operation_expired"
 )
 
 // Error returns the code.
@@ -72,7 +75,12 @@ func (r SubmitRequest) naturalFingerprint() (string, error) {
 func (s Submit) compete(ctx context.Context, n NewOperation, taken *store.NaturalKeyTakenError, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	holder, err := s.Store.Get(ctx, n.Op.Tenant, taken.OperationID)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound) && r.Type == adcp.CreateMediaBuy:
+		return holder, "", &SubmitRefusedError{Code: OperationExpired, OperationID: taken.OperationID}
+	case errors.Is(err, store.ErrNotFound): // a change that has expired has ended
+		return s.replace(ctx, n, taken.OperationID)
+	case err != nil:
 		return holder, "", err
 	}
 	if r.Type == adcp.UpdateMediaBuy {
@@ -92,12 +100,20 @@ func (s Submit) compete(ctx context.Context, n NewOperation, taken *store.Natura
 		}
 		// This key is the operation's second name from now on, so that a late retry can't buy again,
 		// whatever becomes of the natural key.
-		record := IdempotencyRecord{OperationID: holder.ID, Fingerprint: n.Fingerprint}
+		record := IdempotencyRecord{OperationID: holder.ID, Fingerprint: n.Fingerprint, ExpiresAt: holder.ExpiresAt}
 		return holder, MatchNatural, s.Store.Bind(ctx, n.Op.Tenant, n.KeyHash, n.Op.NaturalKey, record)
 	}
-	n.Replaces = holder.ID
-	if err = s.Store.Create(ctx, n); errors.As(err, &taken) {
-		return holder, "", store.ErrStale
+	return s.replace(ctx, n, holder.ID)
+}
+
+// replace stores a new operation that takes the natural key over from its holder. It returns
+// store.ErrStale if another operation holds the key by now.
+func (s Submit) replace(ctx context.Context, n NewOperation, holder string) (
+	operation.Operation, DedupMatch, error) {
+	n.Replaces = holder
+	err := s.Store.Create(ctx, n)
+	if errors.As(err, new(*store.NaturalKeyTakenError)) {
+		return operation.Operation{}, "", store.ErrStale
 	}
 	return n.Op, MatchNew, err
 }

@@ -152,6 +152,8 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, answer a
 		got.First, got.Verdict = false, taken.First.Verdict
 	case errors.Is(err, store.ErrTaskTaken):
 		return got, ErrConflict
+	case errors.Is(err, store.ErrNotFound): // it has expired since it was read
+		return ReceiveResult{Operation: target}, ErrUnknownOperation
 	case err != nil:
 		return got, err
 	}

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
@@ -13,6 +14,9 @@ type IdempotencyRecord struct {
 	OperationID string
 	// Fingerprint is SHA-256 of the JCS of what was submitted.
 	Fingerprint string
+	// ExpiresAt is the operation's, zero if it does not expire. The key is kept for
+	// operation.KeysOutlive longer.
+	ExpiresAt time.Time
 }
 
 // NewOperation is everything that is stored when an operation begins: all of it or nothing.

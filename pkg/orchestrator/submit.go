@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"adcp-orchestrator/pkg/digest"
@@ -101,7 +100,7 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 	}
 	op, err := s.Store.Get(ctx, tenant, record.OperationID)
 	if errors.Is(err, store.ErrNotFound) {
-		return op, "", fmt.Errorf("operation %s of a bound key is missing", record.OperationID)
+		return op, "", &SubmitRefusedError{Code: OperationExpired, OperationID: record.OperationID}
 	}
 	return op, MatchKey, err
 }

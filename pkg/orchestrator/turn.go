@@ -2,8 +2,10 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 )
 
 // Changes of one media buy form a line: each waits for the one before it, and the natural key names
@@ -11,16 +13,22 @@ import (
 // so no signal can be lost, and nothing depends on who ended or crashed when.
 
 // firstOpen returns the open operation that stands nearest in line, from op on. ok is false if none
-// is open. An operation that ended before its turn leaves its place to the one that it waited for.
+// is open. An operation that ended before its turn leaves its place to the one that it waited for,
+// and never expires. One that is not there has expired, so it ended.
 func firstOpen(ctx context.Context, s operationReader, op operation.Operation) (
-	_ operation.Operation, ok bool, err error) {
+	_ operation.Operation, ok bool, _ error) {
 	for op.State.Terminal() {
 		if op.WaitsFor == "" {
 			return op, false, nil
 		}
-		if op, err = s.Get(ctx, op.Tenant, op.WaitsFor); err != nil {
+		next, err := s.Get(ctx, op.Tenant, op.WaitsFor)
+		if errors.Is(err, store.ErrNotFound) {
+			return op, false, nil
+		}
+		if err != nil {
 			return op, false, err
 		}
+		op = next
 	}
 	return op, true, nil
 }
@@ -32,10 +40,11 @@ func (d Dispatch) takeTurn(ctx context.Context, op operation.Operation) (operati
 		return op, nil
 	}
 	first, err := d.Store.Get(ctx, op.Tenant, op.WaitsFor)
-	if err != nil {
-		return op, err
+	open := false
+	if err == nil {
+		_, open, err = firstOpen(ctx, d.Store, first)
 	}
-	if _, open, err := firstOpen(ctx, d.Store, first); open || err != nil {
+	if open || err != nil && !errors.Is(err, store.ErrNotFound) { // what is not there has expired
 		return op, err
 	}
 	return updateFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {

@@ -72,6 +72,9 @@ func checkEnded(t *testing.T, w *World, r operation.Record, state operation.Stat
 	if n := purchases(w.Seller); n != 1 {
 		t.Errorf("%d purchases", n)
 	}
+	if problem := expiryProblem(w, r.Op); problem != "" {
+		t.Error(problem)
+	}
 	for _, problem := range timelineProblems(r) {
 		t.Error(problem)
 	}

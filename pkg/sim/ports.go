@@ -38,6 +38,10 @@ func (s crashStore) Commit(ctx context.Context, x operation.Change) error {
 	})
 }
 
+func (s crashStore) SetExpiry(ctx context.Context, op operation.Operation) error {
+	return s.crash.effect("SetExpiry", func() error { return s.Store.SetExpiry(ctx, op) })
+}
+
 func (s crashStore) PutProfile(ctx context.Context, tenant, agent string, p registry.Profile) error {
 	return s.crash.effect("PutProfile", func() error { return s.Store.PutProfile(ctx, tenant, agent, p) })
 }

@@ -88,6 +88,9 @@ func (s *simulation) checkOperation(r operation.Record) {
 	if op.State.Terminal() && op.PublishedAt.IsZero() {
 		s.violated("%s: %s and not published", op.ID, op.State)
 	}
+	if problem := expiryProblem(s.w, op); problem != "" {
+		s.violated("%s: %s", op.ID, problem)
+	}
 	for _, problem := range timelineProblems(r) {
 		s.violated("%s: %s", op.ID, problem)
 	}

@@ -47,6 +47,8 @@ type World struct {
 	// do. ClockSkew, if set, returns the error of a process's clock.
 	InvokedTwice func(function string) bool
 	ClockSkew    func() time.Duration
+	// KeepEnded is how long ended operations are kept, 0 for ever.
+	KeepEnded time.Duration
 	// Watch, if set, sees every operation that a use case has stored.
 	Watch func(operation.Operation)
 
@@ -81,6 +83,9 @@ const (
 // epoch is when a world begins.
 var epoch = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
+// keepEnded is longer than any world lasts: its operations get an expiry, and are there at its end.
+const keepEnded = 10 * 365 * 24 * time.Hour
+
 // New makes a world that runs a definition.
 func New(d Definition, s *Seller, c *Crash) *World {
 	w := &World{
@@ -89,6 +94,7 @@ func New(d Definition, s *Seller, c *Crash) *World {
 		Jitter:      func() float64 { return 0 },
 		RootSecrets: noRoots,
 		Published:   map[string]int{},
+		KeepEnded:   keepEnded,
 		crash:       c,
 		def:         d,
 		now:         epoch,

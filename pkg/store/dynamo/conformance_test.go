@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -100,6 +101,36 @@ func (r rawTable) SetAttribute(ctx context.Context, tenant, opID, name, value st
 		ExpressionAttributeNames:  map[string]string{"#name": name},
 		ExpressionAttributeValues: attributes{":value": &types.AttributeValueMemberS{Value: value}},
 	})
+	return err
+}
+
+func (r rawTable) TTLs(ctx context.Context, tenant, opID string) (map[string]int64, error) {
+	out, err := r.api.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &r.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attributes{":pk": r.key(tenant, opID)["pk"]},
+	})
+	if err != nil {
+		return nil, err
+	}
+	ttls := map[string]int64{}
+	for _, i := range out.Items {
+		sk := i["sk"].(*types.AttributeValueMemberS).Value
+		ttls[sk] = 0
+		if ttl, ok := i["ttl"].(*types.AttributeValueMemberN); ok {
+			if ttls[sk], err = strconv.ParseInt(ttl.Value, 10, 64); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ttls, nil
+}
+
+func (r rawTable) Drop(ctx context.Context, tenant, opID, sk string) error {
+	k := r.key(tenant, opID)
+	k["sk"] = &types.AttributeValueMemberS{Value: sk}
+	_, err := r.api.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &r.table, Key: k})
 	return err
 }
 

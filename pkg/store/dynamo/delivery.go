@@ -3,8 +3,10 @@ package dynamo
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
 
@@ -27,7 +29,8 @@ func (s *Store) LoadDelivery(ctx context.Context, q inbox.DeliveryQuery) (inbox.
 	}
 	got := inbox.DeliveryContext{Keyring: readDocument(found(keyringKey(n.Tenant, n.Sender)))}
 	if i := found(keys[0]); i != nil {
-		if got.Operation, err = layout.ReadOperation(plain(i)); err != nil {
+		got.Operation, err = layout.ReadOperation(plain(i), s.now())
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return inbox.DeliveryContext{}, err
 		}
 	}

@@ -1,12 +1,13 @@
 // Package dynamo stores the orchestrator's state in one DynamoDB table. Every partition key starts
 // with the tenant. A write that depends on an earlier read is conditional on it; writes that belong
 // together are one transaction. TTL only cleans up: the store itself compares expiries with its
-// clock (contract F77).
+// clock (contract F77). The items of an operation that expires have one ttl, a day after the
+// operation's expiry; its idempotency keys and its natural key have a later one.
 //
 // A partition key is tenant#kind#name. These are the kinds and their sort keys:
 //
 //	kind         name                      sort key
-//	op           operation id              operation, request#…, result#…, input#…, event#…
+//	op           operation id              operation, request#…, result#…, input#…, event#…, key#…
 //	idempotency  key hash                  -
 //	natural_key  natural key's hash        -
 //	task         agent id#hash of task id  -

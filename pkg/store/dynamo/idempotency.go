@@ -8,6 +8,7 @@ import (
 
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 func idempotencyKey(tenant, keyHash string) item { return key(tenant, "idempotency", keyHash, skOnly) }
@@ -22,14 +23,26 @@ func (s *Store) freeNaturalKey(tenant, hash, operationID string) types.TransactW
 	return s.put(i, "operation_id = :id", item{":id": str(operationID)}, nil)
 }
 
-func idempotencyItem(tenant, keyHash string, r orchestrator.IdempotencyRecord) item {
-	return with(idempotencyKey(tenant, keyHash), item{
+// bindKey are the writes of a transaction that bind an idempotency key to an operation: the key,
+// which must be free, and the item by which the operation finds it again.
+func (s *Store) bindKey(tenant, keyHash string, r orchestrator.IdempotencyRecord) []types.TransactWriteItem {
+	i := with(idempotencyKey(tenant, keyHash), item{
 		"operation_id": str(r.OperationID),
 		"fingerprint":  str(r.Fingerprint),
 	})
+	if ttl := layout.KeyTTL(r.ExpiresAt); ttl != 0 {
+		i["ttl"] = num(ttl)
+	}
+	now, names := item{":now": num(s.now().Unix())}, map[string]string{"#ttl": "ttl"}
+	back := layout.KeyItem(tenant, r.OperationID, keyHash, r.ExpiresAt)
+	return []types.TransactWriteItem{
+		s.put(i, absent+" OR #ttl < :now", now, names),
+		s.put(attributes(back), "", nil, nil),
+	}
 }
 
-// IdempotencyRecord returns what an idempotency key is bound to, or store.ErrNotFound.
+// IdempotencyRecord returns what an idempotency key is bound to, or store.ErrNotFound. A key is
+// bound for longer than its operation exists.
 func (s *Store) IdempotencyRecord(
 	ctx context.Context, tenant, keyHash string,
 ) (orchestrator.IdempotencyRecord, error) {
@@ -37,30 +50,34 @@ func (s *Store) IdempotencyRecord(
 	if err != nil {
 		return orchestrator.IdempotencyRecord{}, err
 	}
-	if i == nil {
+	if i == nil || layout.Passed(number(i, "ttl"), s.now()) {
 		return orchestrator.IdempotencyRecord{}, store.ErrNotFound
 	}
 	return orchestrator.IdempotencyRecord{
 		OperationID: text(i, "operation_id"),
 		Fingerprint: text(i, "fingerprint"),
+		ExpiresAt:   layout.KeyExpiresAt(number(i, "ttl")),
 	}, nil
 }
 
 // Bind binds another idempotency key to the operation that holds a natural key. It returns
-// store.ErrKeyTaken, or store.ErrStale if the operation no longer holds the natural key.
+// store.ErrKeyTaken, or store.ErrStale if the operation no longer holds the natural key, or if the
+// operation's keys expire by now and r.ExpiresAt is zero.
 func (s *Store) Bind(
 	ctx context.Context, tenant, keyHash, naturalHash string, r orchestrator.IdempotencyRecord,
 ) error {
-	holds := "operation_id = :id"
-	failed, err := s.transact(ctx, []types.TransactWriteItem{
-		s.put(idempotencyItem(tenant, keyHash, r), absent, nil, nil),
-		{ConditionCheck: &types.ConditionCheck{
-			TableName:                 &s.table,
-			Key:                       naturalKey(tenant, naturalHash),
-			ConditionExpression:       &holds,
-			ExpressionAttributeValues: item{":id": str(r.OperationID)},
-		}},
-	})
+	holds := &types.ConditionCheck{
+		TableName:                 &s.table,
+		Key:                       naturalKey(tenant, naturalHash),
+		ConditionExpression:       new("operation_id = :id"),
+		ExpressionAttributeValues: item{":id": str(r.OperationID)},
+	}
+	if r.ExpiresAt.IsZero() { // SetExpiry begins with the natural key: what is bound before it, it finds
+		holds.ConditionExpression = new("operation_id = :id AND attribute_not_exists(#ttl)")
+		holds.ExpressionAttributeNames = map[string]string{"#ttl": "ttl"}
+	}
+	writes := append(s.bindKey(tenant, keyHash, r), types.TransactWriteItem{ConditionCheck: holds})
+	failed, err := s.transact(ctx, writes)
 	if err != nil {
 		return fmt.Errorf("bind: %w", err)
 	}

@@ -31,19 +31,19 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	}
 	t, id := c.Op.Tenant, c.Op.ID
 	record := orchestrator.IdempotencyRecord{OperationID: id, Fingerprint: c.Fingerprint}
-	writes := []types.TransactWriteItem{
-		s.put(idempotencyItem(t, c.KeyHash, record), absent, nil, nil),
+	writes := append(s.bindKey(t, c.KeyHash, record),
 		s.put(attributes(op), absent, nil, nil),
 		s.put(attributes(event), "", nil, nil),
-	}
+	)
 	natural := len(writes)
 	if c.Op.NaturalKey != "" {
 		i := with(naturalKey(t, c.Op.NaturalKey), item{
 			"operation_id": str(id),
 			"fingerprint":  str(c.NaturalFingerprint),
 		})
-		free := "attribute_not_exists(operation_id) OR operation_id = :replaces"
-		writes = append(writes, s.put(i, free, item{":replaces": str(c.Replaces)}, nil))
+		free := "attribute_not_exists(operation_id) OR operation_id = :replaces OR #ttl < :now"
+		values := item{":replaces": str(c.Replaces), ":now": num(s.now().Unix())}
+		writes = append(writes, s.put(i, free, values, map[string]string{"#ttl": "ttl"}))
 	}
 	for _, i := range request {
 		writes = append(writes, s.put(attributes(i), "", nil, nil))
@@ -88,9 +88,13 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	task, delivery, natural := -1, -1, -1
 	if c.BindTask {
 		task = len(writes)
-		k := key(t, "task", inbox.SenderID(c.Op.Target)+"#"+digest.Hex(c.Op.TaskID), skOnly)
-		i := with(k, item{"operation_id": str(c.Op.ID)})
-		writes = append(writes, s.put(i, absent+" OR operation_id = :id", item{":id": str(c.Op.ID)}, nil))
+		i := with(taskKey(c.Op), item{"operation_id": str(c.Op.ID)})
+		if ttl := layout.TTL(c.Op.ExpiresAt); ttl != 0 {
+			i["ttl"] = num(ttl)
+		}
+		values := item{":id": str(c.Op.ID), ":now": num(s.now().Unix())}
+		free := absent + " OR operation_id = :id OR #ttl < :now"
+		writes = append(writes, s.put(i, free, values, map[string]string{"#ttl": "ttl"}))
 	}
 	if c.Delivery != nil {
 		delivery = len(writes)
@@ -119,6 +123,11 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 		return s.Commit(ctx, c)
 	}
 	return nil
+}
+
+// taskKey returns the key of the binding of an operation's task.
+func taskKey(op operation.Operation) item {
+	return key(op.Tenant, "task", inbox.SenderID(op.Target)+"#"+digest.Hex(op.TaskID), skOnly)
 }
 
 // claimDelivery is the write of a transaction that stores a delivery's key unless a live one is

@@ -11,7 +11,7 @@ import (
 	"adcp-orchestrator/pkg/store/layout"
 )
 
-// Get returns an operation, or store.ErrNotFound.
+// Get returns an operation, or store.ErrNotFound if it does not exist or has expired.
 func (s *Store) Get(ctx context.Context, tenant, id string) (operation.Operation, error) {
 	i, err := s.get(ctx, operationKey(tenant, id, layout.SKOperation))
 	if err != nil {
@@ -20,7 +20,7 @@ func (s *Store) Get(ctx context.Context, tenant, id string) (operation.Operation
 	if i == nil {
 		return operation.Operation{}, store.ErrNotFound
 	}
-	return layout.ReadOperation(plain(i))
+	return layout.ReadOperation(plain(i), s.now())
 }
 
 // Load returns an operation with its request, result and events, or store.ErrNotFound.
@@ -29,7 +29,7 @@ func (s *Store) Load(ctx context.Context, tenant, id string) (operation.Record, 
 	if err != nil {
 		return operation.Record{}, err
 	}
-	return layout.ReadRecord(items)
+	return layout.ReadRecord(items, s.now())
 }
 
 // Request returns an operation's frozen arguments, or store.ErrNotFound.
@@ -49,7 +49,7 @@ func (s *Store) body(ctx context.Context, tenant, id, sk string) (json.RawMessag
 	if err != nil {
 		return nil, err
 	}
-	return layout.ReadChunks(items)
+	return layout.ReadChunks(layout.Live(items, s.now()))
 }
 
 // partition reads an operation's items whose sort keys begin with sk, all if it is empty.

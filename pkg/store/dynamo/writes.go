@@ -83,9 +83,11 @@ func rewrite(i layout.Item, optional []string) rewriting {
 		set = append(set, "#"+id+" = :"+id)
 	}
 	r.expression = "SET " + strings.Join(set, ", ")
-	for _, name := range optional {
+	for n, name := range optional {
 		if _, ok := all[name]; !ok {
-			remove = append(remove, name)
+			id := "#r" + strconv.Itoa(n) // ttl is a reserved word
+			r.names[id] = name
+			remove = append(remove, id)
 		}
 	}
 	if len(remove) > 0 {

@@ -35,7 +35,7 @@ func BodyItems(op operation.Operation, sk string, body []byte) ([]Item, error) {
 	var items []Item
 	for chunk := range slices.Chunk(out.Bytes(), chunkSize) {
 		k := OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%03d", sk, len(items)))
-		items = append(items, k.With(Item{"body": chunk}))
+		items = append(items, expire(k.With(Item{"body": chunk}), op.ExpiresAt))
 	}
 	return items, nil
 }

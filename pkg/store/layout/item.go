@@ -17,6 +17,7 @@ const (
 	SKResult    = "result#"  // chunk
 	SKInput     = "input#"   // the input request's generation, chunk
 	SKEvent     = "event#"   // sequence number, place in the change
+	SKKey       = "key#"     // hash of an idempotency key of the operation
 	SKRegistry  = "registry"
 	SKProfile   = "profile#" // the endpoint's key
 	SKCircuit   = "circuit"

@@ -2,8 +2,10 @@ package layout
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
@@ -30,12 +32,12 @@ func OperationItem(op operation.Operation) (Item, error) {
 	if !op.DueAt.IsZero() {
 		i["due_pk"], i["due_at"] = DueShard(Shard(op.ID, DueShards)), Timestamp(op.DueAt)
 	}
-	return i, nil
+	return expire(i, op.ExpiresAt), nil
 }
 
 // OptionalAttributes are the attributes that OperationItem sets at some times only. A change that
 // does not set one removes it.
-var OptionalAttributes = []string{"task_token", "due_pk", "due_at"}
+var OptionalAttributes = []string{"task_token", "due_pk", "due_at", "ttl"}
 
 // Rewrite returns the stored item of an operation after a change. Attributes that this code does
 // not know stay.
@@ -49,8 +51,20 @@ func Rewrite(stored, changed Item) Item {
 	return out
 }
 
-// ReadOperation reads the item of an operation.
-func ReadOperation(i Item) (operation.Operation, error) {
+// ReadOperation reads the item of an operation. It returns store.ErrNotFound for one that has
+// expired, or if there is no item.
+func ReadOperation(i Item, now time.Time) (operation.Operation, error) {
+	if i == nil {
+		return operation.Operation{}, store.ErrNotFound
+	}
+	op, err := readOperation(i)
+	if err == nil && op.Expired(now) {
+		return operation.Operation{}, store.ErrNotFound
+	}
+	return op, err
+}
+
+func readOperation(i Item) (operation.Operation, error) {
 	op, err := ReadDoc[operation.Operation](i)
 	if err != nil {
 		return op, fmt.Errorf("stored operation: %w", err)
@@ -61,7 +75,8 @@ func ReadOperation(i Item) (operation.Operation, error) {
 
 // EventItem builds the item of an event; place is its index in the change.
 func EventItem(op operation.Operation, e operation.Event, place int) (Item, error) {
-	return OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", SKEvent, e.Seq, place)).WithDoc(e)
+	k := OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", SKEvent, e.Seq, place))
+	return expire(k, op.ExpiresAt).WithDoc(e)
 }
 
 // SKInputOf is the prefix of the sort keys of the input to an input request.
@@ -94,13 +109,17 @@ func ChangeItems(c operation.Change) ([]Item, error) {
 }
 
 // ReadRecord reads all items of an operation, which are sorted by their sort keys. It returns
-// store.ErrNotFound if the operation itself is not among them.
-func ReadRecord(items []Item) (r operation.Record, err error) {
+// store.ErrNotFound if the operation itself is not among them, if it has expired, or if the table
+// has begun to delete it.
+func ReadRecord(items []Item, now time.Time) (r operation.Record, err error) {
 	var request, result []byte
 	for _, i := range items {
 		switch sk := i.Text("sk"); {
 		case sk == SKOperation:
-			r.Op, err = ReadOperation(i)
+			r.Op, err = ReadOperation(i, now)
+			if errors.Is(err, store.ErrNotFound) {
+				return operation.Record{}, err
+			}
 		case strings.HasPrefix(sk, SKRequest):
 			request = append(request, i.Data("body")...)
 		case strings.HasPrefix(sk, SKResult):
@@ -119,6 +138,9 @@ func ReadRecord(items []Item) (r operation.Record, err error) {
 	}
 	if r.Request, err = decompress(request); err == nil && result != nil {
 		r.Result, err = decompress(result)
+	}
+	if err != nil && !r.Op.ExpiresAt.IsZero() {
+		return operation.Record{}, store.ErrNotFound
 	}
 	return r, err
 }

@@ -3,9 +3,10 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"adcp-orchestrator/pkg/inbox"
-	"adcp-orchestrator/pkg/store/layout"
+	"adcp-orchestrator/pkg/store"
 )
 
 // LoadDelivery reads everything to verify a delivery against.
@@ -14,13 +15,11 @@ func (s *Store) LoadDelivery(_ context.Context, q inbox.DeliveryQuery) (inbox.De
 	defer s.mu.Unlock()
 	var got inbox.DeliveryContext
 	tenant, sender := q.Token.Tenant, q.Token.Sender
-	if r, ok := s.operations[id{tenant, q.Token.OperationID}]; ok {
-		op, err := layout.ReadOperation(r.items[layout.SKOperation])
-		if err != nil {
-			return got, err
-		}
-		got.Operation = op
+	op, err := s.read(id{tenant, q.Token.OperationID})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return got, err
 	}
+	got.Operation = op
 	if q.KeyID == "" {
 		return got, nil
 	}

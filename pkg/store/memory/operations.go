@@ -12,31 +12,43 @@ import (
 	"adcp-orchestrator/pkg/store/layout"
 )
 
-// Get returns an operation, or store.ErrNotFound.
+// Get returns an operation, or store.ErrNotFound if it does not exist or has expired.
 func (s *Store) Get(_ context.Context, tenant, opID string) (operation.Operation, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.operations[id{tenant, opID}]
+	return s.read(id{tenant, opID})
+}
+
+// stored returns the record of an operation. ok is false if the operation's own item does not
+// exist: the table deletes the items of an expired one in any order. The caller holds the lock.
+func (s *Store) stored(k id) (r *record, ok bool) {
+	r, ok = s.operations[k]
+	return r, ok && r.items[layout.SKOperation] != nil
+}
+
+// read returns an operation, or store.ErrNotFound. The caller holds the lock.
+func (s *Store) read(k id) (operation.Operation, error) {
+	r, ok := s.stored(k)
 	if !ok {
 		return operation.Operation{}, store.ErrNotFound
 	}
-	return layout.ReadOperation(r.items[layout.SKOperation])
+	return layout.ReadOperation(r.items[layout.SKOperation], s.now())
 }
 
 // Load returns an operation with its request, result and events, or store.ErrNotFound.
 func (s *Store) Load(_ context.Context, tenant, opID string) (operation.Record, error) {
-	return layout.ReadRecord(s.itemsOf(tenant, opID, ""))
+	return layout.ReadRecord(s.itemsOf(tenant, opID, ""), s.now())
 }
 
 // Request returns an operation's frozen arguments, or store.ErrNotFound.
 func (s *Store) Request(_ context.Context, tenant, opID string) (json.RawMessage, error) {
-	return layout.ReadChunks(s.itemsOf(tenant, opID, layout.SKRequest))
+	return layout.ReadChunks(layout.Live(s.itemsOf(tenant, opID, layout.SKRequest), s.now()))
 }
 
 // InputArguments returns the frozen arguments of the input to an input request, or
 // store.ErrNotFound.
 func (s *Store) InputArguments(_ context.Context, tenant, opID string, generation int) (json.RawMessage, error) {
-	return layout.ReadChunks(s.itemsOf(tenant, opID, layout.SKInputOf(generation)))
+	return layout.ReadChunks(layout.Live(s.itemsOf(tenant, opID, layout.SKInputOf(generation)), s.now()))
 }
 
 // itemsOf returns the items of an operation whose sort keys begin with sk, none if there is no such
@@ -66,7 +78,7 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 		return err
 	}
 	items = append(items, op, event)
-	small := 1 // the idempotency key
+	small := 2 // the idempotency key, and the item by which the operation finds it
 	if c.Op.NaturalKey != "" {
 		small++
 	}
@@ -76,19 +88,19 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := c.Op.Tenant
-	if _, taken := s.idempotency[id{t, c.KeyHash}]; taken {
+	if _, taken := s.held(s.idempotency, id{t, c.KeyHash}); taken {
 		return store.ErrKeyTaken
 	}
 	if natural := (id{t, c.Op.NaturalKey}); natural.key != "" {
-		if first, taken := s.naturalKeys[natural]; taken && first.OperationID != c.Replaces {
-			return &store.NaturalKeyTakenError{OperationID: first.OperationID, Fingerprint: first.Fingerprint}
+		if first, taken := s.held(s.naturalKeys, natural); taken && first.operationID != c.Replaces {
+			return &store.NaturalKeyTakenError{OperationID: first.operationID, Fingerprint: first.fingerprint}
 		}
-		s.naturalKeys[natural] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.NaturalFingerprint}
+		s.naturalKeys[natural] = claim{c.Op.ID, c.NaturalFingerprint, 0}
 	}
-	s.idempotency[id{t, c.KeyHash}] = orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.Fingerprint}
 	r := &record{items: map[string]layout.Item{}, version: c.Op.Version}
 	r.put(items...)
 	s.operations[id{t, c.Op.ID}] = r
+	s.bindKey(t, c.KeyHash, orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.Fingerprint})
 	s.reindex(id{t, c.Op.ID}, op)
 	return nil
 }
@@ -129,7 +141,7 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := c.Op.Tenant
-	r, ok := s.operations[id{t, c.Op.ID}]
+	r, ok := s.stored(id{t, c.Op.ID})
 	if d := c.Delivery; d != nil {
 		first, taken := s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}]
 		if taken && first.ExpiresAt >= s.now().Unix() {
@@ -140,16 +152,15 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 		return store.ErrStale
 	}
 	if c.BindTask {
-		task := id{t, inbox.SenderID(c.Op.Target) + "\x00" + c.Op.TaskID}
-		if holder, taken := s.tasks[task]; taken && holder != c.Op.ID {
+		if holder, taken := s.held(s.tasks, taskID(c.Op)); taken && holder.operationID != c.Op.ID {
 			return store.ErrTaskTaken
 		}
-		s.tasks[task] = c.Op.ID
+		s.tasks[taskID(c.Op)] = claim{operationID: c.Op.ID, ttl: layout.TTL(c.Op.ExpiresAt)}
 	}
 	if d := c.Delivery; d != nil {
 		s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}] = *d
 	}
-	if natural := (id{t, c.Op.NaturalKey}); c.FreeNaturalKey && s.naturalKeys[natural].OperationID == c.Op.ID {
+	if natural := (id{t, c.Op.NaturalKey}); c.FreeNaturalKey && s.naturalKeys[natural].operationID == c.Op.ID {
 		delete(s.naturalKeys, natural)
 	}
 	r.version = c.Op.Version
@@ -157,6 +168,11 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	r.put(layout.Rewrite(r.items[layout.SKOperation], op))
 	s.reindex(id{t, c.Op.ID}, op)
 	return nil
+}
+
+// taskID names the binding of an operation's task.
+func taskID(op operation.Operation) id {
+	return id{op.Tenant, inbox.SenderID(op.Target) + "\x00" + op.TaskID}
 }
 
 // Arm sets the task token as the workflow's state AwaitUpdate does: on condition of the version,
@@ -167,7 +183,7 @@ func (s *Store) Arm(tenant, opID string, version int64, token string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, ok := s.operations[id{tenant, opID}]
+	r, ok := s.stored(id{tenant, opID})
 	if !ok || r.version != version {
 		return store.ErrStale
 	}

@@ -10,7 +10,6 @@ import (
 
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
@@ -18,6 +17,12 @@ import (
 
 // id names a record of a tenant.
 type id struct{ tenant, key string }
+
+// claim is a key that an operation holds, in Unix seconds until ttl, or for ever if that is 0.
+type claim struct {
+	operationID, fingerprint string
+	ttl                      int64
+}
 
 // record is an operation with everything that is stored beside it: items by their sort keys.
 type record struct {
@@ -57,9 +62,9 @@ type Store struct {
 	now         func() time.Time
 	operations  map[id]*record
 	index       map[id]indexEntry
-	idempotency map[id]orchestrator.IdempotencyRecord
-	naturalKeys map[id]orchestrator.IdempotencyRecord // the operations that hold them
-	tasks       map[id]string                         // the operations that they are bound to
+	idempotency map[id]claim
+	naturalKeys map[id]claim
+	tasks       map[id]claim
 	deliveries  map[id]operation.Delivery
 	quarantine  map[id]inbox.Quarantined
 	agents      map[id]layout.Item
@@ -78,9 +83,9 @@ func New(now func() time.Time) *Store {
 		now:         now,
 		operations:  map[id]*record{},
 		index:       map[id]indexEntry{},
-		idempotency: map[id]orchestrator.IdempotencyRecord{},
-		naturalKeys: map[id]orchestrator.IdempotencyRecord{},
-		tasks:       map[id]string{},
+		idempotency: map[id]claim{},
+		naturalKeys: map[id]claim{},
+		tasks:       map[id]claim{},
 		deliveries:  map[id]operation.Delivery{},
 		quarantine:  map[id]inbox.Quarantined{},
 		agents:      map[id]layout.Item{},

@@ -19,6 +19,7 @@ type Store interface {
 	orchestrator.CallStore
 	orchestrator.ReceiveStore
 	orchestrator.ReconcileStore
+	orchestrator.SettleStore
 	registry.Store
 	apikey.Store
 	orchestrator.RecordReader
@@ -38,4 +39,8 @@ type Table interface {
 	Attribute(ctx context.Context, tenant, opID, name string) (string, error)
 	// SetAttribute sets a string attribute of an operation's own item.
 	SetAttribute(ctx context.Context, tenant, opID, name, value string) error
+	// TTLs returns the attribute ttl of each item of an operation by its sort key, 0 if it has none.
+	TTLs(ctx context.Context, tenant, opID string) (map[string]int64, error)
+	// Drop deletes an item of an operation, as the table does when its ttl has passed.
+	Drop(ctx context.Context, tenant, opID, sk string) error
 }
