@@ -108,12 +108,14 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 	if !readable {
 		return p.failByResponse(ctx, op, c.profile, response)
 	}
+	var later time.Duration
 	if answer.ResultMissing && answer.TaskID == op.TaskID && listsBuys(op, c.profile) {
-		if buy, _, err := newLookUp(c, request, op, p.NewKey).buy(ctx); err == nil && buy != nil {
+		buy, _, err := newLookUp(c, request, op, p.NewKey).buy(ctx)
+		if later = retryAfter(err); err == nil && buy != nil {
 			answer = *buy.answer()
 		}
 	}
-	return p.apply(ctx, op, c.profile, answer)
+	return p.apply(ctx, op, c.profile, answer, later)
 }
 
 // question asks as contract E2 and E8 want it: with the request's account, for the result too, and
@@ -153,9 +155,9 @@ func (p Poll) planner(op operation.Operation, profile registry.Profile) planner 
 }
 
 // apply applies the answer of a poll or a look-up. One without a status says that the work goes on,
-// whatever was observed of it meanwhile.
-func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer) (
-	operation.Decision, error) {
+// whatever was observed of it meanwhile. later is the time that the agent asked for beside it.
+func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer,
+	later time.Duration) (operation.Decision, error) {
 	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		o := operation.Observation{Channel: operation.ByPoll, Answer: a, At: now}
 		if a.Status == "" {
@@ -169,6 +171,7 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, profile reg
 			*op = after
 			return recorded(e)
 		}
+		op.BackOff(now, later)
 		if e, missing := op.AwaitResult(now, a); missing {
 			return recorded(e)
 		}
