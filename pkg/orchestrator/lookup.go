@@ -129,10 +129,9 @@ func newLookUp(c contact, request json.RawMessage, op operation.Operation, newKe
 // or the task is known now.
 //
 // complete says that nothing is hidden: the list of buys and every other list that the agent offers
-// was read to its end, and would have shown the operation. No answer and complete together mean that
-// what the agent lists
-// was not made by the operation's call, as far as lists go: they may lag behind. An account without
-// any buy or task counts as complete.
+// was read to its end, and would have shown the operation. No answer and complete together mean
+// that what the agent lists was not made by the operation's call, as far as lists go: they may lag
+// behind. An account without any buy or task counts as complete.
 func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, err error) {
 	var lists []listing
 	if listsBuys(l.op, l.profile) {
