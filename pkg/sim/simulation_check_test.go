@@ -133,7 +133,8 @@ func (s *simulation) checkCompleted(r operation.Record, bought *task) {
 	var result struct {
 		ID string `json:"media_buy_id"`
 	}
-	ok := bought != nil && bought.approved && bought.account == s.operations[r.Op.ID].account && bought.outcome == adcp.StatusCompleted &&
+	ok := bought != nil && bought.approved && bought.outcome == adcp.StatusCompleted &&
+		bought.account == s.operations[r.Op.ID].account &&
 		json.Unmarshal(r.Result, &result) == nil && result.ID == "mb_"+s.w.seller(r.Op.Tenant).prefix+bought.id
 	if !ok {
 		s.violated("%s: completed with %s, the seller has %+v", r.Op.ID, r.Result, bought)
