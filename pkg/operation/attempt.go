@@ -72,6 +72,10 @@ func (op *Operation) Unreadable(now time.Time, generation int, a adcp.Answer) Ev
 	return op.FailAttempt(now, generation, adcp.Ambiguous, 0, detail)
 }
 
+// BackOff forbids calls for a time that the agent asked for beside an answer that is applied
+// (contract D8).
+func (op *Operation) BackOff(now time.Time, d time.Duration) { op.backOff(now, d) }
+
 // backOff forbids calls for a time, and reports whether that changes anything. Nothing makes it
 // shorter (contract D8).
 func (op *Operation) backOff(now time.Time, d time.Duration) bool {

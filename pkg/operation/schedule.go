@@ -40,7 +40,8 @@ type AgentSupport struct {
 	// ReplayWindow is how long the agent replays an idempotency key, 0 if it does not: then nothing
 	// that may have been carried out is sent again.
 	ReplayWindow time.Duration
-	// Searchable: the agent lists what the operation's task makes, or its tasks.
+	// Searchable: the agent lists what the operation's task makes, so that a look-up can show that it
+	// made nothing (contract G17).
 	Searchable bool
 }
 

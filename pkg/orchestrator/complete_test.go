@@ -52,7 +52,7 @@ func TestLookUpIsCompleteOnlyIfNothingIsHidden(t *testing.T) {
 		"nothing is listed":                     {none, none, false, true, false},
 		"others are listed":                     {aBuy, aTask, false, true, false},
 		"no list is offered":                    {"", "", false, false, false},
-		"only tasks are listed":                 {"", aTask, false, true, false},
+		"only tasks are listed":                 {"", aTask, false, false, false},
 		"the buy is listed":                     {strings.ReplaceAll(aBuy, "op_x", "op_1"), none, true, true, false},
 		"a further page can't be asked for":     {twoPage, none, false, false, false},
 		"the list of buys is left out":          {`{"status":"completed"}`, none, false, false, false},

@@ -38,6 +38,26 @@ func (f *fakeAgent) purchases() (n int) {
 	return n
 }
 
+// What an agent carries out at once has no task. If it answers with an error after that, its empty
+// list of tasks does not show that nothing was bought (contract G17).
+func TestPurchaseIsNotSentAgainBecauseNoTaskIsListed(t *testing.T) {
+	t.Parallel()
+	profile := buyProfile()
+	profile.ListTool = "list_tasks"
+	noTasks := answerWith(`{"tasks":[],"pagination":{"has_more":false}}`)
+	h := newHarness(t, &fakeAgent{profile: profile, answers: []adcp.Response{
+		errorWith("SERVICE_UNAVAILABLE", ""), noTasks,
+	}})
+	h.dispatch()
+	if h.poll(); h.attention() != operation.OutcomeUnclear {
+		t.Errorf("attention %q", h.attention())
+	}
+	h.follow(6 * 24 * time.Hour)
+	if n := h.agent.purchases(); n != 1 || h.op().State != operation.CallingAdCP {
+		t.Errorf("%s after %d calls of the purchase", h.op().State, n)
+	}
+}
+
 // A seller that buys and then answers with a failure of its own has bought. If it does not
 // deduplicate, a second call buys twice (contract C19, C29).
 func TestErrorThatProvesNothingIsNotSentAgain(t *testing.T) {

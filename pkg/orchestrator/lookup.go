@@ -36,7 +36,7 @@ func findable(op operation.Operation, p registry.Profile) bool {
 // support is what an agent offers for following an operation.
 func support(op operation.Operation, p registry.Profile) operation.AgentSupport {
 	s := p.Support()
-	s.Searchable = listsBuys(op, p) || listsTasks(p)
+	s.Searchable = listsBuys(op, p)
 	return s
 }
 
@@ -64,7 +64,7 @@ func (p Poll) lookUp(ctx context.Context, op operation.Operation, c contact) (op
 	if answer.Status != "" || answer.TaskID != "" {
 		opLog(op).InfoContext(ctx, "what a call without an answer has made was found at the agent")
 	}
-	next, err := p.apply(ctx, op, c.profile, *answer)
+	next, err := p.apply(ctx, op, c.profile, *answer, look.later)
 	if errors.Is(err, store.ErrTaskTaken) { // the agent shows one task for two operations: no proof for the second
 		return p.skip(ctx, op, c.profile, notAsked)
 	}
@@ -116,6 +116,8 @@ type lookUp struct {
 	leftOut map[string][]string
 	// blind: what was looked through shows no contexts at all, so nothing can be found there.
 	blind bool
+	// later is the time that the agent asked for beside what was found (contract D8).
+	later time.Duration
 }
 
 func newLookUp(c contact, request json.RawMessage, op operation.Operation, newKey func() string) *lookUp {
@@ -126,10 +128,10 @@ func newLookUp(c contact, request json.RawMessage, op operation.Operation, newKe
 // operation's. An answer without a status says that the work goes on: the buy waits for the seller,
 // or the task is known now.
 //
-// complete says that nothing is hidden: every list that the agent offers was read to its end, and
-// would have shown the operation. No answer and complete together mean that what the agent lists
-// was not made by the operation's call, as far as lists go: they may lag behind. An account without
-// any buy or task counts as complete.
+// complete says that nothing is hidden: the list of buys and every other list that the agent offers
+// was read to its end, and would have shown the operation. No answer and complete together mean
+// that what the agent lists was not made by the operation's call, as far as lists go: they may lag
+// behind. An account without any buy or task counts as complete.
 func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, err error) {
 	var lists []listing
 	if listsBuys(l.op, l.profile) {
@@ -150,12 +152,14 @@ func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, e
 		lists, err = append(lists, list), errors.Join(listErr, err)
 	}
 	if answer != nil { // a buy that waits is news enough, whatever happened to the list of tasks
+		l.later = retryAfter(err)
 		return answer, true, nil
 	}
 	if err != nil {
 		return nil, false, err
 	}
-	complete, l.blind = len(lists) > 0, len(lists) > 0
+	// What an agent carries out at once has no task: tasks alone never show that nothing was done.
+	complete, l.blind = listsBuys(l.op, l.profile), len(lists) > 0
 	for _, list := range lists {
 		complete = complete && list.complete
 		l.blind = l.blind && list.blind
@@ -168,6 +172,15 @@ func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, e
 func answered(err error) bool {
 	var ce *adcp.CallError
 	return errors.As(err, &ce) && ce.Status == 0 && ce.Outcome == adcp.Refused && ce.RetryAfter == 0
+}
+
+// retryAfter is the time that an agent asked for with an error, 0 if it asked for none.
+func retryAfter(err error) time.Duration {
+	var ce *adcp.CallError
+	if !errors.As(err, &ce) {
+		return 0
+	}
+	return ce.RetryAfter
 }
 
 // listing is what a list that was looked through is worth.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
@@ -209,5 +210,44 @@ func TestBuyOfATaskThatCantBePolledIsFound(t *testing.T) {
 	agent.answers = append(agent.answers, listedBuy(h.id, "pending_creatives"))
 	if d := h.poll(); d.Next != operation.NextSettle || h.op().State != operation.Completed {
 		t.Errorf("%+v, %s", d, h.op().State)
+	}
+}
+
+// contract D8: what an agent asks for beside an answer that can be applied counts as well.
+func TestTimeThatTheAgentAsksForBesideABuyIsGranted(t *testing.T) {
+	t.Parallel()
+	limited := adcp.Response{Err: &adcp.Error{Code: "RATE_LIMITED", Recovery: adcp.Transient, RetryAfter: time.Hour}}
+	for name, tc := range map[string]struct {
+		answer, first string // to the call and to the first question
+		limited       string // the tool that asks for time
+	}{
+		"a buy waits, and tasks are not listed now": {`{"status":"working"}`, "", "list_tasks"},
+		"a task has no result, and buys are not listed now": {
+			`{"status":"submitted","task_id":"t_1"}`,
+			`{"status":"completed","task_id":"t_1","task_type":"create_media_buy"}`, "get_media_buys",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			agent := &fakeAgent{
+				profile: registry.Profile{PollTool: "get_task_status", ListTool: "list_tasks",
+					Tasks: []string{"create_media_buy", "get_media_buys"}},
+				answers: []adcp.Response{answerWith(tc.answer)},
+			}
+			h := newHarness(t, agent)
+			h.dispatch()
+			if tc.first == "" {
+				tc.first = `{"media_buys":[{"media_buy_id":"mb_1","status":"pending_start","confirmed_at":null,` +
+					`"context":{"adcp_operation_id":"` + h.id + `"}}]}`
+			}
+			agent.answers = append(agent.answers, answerWith(tc.first), limited)
+			h.poll()
+			if tool := agent.tools[len(agent.tools)-1]; tool != tc.limited {
+				t.Fatalf("the last call was of %s", tool)
+			}
+			if op := h.op(); op.NotBefore.Before(op.UpdatedAt.Add(time.Hour)) {
+				t.Errorf("called again from %s on, at %s", op.NotBefore, op.UpdatedAt)
+			}
+		})
 	}
 }

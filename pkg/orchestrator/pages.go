@@ -121,10 +121,11 @@ func (l *lookUp) page(ctx context.Context, tool string, arguments map[string]any
 	}
 }
 
-// dispensable returns the member of a question that an agent refuses and a look-up can do without,
-// "" if there is none. Whether something belongs to the operation is decided by the id in its
-// context, so the account adds nothing; real agents that don't filter by account refuse it and name
-// no field. An agent without the version of the purchase may choose one (contract B31).
+// dispensable returns the member of a question that an agent refuses and a poll or a look-up can do
+// without, "" if there is none. Whether something belongs to the operation is decided by the task's
+// id or by the id in its context, so the account adds nothing; real agents that don't filter by
+// account refuse it and name no field. An agent without the version of the purchase may choose one
+// (contract B31).
 func dispensable(e *adcp.Error, arguments map[string]any) string {
 	member, _, _ := strings.Cut(strings.TrimLeft(e.Field, "$./"), ".")
 	member, _, _ = strings.Cut(member, "[")

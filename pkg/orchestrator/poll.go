@@ -99,12 +99,7 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 		return operation.Decision{}, err
 	}
 	c.agent.Secrets = adcp.SecretsOf(request)
-	response, err := p.question(ctx, c, op, request, cmp.Or(op.Call.ADCPVersion, adcp.Version))
-	if err == nil && response.Err != nil && response.Err.Code == "VERSION_UNSUPPORTED" {
-		// contract B31: once more. Some agents take our version for purchases and not for polls: let them
-		// choose.
-		response, err = p.question(ctx, c, op, request, "")
-	}
+	response, err := p.question(ctx, c, op, request)
 	if err != nil {
 		return p.failByError(ctx, op, c.profile, err)
 	}
@@ -112,32 +107,53 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 	if !readable {
 		return p.failByResponse(ctx, op, c.profile, response)
 	}
+	var later time.Duration
 	if answer.ResultMissing && answer.TaskID == op.TaskID && listsBuys(op, c.profile) {
-		if buy, _, err := newLookUp(c, request, op, p.NewKey).buy(ctx); err == nil && buy != nil {
+		buy, _, err := newLookUp(c, request, op, p.NewKey).buy(ctx)
+		if later = retryAfter(err); err == nil && buy != nil {
 			answer = *buy.answer()
 		}
 	}
-	return p.apply(ctx, op, c.profile, answer)
+	return p.apply(ctx, op, c.profile, answer, later)
 }
 
 // question asks as contract E2 and E8 want it: with the request's account, for the result too, and
-// with a fresh key each time.
-func (p Poll) question(ctx context.Context, c contact, op operation.Operation, request json.RawMessage,
-	version string) (adcp.Response, error) {
+// with a fresh key each time. If the agent refuses a member that a poll can do without, it is asked
+// once more without it: some agents take our version for purchases and not for polls (contract
+// B31), or look a task up by its id alone.
+func (p Poll) question(ctx context.Context, c contact, op operation.Operation, request json.RawMessage) (
+	adcp.Response, error) {
 	account, err := accountOf(request)
 	if err != nil {
 		return adcp.Response{}, err
 	}
-	arguments, err := json.Marshal(struct {
-		TaskID         string          `json:"task_id"`
-		Account        json.RawMessage `json:"account,omitempty"`
-		IncludeResult  bool            `json:"include_result"`
-		Version        string          `json:"adcp_version,omitempty"`
-		IdempotencyKey string          `json:"idempotency_key"`
-	}{op.TaskID, account, true, version, p.NewKey()})
-	if err != nil {
-		return adcp.Response{}, err
+	arguments := map[string]any{
+		"task_id":        op.TaskID,
+		"include_result": true,
+		"adcp_version":   cmp.Or(op.Call.ADCPVersion, adcp.Version),
 	}
+	if len(account) > 0 {
+		arguments["account"] = account
+	}
+	for {
+		arguments["idempotency_key"] = p.NewKey()
+		raw, err := json.Marshal(arguments)
+		if err != nil {
+			return adcp.Response{}, err
+		}
+		r, err := p.pollOnce(ctx, c, raw)
+		if err != nil || r.Err == nil {
+			return r, err
+		}
+		member := dispensable(r.Err, arguments)
+		if member == "" {
+			return r, nil
+		}
+		delete(arguments, member)
+	}
+}
+
+func (Poll) pollOnce(ctx context.Context, c contact, arguments json.RawMessage) (adcp.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	return c.caller.Call(ctx, c.agent, c.profile.PollTool, arguments)
@@ -157,9 +173,9 @@ func (p Poll) planner(op operation.Operation, profile registry.Profile) planner 
 }
 
 // apply applies the answer of a poll or a look-up. One without a status says that the work goes on,
-// whatever was observed of it meanwhile.
-func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer) (
-	operation.Decision, error) {
+// whatever was observed of it meanwhile. later is the time that the agent asked for beside it.
+func (p Poll) apply(ctx context.Context, polled operation.Operation, profile registry.Profile, a adcp.Answer,
+	later time.Duration) (operation.Decision, error) {
 	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		o := operation.Observation{Channel: operation.ByPoll, Answer: a, At: now}
 		if a.Status == "" {
@@ -173,6 +189,7 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, profile reg
 			*op = after
 			return recorded(e)
 		}
+		op.BackOff(now, later)
 		if e, missing := op.AwaitResult(now, a); missing {
 			return recorded(e)
 		}

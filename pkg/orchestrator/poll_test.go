@@ -164,3 +164,29 @@ func (u unusedCircuits) PutCircuit(context.Context, string, string, store.Docume
 	u.t.Error("the circuit was written")
 	return nil
 }
+
+// An agent that looks tasks up by their ids alone may refuse the account. It is asked once more
+// without it, under another key, and it does not look as if the agent refused us.
+func TestPollLeavesOutTheAccountThatTheAgentRefuses(t *testing.T) {
+	t.Parallel()
+	for name, refusal := range map[string]*adcp.Error{
+		"named":           {Code: "VALIDATION_ERROR", Field: "account", Recovery: adcp.Correctable},
+		"without a field": {Code: "INVALID_REQUEST", Recovery: adcp.Correctable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			done := answerWith(`{"status":"completed","task_id":"task_1","task_type":"create_media_buy",` +
+				`"result":{"media_buy_id":"mb_1","packages":[]}}`)
+			agent := &fakeAgent{profile: buyProfile(), answers: []adcp.Response{submitted, {Err: refusal}, done}}
+			h := newHarness(t, agent)
+			h.dispatch()
+			h.poll()
+			if op := h.op(); op.State != operation.Completed || op.Attempts.PollErrors != 0 || h.keys != 2 {
+				t.Errorf("%s after %d failed polls with %d keys", op.State, op.Attempts.PollErrors, h.keys)
+			}
+			if last := agent.sent[len(agent.sent)-1]; strings.Contains(last, `"account"`) {
+				t.Errorf("asked with %s", last)
+			}
+		})
+	}
+}

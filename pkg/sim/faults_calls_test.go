@@ -21,6 +21,7 @@ func (f *faults) Discover(ctx context.Context, a registry.Agent) (registry.Profi
 		kind := f.note(tool, pick(f.rng, "refused connection", "handshake 429", "handshake 503", "401"))
 		err := f.notCarriedOut(kind)
 		f.noteRetryAfter(tool, adcp.Response{}, err)
+		f.observe(tool, adcp.Response{}, err)
 		return registry.Profile{}, err
 	}
 	p, err := f.w.seller(a.Tenant).Discover(ctx, a)
@@ -35,6 +36,9 @@ func (f *faults) Call(
 	ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
 	f.checkCall(a, tool, arguments)
+	if a.ContinueTask != (adcp.Continuation{}) {
+		f.of(f.w.running).inputs++
+	}
 	f.w.elapse(ctx, f.upTo(2*time.Second))
 	kind := "none"
 	if f.happens(f.callRate) {
@@ -45,6 +49,7 @@ func (f *faults) Call(
 	}
 	r, err := f.carry(ctx, a, tool, arguments, kind)
 	f.noteRetryAfter(tool, r, err)
+	f.observe(tool, r, err)
 	return r, err
 }
 

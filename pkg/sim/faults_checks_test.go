@@ -29,9 +29,11 @@ func (f *faults) checkStored(op operation.Operation) {
 	if state, ended := f.ended[op.ID]; ended && state != op.State {
 		f.violated("%s was %s and became %s", op.ID, state, op.State)
 	}
-	if op.State.Terminal() {
+	if _, ended := f.ended[op.ID]; op.State.Terminal() && !ended {
 		f.ended[op.ID] = op.State
+		f.checkEnd(op)
 	}
+	f.checkAttention(op)
 	// People see an input request also again, after the agent seemed to have moved on.
 	if answerable := op.Answerable(); answerable != f.answerable[op.ID] {
 		if f.answerable[op.ID] = answerable; answerable {
@@ -79,7 +81,10 @@ func (f *faults) checkCall(a registry.Agent, tool string, arguments json.RawMess
 		f.violated("%s: called %s before the seller's retry_after was over", id, w.until.Sub(f.w.now))
 	}
 	switch key := keyOf(arguments); tool {
-	case "get_task_status":
+	case "get_task_status", "get_media_buys", "list_tasks":
+		if f.of(f.w.running).errors == 0 && !bytes.Contains(arguments, []byte(`"account":{"account_id":`)) {
+			f.violated("%s: asked without the account, which the seller has not refused", id)
+		}
 		if key == "" || f.pollKeys[key] {
 			f.violated("%s: the key %q again", id, key)
 		}

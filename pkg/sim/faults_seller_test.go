@@ -19,6 +19,9 @@ func (f *faults) shapeTask(s *Seller, t *task) {
 	if t.sync = pick(f.rng, true, false, false, false, false); t.sync {
 		t.outcome, t.done = adcp.StatusCompleted, s.now()
 	}
+	if f.traits.shape(s, t); t.provisional {
+		f.note(t.id, "confirmed later")
+	}
 	if f.sellers.requestInput && pick(f.rng, true, true, false) {
 		t.prompts, t.showsTaskID = 1+f.rng.IntN(3), pick(f.rng, true, false)
 		if f.rng.IntN(4) == 0 { // a person approves it directly at the seller
@@ -45,6 +48,8 @@ func (f *faults) webhooksOf(s *Seller, t *task, end outgoing) []outgoing {
 		}
 		if kind, o, ok := f.extraWebhook(s, t, &end, len(all)); ok {
 			f.note("webhooks of "+t.id, kind)
+			otherTask := kind == "sync id" || bytes.Contains(o.body, []byte(`"task_type":"update_media_buy"`))
+			f.of(t.operation).contradicted = f.of(t.operation).contradicted || otherTask
 			all = append(all, o)
 		}
 	}
@@ -65,6 +70,7 @@ func (f *faults) faultyEnd(t *task, end outgoing) []outgoing {
 	case "no operation_id":
 		o.body = bytes.Replace(end.body, []byte(t.operationMember()), nil, 1)
 	case "no result":
+		f.of(t.operation).incomplete++
 		o = t.webhook(end.at, "whk_noresult_"+t.id, t.operationMember(), string(t.outcome), "")
 	case "another operation's URL":
 		for _, other := range f.w.sellers() {
@@ -89,7 +95,7 @@ func (f *faults) extraWebhook(s *Seller, t *task, end *outgoing, n int) (kind st
 	case "duplicated":
 		return kind, after, true
 	case "another key":
-		result := `,"result":` + s.result(t)
+		result := `,"result":` + s.result(t, ByWebhook)
 		return kind, t.webhook(after.at, "whk_another_key_"+t.id, member, string(t.outcome), result), true
 	case "progress":
 		at := f.w.now.Add(f.upTo(max(t.done.Sub(f.w.now), time.Second)))
@@ -104,8 +110,9 @@ func (f *faults) extraWebhook(s *Seller, t *task, end *outgoing, n int) (kind st
 		return kind, report, true
 	}
 	// A sync id: a seller makes up an id for a task that it has answered at once.
-	if t.sync {
-		end.body = bytes.Replace(end.body, []byte(t.id), []byte("sync-"+t.id), 2)
+	if madeUp := t.sync && !t.provisional; !madeUp {
+		return kind, *end, false
 	}
-	return kind, *end, t.sync
+	end.body = bytes.Replace(end.body, []byte(t.id), []byte("sync-"+t.id), 2)
+	return kind, *end, true
 }

@@ -24,6 +24,7 @@ type faults struct {
 	callRate, webhookRate, writeRate, deathRate float64
 	until                                       time.Time
 	sellers                                     behavior
+	traits                                      traits
 	// clocksDiffer: our processes' clocks are apart.
 	clocksDiffer bool
 
@@ -41,6 +42,7 @@ type faults struct {
 	lostRuns      map[int]bool               // runs in which our own fault may have lost the seller's answer
 	pollKeys      map[string]bool            // idempotency keys of polls
 	answerable    map[string]bool            // operations whose input request people have seen
+	evidence      map[string]*evidence       // by operation
 }
 
 // behavior is how the sellers of a world behave.
@@ -75,6 +77,7 @@ func newFaults(rng *rand.Rand, w *World) *faults {
 		lostRuns:      map[int]bool{},
 		pollKeys:      map[string]bool{},
 		answerable:    map[string]bool{},
+		evidence:      map[string]*evidence{},
 	}
 }
 
@@ -117,6 +120,7 @@ func (f *faults) effect(name string) Fault {
 		return fault
 	}
 	f.note(name, string(fault))
+	f.of(f.w.running).ownFaults++
 	if fault == DiesBefore || fault == FailsBefore || fault == DiesAfter && strings.HasPrefix(name, "Call ") {
 		f.lostRuns[f.w.runs] = true
 	}

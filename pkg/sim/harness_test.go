@@ -75,7 +75,7 @@ func newHarness(t *testing.T) *harness {
 	if err := h.store.PutAgent(t.Context(), agentOf(Tenant)); err != nil {
 		t.Fatal(err)
 	}
-	request, err := orchestrator.ParseSubmitRequest(submission(""))
+	request, err := orchestrator.ParseSubmitRequest(submission(Account, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

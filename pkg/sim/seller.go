@@ -29,6 +29,10 @@ type Seller struct {
 	TTL time.Duration
 	// NoPolling offers no polling tool. ListsBuys offers get_media_buys.
 	NoPolling, ListsBuys bool
+	// Lists says how its lists differ from those of other sellers, and whether it lists tasks.
+	Lists Lists
+	// Extras are members that its answers have besides those that prove something, by channel.
+	Extras map[Channel][]string
 	// Fail makes a call fail: before it is carried out, or after. It gets the tool and the number of
 	// the call, from 1.
 	Fail func(tool string, call int) (before, after error)
@@ -49,6 +53,7 @@ type Seller struct {
 	shapeTask  func(*task)
 	webhooksOf func(*task, outgoing) []outgoing
 
+	others []otherBuy // that the seller has besides those of its tasks
 	now    func() time.Time
 	send   func(i int) // sends an item of the outbox at once
 	tasks  map[string]*task
@@ -97,6 +102,9 @@ func (s *Seller) Discover(context.Context, registry.Agent) (registry.Profile, er
 	if s.ListsBuys {
 		p.Tasks = []string{"create_media_buy", "get_media_buys"}
 	}
+	if s.Lists.Tasks {
+		p.ListTool = "list_tasks"
+	}
 	if s.NoIdempotency {
 		p.Capabilities.Idempotency = adcp.IdempotencyOffer{Support: adcp.Unsupported}
 	}
@@ -113,13 +121,19 @@ func (s *Seller) failure(tool string) (before, after error) {
 
 // callArguments are the arguments of a call, as far as the seller reads them.
 type callArguments struct {
-	Key    string `json:"idempotency_key"`
-	TaskID string `json:"task_id"`
-	PO     string `json:"po_number"`
-	// Context is of a purchase, Statuses of a question for buys.
+	Key     string `json:"idempotency_key"`
+	TaskID  string `json:"task_id"`
+	PO      string `json:"po_number"`
+	Account struct {
+		ID string `json:"account_id"`
+	} `json:"account"`
+	// Context is of a purchase, Statuses of a question for buys, Filters of a question for tasks.
 	Context  json.RawMessage `json:"context"`
 	Statuses []string        `json:"status_filter"`
-	Push     struct {
+	Filters  struct {
+		Text string `json:"context_contains"`
+	} `json:"filters"`
+	Push struct {
 		URL         string `json:"url"`
 		OperationID string `json:"operation_id"`
 		Token       string `json:"token"`
@@ -146,10 +160,13 @@ func (s *Seller) Call(
 	switch tool {
 	case "get_task_status":
 		s.Keys = append(s.Keys, in.Key)
-		return s.pollAnswer(in.TaskID), after
+		return s.unlessRefused(s.Lists.PollsToo, in, s.pollAnswer), after
 	case "get_media_buys":
 		s.Keys = append(s.Keys, in.Key)
-		return s.listBuys(in.Statuses), after
+		return s.unlessRefused(s.Lists.RefusesAccount, in, s.listBuys), after
+	case "list_tasks":
+		s.Keys = append(s.Keys, in.Key)
+		return s.unlessRefused(s.Lists.RefusesAccount, in, s.listTasks), after
 	}
 	if a.ContinueTask != (adcp.Continuation{}) {
 		r, err := s.continueTask(a.ContinueTask, in.Key)

@@ -3,10 +3,6 @@ package sim
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -15,11 +11,18 @@ import (
 // task is a purchase at the seller.
 type task struct {
 	id, operation, url, token string
-	key, po                   string
+	key, po, account          string
 	context                   json.RawMessage
 	sync                      bool
 	outcome                   adcp.Status
 	begun, done               time.Time
+
+	// provisional: the seller reports the task completed from made on, and commits itself to the buy
+	// or refuses it when the task is done.
+	provisional bool
+	made        time.Time
+	// namesItself: the answer to a purchase that was made at once has the task's id.
+	namesItself bool
 
 	// prompts is how often the seller requests input before it buys, answered how often it got it.
 	prompts, answered int
@@ -50,11 +53,13 @@ func (s *Seller) begin(in callArguments) *task {
 		token:     in.Push.Token,
 		key:       in.Key,
 		po:        in.PO,
+		account:   in.Account.ID,
 		context:   in.Context,
 		sync:      s.Sync,
 		outcome:   s.Outcome,
 		begun:     s.now(),
 		done:      s.now().Add(s.Duration),
+		made:      s.now(),
 	}
 	if s.shapeTask != nil {
 		s.shapeTask(t)
@@ -69,7 +74,7 @@ func (s *Seller) begin(in callArguments) *task {
 
 // approve buys, and lets the seller's work begin.
 func (s *Seller) approve(t *task) {
-	t.approved, t.done = true, s.now().Add(t.takes)
+	t.approved, t.done, t.made = true, s.now().Add(t.takes), s.now().Add(t.made.Sub(t.begun))
 	s.Purchases[t.key]++
 	if s.Webhook && t.url != "" {
 		s.sendEnd(t)
@@ -78,9 +83,16 @@ func (s *Seller) approve(t *task) {
 
 // accepted is the answer to a request that the seller carries out.
 func (s *Seller) accepted(t *task, replayed bool) adcp.Response {
+	id, confirmed := "", ""
+	if t.namesItself {
+		id = fmt.Sprintf(`,"task_id":%q`, t.id)
+	}
+	if t.provisional {
+		confirmed = `,"confirmed_at":null`
+	}
 	if t.sync {
-		return response(`{"status":"completed","media_buy_id":"mb_%s%s","packages":[],"replayed":%v}`,
-			s.prefix, t.id, replayed)
+		return response(`{"status":"completed","media_buy_id":"mb_%s%s","packages":[],"replayed":%v%s%s%s}`,
+			s.prefix, t.id, replayed, id, confirmed, s.extras(t, ByAnswer, "confirmed_at"))
 	}
 	return response(`{"status":"submitted","task_id":%q,"replayed":%v}`, t.id, replayed)
 }
@@ -97,51 +109,37 @@ func (t *task) prompt(n int, replayed bool) adcp.Response {
 }
 
 // pollAnswer is the polling tool's answer.
-func (s *Seller) pollAnswer(id string) adcp.Response {
-	t := s.tasks[id]
+func (s *Seller) pollAnswer(in callArguments) adcp.Response {
+	id, t := in.TaskID, s.tasks[in.TaskID]
 	if t == nil {
 		return adcp.Response{Err: &adcp.Error{Code: "REFERENCE_NOT_FOUND", Recovery: adcp.Correctable}}
 	}
 	if !t.approved {
 		return response(`{"status":"input-required","task_id":%q,"task_type":"create_media_buy"}`, id)
 	}
+	if s.now().Before(t.done) && t.provisional && !s.now().Before(t.made) {
+		return response(`{"status":"completed","task_id":%q,"task_type":"create_media_buy","result":%s}`,
+			id, s.provisionalResult(t, ByPoll))
+	}
 	if s.now().Before(t.done) {
 		return response(`{"status":"working","task_id":%q,"task_type":"create_media_buy"}`, id)
 	}
-	return response(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s}`,
-		t.outcome, id, s.result(t))
+	return response(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s%s}`,
+		t.outcome, id, s.result(t, ByPoll), s.extras(t, AroundPoll))
 }
 
-// listBuys is get_media_buys, as its schema has it: only active buys, unless others are asked for.
-// A seller shows a buy from its approval on, and commits itself to it when its work is done.
-func (s *Seller) listBuys(statuses []string) adcp.Response {
-	if statuses == nil {
-		statuses = []string{"active"}
-	}
-	ends := map[adcp.Status]string{
-		adcp.StatusCompleted: "pending_creatives", adcp.StatusFailed: "rejected",
-		adcp.StatusRejected: "rejected", adcp.StatusCanceled: "canceled",
-	}
-	var buys []string
-	for _, id := range slices.Sorted(maps.Keys(s.tasks)) {
-		t, status, confirmed := s.tasks[id], "pending_start", "null"
-		if !s.now().Before(t.done) {
-			status, confirmed = ends[t.outcome], strconv.Quote(t.done.Format(time.RFC3339))
-		}
-		if t.approved && slices.Contains(statuses, status) {
-			buys = append(buys, fmt.Sprintf(
-				`{"media_buy_id":"mb_%s%s","status":%q,"confirmed_at":%s,"packages":[],"context":%s}`,
-				s.prefix, id, status, confirmed, t.context))
-		}
-	}
-	return response(`{"media_buys":[%s]}`, strings.Join(buys, ","))
-}
-
-func (s *Seller) result(t *task) string {
+// result is a task's end on a channel.
+func (s *Seller) result(t *task, by Channel) string {
 	if t.outcome != adcp.StatusCompleted {
 		return `{"errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`
 	}
-	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","packages":[]}`, s.prefix, t.id)
+	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","packages":[]%s}`, s.prefix, t.id, s.extras(t, by))
+}
+
+// provisionalResult is what a task has made before the seller commits itself to it (contract A9).
+func (s *Seller) provisionalResult(t *task, by Channel) string {
+	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","confirmed_at":null,"packages":[]%s}`,
+		s.prefix, t.id, s.extras(t, by, "confirmed_at"))
 }
 
 // sendEnd puts the webhook of a task's end into the outbox, or what the seller sends instead.
@@ -154,11 +152,15 @@ func (s *Seller) sendEnd(t *task) {
 	if s.OmitOperationID {
 		operationID = ""
 	}
-	end := t.webhook(at, "whk_0123456789_"+t.id, operationID, string(t.outcome), `,"result":`+s.result(t))
+	end := t.webhook(at, "whk_0123456789_"+t.id, operationID, string(t.outcome), `,"result":`+s.result(t, ByWebhook))
 	end.atOnce = s.Early
 	all := []outgoing{end}
 	if s.webhooksOf != nil {
 		all = s.webhooksOf(t, end)
+	}
+	if t.provisional && t.made.Before(t.done) {
+		all = append(all, t.webhook(t.made, "whk_provisional_"+t.id, operationID, string(adcp.StatusCompleted),
+			`,"result":`+s.provisionalResult(t, ByWebhook)))
 	}
 	for _, o := range all {
 		s.outbox = append(s.outbox, o)

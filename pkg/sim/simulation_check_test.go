@@ -27,7 +27,9 @@ const maxEvents = 25000
 func (s *simulation) check(t *testing.T) {
 	t.Helper()
 	ordered, limits := map[purchase]int{}, map[string]int{
-		"create_media_buy": maxCalls, "get_task_status": maxPolls, "tools/list": maxPolls,
+		"create_media_buy": maxCalls, "tools/list": maxPolls,
+		// A question is repeated without what the seller refuses, and tasks are searched for twice.
+		"get_task_status": 2 * maxPolls, "get_media_buys": 2 * maxPolls, "list_tasks": 4 * maxPolls,
 	}
 	for id, p := range s.operations {
 		ordered[p]++
@@ -63,7 +65,7 @@ func (s *simulation) bought() map[purchase]int {
 		}
 		for _, task := range seller.tasks {
 			if task.approved {
-				bought[purchase{tenant, task.po}]++
+				bought[purchase{tenant, task.account, task.po}]++
 			}
 		}
 		for key, n := range seller.Purchases {
@@ -94,6 +96,15 @@ func (s *simulation) checkOperation(r operation.Record) {
 	for _, problem := range timelineProblems(r) {
 		s.violated("%s: %s", op.ID, problem)
 	}
+	live := 0
+	for _, t := range s.tasksOf(op) {
+		if t.approved && t.outcome == adcp.StatusCompleted {
+			live++
+		}
+	}
+	if live > 1 {
+		s.violated("%s: %d live buys", op.ID, live)
+	}
 	bought := seller.byKey[keyOf(r.Request)]
 	if bound := seller.tasks[strings.ReplaceAll(op.TaskID, "sync-", "")]; op.TaskID != "" && bound != bought {
 		s.violated("%s: bound to %s, which is not its own", op.ID, op.TaskID)
@@ -109,8 +120,12 @@ func (s *simulation) checkOperation(r operation.Record) {
 		}
 	case op.Attention == nil:
 		s.violated("%s: open in %s without attention", op.ID, op.State)
-	case seller.ListsBuys && bought != nil && bought.approved && op.TaskID == "":
-		s.violated("%s: open in %s though the seller lists the buy, attention %+v", op.ID, op.State, *op.Attention)
+	case bought != nil && bought.approved && op.TaskID == "" && seller.shows(bought, op):
+		s.violated("%s: open in %s though the seller shows the buy, attention %+v", op.ID, op.State, *op.Attention)
+	case bought != nil && bought.approved && op.TaskID == "" && seller.hidesAll() && !op.NeedsInput() &&
+		!s.of(op.ID).saidBlind():
+		s.violated("%s: open in %s, and nobody knows that the lists can't show the buy: %+v",
+			op.ID, op.State, s.of(op.ID).raised)
 	case !s.mayStayOpen(op):
 		s.violated("%s: open in %s though the seller knows the end, attention %+v", op.ID, op.State, *op.Attention)
 	}
@@ -122,6 +137,7 @@ func (s *simulation) checkCompleted(r operation.Record, bought *task) {
 		ID string `json:"media_buy_id"`
 	}
 	ok := bought != nil && bought.approved && bought.outcome == adcp.StatusCompleted &&
+		bought.account == s.operations[r.Op.ID].account &&
 		json.Unmarshal(r.Result, &result) == nil && result.ID == "mb_"+s.w.seller(r.Op.Tenant).prefix+bought.id
 	if !ok {
 		s.violated("%s: completed with %s, the seller has %+v", r.Op.ID, r.Result, bought)
@@ -131,6 +147,16 @@ func (s *simulation) checkCompleted(r operation.Record, bought *task) {
 		s.violated("%s: completed at %s, before the seller confirmed the buy", r.Op.ID, r.Op.Terminal.At.Sub(epoch))
 	}
 }
+
+// shows reports whether a seller's lists show an operation's purchase in a way that proves it.
+func (s *Seller) shows(t *task, op operation.Operation) bool {
+	buys := s.ListsBuys && (!s.Lists.BuysHideContext || op.MediaBuyID != "")
+	tasks := s.Lists.Tasks && t.isListed() && (!s.Lists.TasksHideContext || !s.Lists.IgnoresSearch)
+	return buys || tasks
+}
+
+// hidesAll reports whether nothing can be found in a seller's lists.
+func (s *Seller) hidesAll() bool { return s.ListsBuys && s.Lists.BuysHideContext && !s.Lists.Tasks }
 
 // endReasons are the reasons for which a person should look at an operation that has ended.
 var endReasons = []operation.Reason{operation.ProtocolClash, operation.InputCrossed, operation.ResultMissing}
@@ -173,7 +199,8 @@ func (s *simulation) mayStayOpen(op operation.Operation) bool {
 	case op.State == operation.CallingAdCP && !op.Call.Stopped:
 		return (op.Call.Unclear || op.Call.InFlight) && notRepeatable
 	}
-	return op.Call.Stopped || seller.NoPolling || s.sellers.rememberAt.Sub(s.sellers.forgetAt) > 1000*time.Hour
+	unnamed := op.TaskID == "" // and shown nowhere
+	return op.Call.Stopped || unnamed || seller.NoPolling || s.sellers.rememberAt.Sub(s.sellers.forgetAt) > 1000*time.Hour
 }
 
 // report prints all that is known about a failed seed.
@@ -189,6 +216,7 @@ func (s *simulation) report(t *testing.T, seed uint64) {
 	fmt.Fprintf(&b, "request input %v, hide idempotency %v, flap %v, rename rejected %v, forget %v to %v\n",
 		s.sellers.requestInput, s.sellers.hideIdempotency, s.sellers.flap, s.sellers.renameRejected,
 		s.sellers.forgetAt.Sub(epoch), s.sellers.rememberAt.Sub(epoch))
+	fmt.Fprintln(&b, s.traits.describe())
 	fmt.Fprintf(&b, "faults until %v:\n", s.until.Sub(epoch))
 	for _, line := range s.log[:min(len(s.log), 300)] {
 		fmt.Fprintln(&b, line)

@@ -25,8 +25,8 @@ type simulation struct {
 	operations map[string]purchase // by id
 }
 
-// purchase is a tenant's purchase order.
-type purchase struct{ tenant, po string }
+// purchase is a tenant's purchase order for an account.
+type purchase struct{ tenant, account, po string }
 
 // newSimulation makes a seed's world and runs it to its end. The seed decides everything: the
 // order of the draws must not change, or each seed becomes another world.
@@ -43,6 +43,9 @@ func newSimulation(t *testing.T, def Definition, seed uint64) *simulation {
 	crash := &Crash{}
 	w := New(def, seller, crash)
 	f := newFaults(rng, w)
+	f.traits = drawTraits(seed)
+	f.traits.applyTo(seller)
+	f.traits.count(f.counts, seller)
 	f.drawRates(seller)
 	var source [32]byte
 	source[0], source[1], source[2], source[3] = byte(seed), byte(seed>>8), byte(seed>>16), byte(seed>>24)
@@ -53,10 +56,12 @@ func newSimulation(t *testing.T, def Definition, seed uint64) *simulation {
 	w.Store.Conflict, w.Store.IndexLag = f.conflict, pick(f.tableRNG, 0, time.Second, 30*time.Second)
 	tenants := []string{Tenant}
 	if rng.IntN(3) == 0 {
-		w.AddTenant(&Seller{
+		second := &Seller{
 			NoIdempotency: seller.NoIdempotency, NoPolling: seller.NoPolling, Webhook: seller.Webhook, TTL: seller.TTL,
 			ListsBuys: seller.ListsBuys,
-		})
+		}
+		f.traits.applyTo(second)
+		w.AddTenant(second)
 		tenants = append(tenants, SecondTenant)
 		f.counts["worlds with two tenants"]++
 	}
@@ -130,11 +135,14 @@ func (f *faults) drawInfrastructure() {
 }
 
 // drawSubmissions plans the clients' requests. All tenants use the same idempotency keys and
-// purchase order numbers.
+// purchase order numbers. A tenant with several accounts uses one number for all of them.
 func (s *simulation) drawSubmissions(ctx context.Context, tenants []string) {
 	for i := range 1 + s.rng.IntN(3) {
-		tenant := pick(s.rng, tenants...)
-		key, p := fmt.Sprintf("key-%d", i/len(tenants)), purchase{tenant, fmt.Sprintf("po-%d", i/len(tenants))}
+		tenant, n := pick(s.rng, tenants...), i/len(tenants)
+		key, p := fmt.Sprintf("key-%d", n), purchase{tenant, Account, fmt.Sprintf("po-%d", n)}
+		if accounts := s.traits.accounts; len(accounts) > 1 {
+			key, p = fmt.Sprintf("key-%d", i), purchase{tenant, accounts[i], "po-0"}
+		}
 		s.submit(ctx, epoch.Add(s.upTo(10*time.Minute)), key, p)
 		for range s.rng.IntN(3) {
 			at := epoch.Add(s.upTo(pick(s.rng, time.Minute, time.Hour, 48*time.Hour)))
@@ -146,10 +154,13 @@ func (s *simulation) drawSubmissions(ctx context.Context, tenants []string) {
 // submit plans that a client submits at a time, and again until it gets an answer.
 func (s *simulation) submit(ctx context.Context, at time.Time, key string, p purchase) {
 	s.w.Plan(at, func() {
-		op, err := s.w.Submit(ctx, p.tenant, key, p.po)
+		op, err := s.w.submitFor(ctx, p.tenant, p.account, key, p.po)
 		if err != nil {
 			s.submit(ctx, s.w.now.Add(time.Second+s.upTo(30*time.Second)), key, p)
 			return
+		}
+		if other, known := s.operations[op.ID]; known && other != p {
+			s.violated("%s of %s is the answer to a submission of %s", op.ID, other, p)
 		}
 		s.operations[op.ID] = p
 	})

@@ -71,11 +71,13 @@ type plannedEvent struct {
 	do func()
 }
 
-// Tenant and Agent name the world's tenant and its agent, Stranger the second tenant.
+// Tenant and Agent name the world's tenant and its agent, SecondTenant the second tenant. Account
+// is what is bought for, where nothing else is said.
 const (
 	Tenant       = "acme"
 	SecondTenant = "globex"
 	Agent        = "seller"
+	Account      = "a"
 	host         = "api.example"
 	base         = "https://" + host + "/live"
 )
@@ -168,7 +170,12 @@ func (w *World) store() crashStore { return crashStore{w.Store, w.crash, w.Watch
 
 // Submit submits a create_media_buy, as a client that repeats its request until it gets an answer.
 func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
-	return w.submit(ctx, tenant, key, submission(fmt.Sprintf(`,"po_number":%q`, po)))
+	return w.submitFor(ctx, tenant, Account, key, po)
+}
+
+// submitFor is Submit for an account.
+func (w *World) submitFor(ctx context.Context, tenant, account, key, po string) (operation.Operation, error) {
+	return w.submit(ctx, tenant, key, submission(account, fmt.Sprintf(`,"po_number":%q`, po)))
 }
 
 func (w *World) submit(ctx context.Context, tenant, key string, body []byte) (operation.Operation, error) {
@@ -189,12 +196,12 @@ func (w *World) submit(ctx context.Context, tenant, key string, body []byte) (op
 	}
 }
 
-// submission is the API's body for a purchase. more is appended to the members of the AdCP
-// request.
-func submission(more string) []byte {
+// submission is the API's body for a purchase of an account. more is appended to the members of the
+// AdCP request.
+func submission(account, more string) []byte {
 	return fmt.Appendf(nil, `{"agent_id":%q,"type":"create_media_buy","request":{
-		"account":{"account_id":"a"},"brand":{"domain":"acme.example"},
-		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}]%s}}`, Agent, more)
+		"account":{"account_id":%q},"brand":{"domain":"acme.example"},
+		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p"}]%s}}`, Agent, account, more)
 }
 
 // SendInput sends a person's input, as a client that repeats its request until it gets an answer.

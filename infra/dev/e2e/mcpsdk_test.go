@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,11 +50,12 @@ func startSDKServer(t *testing.T, name string, c *exec.Cmd) realSeller {
 }
 
 // sdkFailure is a way to fail after the purchase, by ext.adcp_demo, and what a client gets to see
-// of it.
+// of it: a part of the answer, or what callTool says in place of one.
 type sdkFailure struct {
 	path   string
 	fail   string
-	code   int               // of fail "rpc"
+	code   int               // of fail "rpc" and "http"
+	body   bool              // of fail "http"
 	answer map[string]string // by SDK: what the answer contains
 }
 
@@ -64,25 +66,49 @@ func both(answer string) map[string]string {
 // The SDKs' low-level servers pass on whatever a tool throws. Both of them answer a result that
 // breaks their schema with the code for invalid parameters, though the tool has run.
 var sdkFailures = []sdkFailure{
-	{"/lowlevel", "broken_result", 0, both(`"code":-32602`)},
-	{"/lowlevel", "rpc", -32600, both(`"code":-32600`)},
-	{"/lowlevel", "rpc", -32601, both(`"code":-32601`)},
-	{"/lowlevel", "exception", 0, map[string]string{"typescript": `"code":-32603`, "python": `"code":0`}},
-	{"", "exception", 0, both(`"isError":true`)},
-	{"", "unavailable", 0, both(`SERVICE_UNAVAILABLE`)},
-	{"", "internal", 0, both(`INTERNAL_ERROR`)},
+	{path: "/lowlevel", fail: "broken_result", answer: both(`"code":-32602`)},
+	{path: "/lowlevel", fail: "rpc", code: -32600, answer: both(`"code":-32600`)},
+	{path: "/lowlevel", fail: "rpc", code: -32601, answer: both(`"code":-32601`)},
+	{path: "/lowlevel", fail: "exception", answer: map[string]string{
+		"typescript": `"code":-32603`,
+		"python":     `"code":0`,
+	}},
+	{path: "", fail: "exception", answer: both(`"isError":true`)},
+	{path: "", fail: "unavailable", answer: both(`SERVICE_UNAVAILABLE`)},
+	{path: "", fail: "internal", answer: both(`INTERNAL_ERROR`)},
 }
 
-func (f sdkFailure) String() string {
-	if f.code != 0 {
-		return fmt.Sprint(f.fail, " ", f.code)
+// gatewayFailures are those of a gateway before the SDK, which has answered.
+func gatewayFailures() []sdkFailure {
+	all := []sdkFailure{
+		{path: "", fail: "close", answer: both("no answer: ")},
+		{path: "/lowlevel", fail: "cut", answer: both("no answer: ")},
 	}
-	return f.fail
+	for _, code := range []int{500, 502, 503, 504} {
+		status := both(fmt.Sprintf("HTTP %d ", code))
+		all = append(all,
+			sdkFailure{path: "", fail: "http", code: code, answer: status},
+			sdkFailure{path: "/lowlevel", fail: "http", code: code, body: true, answer: status})
+	}
+	return all
+}
+
+func allFailures() []sdkFailure { return slices.Concat(sdkFailures, gatewayFailures()) }
+
+func (f sdkFailure) String() string {
+	s := f.fail
+	if f.code != 0 {
+		s = fmt.Sprint(s, " ", f.code)
+	}
+	if f.body {
+		s += " with a page"
+	}
+	return s
 }
 
 // buy is a request that fails in this way after the purchase.
 func (f sdkFailure) buy(always bool) map[string]any {
-	return newBuy(map[string]any{"fail": f.fail, "code": f.code, "always": always})
+	return newBuy(map[string]any{"fail": f.fail, "code": f.code, "body": f.body, "always": always})
 }
 
 // failingCells are each failure, at an agent that replays the purchase for its key and at agents
@@ -90,7 +116,7 @@ func (f sdkFailure) buy(always bool) map[string]any {
 // operation stays open, and a person is asked to look (contract B41, C19).
 func failingCells() (cells []matrixCell) {
 	completed, open := []operation.State{operation.Completed}, []operation.State{operation.CallingAdCP}
-	for _, f := range sdkFailures {
+	for _, f := range allFailures() {
 		for _, tc := range []struct {
 			path, when string
 			states     []operation.State
@@ -108,7 +134,9 @@ func failingCells() (cells []matrixCell) {
 				request:   f.buy(tc.when == "always"),
 				states:    tc.states,
 				buys:      1,
-				attention: []operation.Reason{operation.OutcomeUnclear, operation.AgentAnswersError},
+				attention: []operation.Reason{
+					operation.OutcomeUnclear, operation.AgentAnswersError, operation.AgentUnreached,
+				},
 			})
 		}
 	}
@@ -146,7 +174,7 @@ func TestSDKServersBuyBeforeTheyFail(t *testing.T) {
 				t.Helper()
 				return callTool(t, s.urls["mcp"]+path, s.token, tool, arguments)
 			}
-			for _, f := range sdkFailures {
+			for _, f := range allFailures() {
 				for path, buys := range map[string]int{f.path: 1, f.path + "/plain": 2} {
 					request := f.buy(false)
 					request["idempotency_key"] = uuid.NewString()
@@ -174,7 +202,8 @@ func TestSDKServersBuyBeforeTheyFail(t *testing.T) {
 	}
 }
 
-// callTool calls a tool without a session, and returns the text of the whole answer.
+// callTool calls a tool without a session, and returns the text of the whole answer. In place of
+// one it returns the HTTP status with the body, or why there is no answer.
 func callTool(t *testing.T, url, token, tool string, arguments map[string]any) string {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": "tools/call",
@@ -182,16 +211,19 @@ func callTool(t *testing.T, url, token, tool string, arguments map[string]any) s
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, answer := postMCP(t, url, token, string(body))
-	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s %s", tool, resp.Status, answer)
+	resp, answer, err := postMCP(t, url, token, string(body))
+	switch {
+	case err != nil:
+		return "no answer: " + err.Error()
+	case resp.StatusCode != http.StatusOK:
+		return "HTTP " + resp.Status + " " + answer
 	}
 	return answer
 }
 
 // postMCP sends a message to an MCP server and returns the response, already read and closed, with
-// its body.
-func postMCP(t *testing.T, url, token, body string) (*http.Response, string) {
+// its body. It returns an error if there is no whole answer.
+func postMCP(t *testing.T, url, token, body string) (*http.Response, string, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
@@ -202,12 +234,9 @@ func postMCP(t *testing.T, url, token, body string) (*http.Response, string) {
 	r.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return nil, "", err
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(answer)
+	return resp, string(answer), err
 }

@@ -94,7 +94,10 @@ const unsignedCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"n
 // checkUnsignedIsRefused sends what the orchestrator would send, without a signature.
 func checkUnsignedIsRefused(t *testing.T, url, token string) {
 	t.Helper()
-	resp, body := postMCP(t, url, token, unsignedCall)
+	resp, body, err := postMCP(t, url, token, unsignedCall)
+	if err != nil {
+		t.Fatal(err)
+	}
 	challenge := resp.Header.Get("WWW-Authenticate")
 	if resp.StatusCode != http.StatusUnauthorized || challenge != `Signature error="request_signature_required"` {
 		t.Errorf("an unsigned call is answered with %s, %s, %.200s", resp.Status, challenge, body)

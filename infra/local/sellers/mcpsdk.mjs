@@ -14,6 +14,10 @@
 //           exception      the tool throws a plain error
 //           unavailable    SERVICE_UNAVAILABLE, transient
 //           internal       INTERNAL_ERROR, terminal: a code that AdCP does not know
+//           http           a gateway before the SDK answers the HTTP status in `code`, with a page
+//                          if `body` is true
+//           close          a gateway closes the connection without an answer
+//           cut            a gateway closes the connection within the answer
 //   always  fails for each call of a purchase order, not only for the first
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -49,6 +53,29 @@ const failures = {
   internal: () => refuse('INTERNAL_ERROR', 'terminal'),
 };
 
+// What becomes of an answer behind a gateway. The SDK has given it.
+const gateway = {
+  http: (res, { code, body }) => {
+    res.writeHead(code, body ? { 'content-type': 'text/html' } : {});
+    res.end(body ? `<html><body><h1>${code}</h1>The upstream server did not answer</body></html>` : undefined);
+  },
+  close: res => res.socket.destroy(),
+  cut: res => {
+    res.writeHead(200, { 'content-type': 'application/json', 'content-length': 1000 });
+    res.write('{"jsonrpc":"2.0","id":', () => res.socket.destroy());
+  },
+};
+
+const isFirst = args => !ledger.read().calls.some(c => c.po_number === args.po_number);
+
+// Returns the failure that a gateway puts in place of the answer to a message, if it does.
+function lostAnswer(message) {
+  const args = message.params?.arguments ?? {};
+  const demo = args.ext?.adcp_demo ?? {};
+  const lost = message.params?.name === 'create_media_buy' && demo.fail in gateway && (demo.always || isFirst(args));
+  return lost ? demo : undefined;
+}
+
 function buy(request) {
   const id = `mb_${randomUUID().slice(0, 8)}`;
   const made = {
@@ -78,12 +105,12 @@ const tools = {
     supported_protocols: ['media_buy'],
   }),
   create_media_buy(has, args) {
-    const first = !ledger.read().calls.some(c => c.po_number === args.po_number);
+    const first = isFirst(args);
     ledger.called({ tool: 'create_media_buy', args });
     const known = has('plain') ? undefined : bought.get(args.idempotency_key);
     const { status, ...made } = known ?? buy(args);
     const demo = args.ext?.adcp_demo ?? {};
-    if (demo.fail && (first || demo.always)) return failures[demo.fail](demo);
+    if (demo.fail in failures && (first || demo.always)) return failures[demo.fail](demo);
     return answer({ ...made, media_buy_status: status, status: 'completed', replayed: known !== undefined });
   },
   get_media_buys(_, { status_filter = ['active'], media_buy_ids }) {
@@ -119,16 +146,32 @@ function agent(has) {
   return server;
 }
 
+async function readAll(stream) {
+  const chunks = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
 createServer(async (req, res) => {
   if (req.url === '/ledger') {
     return res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(ledger.read()));
   }
   if (req.headers.authorization !== `Bearer ${TOKEN}`) return res.writeHead(401).end();
   if (req.method !== 'POST') return res.writeHead(405).end();
+  const message = JSON.parse(await readAll(req));
+  const demo = req.headers['x-behind-gateway'] ? undefined : lostAnswer(message);
+  if (demo) {
+    const headers = { ...req.headers, 'x-behind-gateway': '1' };
+    for (const name of ['connection', 'content-length', 'host', 'transfer-encoding']) delete headers[name];
+    const answered = await fetch(`http://127.0.0.1:${PORT}${req.url}`,
+      { method: 'POST', headers, body: JSON.stringify(message) });
+    await answered.text();
+    return gateway[demo.fail](res, demo);
+  }
   const words = req.url.split('/');
   const server = agent(word => words.includes(word));
   const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined });
   res.on('close', () => server.close());
   await server.connect(transport);
-  await transport.handleRequest(req, res);
+  await transport.handleRequest(req, res, message);
 }).listen(PORT, '127.0.0.1');

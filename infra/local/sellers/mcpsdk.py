@@ -55,6 +55,13 @@ def fail(demo):
             return refuse("INTERNAL_ERROR", "terminal")
 
 
+GATEWAY = ("http", "close", "cut")  # the gateway fails, and not the tool
+
+
+def is_first(args):
+    return {"po_number": args.get("po_number")} not in LEDGER["calls"]
+
+
 def buy(request):
     buy_id = f"mb_{uuid.uuid4().hex[:8]}"
     made = {
@@ -87,13 +94,12 @@ def get_adcp_capabilities(words, args):
 
 
 def create_media_buy(words, args):
-    call = {"po_number": args.get("po_number")}
-    first = call not in LEDGER["calls"]
-    LEDGER["calls"].append(call)
+    first = is_first(args)
+    LEDGER["calls"].append({"po_number": args.get("po_number")})
     known = None if "plain" in words else BOUGHT.get(args["idempotency_key"])
     made = known or buy(args)
     demo = (args.get("ext") or {}).get("adcp_demo") or {}
-    if "fail" in demo and (first or demo.get("always")):
+    if "fail" in demo and demo["fail"] not in GATEWAY and (first or demo.get("always")):
         return fail(demo)
     status = {"media_buy_status": made["status"], "status": "completed"}
     return answer(made | status | {"replayed": known is not None})
@@ -143,6 +149,57 @@ class Bearer(BaseHTTPMiddleware):
         return await call_next(request)
 
 
+class Gateway:
+    """Stands before the SDK's servers and loses their answers to purchases that say so."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return await self.app(scope, receive, send)
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body, more = body + part.get("body", b""), part.get("more_body", False)
+        messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again():
+            return messages.pop() if messages else await receive()
+
+        demo = lost_answer(json.loads(body))
+        if demo is None:
+            return await self.app(scope, again, send)
+
+        async def discard(_):
+            pass
+
+        await self.app(scope, again, discard)
+        await fail_at_gateway(demo, send)
+
+
+def lost_answer(message):
+    params = message.get("params") or {}
+    args = params.get("arguments") or {}
+    demo = (args.get("ext") or {}).get("adcp_demo") or {}
+    lost = params.get("name") == "create_media_buy" and demo.get("fail") in GATEWAY
+    return demo if lost and (demo.get("always") or is_first(args)) else None
+
+
+async def fail_at_gateway(demo, send):
+    transport = send.__self__.transport  # uvicorn's, of the connection
+    if demo["fail"] == "http":
+        page = b"<html><body>The upstream server did not answer</body></html>" if demo.get("body") else b""
+        headers = [(b"content-type", b"text/html")] if page else []
+        await send({"type": "http.response.start", "status": demo["code"], "headers": headers})
+        return await send({"type": "http.response.body", "body": page})
+    if demo["fail"] == "cut":
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"jsonrpc":"2.0","id":', "more_body": True})
+    transport.close()
+
+
 async def ledger(_):
     return JSONResponse(LEDGER)
 
@@ -167,7 +224,7 @@ def main():
 
     logging.disable(logging.ERROR)  # the SDK logs each failure with its traceback
     app = Starlette(routes=routes, middleware=[Middleware(Bearer)], lifespan=lifespan)
-    uvicorn.run(app, host=HOST, port=PORT, log_level="warning")
+    uvicorn.run(Gateway(app), host=HOST, port=PORT, log_level="warning")
 
 
 if __name__ == "__main__":
