@@ -22,6 +22,8 @@ const (
 	// AgentAnswersError: the agent answers each attempt with an error; detail has its code.
 	AgentAnswersError Reason = "agent_answers_error"
 	AgentUnreached    Reason = "agent_unreached"  // the agent could not be reached for some time
+	// RootSecretGone: the request can't be sent again as it was; detail says what to do.
+	RootSecretGone    Reason = "root_secret_gone"
 	TaskNotFound      Reason = "task_not_found"   // the agent does not know its own task (contract E7, G10)
 	ProtocolClash     Reason = "protocol_clash"   // the agent contradicts itself (contract A29, H3)
 	InputNeeded       Reason = "input_needed"     // the agent waits for input
