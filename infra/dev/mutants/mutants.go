@@ -108,7 +108,7 @@ var mutants = []mutant{
 	{"a change overtakes the one before it", "pkg/orchestrator/turn.go",
 		"if _, open, err := firstOpen(ctx, d.Store, first); open || err != nil {",
 		"if _, _, err := firstOpen(ctx, d.Store, first); err != nil {"},
-	{"a change waits for nobody", "pkg/orchestrator/naturalkey.go",
+	{"a change waits for nobody", "pkg/orchestrator/compete.go",
 		"n.Op.WaitsFor = holder.ID\n",
 		"n.Op.WaitsFor = \"\"\n"},
 	{"a buy that is not confirmed is one", "pkg/orchestrator/buylist.go",

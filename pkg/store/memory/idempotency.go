@@ -14,6 +14,13 @@ func (s *Store) IdempotencyRecord(
 	return find(s, s.idempotency, id{tenant, keyHash})
 }
 
+// NaturalKeyHolder returns the operation that holds a natural key, or store.ErrNotFound.
+func (s *Store) NaturalKeyHolder(
+	_ context.Context, tenant, naturalHash string,
+) (orchestrator.IdempotencyRecord, error) {
+	return find(s, s.naturalKeys, id{tenant, naturalHash})
+}
+
 // Bind binds another idempotency key to the operation that holds a natural key. It returns
 // store.ErrKeyTaken, or store.ErrStale if the operation no longer holds the natural key.
 func (s *Store) Bind(
