@@ -78,7 +78,8 @@ func TestSuccessBodyBesideAnErrorArmIsNoSuccess(t *testing.T) {
 			}
 		}
 		// What says nothing, and warnings beside a success (contract D5).
-		for _, arm := range []string{`"success":true`, `"ok":true`, `"isError":false`, `"success":null`, `"error":null`, `"errors":[]`, `"errors":[{"code":"X"}]`} {
+		for _, arm := range []string{`"success":true`, `"ok":true`, `"isError":false`, `"success":null`, `"error":null`,
+			`"errors":[]`, `"errors":[{"code":"X"}]`} {
 			payload := `{"status":"completed",` + body[1:] + `,` + arm + `}`
 			if a, ok := direct(task, payload); !ok || a.Status != StatusCompleted {
 				t.Errorf("%s with %s is %+v, %v", task, arm, a, ok)

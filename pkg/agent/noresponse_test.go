@@ -44,7 +44,8 @@ func TestBodyWithoutAResponseEndsTheCallAtOnce(t *testing.T) {
 // The notification asks for nothing, and the agent has answered initialize: the call goes on.
 func TestUnacknowledgedInitializedDoesNotUseUpTheCall(t *testing.T) {
 	t.Parallel()
-	silent := on("notifications/initialized", func(_ http.ResponseWriter, r *http.Request, _ message) { <-r.Context().Done() })
+	silent := on("notifications/initialized",
+		func(_ http.ResponseWriter, r *http.Request, _ message) { <-r.Context().Done() })
 	const result = `{"structuredContent":{"status":"submitted","task_id":"task_1"}}`
 	for name, s := range map[string]*seller{
 		"plain": {}, "streamed": {streamed: true}, "with a session": {sessions: true},

@@ -78,7 +78,7 @@ func TestContradictionInsidePackagesIsFound(t *testing.T) {
 	}
 	for name, both := range map[string][2]string{
 		"a list for an object":  {`{"media_buy_id":"mb_1","packages":[]}`, `{"media_buy_id":"mb_1","packages":{}}`},
-		"a creative's standing": {`{"creatives":[{"id":"c","status":"approved"}]}`, `{"creatives":[{"id":"c","status":"x"}]}`},
+		"a creative's standing": {`{"creatives":[{"id":"c","status":"a"}]}`, `{"creatives":[{"id":"c","status":"b"}]}`},
 	} {
 		op := newOperation(Working)
 		if name == "a creative's standing" { // of no buy's task: it is what the task was for

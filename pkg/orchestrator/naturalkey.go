@@ -30,8 +30,8 @@ const (
 // Error returns the code.
 func (e *SubmitRefusedError) Error() string { return string(e.Code) }
 
-// naturalName is what names the thing that a request is about: a purchase's order number, a change's
-// media buy; empty for anything else.
+// naturalName is what names the thing that a request is about: a purchase's order number, a
+// change's media buy; empty for anything else.
 func (r SubmitRequest) naturalName() (name string) {
 	switch {
 	case r.Type == adcp.CreateMediaBuy && r.DedupeBy != DedupeByNone:
@@ -82,8 +82,8 @@ func (r SubmitRequest) formerNaturalKeys() (keys []string, err error) {
 	return keys, nil
 }
 
-// hashNaturalKey joins the parts of a natural key. Neither a type nor a URL nor an agent's id holds a
-// NUL, the name is last, and no id is a URL: no two keys read the same.
+// hashNaturalKey joins the parts of a natural key. Neither a type nor a URL nor an agent's id holds
+// a NUL, the name is last, and no id is a URL: no two keys read the same.
 func hashNaturalKey(t adcp.Task, seller string, account json.RawMessage, name string) (string, error) {
 	a, err := digest.JSON(account)
 	if err != nil {

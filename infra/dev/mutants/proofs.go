@@ -44,7 +44,7 @@ var proofs = []mutant{
 		"op.Type == adcp.CreateMediaBuy && op.State == Requested\n"},
 	{"another buy is the first one", "pkg/orchestrator/compete.go",
 		"	if fingerprint != n.NaturalFingerprint && fingerprint != former {\n",
-		"	if fingerprint == \"\" {\n"},
+		"	if fingerprint == \"\" && former == \"\" {\n"},
 	{"what older code has bought is bought again", "pkg/orchestrator/compete.go",
 		"		if errors.Is(err, store.ErrNotFound) {\n			continue",
 		"		if true {\n			continue"},

@@ -31,8 +31,9 @@ func naturalKeyKeepsItsFingerprint(t *testing.T, s *suite) {
 	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{OperationID: "op_2", Fingerprint: "wants-op_2"}) {
 		t.Errorf("after the replacement, got %+v", got)
 	}
+	holder := orchestrator.IdempotencyRecord{OperationID: "op_2", Fingerprint: "wants-op_2"}
 	got, err := s.NaturalKeyHolder(t.Context(), s.tenant, "po")
-	if want := (orchestrator.IdempotencyRecord{OperationID: "op_2", Fingerprint: "wants-op_2"}); err != nil || got != want {
+	if err != nil || got != holder {
 		t.Errorf("the holder is %+v; %v", got, err)
 	}
 	_, err = s.NaturalKeyHolder(t.Context(), s.tenant, "k1")
