@@ -38,7 +38,7 @@ func (b *builder) addTable() {
 // read it.
 func (b *builder) addSecret() {
 	b.secret = awssecretsmanager.NewSecret(b.stack, jsii.String("WebhookSecret"), &awssecretsmanager.SecretProps{
-		Description: jsii.String("Root of the webhook credentials: {\"current\": ..., \"previous\": ... while rotating}"),
+		Description: jsii.String("Root of the webhook credentials: {\"current\": ..., \"previous\": [...]}"),
 		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
 			SecretStringTemplate: jsii.String("{}"),
 			GenerateStringKey:    jsii.String("current"),

@@ -88,12 +88,17 @@ func boundedID(id string) string {
 	return id
 }
 
-// mediaBuyID returns the buy that an object names, "" if the task is not about one buy.
+// mediaBuyID returns the buy that an object names, "" if the task is not about one buy. Some agents
+// write their database's number: it names the buy too, and a person can look for it.
 func mediaBuyID(task Task, m map[string]json.RawMessage) string {
 	if task != CreateMediaBuy && task != UpdateMediaBuy {
 		return ""
 	}
-	id, _ := text(m["media_buy_id"])
+	raw := m["media_buy_id"]
+	id, ok := text(raw)
+	if !ok && len(raw) > 0 && strings.Trim(string(raw), "0123456789") == "" {
+		id = string(raw)
+	}
 	return boundedID(id)
 }
 
@@ -184,25 +189,26 @@ func plainID(id string) bool {
 
 // buyEnded reports whether the body of an update_media_buy is that of a success after which the buy
 // is canceled or rejected: then the status is the buy's own, and the update is done (contract A7).
-// An agent that rejects the update itself may name the buy as well, so rejected takes more than the
-// id.
+// An agent that cancels or rejects the update itself may name the buy as well. So rejected takes
+// more than the id, and so does canceled beside a reason, which may be that of the cancellation.
 func buyEnded(status Status, m map[string]json.RawMessage) bool {
 	own, deprecated := m["media_buy_status"], m["status"]
 	if len(own) == 0 {
 		own = deprecated
 	}
 	buy, _ := text(own)
+	more := hasAny(m, "media_buy_status", "affected_packages", "revision")
 	switch {
 	case status != StatusCanceled && status != StatusRejected,
 		buy != string(status),
 		!hasResult(UpdateMediaBuy, m),
-		hasAny(m, "adcp_error", "reason"),
-		!isEmptyList(m["errors"]):
+		hasAny(m, "adcp_error"),
+		!saysNothing(m["errors"]):
 		return false
 	case status == StatusRejected:
-		return hasAny(m, "media_buy_status", "affected_packages", "revision")
+		return more && !hasAny(m, "reason")
 	}
-	return true
+	return more || !hasAny(m, "reason")
 }
 
 // ReadPoll reads a polling tool's answer about a task (contract E4, E5). ok is false when the
@@ -292,6 +298,10 @@ func businessStatus(m map[string]json.RawMessage, end Status) bool {
 	status, _ := text(m["status"])
 	id, _ := text(m["media_buy_id"])
 	ambiguous := Status(status).Valid()
+	refused := hasAny(m, "adcp_error") || !saysNothing(m["errors"])
+	if hasAny(m, "reason") { // a rejected task gives its reason, and so does a canceled buy
+		refused = refused || Status(status) != StatusCanceled || !hasAny(m, "affected_packages", "revision")
+	}
 	return id != "" && mediaBuyStatus(status) && Status(status) != end && !hasAny(m, "media_buy_status") &&
-		(!ambiguous || !hasAny(m, "adcp_error", "errors", "reason")) // a rejected task gives its reason
+		(!ambiguous || !refused)
 }

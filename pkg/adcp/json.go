@@ -107,9 +107,23 @@ func without(names []string, out ...string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(out, n) })
 }
 
-// isEmptyList reports whether raw is missing, null or an empty list.
-func isEmptyList(raw json.RawMessage) bool {
-	return len(raw) == 0 || string(raw) == "null" || raw[0] == '[' && len(list(raw, 1)) == 0
+// saysNothing reports whether raw is missing, null, or a list, an object or a text without content.
+func saysNothing(raw json.RawMessage) bool {
+	var v any
+	if len(raw) == 0 || json.Unmarshal(raw, &v) != nil {
+		return len(raw) == 0
+	}
+	switch v := v.(type) {
+	case nil:
+		return true
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	case string:
+		return v == ""
+	}
+	return false
 }
 
 // unwrapResult removes the wrapper that some frameworks put around what a tool returns: an object

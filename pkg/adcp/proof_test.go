@@ -67,7 +67,8 @@ func TestSuccessBodyBesideAnErrorArmIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	for _, task := range Tasks() {
 		body := strings.TrimSuffix(successOf(t, task), "}")
-		for _, arm := range []string{`"success":false`, `"error":"down"`, `"error":{"code":"X"}`} {
+		for _, arm := range []string{`"success":false`, `"error":"down"`, `"error":{"code":"X"}`, `"success":"false"`,
+			`"success":"False"`, `"ok":false`, `"ok":"false"`, `"isError":true`} {
 			if a, ok := direct(task, body+`,`+arm+`}`); ok {
 				t.Errorf("%s with %s is %+v", task, arm, a)
 			}
@@ -77,7 +78,8 @@ func TestSuccessBodyBesideAnErrorArmIsNoSuccess(t *testing.T) {
 			}
 		}
 		// What says nothing, and warnings beside a success (contract D5).
-		for _, arm := range []string{`"success":true`, `"error":null`, `"errors":[]`, `"errors":[{"code":"X"}]`} {
+		for _, arm := range []string{`"success":true`, `"ok":true`, `"isError":false`, `"success":null`, `"error":null`,
+			`"errors":[]`, `"errors":[{"code":"X"}]`} {
 			payload := `{"status":"completed",` + body[1:] + `,` + arm + `}`
 			if a, ok := direct(task, payload); !ok || a.Status != StatusCompleted {
 				t.Errorf("%s with %s is %+v, %v", task, arm, a, ok)
@@ -219,7 +221,9 @@ func TestSuccessfulCancellationIsACompletedUpdate(t *testing.T) {
 	const v30 = `{"media_buy_id":"mb_1","status":"canceled","affected_packages":[]}`
 	const v31 = `{"media_buy_id":"mb_1","status":"canceled","media_buy_status":"canceled","revision":2}`
 	const v32 = `{"media_buy_id":"mb_1","media_buy_status":"canceled","revision":2}`
-	for _, body := range []string{v30, v31, v32} {
+	const reasoned = `{"media_buy_id":"mb_1","status":"canceled","reason":"buyer asked","affected_packages":[]}`
+	const noErrors = `{"media_buy_id":"mb_1","status":"canceled","errors":{}}`
+	for _, body := range []string{v30, v31, v32, reasoned, noErrors} {
 		direct, ok := direct(UpdateMediaBuy, body)
 		if !ok || direct.Status != StatusCompleted || direct.MediaBuyID != "mb_1" {
 			t.Errorf("%s is %+v, %v", body, direct, ok)
@@ -233,6 +237,9 @@ func TestSuccessfulCancellationIsACompletedUpdate(t *testing.T) {
 				ReadWebhook(UpdateMediaBuy, a2a).Status != StatusCompleted {
 				t.Errorf("%s: poll %+v, webhook %+v, A2A %+v, %v", body, poll, webhook, a2a, err)
 			}
+			if !strings.Contains(string(direct.Value), `canceled`) {
+				t.Errorf("the result does not say how the buy stands: %s", direct.Value)
+			}
 			equalJSON(t, poll.Value, direct.Value)
 			equalJSON(t, webhook.Value, direct.Value)
 			equalJSON(t, ReadWebhook(UpdateMediaBuy, a2a).Value, direct.Value)
@@ -242,7 +249,9 @@ func TestSuccessfulCancellationIsACompletedUpdate(t *testing.T) {
 		`{"status":"canceled"}`: StatusCanceled,
 		`{"status":"canceled","media_buy_id":"mb_1","errors":[{"code":"X"}]}`:                    StatusCanceled,
 		`{"status":"canceled","media_buy_id":"mb_1","media_buy_status":"active"}`:                StatusCanceled,
+		`{"status":"canceled","media_buy_id":"mb_1","reason":"superseded"}`:                      StatusCanceled,
 		`{"status":"rejected","media_buy_id":"mb_1","reason":"no"}`:                              StatusRejected,
+		`{"status":"rejected","media_buy_id":"mb_1","reason":"no","affected_packages":[]}`:       StatusRejected,
 		`{"status":"rejected","media_buy_id":"mb_1","message":"no"}`:                             StatusRejected,
 		`{"status":"rejected","media_buy_id":"mb_1","media_buy_status":"rejected","revision":2}`: StatusCompleted,
 	} {
@@ -252,6 +261,26 @@ func TestSuccessfulCancellationIsACompletedUpdate(t *testing.T) {
 	}
 	if a, ok := direct(CreateMediaBuy, v31); !ok || a.Status != StatusCanceled {
 		t.Errorf("a new buy that is canceled at once is %+v, %v", a, ok)
+	}
+}
+
+// Where the schema wants a text, an agent writes its database's number. That proves no success, and
+// names the buy for the person who looks for it.
+func TestNumericMediaBuyIDIsShown(t *testing.T) {
+	t.Parallel()
+	const body = `{"media_buy_id":12345,"packages":[]}`
+	if a, ok := direct(CreateMediaBuy, body); ok || a.Named() != "media buy 12345" {
+		t.Errorf("the answer names %q, %v", a.Named(), ok)
+	}
+	poll, ok := ReadPoll(CreateMediaBuy,
+		Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed","result":` + body + `}`)})
+	if !ok || poll.MediaBuyID != "12345" || !poll.ResultMissing {
+		t.Errorf("the poll is %+v, %v", poll, ok)
+	}
+	for _, odd := range []string{`1.5`, `-1`, `1e3`, `true`, `null`, `{}`, strings.Repeat("1", 513)} {
+		if a, _ := direct(CreateMediaBuy, `{"media_buy_id":`+odd+`}`); a.MediaBuyID != "" {
+			t.Errorf("%.20s names %q", odd, a.MediaBuyID)
+		}
 	}
 }
 

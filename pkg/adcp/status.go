@@ -45,3 +45,21 @@ func mediaBuyStatus(v string) bool {
 	}
 	return false
 }
+
+// BuyStatus returns the status of the media buy that the answer's body shows, "" if it shows none
+// (contract A7).
+func (a Answer) BuyStatus() string {
+	body := a.Value
+	if len(body) == 0 {
+		body = a.Progress
+	}
+	m := object(body)
+	own, ok := text(m["media_buy_status"])
+	if !ok {
+		own, _ = text(m["status"])
+	}
+	if !mediaBuyStatus(own) {
+		return ""
+	}
+	return own
+}

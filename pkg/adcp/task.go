@@ -3,6 +3,7 @@ package adcp
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -123,11 +124,17 @@ func hasResult(t Task, result map[string]json.RawMessage) bool {
 }
 
 // saysFailed reports whether an object reports a failure in one of the forms that frameworks and
-// older agents use without a status.
+// older agents use without a status, as a truth value or as its text.
 func saysFailed(m map[string]json.RawMessage) bool {
 	switch e := m["error"]; string(e) {
 	case "", "null", "false", `""`, "{}", "[]":
-		return string(m["success"]) == "false"
+		return isTruth(m["success"], "false") || isTruth(m["ok"], "false") || isTruth(m["isError"], "true")
 	}
 	return true
+}
+
+// isTruth reports whether raw is the truth value that is named, or a text of it.
+func isTruth(raw json.RawMessage, value string) bool {
+	s, _ := text(raw)
+	return string(raw) == value || strings.EqualFold(strings.TrimSpace(s), value)
 }

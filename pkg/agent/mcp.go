@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -24,6 +25,10 @@ const protocolVersion = "2025-06-18"
 var protocolVersions = []string{"2025-11-25", protocolVersion, "2025-03-26", "2024-11-05"}
 
 const userAgent = "adcp-orchestrator"
+
+// initializedTimeout bounds the notification that ends the handshake. It asks for nothing, so an
+// agent that never acknowledges it must not use up the time for the call.
+const initializedTimeout = 3 * time.Second
 
 // mcpSession is one MCP session, for one call. It does not use the SDK's own client session, which
 // decodes results into floating-point numbers and known content types, and which asks the agent to
@@ -86,7 +91,10 @@ func (s *mcpSession) handshake(ctx context.Context) error {
 	s.transport.version = chosen.ProtocolVersion
 	const initialized = "notifications/initialized"
 	s.transport.last = &exchange{limit: maxAnswer, replayable: true, subject: subject{method: initialized}}
-	if err := s.conn.Write(ctx, &jsonrpc.Request{Method: initialized}); err != nil {
+	short, cancel := context.WithTimeout(ctx, initializedTimeout)
+	defer cancel()
+	err = s.conn.Write(short, &jsonrpc.Request{Method: initialized})
+	if err != nil && (short.Err() == nil || ctx.Err() != nil || !s.transport.last.connected.Load()) {
 		return s.transport.last.failed(err)
 	}
 	return nil

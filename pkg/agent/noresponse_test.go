@@ -41,6 +41,42 @@ func TestBodyWithoutAResponseEndsTheCallAtOnce(t *testing.T) {
 	}
 }
 
+// The notification asks for nothing, and the agent has answered initialize: the call goes on.
+func TestUnacknowledgedInitializedDoesNotUseUpTheCall(t *testing.T) {
+	t.Parallel()
+	silent := on("notifications/initialized",
+		func(_ http.ResponseWriter, r *http.Request, _ message) { <-r.Context().Done() })
+	const result = `{"structuredContent":{"status":"submitted","task_id":"task_1"}}`
+	for name, s := range map[string]*seller{
+		"plain": {}, "streamed": {streamed: true}, "with a session": {sessions: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.result, s.fault = toolResult(result), silent
+			s.start(t)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			began := time.Now()
+			r, err := client(t).Call(ctx, s.agent(), "create_media_buy", json.RawMessage(`{}`))
+			if err != nil || string(r.Payload) != `{"status":"submitted","task_id":"task_1"}` {
+				t.Errorf("%s, %v", r.Payload, err)
+			}
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("the call took %s", took)
+			}
+		})
+	}
+	// A caller with less time than that has not sent anything.
+	s := (&seller{result: toolResult(result), fault: silent}).start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := client(t).Call(ctx, s.agent(), "create_media_buy", json.RawMessage(`{}`))
+	wantCallError(t, err, adcp.Unsent, 0)
+	if n := len(s.received(http.MethodPost, "tools/call")); n != 0 {
+		t.Errorf("the call was sent %d times", n)
+	}
+}
+
 // Some servers write every member of a message, also those that a response does not have.
 func TestMethodNullBesideAResultIsAResponse(t *testing.T) {
 	t.Parallel()

@@ -91,6 +91,7 @@ func TestPayloadsThatRoundToTheSameNumberAreNotOnePayload(t *testing.T) {
 	for _, n := range []string{"9007199254740992", "9007199254740993"} {
 		wantOneWrongField(t, send(n), "request.ext.n", "9007199254740991")
 	}
+	wantOneWrongField(t, send("1000.0100000000000001"), "request.ext.n", "more digits than a double keeps")
 	first, other := send("9007199254740990"), send("9007199254740991")
 	if first.StatusCode != 202 || other.StatusCode != 409 {
 		t.Errorf("got %d, then %d", first.StatusCode, other.StatusCode)

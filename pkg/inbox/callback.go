@@ -69,6 +69,16 @@ func WebhookCredential(root, tenant, operationID string) string {
 	return base64.RawURLEncoding.EncodeToString(m.Sum(nil))
 }
 
+// RootOf returns the root secret that an id names. ok is false if it is none of the roots.
+func RootOf(roots []string, id string) (root string, ok bool) {
+	for _, r := range roots {
+		if RootID(r) == id {
+			return r, true
+		}
+	}
+	return "", false
+}
+
 // RootID identifies a root secret without revealing it: 16 hexadecimal digits.
 func RootID(root string) string {
 	m := hmac.New(sha256.New, []byte(root))

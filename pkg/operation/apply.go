@@ -68,8 +68,10 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 
 func converge(op *Operation, o Observation) (Verdict, string) {
 	a := o.Answer
-	if op.State.Terminal() && isNews(*op, o) {
-		return News, "about the buy, after its task"
+	if op.State.Terminal() {
+		if detail, news := isNews(*op, o); news {
+			return News, detail
+		}
 	}
 	if a.TaskType != "" && a.TaskType != string(op.Type) {
 		return WrongTask, "the agent names another task type"
@@ -169,7 +171,8 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	switch {
 	case next.Terminal():
 		op.Terminal = &Terminal{Status: a.Status, Channel: o.Channel, At: o.At}
-		op.Terminal.Fingerprint, op.Terminal.Members = endOf(op.Type, a)
+		e := endOf(op.Type, a)
+		op.Terminal.Fingerprint, op.Terminal.Members, op.Terminal.Parts = e.fingerprint, e.members, e.partsOf()
 		op.Attention = nil
 		op.endInputRequest(o.At, answered, true)
 		if a.ResultMissing {

@@ -21,15 +21,17 @@ const (
 	AgentRefuses   Reason = "agent_refuses"   // the agent refuses us: credential, address
 	// AgentAnswersError: the agent answers each attempt with an error; detail has its code.
 	AgentAnswersError Reason = "agent_answers_error"
-	AgentUnreached    Reason = "agent_unreached"  // the agent could not be reached for some time
-	TaskNotFound      Reason = "task_not_found"   // the agent does not know its own task (contract E7, G10)
-	ProtocolClash     Reason = "protocol_clash"   // the agent contradicts itself (contract A29, H3)
-	InputNeeded       Reason = "input_needed"     // the agent waits for input
-	AuthNeeded        Reason = "auth_needed"      // the agent wants an authorization
-	InputCrossed      Reason = "input_crossed"    // the end came while an input was under way: its effect is not known
-	ResultTooLarge    Reason = "result_too_large" // the result is too large to store: read it at the agent
-	ResultMissing     Reason = "result_missing"   // the agent says completed and shows no result
-	NoWayToFollowUp   Reason = "no_way_to_follow" // neither a webhook nor a polling tool
+	AgentUnreached    Reason = "agent_unreached" // the agent could not be reached for some time
+	// RootSecretGone: the request can't be sent again as it was; detail says what to do.
+	RootSecretGone  Reason = "root_secret_gone"
+	TaskNotFound    Reason = "task_not_found"   // the agent does not know its own task (contract E7, G10)
+	ProtocolClash   Reason = "protocol_clash"   // the agent contradicts itself (contract A29, H3)
+	InputNeeded     Reason = "input_needed"     // the agent waits for input
+	AuthNeeded      Reason = "auth_needed"      // the agent wants an authorization
+	InputCrossed    Reason = "input_crossed"    // the end came while an input was under way: its effect is not known
+	ResultTooLarge  Reason = "result_too_large" // the result is too large to store: read it at the agent
+	ResultMissing   Reason = "result_missing"   // the agent says completed and shows no result
+	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
 )
 
 // Flag raises attention for what a use case found, as part of the change that it belongs to.

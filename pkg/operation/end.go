@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"maps"
 	"slices"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -27,28 +28,28 @@ func sameEnd(op Operation, a adcp.Answer) bool {
 	if refusal(known) {
 		return true
 	}
-	fingerprint, members := endOf(op.Type, a)
+	e := endOf(op.Type, a)
 	id, named := op.Terminal.Members[identity]
-	seenID, seenNamed := members[identity]
+	seenID, seenNamed := e.members[identity]
 	if named && seenNamed && id != seenID {
 		return false
 	}
-	if fingerprint == "" || op.Terminal.Fingerprint == "" || fingerprint == op.Terminal.Fingerprint {
+	if e.fingerprint == "" || op.Terminal.Fingerprint == "" || e.fingerprint == op.Terminal.Fingerprint {
 		return true
 	}
-	return named == seenNamed && sameMembers(op.Terminal.Members, members)
+	return named == seenNamed && sameMembers(op.Terminal, e)
 }
 
-// sameMembers reports whether two ends agree in all that both say about the outcome. Without
-// anything in common they do not.
-func sameMembers(known, seen map[string]string) bool {
+// sameMembers reports whether two ends agree in all that both say about the outcome, at any depth.
+// Without anything in common they do not.
+func sameMembers(known *Terminal, seen end) bool {
 	common := 0
-	for name, digest := range seen {
-		before, both := known[name]
+	for name, digest := range seen.members {
+		before, both := known.Members[name]
 		if !both || slices.Contains(changesLater, name) || slices.Contains(followsFrom, name) {
 			continue
 		}
-		if digest != before {
+		if digest != before && !seen.agrees(known.Parts[name], name) {
 			return false
 		}
 		common++
@@ -57,35 +58,59 @@ func sameMembers(known, seen map[string]string) bool {
 }
 
 // isNews reports whether an observation after the end is about the buy that the operation has made
-// and not about its task: a webhook outlives its task (contract F15). It has to name the same buy.
-// Another end of the task itself is no news.
-func isNews(op Operation, o Observation) bool {
-	a, id := o.Answer, op.Terminal.Members[identity]
-	if o.Channel != ByWebhook || op.State != Completed || id == "" {
-		return false
+// and not about its task, and describes it: a webhook outlives its task (contract F15). It has to
+// name the same buy. Another end of the task itself is no news.
+func isNews(op Operation, o Observation) (detail string, news bool) {
+	a := o.Answer
+	if o.Channel != ByWebhook || op.State != Completed || op.Terminal.Members[identity] == "" {
+		return "", false
 	}
 	if len(a.Value) == 0 {
 		a.Value = a.Progress // an open status has its body there
 	}
-	_, members := endOf(op.Type, a)
-	if members[identity] != id {
-		return false
+	e, known := endOf(op.Type, a), op.Terminal.Members
+	if e.members[identity] != known[identity] {
+		return "", false
 	}
 	otherTask := op.TaskID != "" && a.TaskID != "" && a.TaskID != op.TaskID ||
 		a.TaskType != "" && a.TaskType != string(op.Type)
-	if a.Status != adcp.StatusCompleted {
-		return otherTask
+	stands := a.BuyStatus()
+	switch {
+	case a.Status == adcp.StatusCompleted:
+		news = sameEnd(op, a) && saysMore(known, e.members, otherTask)
+	case otherTask:
+		news = true
+	case a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected:
+		// A buy can end like this when its task is long done (contract A11). Both of a buy's own states
+		// are a task's too: whose it is, the buy's status says, or that only a buy was made here.
+		news = stands == string(a.Status) || stands == "" && op.Type == adcp.CreateMediaBuy
+		stands = string(a.Status)
+	case !a.Status.Terminal():
+		news = saysMore(known, withoutProgress(e.members), true)
 	}
-	return sameEnd(op, a) && saysMore(op.Terminal.Members, members, otherTask)
+	if detail = "about the buy, after its task"; stands != "" {
+		detail += ": it is " + stands
+	}
+	return detail, news
 }
 
-// saysMore reports whether a completed report shows the buy in a later state than the end did, or,
-// being about another task, has members that the end did not have.
-func saysMore(known, seen map[string]string, otherTask bool) bool {
+// progressMembers are what the body of an open task has besides the buy's id.
+var progressMembers = []string{"percentage", "current_step", "total_steps", "step_number", "reason", "errors", "ext"}
+
+// withoutProgress returns the members that do not say how far a task is.
+func withoutProgress(members map[string]string) map[string]string {
+	rest := maps.Clone(members)
+	maps.DeleteFunc(rest, func(name, _ string) bool { return slices.Contains(progressMembers, name) })
+	return rest
+}
+
+// saysMore reports whether a report shows the buy in a later state than the end did, or, where
+// members that the end did not have count too, has such members.
+func saysMore(known, seen map[string]string, addedCount bool) bool {
 	for name, digest := range seen {
 		before, both := known[name]
 		later := slices.Contains(changesLater, name) && digest != before
-		added := otherTask && !both && !slices.Contains(followsFrom, name)
+		added := addedCount && !both && !slices.Contains(followsFrom, name)
 		if later || added {
 			return true
 		}

@@ -199,12 +199,24 @@ func TestNewsOfTheBuyAfterTheTaskIsNoContradiction(t *testing.T) {
 		o    Observation
 		want Verdict
 	}{
-		"confirmed later":  {about(adcp.StatusCompleted, "task_1", buy, synchronous+"}"), News},
-		"active":           {about(adcp.StatusCompleted, "task_1", buy, active), News},
-		"an impairment":    {about(adcp.StatusCompleted, "imp_1", buy, `{"media_buy_id":"mb_1","impairments":[]}`), News},
-		"one in progress":  {about(adcp.StatusWorking, "imp_1", buy, `{"media_buy_id":"mb_1"}`), News},
-		"a failed update":  {about(adcp.StatusFailed, "upd_1", "update_media_buy", `{"media_buy_id":"mb_1"}`), News},
-		"canceled later":   {about(adcp.StatusCanceled, "imp_2", buy, `{"media_buy_id":"mb_1"}`), News},
+		"confirmed later": {about(adcp.StatusCompleted, "task_1", buy, synchronous+"}"), News},
+		"active":          {about(adcp.StatusCompleted, "task_1", buy, active), News},
+		"an impairment":   {about(adcp.StatusCompleted, "imp_1", buy, `{"media_buy_id":"mb_1","impairments":[]}`), News},
+		"one in progress": {about(adcp.StatusWorking, "imp_1", buy, `{"media_buy_id":"mb_1"}`), News},
+		"a failed update": {about(adcp.StatusFailed, "upd_1", "update_media_buy", `{"media_buy_id":"mb_1"}`), News},
+		"canceled later":  {about(adcp.StatusCanceled, "imp_2", buy, `{"media_buy_id":"mb_1"}`), News},
+		"the buy canceled": {
+			about(adcp.StatusCanceled, "task_1", buy, `{"media_buy_id":"mb_1","media_buy_status":"canceled"}`), News,
+		},
+		"canceled, 3.0":   {about(adcp.StatusCanceled, "task_1", buy, `{"media_buy_id":"mb_1","reason":"x"}`), News},
+		"canceled, A2A":   {about(adcp.StatusCanceled, "", "", `{"media_buy_id":"mb_1"}`), News},
+		"rejected":        {about(adcp.StatusRejected, "task_1", buy, `{"media_buy_id":"mb_1","errors":[{}]}`), News},
+		"impaired":        {about(adcp.StatusWorking, "task_1", buy, `{"media_buy_id":"mb_1","impairments":[{}]}`), News},
+		"active, working": {about(adcp.StatusWorking, "task_1", buy, `{"media_buy_id":"mb_1","status":"active"}`), News},
+		"a package active": {
+			about(adcp.StatusCompleted, "task_1", buy, strings.Replace(active, `"p0"`, `"p0","status":"active"`, 1)), News,
+		},
+
 		"the end again":    {about(adcp.StatusCompleted, "task_1", buy, known), Duplicate},
 		"an invented task": {about(adcp.StatusCompleted, "sync-1", buy, known), Duplicate},
 
@@ -213,10 +225,20 @@ func TestNewsOfTheBuyAfterTheTaskIsNoContradiction(t *testing.T) {
 		"other packages": {
 			about(adcp.StatusCompleted, "task_1", buy, strings.Replace(active, "p0", "p1", 1)), Conflict,
 		},
-		"another buy":           {about(adcp.StatusCompleted, "imp_1", buy, `{"media_buy_id":"mb_2"}`), WrongTask},
-		"no buy":                {about(adcp.StatusFailed, "imp_1", buy, `{"errors":[]}`), WrongTask},
-		"another task's buy":    {about(adcp.StatusCompleted, "t2", buy, strings.Replace(active, "p0", "p1", 1)), WrongTask},
-		"another type, no buy":  {about(adcp.StatusCompleted, "task_1", "sync_creatives", `{"creatives":[]}`), WrongTask},
+		"another buy":          {about(adcp.StatusCompleted, "imp_1", buy, `{"media_buy_id":"mb_2"}`), WrongTask},
+		"no buy":               {about(adcp.StatusFailed, "imp_1", buy, `{"errors":[]}`), WrongTask},
+		"another task's buy":   {about(adcp.StatusCompleted, "t2", buy, strings.Replace(active, "p0", "p1", 1)), WrongTask},
+		"another type, no buy": {about(adcp.StatusCompleted, "task_1", "sync_creatives", `{"creatives":[]}`), WrongTask},
+		"canceled, but the buy is active": {
+			about(adcp.StatusCanceled, "task_1", buy, `{"media_buy_id":"mb_1","media_buy_status":"active"}`), Conflict,
+		},
+		"failed, the buy canceled": {
+			about(adcp.StatusFailed, "task_1", buy, `{"media_buy_id":"mb_1","media_buy_status":"canceled"}`), Conflict,
+		},
+		"another buy canceled": {about(adcp.StatusCanceled, "task_1", buy, `{"media_buy_id":"mb_2"}`), Conflict},
+		"late progress": {
+			about(adcp.StatusWorking, "task_1", buy, `{"media_buy_id":"mb_1","percentage":90}`), Stale,
+		},
 		"an open status, later": {about(adcp.StatusWorking, "task_1", buy, `{"percentage":1}`), Stale},
 	} {
 		after, e, v := Apply(op, tc.o)
@@ -229,6 +251,21 @@ func TestNewsOfTheBuyAfterTheTaskIsNoContradiction(t *testing.T) {
 		}
 		if after.State != Completed || !reflect.DeepEqual(after.Terminal, op.Terminal) {
 			t.Errorf("%s changed the end", name)
+		}
+	}
+	_, e, _ := Apply(op, about(adcp.StatusCanceled, "task_1", buy, `{"media_buy_id":"mb_1"}`))
+	if !strings.Contains(e.Detail, "it is canceled") {
+		t.Errorf("the timeline says %q", e.Detail)
+	}
+	// An update that was done is not taken back by its own task; the buy may still end.
+	update := newOperation(Working)
+	update.Type = adcp.UpdateMediaBuy
+	update, _, _ = Apply(update, observe(ByPoll, adcp.StatusCompleted, `{"media_buy_id":"mb_1","affected_packages":[]}`))
+	for value, want := range map[string]Verdict{
+		`{"media_buy_id":"mb_1"}`: Conflict, `{"media_buy_id":"mb_1","media_buy_status":"rejected"}`: News,
+	} {
+		if _, _, v := Apply(update, about(adcp.StatusRejected, "task_1", "update_media_buy", value)); v != want {
+			t.Errorf("an update, then %s: %s", value, v)
 		}
 	}
 	// Before the end nothing is news: a report on another task is refused, as ever.

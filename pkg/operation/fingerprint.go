@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/gowebpki/jcs"
 
@@ -56,40 +57,52 @@ const (
 // identity is the member that names what a media buy's task has made.
 const identity = "media_buy_id"
 
-// endOf returns what is kept of a terminal answer: its fingerprint, and a digest of each business
-// member by its name. Both are empty if the answer has no value; members are nil if there are too
-// many to keep. Of a value that can't be compared (contract H5) only the buy's id is kept.
-func endOf(task adcp.Task, a adcp.Answer) (fingerprint string, members map[string]string) {
+// end is what ends are compared by.
+type end struct {
+	fingerprint string            // empty without a value, and of one that can't be compared (contract H5)
+	members     map[string]string // digests of the business members by name
+	values      map[string]json.RawMessage
+	isCanonical bool // the values are in their canonical form
+	ignored     func(name string) bool
+}
+
+// endOf returns what a terminal answer is compared by. Without a value it is empty; members are nil
+// if there are too many to keep. Of a value that can't be compared (contract H5) only the buy's id
+// counts.
+func endOf(task adcp.Task, a adcp.Answer) end {
 	value := a.Compared()
 	if len(value) == 0 {
-		return "", nil
+		return end{}
 	}
 	whole := canonical(value)
+	e := end{isCanonical: whole != nil, ignored: ignoredWithin(task)}
 	if !a.Snapshot && !a.ResultMissing {
-		fingerprint = fingerprintOf(task, a.Status, value, whole)
+		e.fingerprint = fingerprintOf(task, a.Status, value, whole)
 	}
 	body := whole
 	if body == nil {
 		body = value
 	}
-	members = memberDigests(body, whole != nil)
-	if fingerprint == "" && members != nil {
-		id, ok := members[identity]
-		if members = nil; ok {
-			members = map[string]string{identity: id}
+	if json.Unmarshal(body, &e.values) != nil {
+		e.values = nil
+	}
+	e.members = e.memberDigests()
+	if e.fingerprint == "" && e.members != nil {
+		id, ok := e.members[identity]
+		if e.members = nil; ok {
+			e.members = map[string]string{identity: id}
 		}
 	}
-	return fingerprint, members
+	return e
 }
 
 // memberDigests returns the digests of an object's business members. A null is the same as nothing.
-func memberDigests(body []byte, isCanonical bool) map[string]string {
-	var m map[string]json.RawMessage
-	if json.Unmarshal(body, &m) != nil {
+func (e end) memberDigests() map[string]string {
+	if e.values == nil {
 		return nil
 	}
-	digests := make(map[string]string, len(m))
-	for name, raw := range m {
+	digests := make(map[string]string, len(e.values))
+	for name, raw := range e.values {
 		business := name == "status" || !adcp.EnvelopeMember(name) // a 3.0 agent's status is the buy's (contract A7)
 		if !business || string(raw) == "null" {
 			continue
@@ -97,8 +110,11 @@ func memberDigests(body []byte, isCanonical bool) map[string]string {
 		if len(name) > maxMemberName || len(digests) == maxMembers {
 			return nil
 		}
+		if name == identity && strings.Trim(string(raw), "0123456789") == "" {
+			raw = json.RawMessage(`"` + string(raw) + `"`) // some agents write a number in one channel
+		}
 		form := []byte(raw)
-		if !isCanonical {
+		if !e.isCanonical {
 			form = canonical(raw)
 		}
 		sum := sha256.Sum256(withoutNulls(raw, form))
@@ -124,7 +140,7 @@ func withoutNulls(raw, form []byte) []byte {
 	if d.Decode(&v) != nil {
 		return source
 	}
-	b, err := json.Marshal(pruned(v))
+	b, err := json.Marshal(pruned(v, nil))
 	if err != nil {
 		return source
 	}
@@ -134,20 +150,20 @@ func withoutNulls(raw, form []byte) []byte {
 	return b
 }
 
-// pruned removes null members from objects at every depth.
-func pruned(v any) any {
+// pruned removes null members, and those that are ignored, from objects at every depth.
+func pruned(v any, ignored func(name string) bool) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, member := range v {
-			if member == nil {
+			if member == nil || ignored != nil && ignored(name) {
 				delete(v, name)
 			} else {
-				v[name] = pruned(member)
+				v[name] = pruned(member, ignored)
 			}
 		}
 	case []any:
 		for i := range v {
-			v[i] = pruned(v[i])
+			v[i] = pruned(v[i], ignored)
 		}
 	}
 	return v

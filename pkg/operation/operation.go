@@ -159,6 +159,9 @@ type Terminal struct {
 	// show fewer or more of them for the same end. Nil if they can't be kept; then the fingerprint
 	// alone decides.
 	Members map[string]string `json:"members,omitempty"`
+	// Parts are digests of the parts of those members that are objects or lists, by the member's name:
+	// the same holds within them.
+	Parts   map[string]string `json:"parts,omitempty"`
 	Channel Channel           `json:"channel"`
 	At      time.Time         `json:"at"`
 	// Reason is why the orchestrator itself ended the operation.

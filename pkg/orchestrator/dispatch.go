@@ -8,7 +8,6 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/breaker"
-	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 )
@@ -80,7 +79,10 @@ func (d Dispatch) call(ctx context.Context, op operation.Operation, c contact) (
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	credential, rootID, err := d.credential(ctx, op)
+	credential, rootID, err := d.credential(ctx, op, frozen)
+	if errors.Is(err, errRootGone) {
+		return d.withhold(ctx, op, c)
+	}
 	if err != nil {
 		return operation.Decision{}, err
 	}
@@ -198,26 +200,6 @@ func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, c
 
 func (d Dispatch) planner(op operation.Operation, p registry.Profile) planner {
 	return planner{d.Store, d.Deps, support(op, p)}
-}
-
-// credential is what the agent's webhooks will be authenticated by, empty if the mode has no shared
-// credential. It comes from the root secret of the first call, or for that call from the current
-// one, whose id is returned.
-func (d Dispatch) credential(ctx context.Context, op operation.Operation) (credential, rootID string, err error) {
-	if !op.Webhook.Mode.Shared() {
-		return "", "", nil
-	}
-	roots, err := d.Roots(ctx)
-	if err != nil {
-		return "", "", err
-	}
-	root := roots[0]
-	for _, r := range roots {
-		if op.Webhook.RootID != "" && inbox.RootID(r) == op.Webhook.RootID {
-			root = r
-		}
-	}
-	return inbox.WebhookCredential(root, op.Tenant, op.ID), inbox.RootID(root), nil
 }
 
 // seal turns the frozen bytes into those that go out: always the same for an operation (contract

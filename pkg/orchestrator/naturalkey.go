@@ -1,15 +1,13 @@
 package orchestrator
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"maps"
+	"slices"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store"
 )
 
 // SubmitRefusedError says that another operation stands in a submission's way: nothing was stored.
@@ -35,32 +33,103 @@ const (
 // Error returns the code.
 func (e *SubmitRefusedError) Error() string { return string(e.Code) }
 
-// naturalKey is the hash of what makes two operations compete, whatever their idempotency keys: two
-// purchases by agent, account and purchase order, two changes by agent, account and media buy. It
-// is empty if nothing does.
-func (r SubmitRequest) naturalKey() (string, error) {
-	name := ""
+// naturalName is what names the thing that a request is about: a purchase's order number, a
+// change's media buy; empty for anything else.
+func (r SubmitRequest) naturalName() (name string) {
 	switch {
 	case r.Type == adcp.CreateMediaBuy && r.DedupeBy != DedupeByNone:
 		name = r.PONumber()
 	case r.Type == adcp.UpdateMediaBuy:
 		_ = json.Unmarshal(r.fields["media_buy_id"], &name)
 	}
+	return name
+}
+
+// naturalKey is the hash of what makes two operations compete, whatever their idempotency keys: two
+// purchases by seller, account and purchase order, two changes by seller, account and media buy. It
+// is empty if nothing does. The seller is the agent's URL: two entries of one URL are one seller.
+func (r SubmitRequest) naturalKey(url string) (string, error) {
+	name := r.naturalName()
 	if name == "" {
 		return "", nil
 	}
-	account, err := digest.JSON(r.fields["account"])
+	account, err := sameAccount(r.fields["account"])
 	if err != nil {
 		return "", err
 	}
-	// Neither a type nor an agent's id holds a NUL, and the name is last: no two keys read the same.
-	return digest.Hex(string(r.Type) + "\x00" + r.AgentID + "\x00" + account + "\x00" + name), nil
+	return hashNaturalKey(r.Type, url, account, name)
+}
+
+// formerNaturalKeys are the hashes by which older code knows the same operation: it took the id of
+// the agent's entry, and the account as it was written. What is open or completed under them must
+// not be bought again.
+func (r SubmitRequest) formerNaturalKeys() (keys []string, err error) {
+	name := r.naturalName()
+	if name == "" {
+		return nil, nil
+	}
+	written := r.fields["account"]
+	account, err := sameAccount(written)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range []json.RawMessage{written, account} {
+		key, err := hashNaturalKey(r.Type, r.AgentID, a, name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// hashNaturalKey joins the parts of a natural key. Neither a type nor a URL nor an agent's id holds
+// a NUL, the name is last, and no id is a URL: no two keys read the same.
+func hashNaturalKey(t adcp.Task, seller string, account json.RawMessage, name string) (string, error) {
+	a, err := digest.JSON(account)
+	if err != nil {
+		return "", err
+	}
+	return digest.Hex(string(t) + "\x00" + seller + "\x00" + a + "\x00" + name), nil
+}
+
+// sameAccount returns an account in the form that it shares with every other way to write it:
+// without what says the same as no member, which is the schema's default, a null, and an empty
+// object.
+func sameAccount(raw json.RawMessage) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(members, func(name string, value json.RawMessage) bool {
+		var empty map[string]json.RawMessage
+		isObject := json.Unmarshal(value, &empty) == nil
+		return isObject && len(empty) == 0 || name == "sandbox" && string(value) == "false"
+	})
+	return json.Marshal(members)
 }
 
 // naturalFingerprint is SHA-256 of the JCS of what the client wants: the request without the
 // members that differ from attempt to attempt (contract C9).
 func (r SubmitRequest) naturalFingerprint() (string, error) {
 	wanted := maps.Clone(r.fields)
+	if account, set := wanted["account"]; set {
+		var err error
+		if wanted["account"], err = sameAccount(account); err != nil {
+			return "", err
+		}
+	}
+	return fingerprintOfWanted(wanted)
+}
+
+// formerNaturalFingerprint is naturalFingerprint as older code made it, of the account as written.
+func (r SubmitRequest) formerNaturalFingerprint() (string, error) {
+	return fingerprintOfWanted(maps.Clone(r.fields))
+}
+
+func fingerprintOfWanted(wanted map[string]json.RawMessage) (string, error) {
 	delete(wanted, "context")
 	delete(wanted, "governance_context")
 	raw, err := json.Marshal(wanted)
@@ -68,52 +137,4 @@ func (r SubmitRequest) naturalFingerprint() (string, error) {
 		return "", err
 	}
 	return digest.JSON(raw)
-}
-
-// compete decides about a new operation whose natural key is taken. It returns store.ErrStale if
-// the holder changed meanwhile.
-func (s Submit) compete(ctx context.Context, n NewOperation, taken *store.NaturalKeyTakenError, r SubmitRequest) (
-	operation.Operation, DedupMatch, error) {
-	holder, err := s.Store.Get(ctx, n.Op.Tenant, taken.OperationID)
-	switch {
-	case errors.Is(err, store.ErrNotFound) && r.Type == adcp.CreateMediaBuy:
-		return holder, "", &SubmitRefusedError{Code: OperationExpired, OperationID: taken.OperationID}
-	case errors.Is(err, store.ErrNotFound): // a change that has expired has ended
-		return s.replace(ctx, n, taken.OperationID)
-	case err != nil:
-		return holder, "", err
-	}
-	if r.Type == adcp.UpdateMediaBuy {
-		open, found, err := firstOpen(ctx, s.Store, holder)
-		switch {
-		case err != nil:
-			return open, "", err
-		case found && r.OnConflict != OnConflictWait:
-			return open, "", &SubmitRefusedError{BuyHasOpenChange, open.ID, open.State}
-		case found:
-			n.Op.WaitsFor = holder.ID
-			n.Event.Detail = "waits for the end of " + holder.ID
-		}
-	} else if holder.HoldsNaturalKey() {
-		if taken.Fingerprint != n.NaturalFingerprint {
-			return holder, "", &SubmitRefusedError{PONumberInUse, holder.ID, holder.State}
-		}
-		// This key is the operation's second name from now on, so that a late retry can't buy again,
-		// whatever becomes of the natural key.
-		record := IdempotencyRecord{OperationID: holder.ID, Fingerprint: n.Fingerprint, ExpiresAt: holder.ExpiresAt}
-		return holder, MatchNatural, s.Store.Bind(ctx, n.Op.Tenant, n.KeyHash, n.Op.NaturalKey, record)
-	}
-	return s.replace(ctx, n, holder.ID)
-}
-
-// replace stores a new operation that takes the natural key over from its holder. It returns
-// store.ErrStale if another operation holds the key by now.
-func (s Submit) replace(ctx context.Context, n NewOperation, holder string) (
-	operation.Operation, DedupMatch, error) {
-	n.Replaces = holder
-	err := s.Store.Create(ctx, n)
-	if errors.As(err, new(*store.NaturalKeyTakenError)) {
-		return operation.Operation{}, "", store.ErrStale
-	}
-	return n.Op, MatchNew, err
 }

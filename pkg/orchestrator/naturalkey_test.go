@@ -128,6 +128,15 @@ func TestTheSameBuyIsKnownByWhatTheClientWants(t *testing.T) {
 			byBrand,
 			with(t, byBrand, `{"brand":{"domain":"d"},"operator":"o"}`, `{ "operator": "o", "brand": {"domain": "d"} }`),
 		},
+		"the account's default named": {
+			poSubmission, with(t, poSubmission, theAccount, `{"sandbox":false,"account_id":"a"}`),
+		},
+		"the account's default not named": {
+			with(t, poSubmission, theAccount, `{"sandbox":false,"account_id":"a"}`), poSubmission,
+		},
+		"an account with nothing more in it": {
+			poSubmission, with(t, poSubmission, theAccount, `{"account_id":"a","ext":{}}`),
+		},
 		"the default named": {poSubmission, with(t, poSubmission, `"type"`, `"dedupe_by":"po_number","type"`)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,6 +24,9 @@ type SubmitStore interface {
 	// Create stores a new operation with its key and natural key. It returns store.ErrKeyTaken or a
 	// *store.NaturalKeyTakenError; then nothing was stored.
 	Create(ctx context.Context, n NewOperation) error
+	// NaturalKeyHolder returns the operation that holds a natural key, with the fingerprint that the
+	// key was taken with, or store.ErrNotFound.
+	NaturalKeyHolder(ctx context.Context, tenant, naturalHash string) (IdempotencyRecord, error)
 	// Bind binds another idempotency key to the operation that holds a natural key. It returns
 	// store.ErrKeyTaken, or store.ErrStale if the natural key is no longer that operation's.
 	Bind(ctx context.Context, tenant, keyHash, naturalHash string, r IdempotencyRecord) error
@@ -128,6 +131,9 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 		return operation.Operation{}, "", err
 	}
 	n.KeyHash, n.Fingerprint = keyHash, fingerprint
+	if op, match, settled, err := s.competeWithFormer(ctx, &n, r); settled || err != nil {
+		return op, match, err
+	}
 	err = s.Store.Create(ctx, n)
 	var taken *store.NaturalKeyTakenError
 	if errors.As(err, &taken) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -73,21 +74,29 @@ func (m *Manager) Secret(ctx context.Context, name string) (string, error) {
 }
 
 // Roots returns the root secrets of webhook credentials from a secret of the form
-// {"current": "...", "previous": "..."}: the current one first, then the previous one while a
-// rotation is under way (contract F67).
+// {"current": "...", "previous": ["...", "..."]}: the current one first, then the former ones, from
+// which open operations have their credentials (contract C6, F67). A single former one may stand
+// without a list. What protects nothing is left out.
 func (m *Manager) Roots(ctx context.Context, name string) ([]string, error) {
 	s, err := m.Secret(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	var r struct{ Current, Previous string }
+	var r struct {
+		Current  string
+		Previous json.RawMessage
+	}
 	if err := json.Unmarshal([]byte(s), &r); err != nil || !Usable(r.Current) {
 		return nil, errors.New(`the webhook root secret must be {"current": "<32 random characters or more>"}`)
 	}
-	if Usable(r.Previous) {
-		return []string{r.Current, r.Previous}, nil
+	var former []string
+	if len(r.Previous) > 0 && r.Previous[0] == '"' {
+		r.Previous = slices.Concat([]byte("["), r.Previous, []byte("]"))
 	}
-	return []string{r.Current}, nil
+	if len(r.Previous) > 0 && json.Unmarshal(r.Previous, &former) != nil {
+		return nil, errors.New(`previous in the webhook root secret must be a list of former root secrets`)
+	}
+	return append([]string{r.Current}, slices.DeleteFunc(former, func(s string) bool { return !Usable(s) })...), nil
 }
 
 // Usable reports whether a secret can protect anything (contract F66): it has at least 32 bytes,

@@ -60,16 +60,21 @@ func TestSecretIsReadOnceAMinute(t *testing.T) {
 
 func TestRoots(t *testing.T) {
 	t.Parallel()
-	a, b := strings.Repeat("ab", 20), strings.Repeat("cd", 20)
+	a, b, c := strings.Repeat("ab", 20), strings.Repeat("cd", 20), strings.Repeat("ef", 20)
 	for value, want := range map[string]int{
-		`{"current":"` + a + `"}`:                        1,
-		`{"current":"` + a + `","previous":"` + b + `"}`: 2,
-		`{"current":"` + a + `","previous":"short"}`:     1,
-		`{"current":"short"}`:                            0,
-		`{"current":"` + strings.Repeat("a", 64) + `"}`:  0,
-		`not json`:                 0,
-		`{"previous":"` + b + `"}`: 0,
-		`{"current":"` + a + `","previous":"","other":"yes"}`: 1,
+		`{"current":"` + a + `"}`:                                              1,
+		`{"current":"` + a + `","previous":"` + b + `"}`:                       2,
+		`{"current":"` + a + `","previous":"short"}`:                           1,
+		`{"current":"short"}`:                                                  0,
+		`{"current":"` + strings.Repeat("a", 64) + `"}`:                        0,
+		`{"current":"` + a + `","previous":["` + b + `","short","` + c + `"]}`: 3,
+		`{"current":"` + a + `","previous":[]}`:                                1,
+		`{"current":"` + a + `","previous":null}`:                              1,
+		`{"current":"` + a + `","previous":[1]}`:                               0,
+		`{"current":"` + a + `","previous":{}}`:                                0,
+		`not json`:                                                             0,
+		`{"previous":"` + b + `"}`:                                             0,
+		`{"current":"` + a + `","previous":"","other":"yes"}`:                  1,
 	} {
 		got, err := secretsmanager.New(&fakeAPI{value: value}, time.Now).Roots(t.Context(), "x")
 		if len(got) != want || (err == nil) != (want > 0) {

@@ -17,8 +17,8 @@ var (
 		Remedy: "send whole characters: cut a text between characters, not within one"}
 	inexact = FieldError{Code: InvalidValue,
 		Rule: "must be a number that a double can hold: at most 9007199254740991 (2^53 - 1) in size, " +
-			"and not too close to 0",
-		Remedy: "send an identifier as a string, and an amount in a larger unit"}
+			"with no more digits than a double keeps, and not too close to 0",
+		Remedy: "send an identifier as a string, and an amount in a larger unit or with at most 15 digits"}
 )
 
 // maxExact bounds the numbers that are accepted: from 2^53 on, different integers are the same
@@ -169,13 +169,30 @@ func unquote(quoted []byte) string {
 	return strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\/`, `/`).Replace(string(quoted[1 : len(quoted)-1]))
 }
 
-// exact reports whether a double holds a number without reading another integer, infinity, or 0
-// where there is something.
+// exact reports whether a double keeps a number as it is written: it reads neither another number
+// nor infinity, nor 0 where there is something. Two numbers that are read as one double would have
+// one digest.
 func exact(number string) bool {
 	f, err := strconv.ParseFloat(number, 64)
 	if err != nil || math.Abs(f) >= maxExact {
 		return false
 	}
-	mantissa, _, _ := strings.Cut(strings.ToLower(number), "e")
-	return f != 0 || !strings.ContainsAny(mantissa, "123456789")
+	digits, exponent := decimal(number)
+	kept, keptExponent := decimal(strconv.FormatFloat(f, 'e', -1, 64)) // the fewest digits that mean this double
+	return digits == kept && exponent == keptExponent
+}
+
+// decimal returns a number's digits without zeros at either end, and the power of ten that they are
+// multiplied with. The sign is left out; 0 has no digits. The number is one that a double can read,
+// so an exponent that is too large for an int belongs to a 0.
+func decimal(number string) (digits string, exponent int) {
+	mantissa, power, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(number, "-")), "e")
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	all := strings.TrimLeft(whole+fraction, "0")
+	digits = strings.TrimRight(all, "0")
+	if digits == "" {
+		return "", 0
+	}
+	exponent, _ = strconv.Atoi(power)
+	return digits, exponent - len(fraction) + len(all) - len(digits)
 }

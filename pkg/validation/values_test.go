@@ -54,6 +54,25 @@ func TestEachBadValueIsNamedByItsPath(t *testing.T) {
 	}
 }
 
+// Two numbers that are read as the same double would have one fingerprint.
+func TestDecimalsBeyondADoubleAreRefused(t *testing.T) {
+	t.Parallel()
+	for number, accepted := range map[string]bool{
+		"1000.01": true, "1000.0100000000000001": false, "1000.010000000000000": true,
+		"0.1": true, "0.10000000000000000001": false, "-0.1": true, "-0.10000000000000000001": false,
+		"0.30000000000000004": true, "0.300000000000000041": false, "1.0000000000000000001": false,
+		"123456789.123456789012": false, "123456789.12345679": true,
+		"1e-7": true, "1E-7": true, "0.0000001": true, "1.5e+3": true, "150000e-2": true, "1e15": true,
+		"0": true, "-0": true, "0.000": true, "0e99999999999999999999": true, "1e-400": false,
+		"5e-324": true, "4e-324": false, "2.2250738585072014e-308": true,
+		"9007199254740991": true, "9007199254740990.5": false, "9007199254740991.0": true,
+	} {
+		if got := len(badValues(`{"n":`+number+`}`)) == 0; got != accepted {
+			t.Errorf("%s is accepted: %v", number, got)
+		}
+	}
+}
+
 func TestAFieldIsNamedOnce(t *testing.T) {
 	t.Parallel()
 	var c validation.Checks

@@ -37,6 +37,10 @@ func (in inbound) authenticate(ctx context.Context) (reply Reply, ok bool) {
 	if err != nil {
 		return internalFailure(ctx, err), false
 	}
+	root, known := inbox.RootOf(roots, in.op.Webhook.RootID)
+	if known { // the agent was given one credential: no former root speaks for a newer operation
+		roots = []string{root}
+	}
 	credentials := make([]string, len(roots))
 	for i, root := range roots {
 		credentials[i] = inbox.WebhookCredential(root, in.op.Tenant, in.op.ID)
@@ -48,6 +52,10 @@ func (in inbound) authenticate(ctx context.Context) (reply Reply, ok bool) {
 		err = VerifyBearer(in.delivery.Header, credentials)
 	default:
 		err = errors.New("the registration has no mode")
+	}
+	if err != nil && in.op.Webhook.RootID != "" && !known && in.op.Webhook.Mode.Shared() {
+		// The sender is not to blame, and 401 would make it drop the event (contract F86).
+		return internalFailure(ctx, errors.New("the root secret of the operation's first call is gone")), false
 	}
 	if err != nil { // contract F73: the protocol has no code for these modes
 		unauthenticated := Reply{Status: http.StatusUnauthorized, Code: "unauthenticated"}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/webhook"
 )
@@ -126,6 +127,44 @@ func TestReceiverRepliesToInternalFailuresWith503(t *testing.T) {
 		// Contract F67: the previous secret is valid during a rotation.
 		if got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil))); got.Status != 200 {
 			t.Errorf("got %+v", got)
+		}
+	})
+}
+
+// The agent was given one credential, from the root secret of the first call. No other root speaks
+// for the operation; and if that root is gone, the sender is not to blame.
+func TestOnlyTheRootOfTheFirstCallAuthenticates(t *testing.T) {
+	t.Parallel()
+	inEachMode(t, func(t *testing.T, h *harness) {
+		if !h.mode.Shared() {
+			return
+		}
+		const newer = "a-new-root-of-thirty-two-characters"
+		roots := []string{newer, root}
+		h.Roots = func(context.Context) ([]string, error) { return roots, nil }
+		calledWith := func(root string) {
+			op, err := h.store.Get(t.Context(), "acme", h.id("a"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			op.Webhook.RootID = inbox.RootID(root)
+			op.BumpVersion(now)
+			if err := h.store.Commit(t.Context(), operation.Change{Op: op}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		calledWith(newer)
+		if got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil))); got.Status != 401 {
+			t.Errorf("a former root for a new operation: %+v", got)
+		}
+		calledWith(root)
+		roots = []string{newer}
+		if got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil))); got.Status != 503 {
+			t.Errorf("its root is gone: %+v", got)
+		}
+		roots = []string{newer, "one-more-root-of-thirty-two-characters", root}
+		if got := h.Handle(t.Context(), h.signed("a", h.payload("a", nil))); got.Status != 200 {
+			t.Errorf("its root is one of the former: %+v", got)
 		}
 	})
 }

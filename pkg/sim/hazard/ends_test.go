@@ -95,6 +95,8 @@ func oddEndHazards() []scenario {
 			later("3", `"task_id":"imp_1","result":{"notification_type":"impairment","media_buy_id":"mb_task_1"}`),
 			later("4", `"task_id":"imp_1","status":"working","result":{"media_buy_id":"mb_task_1"}`),
 			later("5", `"task_id":"imp_1","result":{"media_buy_id":"mb_task_1","impairments":[]}`),
+			later("6", `"status":"working","result":{"media_buy_id":"mb_task_1","impairments":[{}]}`),
+			later("7", `"status":"canceled","result":{"media_buy_id":"mb_task_1","media_buy_status":"canceled"}`),
 		} {
 			all = append(all, news(t))
 		}
@@ -117,7 +119,7 @@ func oddEndHazards() []scenario {
 			// contract F15: the buy's later life comes to the webhook of the task that made it.
 			name:   "news of the buy a day after the task",
 			seller: webhookOnly(newsADayLater), state: operation.Completed, purchases: 1,
-			check: ended("200 advanced, 200 kept, 200 kept, 200 kept, 200 kept, 200 kept"),
+			check: ended("200 advanced, 200 kept, 200 kept, 200 kept, 200 kept, 200 kept, 200 kept, 200 kept"),
 		},
 		{
 			name: "the task itself fails a day after its end",

@@ -46,11 +46,23 @@ func (s *Store) bindKey(tenant, keyHash string, r orchestrator.IdempotencyRecord
 func (s *Store) IdempotencyRecord(
 	ctx context.Context, tenant, keyHash string,
 ) (orchestrator.IdempotencyRecord, error) {
-	i, err := s.get(ctx, idempotencyKey(tenant, keyHash))
+	return s.idempotencyRecord(ctx, idempotencyKey(tenant, keyHash))
+}
+
+// NaturalKeyHolder returns the operation that holds a natural key, or store.ErrNotFound.
+func (s *Store) NaturalKeyHolder(
+	ctx context.Context, tenant, naturalHash string,
+) (orchestrator.IdempotencyRecord, error) {
+	return s.idempotencyRecord(ctx, naturalKey(tenant, naturalHash))
+}
+
+// idempotencyRecord reads who has a key. The item of a natural key that was freed names nobody.
+func (s *Store) idempotencyRecord(ctx context.Context, k item) (orchestrator.IdempotencyRecord, error) {
+	i, err := s.get(ctx, k)
 	if err != nil {
 		return orchestrator.IdempotencyRecord{}, err
 	}
-	if i == nil || layout.Passed(number(i, "ttl"), s.now()) {
+	if text(i, "operation_id") == "" || layout.Passed(number(i, "ttl"), s.now()) {
 		return orchestrator.IdempotencyRecord{}, store.ErrNotFound
 	}
 	return orchestrator.IdempotencyRecord{

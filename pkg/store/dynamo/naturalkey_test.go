@@ -1,11 +1,16 @@
 package dynamo_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/dynamo"
 )
@@ -43,5 +48,40 @@ func TestALostNaturalKeyDoesNotRefuseTheChange(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// getAPI answers GetItem with an item.
+type getAPI struct {
+	dynamo.API
+	item attributes
+	in   *dynamodb.GetItemInput
+}
+
+func (g *getAPI) GetItem(_ context.Context, in *dynamodb.GetItemInput, _ ...func(*dynamodb.Options)) (
+	*dynamodb.GetItemOutput, error) {
+	g.in = in
+	return &dynamodb.GetItemOutput{Item: g.item}, nil
+}
+
+// The item of a natural key that was freed stays for a time, and names nobody.
+func TestAFreedNaturalKeyHasNoHolder(t *testing.T) {
+	t.Parallel()
+	text := func(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+	held := orchestrator.IdempotencyRecord{OperationID: "op_1", Fingerprint: "f"}
+	for name, tc := range map[string]struct {
+		item attributes
+		got  orchestrator.IdempotencyRecord
+		err  error
+	}{
+		"held":  {attributes{"operation_id": text("op_1"), "fingerprint": text("f")}, held, nil},
+		"freed": {item: attributes{"ttl": &types.AttributeValueMemberN{Value: "1"}}, err: store.ErrNotFound},
+		"none":  {err: store.ErrNotFound},
+	} {
+		api := &getAPI{item: tc.item}
+		got, err := dynamo.New(api, "table", time.Now).NaturalKeyHolder(t.Context(), "t", "hash")
+		if got != tc.got || !errors.Is(err, tc.err) || api.in.ConsistentRead == nil || !*api.in.ConsistentRead {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
 	}
 }

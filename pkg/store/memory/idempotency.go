@@ -13,9 +13,14 @@ import (
 func (s *Store) IdempotencyRecord(
 	_ context.Context, tenant, keyHash string,
 ) (orchestrator.IdempotencyRecord, error) {
+	return s.record(s.idempotency, id{tenant, keyHash})
+}
+
+// record returns who holds a key.
+func (s *Store) record(claims map[id]claim, k id) (orchestrator.IdempotencyRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, ok := s.held(s.idempotency, id{tenant, keyHash})
+	c, ok := s.held(claims, k)
 	if !ok {
 		return orchestrator.IdempotencyRecord{}, store.ErrNotFound
 	}
@@ -31,6 +36,13 @@ func (s *Store) IdempotencyRecord(
 func (s *Store) held(claims map[id]claim, k id) (c claim, ok bool) {
 	c, ok = claims[k]
 	return c, ok && !layout.Passed(c.ttl, s.now())
+}
+
+// NaturalKeyHolder returns the operation that holds a natural key, or store.ErrNotFound.
+func (s *Store) NaturalKeyHolder(
+	_ context.Context, tenant, naturalHash string,
+) (orchestrator.IdempotencyRecord, error) {
+	return s.record(s.naturalKeys, id{tenant, naturalHash})
 }
 
 // Bind binds another idempotency key to the operation that holds a natural key. It returns

@@ -31,6 +31,13 @@ func naturalKeyKeepsItsFingerprint(t *testing.T, s *suite) {
 	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{OperationID: "op_2", Fingerprint: "wants-op_2"}) {
 		t.Errorf("after the replacement, got %+v", got)
 	}
+	holder := orchestrator.IdempotencyRecord{OperationID: "op_2", Fingerprint: "wants-op_2"}
+	got, err := s.NaturalKeyHolder(t.Context(), s.tenant, "po")
+	if err != nil || got != holder {
+		t.Errorf("the holder is %+v; %v", got, err)
+	}
+	_, err = s.NaturalKeyHolder(t.Context(), s.tenant, "k1")
+	want(t, err, store.ErrNotFound)
 	if got, err := s.Get(t.Context(), s.tenant, "op_2"); err != nil || got.NaturalKey != "po" {
 		t.Errorf("the operation has the key %q; %v", got.NaturalKey, err)
 	}
@@ -51,6 +58,8 @@ func naturalKeyIsFreedWithTheChange(t *testing.T, s *suite) {
 	freeing := next(op)
 	freeing.FreeNaturalKey = true
 	must(t, s.Commit(t.Context(), freeing))
+	_, err = s.NaturalKeyHolder(t.Context(), s.tenant, "po")
+	want(t, err, store.ErrNotFound)
 	bind := orchestrator.IdempotencyRecord{OperationID: "op_1"}
 	want(t, s.Bind(t.Context(), s.tenant, "k9", "po", bind), store.ErrStale)
 	created := race(t, 10, func(i int) error {
