@@ -45,7 +45,7 @@ var proofs = []mutant{
 	{"another buy is the first one", "pkg/orchestrator/naturalkey.go",
 		"		if taken.Fingerprint != n.NaturalFingerprint {\n",
 		"		if taken.Fingerprint == \"\" {\n"},
-	{"an unconfirmed buy is completed", "pkg/adcp/answer.go",
-		"	case task == CreateMediaBuy && string(m[\"confirmed_at\"]) == \"null\":",
-		"	case task == \"\" && string(m[\"confirmed_at\"]) == \"null\":"},
+	{"an unconfirmed buy is completed", "pkg/adcp/status.go",
+		"	case string(confirmedAt) == \"null\":\n		return StatusSubmitted\n",
+		"	case string(confirmedAt) == \"null\":\n		return StatusCompleted\n"},
 }
