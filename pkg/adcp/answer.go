@@ -33,9 +33,11 @@ type Answer struct {
 	// MediaBuyID is the buy that the agent names in an answer to a task about one buy. An answer that
 	// can't be read has it too, so that a person can look for the buy.
 	MediaBuyID string
-	// Provisional: the buy exists and the agent has not confirmed it, so the task is not done. Status
-	// is submitted, whatever the agent calls it (contract A9).
+	// Provisional: the buy exists and the agent has not committed itself to it, so the task is not
+	// done. Status is submitted, whatever the agent calls it (contract A9, A31).
 	Provisional bool
+	// EndOfBuy: Status is that of the buy, whose task is completed (contract A31).
+	EndOfBuy bool
 	// ResultMissing: the agent reports completed, but without what a success of such a task has. A
 	// later answer may have it (contract E3, F30).
 	ResultMissing bool
@@ -163,9 +165,24 @@ func (a *Answer) end(task Task, body json.RawMessage, m map[string]json.RawMessa
 	case a.Status != StatusCompleted:
 	case !hasResult(task, m):
 		a.ResultMissing = true
-	case task == CreateMediaBuy && string(m["confirmed_at"]) == "null":
-		a.Status, a.Provisional = StatusSubmitted, true
+	case task == CreateMediaBuy:
+		a.endByBuy(m)
 	}
+}
+
+// endByBuy makes of a completed purchase what its buy says (contract A31). m are the members of the
+// task's body.
+func (a *Answer) endByBuy(m map[string]json.RawMessage) {
+	buy, _ := text(m["media_buy_status"])
+	if buy == "" { // the deprecated place, which may have the task's own status instead (contract A7)
+		buy, _ = text(m["status"])
+		if Status(buy).Valid() && !mediaBuyStatus(buy) {
+			buy = ""
+		}
+	}
+	end := EndOfBuy(buy, m["confirmed_at"])
+	a.Status, a.Provisional = end, end == StatusSubmitted
+	a.EndOfBuy = end == StatusRejected || end == StatusCanceled
 }
 
 // Named describes what an answer names, for people: "media buy mb_1" or "task task_1", "" if it
@@ -259,7 +276,7 @@ func ReadWebhook(task Task, w Webhook) Answer {
 	switch {
 	case a.ResultMissing, !a.Status.Terminal():
 		a.ResultMissing = false // another delivery may have it, or a poll
-		if len(result) > 0 && !a.Provisional {
+		if len(result) > 0 {
 			a.Progress = result
 		}
 		if a.needsInput() {

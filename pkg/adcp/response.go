@@ -117,8 +117,8 @@ type Outcome string
 // How far a call without an AdCP answer went.
 const (
 	Unsent Outcome = "unsent" // the request never left: no connection, no credential, a blocked address
-	// Refused: the agent's HTTP layer refused the request before AdCP saw it (401, 403, 404, 405,
-	// 429).
+	// Refused: the agent says that its HTTP layer refused the request before AdCP saw it (401, 403,
+	// 405, 406, 429, and some of 400). Contract C29 says of which agents that is believed.
 	Refused Outcome = "refused"
 	// Ambiguous: the request may have been carried out. The call timed out, was reset, or was answered
 	// with a 5xx or unreadably (contract C19).

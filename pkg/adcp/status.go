@@ -1,5 +1,7 @@
 package adcp
 
+import "encoding/json"
+
 // Status is a task status as it is on the wire: hyphenated, one of nine values (contract A1).
 type Status string
 
@@ -62,4 +64,24 @@ func (a Answer) BuyStatus() string {
 		return ""
 	}
 	return own
+}
+
+// EndOfBuy returns what a media buy, as it stands, says about the task that made it (contract A31):
+// rejected, canceled, completed, or submitted if the seller has not committed itself to the buy. It
+// says so by confirmed_at null (contract A9). A status that no media buy has, such as
+// pending_approval or draft, shows no commitment either (contract A10), unless confirmed_at has a
+// time.
+func EndOfBuy(status string, confirmedAt json.RawMessage) Status {
+	confirmed, _ := text(confirmedAt)
+	switch {
+	case status == "rejected":
+		return StatusRejected
+	case status == "canceled":
+		return StatusCanceled
+	case string(confirmedAt) == "null":
+		return StatusSubmitted
+	case confirmed != "", status == "", mediaBuyStatus(status):
+		return StatusCompleted
+	}
+	return StatusSubmitted
 }

@@ -147,7 +147,7 @@ func (f *failure) suggestsStaleCard() bool {
 		(refusedStatus(f.status) || f.status == http.StatusNotFound || f.protocolError())
 }
 
-// refusedStatus reports whether an HTTP status proves that the request did not get past the agent's
+// refusedStatus reports whether an HTTP status says that the request did not get past the agent's
 // HTTP layer (contract C30). 404 does not: gateways put it in place of an answer that they lost.
 // Nor does any JSON-RPC code: the official TypeScript SDK answers -32602 after the tool has run, if
 // the tool's result breaks its schema, and servers pass on the code of any error that a tool

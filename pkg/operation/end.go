@@ -20,6 +20,9 @@ var followsFrom = []string{"valid_actions", "available_actions"}
 // poll: those are one end. They also put members into one channel's result and not into another's,
 // so only the members that both have are compared.
 func sameEnd(op Operation, a adcp.Answer) bool {
+	if a.EndOfBuy && op.State == Completed { // the buy was canceled or rejected since
+		a.Status = adcp.StatusCompleted
+	}
 	known, seen := op.Terminal.Status, a.Status
 	refusal := func(s adcp.Status) bool { return s == adcp.StatusFailed || s == adcp.StatusRejected }
 	if known != seen {
@@ -64,6 +67,9 @@ func isNews(op Operation, o Observation) (detail string, news bool) {
 	a := o.Answer
 	if o.Channel != ByWebhook || op.State != Completed || op.Terminal.Members[identity] == "" {
 		return "", false
+	}
+	if a.EndOfBuy || a.Provisional { // the buy's status, of a task that is completed (contract A31)
+		a.Status = adcp.StatusCompleted
 	}
 	if len(a.Value) == 0 {
 		a.Value = a.Progress // an open status has its body there

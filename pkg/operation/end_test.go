@@ -1,6 +1,7 @@
 package operation
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -272,6 +273,37 @@ func TestNewsOfTheBuyAfterTheTaskIsNoContradiction(t *testing.T) {
 	open := newOperation(Working)
 	if _, _, v := Apply(open, about(adcp.StatusCompleted, "imp_1", buy, known)); v != WrongTask {
 		t.Errorf("before the end: %s", v)
+	}
+}
+
+// A task that is completed names its buy as it stands, and a buy can be canceled or rejected later
+// (contract A11, A31). That is no other end of the task.
+func TestEndOfTheBuyIsNoOtherEndOfItsTask(t *testing.T) {
+	t.Parallel()
+	op, _, _ := Apply(newOperation(Working), observe(ByWebhook, adcp.StatusCompleted, synchronous+"}"))
+	for buy, end := range map[string]adcp.Status{
+		"canceled": adcp.StatusCanceled, "rejected": adcp.StatusRejected, "pending_approval": adcp.StatusSubmitted,
+	} {
+		later := strings.NewReplacer("pending_creatives", buy, `"2026-11-23T12:00:00Z"`, "null").Replace(synchronous)
+		result := json.RawMessage(later + "}")
+		a := adcp.ReadWebhook(adcp.CreateMediaBuy, adcp.Webhook{TaskID: "task_1", TaskType: "create_media_buy",
+			Status: adcp.StatusCompleted, Result: result})
+		if a.Status != end {
+			t.Fatalf("%s: the webhook says %s", buy, a.Status)
+		}
+		after, _, v := Apply(op, Observation{Channel: ByWebhook, Answer: a, At: op.UpdatedAt})
+		if v != News || after.State != Completed || after.Attention != nil {
+			t.Errorf("%s by webhook: %s, attention %+v", buy, v, after.Attention)
+		}
+		after, _, v = Apply(op, Observation{Channel: ByPoll, Answer: a, At: op.UpdatedAt})
+		if v == Conflict || after.Attention != nil {
+			t.Errorf("%s by poll: %s, attention %+v", buy, v, after.Attention)
+		}
+		open := newOperation(Working)
+		if after, _, _ := Apply(open, Observation{Channel: ByWebhook, Answer: a, At: open.UpdatedAt}); end.Terminal() &&
+			string(after.State) != string(end) {
+			t.Errorf("%s before the end: %s", buy, after.State)
+		}
 	}
 }
 

@@ -24,13 +24,28 @@ func (op *Operation) CountError(now time.Time, generation int, l ErrorLimit) {
 	c.Stopped = c.Errors > l.Count || now.Sub(c.ErrorsSince) >= l.For
 }
 
-// LookUpBeforeRetry lets the request be sent again once a clean look-up has found nothing: the
-// agent said that it failed for now. It has no effect on a call whose agent replays the key.
+// LookUpBeforeRetry lets the request be sent again, once, after a clean look-up has found nothing:
+// the agent said that it failed for now, or that it refuses. The second such answer stops the
+// request, and after a redrive a look-up has to come back clean again. It has no effect on a call
+// whose agent replays the key.
 func (op *Operation) LookUpBeforeRetry(now time.Time, generation int, s AgentSupport) {
 	c := op.call(generation)
-	if c.LookUpAfter = (time.Time{}); c.Unclear && !c.Stopped && c.replayWindow(s) == 0 {
+	if c.LookUpAfter = (time.Time{}); c.Unclear && c.replayWindow(s) == 0 {
 		c.LookUpAfter = now.Add(callLease)
+		c.Stopped = c.Stopped || c.Repeated
 	}
+}
+
+// Replays reports whether the agent replays the key of a call: that of the request, or of the input
+// of that generation.
+func (op *Operation) Replays(generation int, s AgentSupport) bool {
+	return op.call(generation).replayWindow(s) > 0
+}
+
+// NeedsCleanLookUp reports whether a clean look-up lets the request be sent again.
+func (op *Operation) NeedsCleanLookUp() bool {
+	c := op.call(op.PendingInput())
+	return !c.LookUpAfter.IsZero() && !c.Stopped
 }
 
 // CleanLookUp records that everything at the agent was looked through, and nothing of the operation
@@ -41,7 +56,10 @@ func (op *Operation) CleanLookUp(now time.Time) (e Event, ok bool) {
 	if c.LookUpAfter.IsZero() || !op.NeedsCall() || now.Before(c.LookUpAfter) {
 		return Event{}, false
 	}
-	c.LookUpAfter, c.Unclear, c.InFlight = time.Time{}, false, false
+	if c.Stopped { // a person decides first
+		return Event{}, false
+	}
+	c.LookUpAfter, c.Unclear, c.InFlight, c.Repeated = time.Time{}, false, false, true
 	if op.flaggedFor(OutcomeUnclear) {
 		op.Attention = nil
 	}
@@ -50,4 +68,6 @@ func (op *Operation) CleanLookUp(now time.Time) (e Event, ok bool) {
 }
 
 // resumeSending lets a request be sent again that was stopped after errors.
-func (c *Call) resumeSending() { c.Errors, c.ErrorsSince, c.Stopped = 0, time.Time{}, false }
+func (c *Call) resumeSending() {
+	c.Errors, c.ErrorsSince, c.Stopped, c.Repeated = 0, time.Time{}, false, false
+}

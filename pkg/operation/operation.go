@@ -121,6 +121,9 @@ type Call struct {
 	// LookUpAfter: the agent said that it failed and may be called again, but not that it did
 	// nothing. A clean look-up after that time has to come before the next attempt (contract B41).
 	LookUpAfter time.Time `json:"look_up_after,omitzero"`
+	// Repeated: the request was sent again after a clean look-up, since the last redrive. It is once
+	// only: what the agent's lists show is weaker than a promise to deduplicate.
+	Repeated bool `json:"repeated,omitempty"`
 	// Answered describes the agent's own error that answered the last attempt, "" if none did.
 	Answered string `json:"answered,omitempty"`
 	// Errors counts the AdCP errors that the request was answered with since ErrorsSince, the first

@@ -145,11 +145,14 @@ func (op *Operation) flagUnreached(now time.Time) {
 func (op *Operation) flagNotSent(now time.Time, s AgentSupport) {
 	c := op.call(op.PendingInput())
 	switch {
-	case !c.LookUpAfter.IsZero() && s.Searchable:
+	case op.NeedsCleanLookUp() && s.Searchable:
 	case c.Unclear || c.InFlight || !c.Stopped:
 		detail := "the agent may have carried the request out, and can't be called again safely"
 		if c.Named != "" {
 			detail += "; its answer named " + c.Named
+		}
+		if !c.LookUpAfter.IsZero() && s.Searchable {
+			detail += "; a redrive sends the request again if nothing of it is found there"
 		}
 		op.flag(OutcomeUnclear, now, detail)
 	default:

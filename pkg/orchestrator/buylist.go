@@ -31,36 +31,34 @@ type listedBuy struct {
 	Status      string          `json:"status"`
 	ConfirmedAt json.RawMessage `json:"confirmed_at"`
 	Context     json.RawMessage `json:"context"`
+	CreatedAt   json.RawMessage `json:"created_at"`
+	PONumber    json.RawMessage `json:"po_number"`
+	BuyerRef    json.RawMessage `json:"buyer_ref"`
+	Account     json.RawMessage `json:"account"`
 	raw         json.RawMessage
 }
 
-// answer is what a listed buy says about the task that made it; nil for no buy. It is a snapshot
-// and not the task's own body: the two must not be compared (contract H5). A buy that waits says
-// that the work goes on.
+// readBuy reads a listed buy, nil if it can't be read.
+func readBuy(raw json.RawMessage) *listedBuy {
+	b := &listedBuy{raw: raw}
+	if json.Unmarshal(raw, b) != nil || b.ID == "" {
+		return nil
+	}
+	return b
+}
+
+// answer is what a listed buy says about the task that made it (contract A31); nil for no buy. It
+// is a snapshot and not the task's own body: the two must not be compared (contract H5). A buy that
+// waits says that the work goes on.
 func (b *listedBuy) answer() *adcp.Answer {
 	if b == nil {
 		return nil
 	}
-	a := &adcp.Answer{Status: adcp.StatusCompleted, Value: b.raw, Snapshot: true}
-	switch {
-	case b.Status == "rejected":
-		a.Status = adcp.StatusRejected
-	case b.Status == "canceled":
-		a.Status = adcp.StatusCanceled
-	case b.waits():
+	end := adcp.EndOfBuy(b.Status, b.ConfirmedAt)
+	if end == adcp.StatusSubmitted {
 		return &adcp.Answer{}
 	}
-	return a
-}
-
-// waits reports whether the seller has not committed itself to a buy: it says so by confirmed_at
-// null (contract A9), whatever the status. Without confirmed_at, a status that no media buy has
-// shows no commitment either; real agents list pending_approval and draft (contract A10).
-func (b *listedBuy) waits() bool {
-	if b.ConfirmedAt != nil {
-		return string(b.ConfirmedAt) == "null"
-	}
-	return b.Status != "" && !slices.Contains(buyStatuses, b.Status)
+	return &adcp.Answer{Status: end, EndOfBuy: end != adcp.StatusCompleted, Value: b.raw, Snapshot: true}
 }
 
 // isNamedBy reports whether the agent named the buy in an answer to the operation's call. A context
@@ -75,28 +73,46 @@ func (b *listedBuy) isNamedBy(op operation.Operation) bool {
 func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err error) {
 	ctx, cancel := l.bound(ctx)
 	defer cancel()
-	buys, withContext := 0, 0
-	arguments := map[string]any{"status_filter": buyStatuses}
-	all, err := l.pages(ctx, buysTool, arguments, func(p page) (enough bool, err error) {
-		items, err := p.items("media_buys")
-		for _, raw := range items {
-			b := &listedBuy{raw: raw}
-			if json.Unmarshal(raw, b) != nil || b.ID == "" {
-				continue
-			}
-			buys++
-			if hasContext(b.Context) {
-				withContext++
-			}
-			if carriesID(b.Context, l.op.ID) || b.isNamedBy(l.op) {
-				found = b
-				return true, nil
-			}
-		}
-		return false, err
-	})
-	list.blind = all && buys > 0 && withContext == 0
-	// An agent that refused the filter listed what it likes.
-	list.complete = all && !list.blind && !slices.Contains(l.leftOut[buysTool], "status_filter")
+	seen := l.newBuys()
+	read, err := l.pages(ctx, buysTool, "media_buys", map[string]any{"status_filter": buyStatuses}, seen.add)
+	if err != nil || seen.found != nil {
+		return seen.found, listing{}, err
+	}
+	list.blind = read.all && seen.readable > 0 && seen.withContext == 0
+	list.shows = seen.withContext > 0
+	// An agent that refused the filter or the account listed what it likes.
+	left := l.leftOut[buysTool]
+	list.complete = read.proven && list.shows && !seen.hidden() &&
+		!slices.Contains(left, "status_filter") && !slices.Contains(left, "account")
+	if list.complete && l.op.NeedsCleanLookUp() {
+		found, list.complete, err = l.filters(ctx, seen.statuses)
+	}
 	return found, list, err
+}
+
+// filters reports whether the agent's list of buys obeys the filter by status. One that ignores it
+// shows active buys only, and what was bought just now is not active. Asked for the statuses that
+// it has not shown, an agent that ignores the filter shows one of the others again.
+func (l *lookUp) filters(ctx context.Context, shown []string) (found *listedBuy, obeys bool, err error) {
+	var others []string
+	for _, status := range buyStatuses {
+		if !slices.Contains(shown, status) {
+			others = append(others, status)
+		}
+	}
+	if len(others) == 0 {
+		return nil, true, nil
+	}
+	seen := l.newBuys()
+	read, err := l.pages(ctx, buysTool, "media_buys", map[string]any{"status_filter": others}, seen.add)
+	if err != nil || seen.found != nil {
+		return seen.found, false, err
+	}
+	for _, status := range seen.statuses {
+		if !slices.Contains(others, status) {
+			return nil, false, nil
+		}
+	}
+	left := slices.Contains(l.leftOut[buysTool], "status_filter") || slices.Contains(l.leftOut[buysTool], "account")
+	return nil, read.proven && !seen.hidden() && !left, nil
 }

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strings"
@@ -19,8 +20,43 @@ func outcomeOfCall(ce *adcp.CallError) adcp.Outcome {
 	return ce.Outcome
 }
 
-// outcomeOfError reports whether an AdCP error leaves open that a request was carried out (contract
-// C29). What a task without a purchase did before it failed costs nothing.
+// proof is what the answers to a call prove about its request. Every answer that reports a failure
+// is judged here (contract C29, C30).
+type proof struct {
+	// purchase: carried out twice, the request buys twice. What another task did before it failed
+	// costs nothing.
+	purchase bool
+	// strict: the agent does not deduplicate, so whatever is wrongly taken for a refusal is bought
+	// twice. Only what the protocol itself calls a refusal of the request counts as one.
+	strict bool
+}
+
+// proofOf is the proof for the call of an operation's request, or of the input of a generation. An
+// input continues a task of the agent's, which is there once.
+func proofOf(op *operation.Operation, generation int, s operation.AgentSupport) proof {
+	return proof{op.IsPurchase(), op.IsPurchase() && generation == 0 && !op.Replays(generation, s)}
+}
+
+// ofFailure reports whether a call without an AdCP answer leaves open that its request was carried
+// out.
+func (p proof) ofFailure(ce *adcp.CallError) adcp.Outcome {
+	if p.strict && ce.Outcome == adcp.Refused {
+		return adcp.Ambiguous
+	}
+	return outcomeOfCall(ce)
+}
+
+// ofError reports whether an AdCP error leaves open that the request was carried out.
+func (p proof) ofError(e *adcp.Error) adcp.Outcome {
+	policy, _ := adcp.PolicyOf(e.Code)
+	transient := policy.Recovery == adcp.Transient || e.Recovery == adcp.Transient
+	if p.strict && transient && policy.Reaction != adcp.AskPerson && policy.Reaction != adcp.RenewCredential {
+		return adcp.Ambiguous
+	}
+	return outcomeOfError(e, p.purchase)
+}
+
+// outcomeOfError is what an AdCP error proves by its code.
 func outcomeOfError(e *adcp.Error, purchase bool) adcp.Outcome {
 	p, _ := adcp.PolicyOf(e.Code)
 	switch {
@@ -50,9 +86,12 @@ func reactionTo(op operation.Operation, e *adcp.Error) adcp.Reaction {
 }
 
 // errorLimit bounds how often a request is sent again after an error (contract D27).
-func errorLimit(op operation.Operation, e *adcp.Error) operation.ErrorLimit {
+func (p proof) errorLimit(op operation.Operation, e *adcp.Error) operation.ErrorLimit {
 	switch reactionTo(op, e) {
 	case adcp.RenewCredential:
+		if p.strict {
+			return operation.ErrorLimit{Count: 1, For: math.MaxInt64}
+		}
 		return operation.ErrorLimit{Count: math.MaxInt, For: math.MaxInt64} // the breaker bounds these calls
 	case adcp.AskByKey:
 		if e.Code == "IDEMPOTENCY_IN_FLIGHT" { // the replay window bounds these
@@ -70,6 +109,16 @@ func errorLimit(op operation.Operation, e *adcp.Error) operation.ErrorLimit {
 		return operation.ErrorLimit{Count: 3, For: time.Hour}
 	}
 	return operation.ErrorLimit{}
+}
+
+// failureIn returns the error by which the answer to a call fails, nil if it does not. A purchase
+// that failed without a code has one that says nothing: to say less must not prove more (contract
+// C31).
+func failureIn(op *operation.Operation, a adcp.Answer) *adcp.Error {
+	if a.Err != nil || a.Status != adcp.StatusFailed || !op.IsPurchase() {
+		return a.Err
+	}
+	return cmp.Or(a.Reason(), &adcp.Error{Code: adcp.Unspecified, Recovery: adcp.Terminal})
 }
 
 // endsOperation reports whether an AdCP error that answers the request ends the operation. It does
@@ -127,14 +176,15 @@ func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, w
 // transient error is retried; an error about the input opens the next input request.
 func recordInputError(op *operation.Operation, generation int, e *adcp.Error, now time.Time) operation.Event {
 	detail := e.Describe()
-	outcome := outcomeOfError(e, op.IsPurchase())
+	p := proof{purchase: op.IsPurchase()}
+	outcome := p.ofError(e)
 	certain := op.PendingInput() != generation || !op.InputRequest.Input.Call.Unclear
 	if outcome == adcp.Unsent && e.Recovery != adcp.Transient && certain {
 		return op.RejectInput(now, generation, e, false, detail)
 	}
 	event := op.FailAttempt(now, generation, outcome, e.RetryAfter, detail)
 	op.NoteAnswer(generation, detail)
-	op.CountError(now, generation, errorLimit(*op, e))
+	op.CountError(now, generation, p.errorLimit(*op, e))
 	if op.PendingInput() == generation {
 		op.Error = e
 		if refusesCredential(e) {

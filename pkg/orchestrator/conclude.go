@@ -55,6 +55,7 @@ func (c callEnd) record(op *operation.Operation, now time.Time) *operation.Chang
 		return recorded(c.recordFailure(op, now))
 	}
 	answer, readable := adcp.ReadDirect(op.Type, c.response)
+	answer.Err = failureIn(op, answer)
 	switch {
 	case !readable:
 		return recorded(op.Unreadable(now, c.generation, answer))
@@ -83,23 +84,28 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 	if c.generation != 0 && ce.Code == adcp.ContinuationLost {
 		return op.RejectInput(now, c.generation, nil, true, "the agent can't go on from where it asked")
 	}
-	e := op.FailAttempt(now, c.generation, outcomeOfCall(ce), ce.RetryAfter, registry.DescribeCallError(ce))
+	detail := registry.DescribeCallError(ce)
+	e := op.FailAttempt(now, c.generation, proofOf(op, c.generation, c.support).ofFailure(ce), ce.RetryAfter, detail)
 	if ce.RPCCode != 0 || ce.Status == http.StatusOK { // an answer, though not one of AdCP
-		op.NoteAnswer(c.generation, registry.DescribeCallError(ce))
+		op.NoteAnswer(c.generation, detail)
 	}
-	if ce.Status == http.StatusNotFound && c.generation == 0 {
-		// MCP's 404 says that the session is gone and nothing was done, and a gateway's says nothing.
+	// MCP's 404 says that the session is gone and nothing was done, and a gateway's says nothing.
+	if c.generation == 0 && (ce.Outcome == adcp.Refused || ce.Status == http.StatusNotFound) {
 		op.LookUpBeforeRetry(now, 0, c.support)
+	}
+	denied := ce.Status == http.StatusUnauthorized || ce.Status == http.StatusForbidden
+	if denied && op.State == operation.CallingAdCP && op.NeedsCleanLookUp() { // which needs the credential too
+		op.Flag(operation.AgentRefuses, now, detail)
 	}
 	return e
 }
 
 // recordError records an AdCP error that answers the request and does not end the operation.
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
-	outcome := outcomeOfError(agentErr, op.IsPurchase())
-	e := op.FailAttempt(now, 0, outcome, agentErr.RetryAfter, agentErr.Describe())
+	p := proofOf(op, 0, c.support)
+	e := op.FailAttempt(now, 0, p.ofError(agentErr), agentErr.RetryAfter, agentErr.Describe())
 	op.NoteAnswer(0, agentErr.Describe())
-	op.CountError(now, 0, errorLimit(*op, agentErr))
+	op.CountError(now, 0, p.errorLimit(*op, agentErr))
 	if _, known := adcp.PolicyOf(agentErr.Code); known && reactionTo(*op, agentErr) == adcp.Resend {
 		op.LookUpBeforeRetry(now, 0, c.support)
 	}

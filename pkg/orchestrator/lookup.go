@@ -101,6 +101,11 @@ func (f finding) flag(op *operation.Operation, now time.Time) {
 	late := op.Webhook.Mode == operation.WebhookNone || !now.Before(op.Deadline)
 	switch {
 	case f == notAsked || op.NeedsInput() || op.State == operation.Requested:
+	case f == notListed && op.State == operation.CallingAdCP && op.NeedsCleanLookUp():
+		if !now.Before(op.Call.LookUpAfter) {
+			op.FlagDetail(operation.OutcomeUnclear, now,
+				"the agent says that it failed, and its lists do not prove that it has done nothing")
+		}
 	case f == noContexts && (op.TaskID == "" || late), unnamed(*op) && op.Attempts.Webhooks == 0:
 		op.FlagDetail(operation.OutcomeUnclear, now, f.detail)
 	}
@@ -128,10 +133,10 @@ func newLookUp(c contact, request json.RawMessage, op operation.Operation, newKe
 // operation's. An answer without a status says that the work goes on: the buy waits for the seller,
 // or the task is known now.
 //
-// complete says that nothing is hidden: the list of buys and every other list that the agent offers
-// was read to its end, and would have shown the operation. No answer and complete together mean
-// that what the agent lists was not made by the operation's call, as far as lists go: they may lag
-// behind. An account without any buy or task counts as complete.
+// complete says that nothing is hidden: every list that the agent offers is proven to be complete
+// and would have shown the operation (contract G17). No answer and complete together mean that what
+// the agent lists was not made by the operation's call, as far as lists go: they may lag behind.
+// Lists that are empty prove nothing (contract G6).
 func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, err error) {
 	var lists []listing
 	if listsBuys(l.op, l.profile) {
@@ -160,18 +165,21 @@ func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, e
 	}
 	// What an agent carries out at once has no task: tasks alone never show that nothing was done.
 	complete, l.blind = listsBuys(l.op, l.profile), len(lists) > 0
+	shows := false
 	for _, list := range lists {
 		complete = complete && list.complete
 		l.blind = l.blind && list.blind
+		shows = shows || list.shows
 	}
-	return nil, complete, nil
+	return nil, complete && shows, nil
 }
 
 // answered reports whether an error is the agent's answer to a question, and no reason not to ask
 // another one.
 func answered(err error) bool {
 	var ce *adcp.CallError
-	return errors.As(err, &ce) && ce.Status == 0 && ce.Outcome == adcp.Refused && ce.RetryAfter == 0
+	own := errors.As(err, &ce) && ce.Status == 0 && ce.Outcome == adcp.Refused && ce.RetryAfter == 0
+	return own || refusesQuestion(err)
 }
 
 // retryAfter is the time that an agent asked for with an error, 0 if it asked for none.
@@ -185,8 +193,10 @@ func retryAfter(err error) time.Duration {
 
 // listing is what a list that was looked through is worth.
 type listing struct {
-	// complete: it was read to its end, and would have shown what the operation has made.
+	// complete: it is proven to be all, and would have shown what the operation has made.
 	complete bool
+	// shows: it shows what others have made, by their contexts.
+	shows bool
 	// blind: it was read to its end, and none of its items carries a context.
 	blind bool
 }

@@ -135,22 +135,40 @@ func (p Poll) question(ctx context.Context, c contact, op operation.Operation, r
 	if len(account) > 0 {
 		arguments["account"] = account
 	}
+	arguments["idempotency_key"] = ""
 	for {
-		arguments["idempotency_key"] = p.NewKey()
+		if key := p.NewKey(); arguments["idempotency_key"] != nil {
+			arguments["idempotency_key"] = key
+		}
 		raw, err := json.Marshal(arguments)
 		if err != nil {
 			return adcp.Response{}, err
 		}
 		r, err := p.pollOnce(ctx, c, raw)
-		if err != nil || r.Err == nil {
-			return r, err
-		}
-		member := dispensable(r.Err, arguments)
+		member := refusedMember(r, err, arguments)
 		if member == "" {
-			return r, nil
+			return r, err
 		}
 		delete(arguments, member)
 	}
+}
+
+// refusedMember returns the member that a question is to be asked without, "" if it was answered,
+// or if nothing can be left out. Agents that refuse the account often name no field.
+func refusedMember(r adcp.Response, err error, arguments map[string]any) string {
+	switch {
+	case err != nil && refusesQuestion(err) && arguments["account"] != nil:
+		return "account"
+	case err != nil || r.Err == nil:
+		return ""
+	}
+	if member := dispensable(r.Err, arguments); member != "" {
+		return member
+	}
+	if blamesAMember(r.Err, arguments) && arguments["account"] != nil {
+		return "account"
+	}
+	return ""
 }
 
 func (Poll) pollOnce(ctx context.Context, c contact, arguments json.RawMessage) (adcp.Response, error) {

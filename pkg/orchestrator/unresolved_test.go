@@ -40,6 +40,7 @@ func TestLookUpFindsABuyInEveryStatus(t *testing.T) {
 }
 
 // The account adds nothing to the id in the context, and some agents refuse it. They are asked once
+// The account adds nothing to the id in the context, and some agents refuse it. They are asked once
 // more without it, and only once.
 func TestLookUpLeavesOutWhatTheAgentRefuses(t *testing.T) {
 	t.Parallel()
@@ -67,6 +68,17 @@ func TestLookUpLeavesOutWhatTheAgentRefuses(t *testing.T) {
 			lossyAgent{refuses: map[string]*adcp.Error{"status_filter": refusal("INVALID_REQUEST", "status_filter[0]")}},
 			true, 2,
 		},
+		"the filter, without a field": {
+			lossyAgent{refuses: map[string]*adcp.Error{"status_filter": refusal("VALIDATION_ERROR", "")}}, true, 3,
+		},
+		"the account, under a code of a framework": {
+			lossyAgent{refuses: map[string]*adcp.Error{"account": refusal("TOOL_EXECUTION_FAILED", "")}}, true, 2,
+		},
+		"account and key, without a field": {
+			lossyAgent{refuses: map[string]*adcp.Error{
+				"account": refusal("VALIDATION_ERROR", ""), "idempotency_key": refusal("VALIDATION_ERROR", ""),
+			}}, true, 6,
+		},
 		"the version": {
 			lossyAgent{refuses: map[string]*adcp.Error{"adcp_version": refusal("VERSION_UNSUPPORTED", "")}}, true, 2,
 		},
@@ -75,7 +87,8 @@ func TestLookUpLeavesOutWhatTheAgentRefuses(t *testing.T) {
 			false, 1,
 		},
 		"everything": {
-			lossyAgent{refuses: map[string]*adcp.Error{"pagination": refusal("INVALID_REQUEST", "")}}, false, 2,
+			// As it is, then without each of four members, then without all of them.
+			lossyAgent{refuses: map[string]*adcp.Error{"pagination": refusal("INVALID_REQUEST", "")}}, false, 6,
 		},
 		"us, whatever we ask": {
 			lossyAgent{refuses: map[string]*adcp.Error{"account": refusal("ACCOUNT_SUSPENDED", "account")}}, false, 1,

@@ -44,6 +44,8 @@ func (f *faults) isOver(t time.Time) bool { return !f.w.now.Add(maxSkew).Before(
 func (f *faults) isUnclear(op operation.Operation, e *evidence) bool {
 	s, detail := f.w.seller(op.Tenant), op.Attention.Detail
 	buys, tasks := e.lists["get_media_buys"], e.lists["list_tasks"]
+	// A webhook may have accepted the purchase.
+	accepted := e.accepted || op.TaskID == "" && op.State != operation.CallingAdCP
 	unknown, unfollowed := e.mayHaveBought || e.accepted || e.ownFaults > 0, op.TaskID != "" && s.NoPolling
 	switch {
 	case !unknown && !unfollowed:
@@ -51,9 +53,9 @@ func (f *faults) isUnclear(op operation.Operation, e *evidence) bool {
 	case strings.Contains(detail, "show no contexts"):
 		return buys.items+tasks.items > 0 && buys.contexts+tasks.contexts == 0
 	case strings.Contains(detail, "lists nothing"):
-		return e.accepted && !s.ListsBuys && !s.Lists.Tasks
+		return accepted && !s.ListsBuys && !s.Lists.Tasks
 	case strings.Contains(detail, "do not show it"):
-		return e.accepted && !buys.own && !tasks.own
+		return accepted && !buys.own && !tasks.own
 	case strings.Contains(detail, "can't be called again safely"):
 		c := op.Call
 		if op.PendingInput() != 0 {

@@ -16,6 +16,8 @@ type evidence struct {
 	// How often the seller refused us, answered an AdCP error or half an answer, could not be reached
 	// or read, did not know its task, asked for input, and reported an end without its result.
 	refused, errors, unreached, notFound, asked, incomplete int
+	// unreadable counts the lists among unreached that did not have what was asked for.
+	unreadable int
 	// mayHaveBought: a purchase or an input got no answer that settles it. accepted: the seller
 	// accepted the purchase and named no task.
 	mayHaveBought, accepted bool
@@ -59,7 +61,8 @@ func (f *faults) observe(tool string, r adcp.Response, err error) {
 		if ce.Status == 200 {
 			e.errors++
 		}
-		e.mayHaveBought = e.mayHaveBought || buys && ce.Outcome == adcp.Ambiguous
+		// No status of HTTP proves that nothing was bought (contract C29).
+		e.mayHaveBought = e.mayHaveBought || buys && (ce.Outcome != adcp.Unsent || ce.Status != 0)
 	case r.Err != nil:
 		e.errors++
 		if r.Err.Code == "REFERENCE_NOT_FOUND" {
@@ -106,6 +109,7 @@ func (e *evidence) read(id, tool string, payload json.RawMessage) {
 	default:
 		if members["media_buys"] == nil && members["tasks"] == nil {
 			e.unreached++
+			e.unreadable++
 			return
 		}
 		list := shown{}

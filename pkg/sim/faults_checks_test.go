@@ -82,7 +82,8 @@ func (f *faults) checkCall(a registry.Agent, tool string, arguments json.RawMess
 	}
 	switch key := keyOf(arguments); tool {
 	case "get_task_status", "get_media_buys", "list_tasks":
-		if f.of(f.w.running).errors == 0 && !bytes.Contains(arguments, []byte(`"account":{"account_id":`)) {
+		e := f.of(f.w.running)
+		if e.errors+e.refused+e.unreadable == 0 && !bytes.Contains(arguments, []byte(`"account":{"account_id":`)) {
 			f.violated("%s: asked without the account, which the seller has not refused", id)
 		}
 		if key == "" || f.pollKeys[key] {

@@ -1,6 +1,7 @@
 package hazard
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -24,7 +25,17 @@ func failuresAfterBuying() (all []failure) {
 		all = append(all, failure{"JSON-RPC error " + rpc,
 			&fakeAnswer{rpcError: `{"code":` + rpc + `,"message":"the tool's result breaks its schema"}`}})
 	}
+	// Servers answer these for what a tool or a service behind it has answered them.
+	for _, status := range []int{400, 401, 403, 405, 406, 429} {
+		all = append(all, failure{fmt.Sprint("HTTP ", status),
+			&fakeAnswer{httpStatus: status, rpcError: `{"code":-32602,"message":"no"}`}})
+	}
+	for _, code := range []string{"VALIDATION_ERROR", "UNSUPPORTED_FEATURE", "RATE_LIMITED"} {
+		all = append(all, failure{code + " for now", adcpError(code, `"recovery":"transient"`)})
+	}
 	return append(all,
+		failure{"failed without a code", answerWith(`{"status":"failed","message":"Unhandled exception"}`)},
+		failure{"failed without a word", answerWith(`{"status":"failed"}`)},
 		failure{"HTTP 404", &fakeAnswer{httpStatus: 404, rpcError: `{"code":-32001,"message":"Session not found"}`}},
 		failure{"HTTP 500", &fakeAnswer{httpStatus: 500, rpcError: `{"code":-32603,"message":"Internal error"}`}},
 		failure{"words", &fakeAnswer{isError: true, text: "Error executing tool create_media_buy: timeout"}})

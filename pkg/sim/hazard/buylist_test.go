@@ -32,12 +32,15 @@ func (s *seller) listBuys(c *call) fakeAnswer {
 	if s.hidesContexts {
 		buys[0] = `{"media_buy_id":"mb_other","status":"active"}`
 	}
+	if !slices.Contains(statuses, "active") {
+		buys = nil
+	}
 	for _, t := range s.tasks {
 		if status, buy := s.listedBuy(t); slices.Contains(statuses, status) {
 			buys = append(buys, buy)
 		}
 	}
-	return *answerWith(`{"media_buys":[` + strings.Join(buys, ",") + `]}`)
+	return *answerWith(`{"media_buys":[` + strings.Join(buys, ",") + `],"pagination":{"has_more":false}}`)
 }
 
 // listedBuy is the buy of a task as get_media_buys shows it. The seller shows a buy from the time
