@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
@@ -35,9 +37,8 @@ var functionSpecs = []functionSpec{
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
 		access: access{
-			table:      []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
-			machine:    []string{"StartExecution", "SendTaskSuccess"},
-			executions: []string{"DescribeExecution"},
+			table:   []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
+			machine: []string{"StartExecution", "SendTaskSuccess"},
 		},
 	},
 	{
@@ -112,14 +113,13 @@ var functionSpecs = []functionSpec{
 	{
 		name:        "reconcile",
 		description: "Starts and wakes operations whose execution is missing or over",
-		timeout:     55,
+		timeout:     60,
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN"},
 		access: access{
-			table:      []string{"GetItem", "PutItem", "UpdateItem"},
-			dueIndex:   []string{"Query"},
-			machine:    []string{"StartExecution", "SendTaskSuccess"},
-			executions: []string{"DescribeExecution"},
+			table:    []string{"GetItem", "PutItem", "UpdateItem"},
+			dueIndex: []string{"Query"},
+			machine:  []string{"StartExecution", "SendTaskSuccess"},
 		},
 	},
 }
@@ -166,6 +166,7 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 	env := map[string]*string{
 		"TABLE_NAME": b.table.TableName(),
 		"LOG_LEVEL":  jsii.String(b.settings.LogLevel),
+		"DUE_SHARDS": jsii.String(strconv.Itoa(b.settings.DueShards)),
 	}
 	for _, name := range spec.env {
 		switch name {

@@ -43,6 +43,9 @@ func TestBadSettingsAreNamedInTheError(t *testing.T) {
 		"no signing key":            {map[string]any{"signingKeys": " "}, "context signingKeys: "},
 		"a signing key twice":       {map[string]any{"signingKeys": "1,1"}, "context signingKeys: "},
 		"ARN of a signing key":      {map[string]any{"signingKeys": keyARN}, "context signingKeys: "},
+		"more shards":               {map[string]any{"dueShards": "64"}, ""},
+		"too many shards":           {map[string]any{"dueShards": "65"}, "context dueShards: "},
+		"no shard":                  {map[string]any{"dueShards": 0}, "context dueShards: "},
 		"unknown log level":         {map[string]any{"logLevel": "trace"}, "context logLevel: "},
 	} {
 		t.Run(name, func(t *testing.T) {

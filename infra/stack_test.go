@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/telemetry"
 )
 
 func TestTableIsProtectedAndCanBeRestored(t *testing.T) {
@@ -127,7 +130,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
-		env["TABLE_NAME"], env["LOG_LEVEL"] = "${Table}", "info"
+		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "16"
 		got := deployed(t).variables(t, functionID(spec.name))
 		if !maps.Equal(got, env) {
 			t.Errorf("%s has %v, want %v", spec.name, got, env)
@@ -187,7 +190,8 @@ func TestReconcileRunsEachMinuteAndIsNotRetriedByLambda(t *testing.T) {
 func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	alarms := []string{
-		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm",
+		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ReconcileFailedAlarm", "ReconcileLateAlarm",
+		"ServerErrorsAlarm", "ThrottlesAlarm",
 		"WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
 	}
 	for _, name := range alarms {
@@ -202,6 +206,45 @@ func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	}
 	if ids := deployed(t).all("AWS::CloudWatch::Alarm"); len(ids) != len(alarms) {
 		t.Errorf("alarms are %v", ids)
+	}
+}
+
+// CloudWatch accepts at most 10 metrics in the expression of an alarm. Nothing but a deployment to
+// AWS would show an 11th.
+func TestNoAlarmHasMoreMetricsThanCloudWatchAccepts(t *testing.T) {
+	t.Parallel()
+	for _, id := range deployed(t).all("AWS::CloudWatch::Alarm") {
+		n := 0
+		for _, m := range list(deployed(t).Resources[id].Properties["Metrics"]) {
+			if at(m, "MetricStat") != nil {
+				n++
+			}
+		}
+		if n > 10 {
+			t.Errorf("%s has %d metrics", id, n)
+		}
+	}
+}
+
+// A safety net that fails, or that comes too late, is as good as none: both ring.
+func TestAlarmsWatchTheReconciler(t *testing.T) {
+	t.Parallel()
+	written := orchestrator.ReconcileSummary{}.Metrics()
+	for name, want := range map[string]struct {
+		metric             string
+		threshold, periods float64
+	}{
+		"ReconcileFailedAlarm": {"ReconcileFailed", 1, 3},
+		"ReconcileLateAlarm":   {"ReconcileOldestDueSeconds", 600, 1},
+	} {
+		p := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties
+		if p["MetricName"] != want.metric || p["Namespace"] != telemetry.Namespace || p["Dimensions"] != nil ||
+			p["Threshold"] != want.threshold || p["EvaluationPeriods"] != want.periods || p["Period"] != 300.0 {
+			t.Errorf("%s is %v", name, p)
+		}
+		if _, ok := written[want.metric]; !ok {
+			t.Errorf("%s: reconcile writes %v only", name, written)
+		}
 	}
 }
 

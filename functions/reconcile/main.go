@@ -21,11 +21,14 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	reconcile := orchestrator.Reconcile{
 		Store:    store,
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),
 		Deps:     orchestrator.Deps{Now: time.Now},
+		Pace:     orchestrator.NewPace(time.Now),
+		Parallel: 16,
+		Record:   func(s orchestrator.ReconcileSummary) { telemetry.Record(s.Metrics()) },
 	}
 	lambda.Start(reconcile.Run)
 }

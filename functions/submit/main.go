@@ -24,7 +24,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}

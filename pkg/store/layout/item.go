@@ -16,6 +16,7 @@ const (
 	SKResult    = "result#"  // chunk
 	SKInput     = "input#"   // the input request's generation, chunk
 	SKEvent     = "event#"   // sequence number, place in the change
+	SKFailures  = "failures"
 	SKRegistry  = "registry"
 	SKProfile   = "profile"
 	SKCircuit   = "circuit"

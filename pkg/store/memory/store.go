@@ -51,7 +51,12 @@ type Store struct {
 	Conflict func(write string) bool
 	// IndexLag is how long after a write Due shows what was stored before it.
 	IndexLag time.Duration
+	// IndexWrites counts the writes of that index as DynamoDB bills them: an entry that moves is
+	// written twice.
+	IndexWrites int
 
+	dueShards   int
+	failures    map[operation.Ref]layout.Failures // looks of the reconciler
 	mu          sync.Mutex
 	now         func() time.Time
 	operations  map[id]*record
@@ -74,6 +79,8 @@ type Store struct {
 func New(now func() time.Time) *Store {
 	return &Store{
 		now:         now,
+		dueShards:   layout.DefaultDueShards,
+		failures:    map[operation.Ref]layout.Failures{},
 		operations:  map[id]*record{},
 		index:       map[id]indexEntry{},
 		idempotency: map[id]orchestrator.IdempotencyRecord{},

@@ -1,0 +1,138 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"adcp-orchestrator/pkg/operation"
+)
+
+// reconcileRun is one run of Reconcile.
+type reconcileRun struct {
+	Reconcile
+	until time.Time // no look begins from then on; zero for no limit
+	// seen are the operations that the run has looked at. The index lags, and shows them again.
+	seen map[operation.Ref]bool
+
+	mu      sync.Mutex
+	summary ReconcileSummary
+}
+
+// begin sets the run's time by the deadline of ctx.
+func (run *reconcileRun) begin(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	run.until = deadline.Add(-reconcileMargin)
+	return context.WithDeadline(ctx, deadline.Add(-abandonMargin))
+}
+
+// over reports whether the run's time is over.
+func (run *reconcileRun) over() bool { return !run.until.IsZero() && !run.Deps.Now().Before(run.until) }
+
+// rounds looks at what is due until nothing is left, or the time is over.
+func (run *reconcileRun) rounds(ctx context.Context) error {
+	for !run.over() {
+		now := run.Deps.Now()
+		list, err := run.Store.Due(ctx, now, reconcileBatch+len(run.seen))
+		if err != nil {
+			return err
+		}
+		if !list.OldestAt.IsZero() {
+			run.dueSince(list.OldestAt, now)
+		}
+		known := len(run.seen)
+		fresh := run.unseen(list.Refs)
+		looked := run.looks(ctx, fresh)
+		run.summary.Backlog = max(0, list.Total-min(known, list.Total)-looked)
+		if len(fresh) == 0 || len(fresh) < reconcileBatch {
+			return nil
+		}
+	}
+	return nil
+}
+
+// unseen returns the first operations that the run has not looked at, one round's. It counts them
+// as seen.
+func (run *reconcileRun) unseen(refs []operation.Ref) (fresh []operation.Ref) {
+	for _, ref := range refs {
+		if !run.seen[ref] && len(fresh) < reconcileBatch {
+			run.seen[ref] = true
+			fresh = append(fresh, ref)
+		}
+	}
+	return fresh
+}
+
+// looks looks at operations, some at once, until the time is over, and returns at how many it did.
+func (run *reconcileRun) looks(ctx context.Context, refs []operation.Ref) (n int) {
+	if run.Parallel < 2 {
+		for ; n < len(refs) && !run.over(); n++ {
+			run.look(ctx, refs[n])
+		}
+		return n
+	}
+	next := make(chan operation.Ref)
+	var wg sync.WaitGroup
+	for range run.Parallel {
+		wg.Go(func() {
+			for ref := range next {
+				run.look(ctx, ref)
+			}
+		})
+	}
+	for ; n < len(refs) && !run.over(); n++ {
+		next <- refs[n]
+	}
+	close(next)
+	wg.Wait()
+	return n
+}
+
+// look looks at one operation, counts it, and puts it off if the look failed.
+func (run *reconcileRun) look(ctx context.Context, ref operation.Ref) {
+	op, result, err := run.reconcileOne(ctx, ref)
+	if err != nil && ctx.Err() != nil { // the time is over: the operation stays due
+		return
+	}
+	now := run.Deps.Now()
+	run.count(result, err)
+	if err == nil {
+		return
+	}
+	if !op.DueAt.IsZero() { // in the index it may have been put off before
+		run.dueSince(op.DueAt, now)
+	}
+	log := slog.With("operation_id", ref.OperationID, "tenant", ref.Tenant)
+	log.ErrorContext(ctx, "operation not reconciled", "error", err)
+	if err := run.Store.PutOff(ctx, ref, now); err != nil {
+		log.ErrorContext(ctx, "operation not put off", "error", err)
+	}
+}
+
+func (run *reconcileRun) count(result RedriveResult, err error) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	s := &run.summary
+	s.Looked++
+	switch {
+	case err != nil:
+		s.Failed++
+	case result == ExecutionStarted:
+		s.Started++
+	case result == ExecutionRestarted:
+		s.Restarted++
+	case result == ExecutionAlive:
+		s.Alive++
+	}
+}
+
+// dueSince records that an operation was due at a time.
+func (run *reconcileRun) dueSince(at, now time.Time) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	run.summary.OldestDueSeconds = max(run.summary.OldestDueSeconds, int64(now.Sub(at)/time.Second))
+}
