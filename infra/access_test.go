@@ -14,6 +14,7 @@ var allowed = map[string][]string{
 	"submit": {
 		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
 		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}/index/due", "events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
 	"operations": {"dynamodb:Query ${Table.Arn}"},
@@ -48,6 +49,7 @@ var allowed = map[string][]string{
 	"reconcile": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"dynamodb:Query ${Table.Arn}/index/due",
+		"events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}",
 		"states:StartExecution ${StateMachine}",
 	},

@@ -35,10 +35,12 @@ var functionSpecs = []functionSpec{
 		description: "Serves POST /v1/operations, /v1/operations/{id}/input and /v1/operations/{id}/redrive",
 		timeout:     15,
 		memory:      256,
-		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL"},
+		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "EVENT_BUS_NAME"},
 		access: access{
-			table:   []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
-			machine: []string{"StartExecution", "SendTaskSuccess"},
+			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
+			dueIndex: []string{"Query"},
+			machine:  []string{"StartExecution", "SendTaskSuccess"},
+			bus:      true,
 		},
 	},
 	{
@@ -115,11 +117,12 @@ var functionSpecs = []functionSpec{
 		description: "Starts and wakes operations whose execution is missing or over",
 		timeout:     60,
 		memory:      256,
-		env:         []string{"STATE_MACHINE_ARN"},
+		env:         []string{"STATE_MACHINE_ARN", "EVENT_BUS_NAME"},
 		access: access{
 			table:    []string{"GetItem", "PutItem", "UpdateItem"},
 			dueIndex: []string{"Query"},
 			machine:  []string{"StartExecution", "SendTaskSuccess"},
+			bus:      true,
 		},
 	},
 }

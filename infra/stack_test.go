@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/telemetry"
 )
@@ -117,7 +118,9 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 	base := "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
 	want := map[string]map[string]string{
 		"authorizer": {},
-		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base},
+		"submit": {
+			"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base, "EVENT_BUS_NAME": "${Bus}",
+		},
 		"operations": {"PUBLIC_BASE_URL": base},
 		"agents":     {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"webhook":    {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base},
@@ -125,7 +128,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"dispatch":   {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"poll":       {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"settle":     {"EVENT_BUS_NAME": "${Bus}"},
-		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}"},
+		"reconcile":  {"STATE_MACHINE_ARN": "${StateMachine}", "EVENT_BUS_NAME": "${Bus}"},
 	}
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
@@ -184,6 +187,18 @@ func TestReconcileRunsEachMinuteAndIsNotRetriedByLambda(t *testing.T) {
 	ids := deployed(t).all("AWS::Lambda::EventInvokeConfig")
 	if len(ids) != 1 || deployed(t).Resources[ids[0]].Properties["MaximumRetryAttempts"] != 0.0 {
 		t.Errorf("asynchronous retries: %v", ids)
+	}
+}
+
+// An event that only submit puts on the bus starts the drain of the queue within seconds.
+func TestAQueuedStartRunsReconcile(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::Events::Rule", "StartQueueRule").Properties
+	target := at(p, "Targets", 0)
+	if text(p["EventBusName"]) != "${Bus}" || text(at(target, "Arn")) != "${ReconcileFunction.Arn}" ||
+		at(p, "EventPattern", "source", 0) != eventbridge.InternalSource ||
+		at(p, "EventPattern", "detail-type", 0) != eventbridge.StartsWait {
+		t.Errorf("the rule is %v", p)
 	}
 }
 

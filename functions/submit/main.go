@@ -3,14 +3,17 @@
 package main
 
 import (
+	"context"
 	"log"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/stepfunctions"
@@ -20,7 +23,7 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN", "PUBLIC_BASE_URL")
+	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "EVENT_BUS_NAME")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -28,7 +31,12 @@ func main() {
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
-	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: api.BaseURL}
+	bus := sync.OnceValue(func() eventbridge.Bus { // hardly ever needed: not at the start of the function
+		return eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"])
+	})
+	queue := &orchestrator.StartQueue{Store: store, Now: time.Now,
+		Kick: func(ctx context.Context) error { return bus().StartsWait(ctx) }}
+	submit := orchestrator.Submit{Store: store, Workflow: workflow, Queue: queue, Deps: deps, BaseURL: api.BaseURL}
 	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
 	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}
 	lambda.Start(api.Route(map[string]httpapi.Function{

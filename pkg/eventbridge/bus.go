@@ -19,6 +19,13 @@ const (
 	DetailType = "AdCP operation ended"
 )
 
+// The events for the orchestrator itself have a source of their own: a rule for all events of
+// Source must not match them.
+const (
+	InternalSource = "adcp.orchestrator.internal"
+	StartsWait     = "AdCP operations wait for their start"
+)
+
 // API is the part of EventBridge's client that Bus uses.
 type API interface {
 	PutEvents(
@@ -44,13 +51,26 @@ func (b Bus) Publish(ctx context.Context, e orchestrator.EndedEvent) error {
 	if err != nil {
 		return err
 	}
-	out, err := b.API.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
-		EventBusName: &b.Name,
-		Source:       aws.String(Source),
-		DetailType:   aws.String(DetailType),
-		Detail:       aws.String(string(detail)),
-		Time:         &e.EndedAt,
-	}}})
+	return b.put(ctx, types.PutEventsRequestEntry{
+		Source:     aws.String(Source),
+		DetailType: aws.String(DetailType),
+		Detail:     aws.String(string(detail)),
+		Time:       &e.EndedAt,
+	})
+}
+
+// StartsWait says that operations wait in the queue of starts.
+func (b Bus) StartsWait(ctx context.Context) error {
+	return b.put(ctx, types.PutEventsRequestEntry{
+		Source:     aws.String(InternalSource),
+		DetailType: aws.String(StartsWait),
+		Detail:     aws.String("{}"),
+	})
+}
+
+func (b Bus) put(ctx context.Context, e types.PutEventsRequestEntry) error {
+	e.EventBusName = &b.Name
+	out, err := b.API.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{e}})
 	if err != nil {
 		return fmt.Errorf("put event: %w", err)
 	}

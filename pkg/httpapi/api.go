@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -66,7 +68,11 @@ var malformed = NewProblem(http.StatusBadRequest, codeMalformedBody, "the body c
 
 // fail writes a problem as the answer to a request.
 func (a API) fail(e events.APIGatewayProxyRequest, p Problem) events.APIGatewayProxyResponse {
-	return encode(Response{Status: p.Status, Body: a.complete(e, p)})
+	r := Response{Status: p.Status, Body: a.complete(e, p)}
+	if p.RetryAfter > 0 {
+		r.Header = map[string]string{"Retry-After": strconv.Itoa(int((p.RetryAfter + time.Second - 1) / time.Second))}
+	}
+	return encode(r)
 }
 
 // complete adds what every problem has: the address of its description and the request's id.

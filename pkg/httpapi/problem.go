@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -29,6 +30,8 @@ type Problem struct {
 	State       operation.State `json:"state,omitempty"`
 	// Errors names every wrong field.
 	Errors []validation.FieldError `json:"errors,omitempty"`
+	// RetryAfter is sent as the header of that name, in whole seconds; 0 sends none.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // Error makes a Problem an error, so that handlers can return it.
@@ -46,6 +49,7 @@ const (
 	codeTooLarge            = "too_large"
 	codeAgentRefused        = "agent_refused"
 	codeKeysUnavailable     = "keys_unavailable"
+	codeStartQueueFull      = "start_queue_full"
 	codeUnavailable         = "unavailable"
 	codeInternalError       = "internal_error"
 )
@@ -61,11 +65,18 @@ func problemOf(ctx context.Context, err error) Problem {
 	var p Problem
 	var invalid *validation.Error
 	var refused *orchestrator.SubmitRefusedError
+	var full *orchestrator.QueueFullError
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &refused):
 		return competing(refused)
+	case errors.As(err, &full):
+		p = NewProblem(http.StatusTooManyRequests, codeStartQueueFull, fmt.Sprintf("more operations were submitted "+
+			"than AWS Step Functions starts: the oldest has waited for more than %.0f seconds; nothing was stored, "+
+			"send the same request again later", orchestrator.MaxStartDelay.Seconds()))
+		p.RetryAfter = full.RetryAfter
+		return p
 	case errors.As(err, &invalid):
 		return NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
 			invalid.Fields...)

@@ -129,7 +129,7 @@ func restartAll(t *testing.T, r orchestrator.Reconcile, w *quotaExecutions, lost
 		if len(w.started) >= lost {
 			return time.Now()
 		}
-		time.Sleep(time.Until(began.Add(time.Minute)))
+		<-time.After(time.Until(began.Add(time.Minute)))
 	}
 	t.Fatalf("%d of %d started", len(w.started), lost)
 	return time.Time{}

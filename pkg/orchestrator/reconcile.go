@@ -36,6 +36,11 @@ type Reconcile struct {
 	Deps     Deps
 	// Pace spaces the calls of the workflow service; nil does not.
 	Pace *Pace
+	// Queue is the queue of starts; nil for none. NewOwner names a run that drains it. Kick lets the
+	// next Drain run soon.
+	Queue    StartQueueStore
+	NewOwner func() string
+	Kick     func(ctx context.Context) error
 	// Parallel is how many operations are looked at at once. Below 2 they are looked at one after the
 	// other, in the caller's goroutine.
 	Parallel int
@@ -54,12 +59,17 @@ type ReconcileSummary struct {
 	OldestDueSeconds int64 `json:"oldest_due_seconds"`
 	// Backlog is how many operations that are due the run has not looked at.
 	Backlog int `json:"backlog"`
+	// Drained is how many queued operations were started, and QueueSeconds how long the first of them
+	// had waited.
+	Drained      int   `json:"drained"`
+	QueueSeconds int64 `json:"queue_seconds"`
 }
 
 // The metrics that alarms watch.
 const (
 	MetricReconcileFailed    = "ReconcileFailed"
 	MetricReconcileOldestDue = "ReconcileOldestDueSeconds"
+	MetricStartQueue         = "StartQueueSeconds"
 )
 
 // Metrics returns the summary as values of metrics by their names.
@@ -72,6 +82,8 @@ func (s ReconcileSummary) Metrics() map[string]int64 {
 		MetricReconcileFailed:    int64(s.Failed),
 		MetricReconcileOldestDue: s.OldestDueSeconds,
 		"ReconcileBacklog":       int64(s.Backlog),
+		"StartQueueDrained":      int64(s.Drained),
+		MetricStartQueue:         s.QueueSeconds,
 	}
 }
 
@@ -86,21 +98,29 @@ const (
 )
 
 // Run looks at the operations that are due, round after round, until none is left or the time of
-// ctx is nearly over. A fault of one operation does not keep the others from being looked at. Run
-// returns an error if it can't find out what is due, and if every look has failed: then the fault
-// is no operation's.
+// ctx is nearly over. Before each round it starts the first operations of the queue of starts. A
+// fault of one operation does not keep the others from being looked at. Run returns an error if it
+// can't find out what is due, and if every look has failed: then the fault is no operation's.
 func (r Reconcile) Run(ctx context.Context) (ReconcileSummary, error) {
-	run := &reconcileRun{Reconcile: r, seen: map[operation.Ref]bool{}}
+	return r.run(ctx, (*reconcileRun).rounds)
+}
+
+func (r Reconcile) run(ctx context.Context, do func(*reconcileRun, context.Context) error) (ReconcileSummary, error) {
+	run := &reconcileRun{Reconcile: r, seen: map[operation.Ref]bool{}, queued: map[operation.Ref]bool{}}
 	run.Workflow = pacedExecutions{r.Workflow, r.Pace}
+	if r.NewOwner != nil {
+		run.owner = r.NewOwner()
+	}
 	work, cancel := run.begin(ctx)
 	defer cancel()
-	err := run.rounds(work)
+	err := do(run, work)
 	s := run.summary
 	if err == nil && s.Failed > 0 && s.Failed == s.Looked {
 		err = fmt.Errorf("reconcile: all of %d looks failed", s.Looked)
 	}
 	slog.InfoContext(ctx, "reconciled", "looked", s.Looked, "started", s.Started, "restarted", s.Restarted,
-		"alive", s.Alive, "failed", s.Failed, "oldest_due_seconds", s.OldestDueSeconds, "backlog", s.Backlog)
+		"alive", s.Alive, "failed", s.Failed, "oldest_due_seconds", s.OldestDueSeconds, "backlog", s.Backlog,
+		"drained", s.Drained, "queue_seconds", s.QueueSeconds)
 	if r.Record != nil {
 		r.Record(s)
 	}

@@ -15,6 +15,14 @@ type reconcileRun struct {
 	until time.Time // no look begins from then on; zero for no limit
 	// seen are the operations that the run has looked at. The index lags, and shows them again.
 	seen map[operation.Ref]bool
+	// queued are the operations of the queue of starts that the run has started. The run has the
+	// queue's lease if leased, as owner.
+	queued   map[operation.Ref]bool
+	owner    string
+	leased   bool
+	refusals int // of the lease, in a row
+	// queueFault is the last error of reading the queue.
+	queueFault error
 
 	mu      sync.Mutex
 	summary ReconcileSummary
@@ -35,7 +43,9 @@ func (run *reconcileRun) over() bool { return !run.until.IsZero() && !run.Deps.N
 
 // rounds looks at what is due until nothing is left, or the time is over.
 func (run *reconcileRun) rounds(ctx context.Context) error {
+	defer run.releaseQueue(ctx)
 	for !run.over() {
+		starts := run.drain(ctx)
 		now := run.Deps.Now()
 		list, err := run.Store.Due(ctx, now, reconcileBatch+len(run.seen))
 		if err != nil {
@@ -45,33 +55,51 @@ func (run *reconcileRun) rounds(ctx context.Context) error {
 			run.dueSince(list.OldestAt, now)
 		}
 		known := len(run.seen)
-		fresh := run.unseen(list.Refs)
-		looked := run.looks(ctx, fresh)
+		fresh := firstUnseen(run.seen, list.Refs, reconcileBatch)
+		for _, ref := range fresh {
+			run.seen[ref] = true
+		}
+		looked := run.each(ctx, fresh, run.look)
 		run.summary.Backlog = max(0, list.Total-min(known, list.Total)-looked)
-		if len(fresh) == 0 || len(fresh) < reconcileBatch {
-			return nil
+		if len(fresh) < reconcileBatch && starts < drainBatch {
+			break
 		}
 	}
-	return nil
+	return run.queueFault
 }
 
-// unseen returns the first operations that the run has not looked at, one round's. It counts them
-// as seen.
-func (run *reconcileRun) unseen(refs []operation.Ref) (fresh []operation.Ref) {
+// drain starts the first operations of the queue of starts, if there is one. A queue that can't be
+// read does not keep the reconciler from what is due.
+func (run *reconcileRun) drain(ctx context.Context) int {
+	if run.Queue == nil {
+		return 0
+	}
+	n, err := run.drainOnce(ctx)
+	if err != nil {
+		run.queueFault = err
+	}
+	return n
+}
+
+// firstUnseen returns the first of the operations that are not among those seen, each once.
+func firstUnseen(seen map[operation.Ref]bool, refs []operation.Ref, limit int) (fresh []operation.Ref) {
+	twice := map[operation.Ref]bool{}
 	for _, ref := range refs {
-		if !run.seen[ref] && len(fresh) < reconcileBatch {
-			run.seen[ref] = true
+		if !seen[ref] && !twice[ref] && len(fresh) < limit {
+			twice[ref] = true
 			fresh = append(fresh, ref)
 		}
 	}
 	return fresh
 }
 
-// looks looks at operations, some at once, until the time is over, and returns at how many it did.
-func (run *reconcileRun) looks(ctx context.Context, refs []operation.Ref) (n int) {
+// each does something with operations, some at once, until the time is over, and returns with how
+// many it did.
+func (run *reconcileRun) each(ctx context.Context, refs []operation.Ref,
+	do func(context.Context, operation.Ref)) (n int) {
 	if run.Parallel < 2 {
 		for ; n < len(refs) && !run.over(); n++ {
-			run.look(ctx, refs[n])
+			do(ctx, refs[n])
 		}
 		return n
 	}
@@ -80,7 +108,7 @@ func (run *reconcileRun) looks(ctx context.Context, refs []operation.Ref) (n int
 	for range run.Parallel {
 		wg.Go(func() {
 			for ref := range next {
-				run.look(ctx, ref)
+				do(ctx, ref)
 			}
 		})
 	}
@@ -106,9 +134,14 @@ func (run *reconcileRun) look(ctx context.Context, ref operation.Ref) {
 	if !op.DueAt.IsZero() { // in the index it may have been put off before
 		run.dueSince(op.DueAt, now)
 	}
+	run.putOff(ctx, ref, "operation not reconciled", err)
+}
+
+// putOff logs why a look has failed, and leaves the operation alone for a while.
+func (run *reconcileRun) putOff(ctx context.Context, ref operation.Ref, message string, err error) {
 	log := slog.With("operation_id", ref.OperationID, "tenant", ref.Tenant)
-	log.ErrorContext(ctx, "operation not reconciled", "error", err)
-	if err := run.Store.PutOff(ctx, ref, now); err != nil {
+	log.ErrorContext(ctx, message, "error", err)
+	if err := run.Store.PutOff(ctx, ref, run.Deps.Now()); err != nil {
 		log.ErrorContext(ctx, "operation not put off", "error", err)
 	}
 }

@@ -3,10 +3,12 @@
 // together are one transaction. TTL only cleans up: the store itself compares expiries with its
 // clock (contract F77).
 //
-// A partition key is tenant#kind#name. These are the kinds and their sort keys:
+// A partition key is tenant#kind#name; a lease, which is of the whole deployment, has - for the
+// tenant. These are the kinds and their sort keys:
 //
 //	kind         name                      sort key
-//	op           operation id              operation, request#…, result#…, input#…, event#…
+//	op           operation id              operation, failures, request#…, result#…, input#…,
+//	                                       event#…
 //	idempotency  key hash                  -
 //	natural_key  natural key's hash        -
 //	task         agent id#hash of task id  -
@@ -18,4 +20,5 @@
 //	nonces       sender#hash#window#shard  -
 //	quarantine   day                       operation id#a#digest, operation id#r#code
 //	quarantined  day#operation id          -
+//	lease        what it is for            -
 package dynamo

@@ -34,7 +34,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (operation.Du
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			shards[n], faults[n] = s.dueOf(ctx, layout.DueShard(n), now)
+			shards[n], faults[n] = s.dueOf(ctx, layout.DueShard(n), now, 0)
 		})
 	}
 	wg.Wait()
@@ -51,8 +51,10 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (operation.Du
 	return list, nil
 }
 
-// dueOf reads a partition of the index up to a time. What was read before an error counts.
-func (s *Store) dueOf(ctx context.Context, shard string, before time.Time) (due []layout.Due, err error) {
+// dueOf reads a partition of the index up to a time: limit entries, or with 0 as many as
+// maxDuePages hold. What was read before an error counts.
+func (s *Store) dueOf(ctx context.Context, shard string, before time.Time, limit int) (
+	due []layout.Due, err error) {
 	index, condition, wanted := "due", "due_pk = :shard AND due_at < :now", "pk, due_at"
 	in := &dynamodb.QueryInput{
 		TableName:              &s.table,
@@ -63,6 +65,10 @@ func (s *Store) dueOf(ctx context.Context, shard string, before time.Time) (due 
 			":shard": str(shard), ":now": str(layout.Timestamp(before)),
 		},
 	}
+	if limit > 0 {
+		most := int32(limit)
+		in.Limit = &most
+	}
 	for range maxDuePages {
 		out, err := s.api.Query(ctx, in)
 		if err != nil {
@@ -71,7 +77,7 @@ func (s *Store) dueOf(ctx context.Context, shard string, before time.Time) (due 
 		for _, i := range out.Items {
 			due = append(due, layout.Due{PK: text(i, "pk"), At: text(i, "due_at")})
 		}
-		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(out.LastEvaluatedKey) == 0 {
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; len(out.LastEvaluatedKey) == 0 || limit > 0 && len(due) >= limit {
 			break
 		}
 	}

@@ -18,7 +18,14 @@ const (
 	// MaxDueShards is how many there can be. The reconciler reads all of them, so that the number can
 	// be changed while operations are stored.
 	MaxDueShards = 64
+	// StartShards is how many partitions the queue of starts has.
+	StartShards = 4
+	// StartPrefix begins the names of the partitions of the queue of starts.
+	StartPrefix = "start#"
 )
+
+// StartShard is the partition key of a shard of the queue of starts.
+func StartShard(n int) string { return fmt.Sprint(StartPrefix, n) }
 
 // DueShard is the partition key of a shard in the index.
 func DueShard(n int) string { return fmt.Sprintf("due#%d", n) }
@@ -49,22 +56,7 @@ type Due struct{ PK, At string }
 // shards, each shard's in the order of due_at. Every tenant gets the same share, and what others
 // leave of theirs; of each tenant those come first that are the longest due, in whatever shard.
 func ShareDue(shards [][]Due, limit int) operation.DueList {
-	var list operation.DueList
-	for _, shard := range shards {
-		list.Total += len(shard)
-	}
-	all := make([]Due, 0, list.Total)
-	for place := 0; len(all) < list.Total; place++ { // of those due at the same time, each shard's first come first
-		for _, shard := range shards {
-			if place < len(shard) {
-				all = append(all, shard[place])
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Due) int { return strings.Compare(a.At, b.At) })
-	if len(all) > 0 {
-		list.OldestAt = parseTimestamp(all[0].At)
-	}
+	all, list := merge(shards)
 	tenants, queues := []string{}, map[string][]operation.Ref{}
 	for _, d := range all {
 		ref, ok := readRef(d.PK)
@@ -84,6 +76,38 @@ func ShareDue(shards [][]Due, limit int) operation.DueList {
 		}
 	}
 	return list
+}
+
+// Oldest returns at most limit operations of the index's entries, the oldest first, whatever their
+// tenants. The entries are those of all shards, each shard's in order.
+func Oldest(shards [][]Due, limit int) operation.DueList {
+	all, list := merge(shards)
+	for _, d := range all[:min(limit, len(all))] {
+		if ref, ok := readRef(d.PK); ok {
+			list.Refs = append(list.Refs, ref)
+		}
+	}
+	return list
+}
+
+// merge brings the entries of all shards into one order, and counts them.
+func merge(shards [][]Due) (all []Due, list operation.DueList) {
+	for _, shard := range shards {
+		list.Total += len(shard)
+	}
+	all = make([]Due, 0, list.Total)
+	for place := 0; len(all) < list.Total; place++ { // of those due at the same time, each shard's first come first
+		for _, shard := range shards {
+			if place < len(shard) {
+				all = append(all, shard[place])
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Due) int { return strings.Compare(a.At, b.At) })
+	if len(all) > 0 {
+		list.OldestAt = parseTimestamp(all[0].At)
+	}
+	return all, list
 }
 
 // readRef reads the reference of an operation from the key of its partition.

@@ -41,6 +41,10 @@ func KeyringKey(tenant, sender string) Item { return Key(tenant, "keyring", send
 // APIKeyKey returns the key of an API key.
 func APIKeyKey(tenant, hash string) Item { return Key(tenant, "api_key", hash, SKOnly) }
 
+// LeaseKey returns the key of a lease of the whole deployment. It belongs to no tenant: no tenant's
+// name is a hyphen.
+func LeaseKey(name string) Item { return Key("-", "lease", name, SKOnly) }
+
 // With returns a copy of an item with more attributes.
 func (i Item) With(more Item) Item {
 	out := make(Item, len(i)+len(more))

@@ -39,6 +39,13 @@ func DueEntry(id string, at time.Time, shards int) Item {
 	return Item{"due_pk": DueShard(Shard(id, shards)), "due_at": Timestamp(at)}
 }
 
+// StartEntry is the place of an operation in the queue of starts, as attributes of its item. The
+// queue is a part of the reconciler's index: an operation stands in one of the two, and the first
+// change of its execution takes it out of the queue.
+func StartEntry(id string, since time.Time) Item {
+	return Item{"due_pk": StartShard(Shard(id, StartShards)), "due_at": Timestamp(since)}
+}
+
 // OptionalAttributes are the attributes that OperationItem sets at some times only. A change that
 // does not set one removes it.
 var OptionalAttributes = []string{"task_token", "due_pk", "due_at"}

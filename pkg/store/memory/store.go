@@ -56,6 +56,7 @@ type Store struct {
 	IndexWrites int
 
 	dueShards   int
+	leases      map[string]lease
 	failures    map[operation.Ref]layout.Failures // looks of the reconciler
 	mu          sync.Mutex
 	now         func() time.Time
@@ -80,6 +81,7 @@ func New(now func() time.Time) *Store {
 	return &Store{
 		now:         now,
 		dueShards:   layout.DefaultDueShards,
+		leases:      map[string]lease{},
 		failures:    map[operation.Ref]layout.Failures{},
 		operations:  map[id]*record{},
 		index:       map[id]indexEntry{},

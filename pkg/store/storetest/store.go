@@ -18,6 +18,7 @@ type Store interface {
 	orchestrator.CallStore
 	orchestrator.ReceiveStore
 	orchestrator.ReconcileStore
+	orchestrator.StartQueueStore
 	registry.Store
 	apikey.Store
 	orchestrator.RecordReader
