@@ -7,7 +7,6 @@ import (
 	"log"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/google/uuid"
 
@@ -27,20 +26,14 @@ func main() {
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	reconcile := orchestrator.Reconcile{
-		Store:    store,
+		Store: store, Queue: store, NewOwner: uuid.NewString,
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),
 		Deps:     orchestrator.Deps{Now: time.Now},
-		Pace:     orchestrator.NewPace(time.Now),
-		Queue:    store,
-		NewOwner: uuid.NewString,
-		Kick:     eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]).StartsWait,
-		Parallel: 16,
-		Record:   func(s orchestrator.ReconcileSummary) { telemetry.Record(s.Metrics()) },
+		Pace:     orchestrator.NewPace(time.Now), Parallel: 16,
+		Kick:   eventbridge.CallForDrain(config.LazyAWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),
+		Record: func(s orchestrator.ReconcileSummary) { telemetry.Record(s.Metrics()) },
 	}
-	lambda.Start(func(ctx context.Context, e events.CloudWatchEvent) (orchestrator.ReconcileSummary, error) {
-		if e.DetailType == eventbridge.StartsWait {
-			return reconcile.Drain(ctx)
-		}
-		return reconcile.Run(ctx)
+	lambda.Start(func(ctx context.Context, e eventbridge.Event) (orchestrator.ReconcileSummary, error) {
+		return reconcile.Handle(ctx, e.DetailType == eventbridge.StartsWait)
 	})
 }

@@ -1,12 +1,8 @@
-// Command submit is the Lambda function that serves POST of /v1/operations,
-// /v1/operations/{id}/input and /v1/operations/{id}/redrive.
+// Command submit is the Lambda function that serves POST of /v1/operations, input and redrive.
 package main
 
 import (
-	"context"
 	"log"
-	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -30,12 +26,9 @@ func main() {
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
-	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
-	bus := sync.OnceValue(func() eventbridge.Bus { // hardly ever needed: not at the start of the function
-		return eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"])
-	})
+	deps := orchestrator.Deps{Now: time.Now}
 	queue := &orchestrator.StartQueue{Store: store, Now: time.Now,
-		Kick: func(ctx context.Context) error { return bus().StartsWait(ctx) }}
+		Kick: eventbridge.CallForDrain(config.LazyAWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"])}
 	submit := orchestrator.Submit{Store: store, Workflow: workflow, Queue: queue, Deps: deps, BaseURL: api.BaseURL}
 	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
 	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}

@@ -54,6 +54,9 @@ func AWS(service string) aws.Config {
 	return c
 }
 
+// LazyAWS returns a function that returns AWS of that service, for clients that are made late.
+func LazyAWS(service string) func() aws.Config { return func() aws.Config { return AWS(service) } }
+
 func credentials(context.Context) (aws.Credentials, error) {
 	c := aws.Credentials{
 		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
@@ -66,6 +67,18 @@ func (b Bus) StartsWait(ctx context.Context) error {
 		DetailType: aws.String(StartsWait),
 		Detail:     aws.String("{}"),
 	})
+}
+
+// Event is the part of an event that says what it is for.
+type Event struct {
+	DetailType string `json:"detail-type"`
+}
+
+// CallForDrain returns a function that says on the bus of that name that operations wait for their
+// start. It makes the client when it is first called: hardly any process ever needs it.
+func CallForDrain(config func() aws.Config, name string) func(context.Context) error {
+	bus := sync.OnceValue(func() Bus { return FromConfig(config(), name) })
+	return func(ctx context.Context) error { return bus().StartsWait(ctx) }
 }
 
 func (b Bus) put(ctx context.Context, e types.PutEventsRequestEntry) error {

@@ -31,6 +31,14 @@ func (r Reconcile) Drain(ctx context.Context) (ReconcileSummary, error) {
 	return r.run(ctx, (*reconcileRun).drainAll)
 }
 
+// Handle is Drain if the run was called for that, else Run.
+func (r Reconcile) Handle(ctx context.Context, drain bool) (ReconcileSummary, error) {
+	if drain {
+		return r.Drain(ctx)
+	}
+	return r.Run(ctx)
+}
+
 // drainAll drains the queue until it stays empty.
 func (run *reconcileRun) drainAll(ctx context.Context) error {
 	defer run.handOver(ctx)

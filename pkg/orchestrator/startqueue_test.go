@@ -170,6 +170,7 @@ func TestAnOldQueueRefusesNewOperationsOnly(t *testing.T) {
 			if _, err := h.submit(s, fmt.Sprint("k", i)); err != nil {
 				t.Fatal(err)
 			}
+			<-time.After(time.Millisecond) // the order of one instant is arbitrary
 		}
 		<-time.After(orchestrator.MaxStartDelay)
 		var full *orchestrator.QueueFullError

@@ -70,7 +70,7 @@ func (w Workflow) Ensure(ctx context.Context, tenant, id string, generation int)
 		StateMachineArn: &w.Machine,
 		Name:            aws.String(executionName(id, generation)),
 		Input:           aws.String(string(input)),
-	})
+	}, untilThrottled)
 	var exists *types.ExecutionAlreadyExists
 	switch {
 	case errors.As(err, &exists):
@@ -98,6 +98,17 @@ func throttling(err error) error {
 		return errors.Join(orchestrator.ErrThrottled, err)
 	}
 	return err
+}
+
+// untilThrottled leaves throttled calls to the caller, who queues or paces them: the SDK would make
+// them again at once, from a quota that is used up.
+func untilThrottled(o *sfn.Options) { o.Retryer = throttleRefuser{o.Retryer} }
+
+type throttleRefuser struct{ aws.Retryer }
+
+// IsErrorRetryable reports whether the SDK may make a call again by itself.
+func (r throttleRefuser) IsErrorRetryable(err error) bool {
+	return throttled.IsErrorThrottle(err) != aws.TrueTernary && r.Retryer.IsErrorRetryable(err)
 }
 
 var throttled = retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}
