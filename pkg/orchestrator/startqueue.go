@@ -13,7 +13,7 @@ import (
 
 const (
 	// MaxStartDelay is the age of the oldest waiting start from which no new operation is accepted.
-	// What is accepted until then starts within a minute even if four times as many submissions come
+	// What is accepted until then starts within a minute even if three times as many submissions come
 	// as Step Functions starts.
 	MaxStartDelay = 15 * time.Second
 	// throttledFor is how long a process that was throttled asks for the queue before it starts
