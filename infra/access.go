@@ -1,7 +1,6 @@
 package main
 
 import (
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -12,7 +11,6 @@ type access struct {
 	table        []string // DynamoDB actions on the table
 	dueIndex     []string // DynamoDB actions on the due index
 	machine      []string // Step Functions actions on the state machine
-	executions   []string // Step Functions actions on the state machine's executions
 	rootSecret   bool     // may read the root secret of the webhook credentials
 	agentSecrets bool     // may read the agents' credentials
 	signingKeys  []string // KMS actions on the keys that sign requests
@@ -38,9 +36,6 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 	add("kms", a.signingKeys, *b.signingKeyARNs()...)
 	if a.machine != nil {
 		add("states", a.machine, b.machine.StateMachineArn())
-	}
-	if a.executions != nil {
-		add("states", a.executions, b.executionsARN())
 	}
 	if a.rootSecret {
 		add("secretsmanager", []string{"GetSecretValue"}, b.secret.SecretArn())
@@ -77,14 +72,4 @@ func allow(service string, actions []string, resources ...*string) awsiam.Policy
 // allowTracing grants writing X-Ray segments. X-Ray has no resources to restrict this to.
 func allowTracing() awsiam.PolicyStatement {
 	return allow("xray", []string{"PutTraceSegments", "PutTelemetryRecords"}, jsii.String("*"))
-}
-
-// executionsARN matches all executions of the state machine.
-func (b *builder) executionsARN() *string {
-	return b.stack.FormatArn(&awscdk.ArnComponents{
-		Service:      jsii.String("states"),
-		Resource:     jsii.String("execution"),
-		ResourceName: jsii.String(*b.machine.StateMachineName() + ":*"),
-		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
-	})
 }

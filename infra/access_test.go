@@ -14,7 +14,7 @@ var allowed = map[string][]string{
 	"submit": {
 		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
 		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
-		"states:DescribeExecution " + executionsARN,
+		"dynamodb:Query ${Table.Arn}/index/due", "events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
 	"operations": {"dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}"},
@@ -50,7 +50,7 @@ var allowed = map[string][]string{
 	"reconcile": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"dynamodb:Query ${Table.Arn}/index/due",
-		"states:DescribeExecution " + executionsARN,
+		"events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}",
 		"states:StartExecution ${StateMachine}",
 	},
@@ -58,7 +58,6 @@ var allowed = map[string][]string{
 
 const (
 	agentSecretsARN = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:adcp/*"
-	executionsARN   = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:execution:${StateMachine.Name}:*"
 )
 
 // wildcards lists the actions that can't be restricted to a resource.

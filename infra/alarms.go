@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -67,6 +68,22 @@ func (b *builder) addAlarms() {
 			missing:     awscloudwatch.TreatMissingData_BREACHING,
 		},
 		{
+			id: "ReconcileFailedAlarm",
+			description: "Reconcile fails for some operations, again and again. Its log names them and says why; " +
+				"nothing else moves them.",
+			metric:    readingMetric(orchestrator.MetricReconcileFailed, "Sum", period),
+			threshold: 1,
+			periods:   3,
+		},
+		{
+			id: "ReconcileLateAlarm",
+			description: "An operation was due for 10 minutes before reconcile looked at it: there are more than it " +
+				"gets done, or it can't be reconciled.",
+			metric:    readingMetric(orchestrator.MetricReconcileOldestDue, "Maximum", period),
+			threshold: 600,
+			periods:   1,
+		},
+		{
 			id:          "ThrottlesAlarm",
 			description: "Lambda throttles the functions. Raise the account's concurrency limit, or a function's reservation.",
 			metric:      b.throttles(period),
@@ -93,6 +110,16 @@ func counterMetric(name, dimension, value string, period awscdk.Duration) awsclo
 		DimensionsMap: &map[string]*string{dimension: jsii.String(value)},
 		Period:        period,
 		Statistic:     jsii.String("Sum"),
+	})
+}
+
+// readingMetric is a metric that the functions write into their logs with telemetry.Record.
+func readingMetric(name, statistic string, period awscdk.Duration) awscloudwatch.IMetric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace:  jsii.String(telemetry.Namespace),
+		MetricName: jsii.String(name),
+		Period:     period,
+		Statistic:  jsii.String(statistic),
 	})
 }
 

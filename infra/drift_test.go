@@ -277,16 +277,24 @@ func TestSAMRunsReconcileOnTheSameSchedule(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
 	p := sam.get(t, "AWS::Serverless::Function", "ReconcileFunction").Properties
-	rule := deployed(t).get(t, "AWS::Events::Rule", "ReconcileSchedule").Properties
+	rule := func(name string) map[string]any {
+		return deployed(t).get(t, "AWS::Events::Rule", name).Properties
+	}
+	retries := func(name string) any { return at(rule(name), "Targets", 0, "RetryPolicy") }
 	events, _ := p["Events"].(map[string]any)
-	if len(events) != 1 {
+	schedule, queue := events["EachMinute"], events["StartsWait"]
+	if len(events) != 2 {
 		t.Fatalf("events %v", events)
 	}
-	for _, e := range events {
-		if at(e, "Type") != "Schedule" || at(e, "Properties", "Schedule") != rule["ScheduleExpression"] ||
-			!reflect.DeepEqual(at(e, "Properties", "RetryPolicy"), at(rule, "Targets", 0, "RetryPolicy")) {
-			t.Errorf("the SAM template runs reconcile by %v, the stack by %v", e, rule)
-		}
+	if at(schedule, "Type") != "Schedule" ||
+		at(schedule, "Properties", "Schedule") != rule("ReconcileSchedule")["ScheduleExpression"] ||
+		!reflect.DeepEqual(at(schedule, "Properties", "RetryPolicy"), retries("ReconcileSchedule")) {
+		t.Errorf("the SAM template runs reconcile by %v, the stack by %v", schedule, rule("ReconcileSchedule"))
+	}
+	if at(queue, "Type") != "EventBridgeRule" || text(at(queue, "Properties", "EventBusName")) != "${Bus}" ||
+		!reflect.DeepEqual(at(queue, "Properties", "Pattern"), rule("StartQueueRule")["EventPattern"]) ||
+		!reflect.DeepEqual(at(queue, "Properties", "RetryPolicy"), retries("StartQueueRule")) {
+		t.Errorf("the SAM template runs reconcile by %v, the stack by %v", queue, rule("StartQueueRule"))
 	}
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strconv"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/jsii-runtime-go"
@@ -33,11 +35,12 @@ var functionSpecs = []functionSpec{
 		description: "Serves POST /v1/operations, /v1/operations/{id}/input and /v1/operations/{id}/redrive",
 		timeout:     15,
 		memory:      256,
-		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "TENANT_LIMITS"},
+		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "EVENT_BUS_NAME", "TENANT_LIMITS"},
 		access: access{
-			table:      []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
-			machine:    []string{"StartExecution", "SendTaskSuccess"},
-			executions: []string{"DescribeExecution"},
+			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
+			dueIndex: []string{"Query"},
+			machine:  []string{"StartExecution", "SendTaskSuccess"},
+			bus:      true,
 		},
 	},
 	{
@@ -115,14 +118,14 @@ var functionSpecs = []functionSpec{
 	{
 		name:        "reconcile",
 		description: "Starts and wakes operations whose execution is missing or over",
-		timeout:     55,
+		timeout:     60,
 		memory:      256,
-		env:         []string{"STATE_MACHINE_ARN"},
+		env:         []string{"STATE_MACHINE_ARN", "EVENT_BUS_NAME"},
 		access: access{
-			table:      []string{"GetItem", "PutItem", "UpdateItem"},
-			dueIndex:   []string{"Query"},
-			machine:    []string{"StartExecution", "SendTaskSuccess"},
-			executions: []string{"DescribeExecution"},
+			table:    []string{"GetItem", "PutItem", "UpdateItem"},
+			dueIndex: []string{"Query"},
+			machine:  []string{"StartExecution", "SendTaskSuccess"},
+			bus:      true,
 		},
 	},
 }
@@ -179,6 +182,7 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 	env := map[string]*string{
 		"TABLE_NAME": b.table.TableName(),
 		"LOG_LEVEL":  jsii.String(b.settings.LogLevel),
+		"DUE_SHARDS": jsii.String(strconv.Itoa(b.settings.DueShards)),
 	}
 	for _, name := range spec.env {
 		switch name {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // settings are the choices at synthesis. Each is a value of the CDK context (`-c name=value`, or
@@ -30,6 +31,8 @@ type settings struct {
 	AlarmTopicARN string // alarmTopicArn: an SNS topic that gets the alarms
 	APIAccount    bool   // apiGatewayAccount: this stack sets the region's API Gateway log role
 
+	// dueShards: the partitions of the reconciler's index
+	DueShards int
 	// signingKeys: the generations of the signing key. The first one signs, all are published.
 	SigningKeys []string
 
@@ -94,6 +97,9 @@ func readSettings(context func(name string) any) (settings, error) {
 		return s, fmt.Errorf("context logRetentionDays: %q is not a number of days; pass e.g. -c logRetentionDays=365",
 			value("logRetentionDays"))
 	}
+	if s.DueShards, err = strconv.Atoi(value("dueShards")); err != nil {
+		return s, fmt.Errorf("context dueShards: %q is not a number; pass e.g. -c dueShards=16", value("dueShards"))
+	}
 	return s, s.check()
 }
 
@@ -125,6 +131,10 @@ func (s settings) check() error {
 	if s.PublicBaseURL != "" && !publicURL.MatchString(s.PublicBaseURL) {
 		return fmt.Errorf("context publicBaseUrl: %q must be https, without query or escapes, "+
 			"e.g. https://adcp.example.com", s.PublicBaseURL)
+	}
+	if s.DueShards < 1 || s.DueShards > layout.MaxDueShards {
+		return fmt.Errorf("context dueShards: %d must be from 1 to %d: the reconciler reads no more partitions",
+			s.DueShards, layout.MaxDueShards)
 	}
 	for i, g := range s.SigningKeys {
 		if !generation.MatchString(g) || slices.Contains(s.SigningKeys[:i], g) {

@@ -5,6 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/eventbridge"
+	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/telemetry"
 )
 
 func TestTableIsProtectedAndCanBeRestored(t *testing.T) {
@@ -115,7 +119,10 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 	base := "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
 	want := map[string]map[string]string{
 		"authorizer": {},
-		"submit":     {"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
+		"submit": {
+			"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base, "EVENT_BUS_NAME": "${Bus}",
+			"TENANT_LIMITS": limits,
+		},
 		"operations": {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
 		"agents": {
 			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
@@ -127,12 +134,12 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"dispatch":  {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"poll":      {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
 		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0"},
-		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}"},
+		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}", "EVENT_BUS_NAME": "${Bus}"},
 	}
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
-		env["TABLE_NAME"], env["LOG_LEVEL"] = "${Table}", "info"
+		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "16"
 		got := deployed(t).variables(t, functionID(spec.name))
 		if !maps.Equal(got, env) {
 			t.Errorf("%s has %v, want %v", spec.name, got, env)
@@ -189,10 +196,23 @@ func TestReconcileRunsEachMinuteAndIsNotRetriedByLambda(t *testing.T) {
 	}
 }
 
+// An event that only submit puts on the bus starts the drain of the queue within seconds.
+func TestAQueuedStartRunsReconcile(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::Events::Rule", "StartQueueRule").Properties
+	target := at(p, "Targets", 0)
+	if text(p["EventBusName"]) != "${Bus}" || text(at(target, "Arn")) != "${ReconcileFunction.Arn}" ||
+		at(p, "EventPattern", "source", 0) != eventbridge.InternalSource ||
+		at(p, "EventPattern", "detail-type", 0) != eventbridge.StartsWait {
+		t.Errorf("the rule is %v", p)
+	}
+}
+
 func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	alarms := []string{
-		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ServerErrorsAlarm", "ThrottlesAlarm",
+		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ReconcileFailedAlarm", "ReconcileLateAlarm",
+		"ServerErrorsAlarm", "ThrottlesAlarm",
 		"WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
 	}
 	for _, name := range alarms {
@@ -207,6 +227,45 @@ func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	}
 	if ids := deployed(t).all("AWS::CloudWatch::Alarm"); len(ids) != len(alarms) {
 		t.Errorf("alarms are %v", ids)
+	}
+}
+
+// CloudWatch accepts at most 10 metrics in the expression of an alarm. Nothing but a deployment to
+// AWS would show an 11th.
+func TestNoAlarmHasMoreMetricsThanCloudWatchAccepts(t *testing.T) {
+	t.Parallel()
+	for _, id := range deployed(t).all("AWS::CloudWatch::Alarm") {
+		n := 0
+		for _, m := range list(deployed(t).Resources[id].Properties["Metrics"]) {
+			if at(m, "MetricStat") != nil {
+				n++
+			}
+		}
+		if n > 10 {
+			t.Errorf("%s has %d metrics", id, n)
+		}
+	}
+}
+
+// A safety net that fails, or that comes too late, is as good as none: both ring.
+func TestAlarmsWatchTheReconciler(t *testing.T) {
+	t.Parallel()
+	written := orchestrator.ReconcileSummary{}.Metrics()
+	for name, want := range map[string]struct {
+		metric             string
+		threshold, periods float64
+	}{
+		"ReconcileFailedAlarm": {"ReconcileFailed", 1, 3},
+		"ReconcileLateAlarm":   {"ReconcileOldestDueSeconds", 600, 1},
+	} {
+		p := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties
+		if p["MetricName"] != want.metric || p["Namespace"] != telemetry.Namespace || p["Dimensions"] != nil ||
+			p["Threshold"] != want.threshold || p["EvaluationPeriods"] != want.periods || p["Period"] != 300.0 {
+			t.Errorf("%s is %v", name, p)
+		}
+		if _, ok := written[want.metric]; !ok {
+			t.Errorf("%s: reconcile writes %v only", name, written)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/jsii-runtime-go"
+
+	"adcp-orchestrator/pkg/eventbridge"
 )
 
 // readDefinition reads the state machine's definition. The SAM template uses the same file.
@@ -74,18 +76,30 @@ func (b *builder) addBus() {
 	})
 }
 
-// addSchedule runs reconcile each minute. A run that can't be delivered within a minute is dropped,
-// because the next one does its work.
+// addSchedule runs reconcile each minute, and when a submission has queued a start. A run that
+// can't be delivered within a minute is dropped, because the next one does its work.
 func (b *builder) addSchedule() {
-	awsevents.NewRule(b.stack, jsii.String("ReconcileSchedule"), &awsevents.RuleProps{
-		Description: jsii.String("Runs reconcile each minute"),
-		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(1))),
-		Targets: &[]awsevents.IRuleTarget{
+	target := func() *[]awsevents.IRuleTarget {
+		return &[]awsevents.IRuleTarget{
 			awseventstargets.NewLambdaFunction(b.functions["reconcile"], &awseventstargets.LambdaFunctionProps{
 				RetryAttempts: jsii.Number(2),
 				MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(1)),
 			}),
+		}
+	}
+	awsevents.NewRule(b.stack, jsii.String("ReconcileSchedule"), &awsevents.RuleProps{
+		Description: jsii.String("Runs reconcile each minute"),
+		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(1))),
+		Targets:     target(),
+	})
+	awsevents.NewRule(b.stack, jsii.String("StartQueueRule"), &awsevents.RuleProps{
+		Description: jsii.String("Runs reconcile when operations wait for their start"),
+		EventBus:    b.bus,
+		EventPattern: &awsevents.EventPattern{
+			Source:     jsii.Strings(eventbridge.InternalSource),
+			DetailType: jsii.Strings(eventbridge.StartsWait),
 		},
+		Targets: target(),
 	})
 	// Lambda must not repeat a run that failed, for the same reason.
 	b.functions["reconcile"].ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{

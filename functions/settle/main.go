@@ -27,7 +27,7 @@ func main() {
 	if err != nil {
 		log.Fatal("KEEP_ENDED_DAYS: ", err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	settle := orchestrator.Settle{
 		Store:     store,
 		Publisher: eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),

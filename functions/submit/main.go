@@ -10,6 +10,7 @@ import (
 
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/quota"
@@ -20,15 +21,17 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "TENANT_LIMITS")
+	env, err := config.Require("TABLE_NAME", "STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "EVENT_BUS_NAME", "TENANT_LIMITS")
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
-	submit := orchestrator.Submit{Store: store, Workflow: workflow, Deps: deps, BaseURL: api.BaseURL,
+	queue := &orchestrator.StartQueue{Store: store, Now: time.Now,
+		Kick: eventbridge.CallForDrain(config.LazyAWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"])}
+	submit := orchestrator.Submit{Store: store, Workflow: workflow, Queue: queue, Deps: deps, BaseURL: api.BaseURL,
 		Admit: api.Limits.Submission}
 	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
 	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}

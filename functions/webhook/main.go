@@ -21,7 +21,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"]}
 	lambda.Start(api.Webhook(inbound.Receiver(store, env["WEBHOOK_SECRET_ID"], api.BaseURL)))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,6 +29,12 @@ func Require(names ...string) (map[string]string, error) {
 
 // Loopback reports whether agents on this machine may be called: on the local stack only.
 func Loopback() bool { return os.Getenv("ALLOW_LOOPBACK") == "1" }
+
+// DueShards is how many partitions the reconciler's index is distributed over, 0 for the default.
+func DueShards() int {
+	n, _ := strconv.Atoi(os.Getenv("DUE_SHARDS"))
+	return n
+}
 
 // AWS returns the SDK's configuration for one service from the environment that Lambda sets.
 // service is the suffix of AWS_ENDPOINT_URL_<service>, for example DYNAMODB. The SDK's own loader
@@ -53,6 +60,9 @@ func endpoint(service string) *string {
 	}
 	return nil
 }
+
+// LazyAWS returns a function that returns AWS of that service, for clients that are made late.
+func LazyAWS(service string) func() aws.Config { return func() aws.Config { return AWS(service) } }
 
 func credentials(context.Context) (aws.Credentials, error) {
 	c := aws.Credentials{

@@ -64,3 +64,21 @@ func TestFailedEntryIsAnError(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// Customers' rules match the source of ended operations. They must not get the orchestrator's own
+// events.
+func TestTheCallForADrainHasASourceOfItsOwn(t *testing.T) {
+	t.Parallel()
+	api := &fakeAPI{}
+	if err := (Bus{API: api, Name: "bus"}).StartsWait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if *api.seen.EventBusName != "bus" || *api.seen.Source == Source || *api.seen.Source != InternalSource ||
+		*api.seen.DetailType != StartsWait || *api.seen.Detail != "{}" {
+		t.Errorf("%+v", api.seen)
+	}
+	api.code = aws.String("ThrottlingException")
+	if err := (Bus{API: api, Name: "bus"}).StartsWait(t.Context()); err == nil {
+		t.Error("a failed entry is no error")
+	}
+}

@@ -119,7 +119,7 @@ type fakeWorkflow struct{}
 
 func (fakeWorkflow) Start(context.Context, string, string, int) error   { return nil }
 func (fakeWorkflow) Wake(context.Context, string, operation.Next) error { return nil }
-func (fakeWorkflow) Status(context.Context, string, string, int) (orchestrator.Execution, error) {
+func (fakeWorkflow) Ensure(context.Context, string, string, int) (orchestrator.Execution, error) {
 	return orchestrator.ExecutionMissing, nil
 }
 

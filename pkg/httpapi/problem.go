@@ -62,6 +62,7 @@ const (
 	codeKeysUnavailable     = "keys_unavailable"
 	codeRateLimited         = "rate_limited"
 	codeQuotaExceeded       = "quota_exceeded"
+	codeStartQueueFull      = "start_queue_full"
 	codeUnavailable         = "unavailable"
 	codeInternalError       = "internal_error"
 )
@@ -78,6 +79,7 @@ func problemOf(ctx context.Context, err error) Problem {
 	var invalid *validation.Error
 	var refused *orchestrator.SubmitRefusedError
 	var exceeded *quota.ExceededError
+	var full *orchestrator.QueueFullError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -87,6 +89,12 @@ func problemOf(ctx context.Context, err error) Problem {
 		return competing(refused)
 	case errors.As(err, &exceeded):
 		return exceeds(exceeded)
+	case errors.As(err, &full):
+		p = NewProblem(http.StatusTooManyRequests, codeStartQueueFull, fmt.Sprintf("more operations were submitted "+
+			"than AWS Step Functions starts: the oldest has waited for more than %.0f seconds; nothing was stored, "+
+			"send the same request again later", orchestrator.MaxStartDelay.Seconds()))
+		p.retryAfter = full.RetryAfter
+		return p
 	case errors.As(err, &invalid):
 		return NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
 			invalid.Fields...)

@@ -71,6 +71,9 @@ type Operation struct {
 	// DueAt is when the reconciler looks at the operation, unless something happens to it first; zero
 	// when nothing is left to do.
 	DueAt time.Time `json:"due_at,omitzero"`
+	// IndexedAt is where the operation stood in the reconciler's index when it was read, zero if it
+	// did not: at DueAt, or earlier (see IndexAt).
+	IndexedAt time.Time `json:"-"`
 
 	// Generation counts the workflow executions: each has its own name.
 	Generation int `json:"generation"`

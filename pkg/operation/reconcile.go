@@ -10,6 +10,9 @@ const (
 	reconcileSoon = 2 * time.Minute
 	// reconcileLater is how long the reconciler leaves an operation alone whose execution is alive.
 	reconcileLater = 15 * time.Minute
+	// indexGrace is how much earlier than DueAt an operation may stand in the reconciler's index. It
+	// is longer than the lease of a call and the grace after it.
+	indexGrace = 10 * time.Minute
 )
 
 // Restart begins the next generation of the workflow execution.
@@ -59,11 +62,36 @@ func (op *Operation) followOn(now time.Time) {
 	}
 }
 
-// ReconcileLater puts the reconciler's next look off: the execution is alive. It is no change of
-// the operation and has no event.
-func (op *Operation) ReconcileLater(now time.Time) {
-	op.DueAt = now.Add(reconcileLater)
-	op.Version++
+// AliveUntil is when the reconciler looks again at an operation whose execution is alive. It moves
+// the operation in the index only: that is no change of the operation.
+func AliveUntil(now time.Time) time.Time { return now.Add(reconcileLater) }
+
+// PutOff is how long the reconciler leaves an operation alone after so many looks in a row that
+// failed: 1 minute, doubled, at most 15 minutes. One that can't be reconciled must not stand in the
+// way of the others.
+func PutOff(failures int) time.Duration {
+	return min(time.Minute<<min(max(failures, 1)-1, 10), reconcileLater)
+}
+
+// FailuresForgotten is how long after the last failed look the count begins anew.
+const FailuresForgotten = 2*reconcileLater + time.Minute
+
+// IndexAt is where the operation stands in the reconciler's index: at DueAt, or where it stood
+// before if that is only a little earlier. Every move costs two writes of the index, and most
+// operations end before the reconciler gets to them. A look that comes too early reads DueAt and
+// moves the entry.
+func (op *Operation) IndexAt() time.Time {
+	early := op.DueAt.Sub(op.IndexedAt)
+	if op.DueAt.IsZero() || op.IndexedAt.IsZero() || early < 0 || early > indexGrace {
+		return op.DueAt
+	}
+	return op.IndexedAt
+}
+
+// DueMoves reports whether the time of the reconciler's look changes so much that it has to be
+// stored although nothing else changes.
+func (op *Operation) DueMoves(to time.Time) bool {
+	return op.DueAt.IsZero() != to.IsZero() || to.Sub(op.DueAt) > indexGrace
 }
 
 // ReconcileSoon brings the reconciler's look forward for an operation that has ended and is not

@@ -102,13 +102,14 @@ func (w *fakeWorkflow) Wake(_ context.Context, token string, next operation.Next
 	return nil
 }
 
-func (w *fakeWorkflow) Status(_ context.Context, _, id string, generation int) (orchestrator.Execution, error) {
+func (w *fakeWorkflow) Ensure(ctx context.Context, tenant, id string, generation int) (orchestrator.Execution, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if s := w.status[execution(id, generation)]; s != "" {
+	s := w.status[execution(id, generation)]
+	w.mu.Unlock()
+	if s != "" {
 		return s, nil
 	}
-	return orchestrator.ExecutionMissing, nil
+	return orchestrator.ExecutionMissing, w.Start(ctx, tenant, id, generation)
 }
 
 // harness is one operation of the tenant acme with the agent seller, at a time of its own.

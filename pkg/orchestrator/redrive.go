@@ -27,15 +27,15 @@ const (
 // then it is alive, or has to be looked at again.
 func ensureExecution(ctx context.Context, s committer, w Executions, op operation.Operation,
 	begin func(*operation.Operation) operation.Event) (RedriveResult, error) {
-	status, err := w.Status(ctx, op.Tenant, op.ID, op.Generation)
+	found, err := w.Ensure(ctx, op.Tenant, op.ID, op.Generation)
 	if err != nil {
 		return "", err
 	}
-	switch status {
+	switch found {
 	case ExecutionRunning:
 		return ExecutionAlive, nil
 	case ExecutionMissing:
-		return ExecutionStarted, w.Start(ctx, op.Tenant, op.ID, op.Generation)
+		return ExecutionStarted, nil
 	}
 	e := begin(&op)
 	if err := s.Commit(ctx, operation.Change{Op: op, Events: []operation.Event{e}}); err != nil {

@@ -36,7 +36,9 @@ type SubmitStore interface {
 type Submit struct {
 	Store    SubmitStore
 	Workflow Starter
-	Deps     Deps
+	// Queue takes the starts that Step Functions throttles; nil leaves them to the reconciler.
+	Queue *StartQueue
+	Deps  Deps
 	// Random is the source of ids and tokens; nil is crypto/rand.Reader.
 	Random io.Reader
 	// Admit, if set, may refuse a new operation because of a limit. A repetition is never refused: it
@@ -57,8 +59,9 @@ const (
 )
 
 // Run stores the operation of a valid request, or finds the one that was stored for it before, and
-// starts its workflow. It returns ErrPayloadDiffers, a *SubmitRefusedError, a *validation.Error, or
-// an internal fault after which the same call may be made again.
+// starts its workflow. It returns ErrPayloadDiffers, a *SubmitRefusedError, a *validation.Error, a
+// *QueueFullError for a new operation, or an internal fault after which the same call may be made
+// again.
 func (s Submit) Run(ctx context.Context, tenant, key string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	keyHash := digest.Hex(key)
@@ -83,7 +86,7 @@ func (s Submit) Run(ctx context.Context, tenant, key string, r SubmitRequest) (
 		if op.State == operation.Requested {
 			// Stored, then signaled. If this fails the reconciler starts it: the client's answer is the
 			// same.
-			if err := s.Workflow.Start(ctx, op.Tenant, op.ID, op.Generation); err != nil {
+			if err := s.Queue.start(ctx, s.Workflow, op); err != nil {
 				opLog(op).WarnContext(ctx, "execution not started, left to the reconciler", "error", err)
 			}
 		}
@@ -111,6 +114,9 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 // create stores a new operation, or finds the one that holds the same natural key.
 func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
+	if err := s.Queue.admit(ctx); err != nil { // before anything is stored, and after the key was looked up
+		return operation.Operation{}, "", err
+	}
 	if s.Admit != nil {
 		if err := s.Admit(ctx, tenant); err != nil {
 			return operation.Operation{}, "", err

@@ -46,6 +46,7 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 			if raised {
 				opLog(op).WarnContext(ctx, "attention", "reason", c.Op.Attention.Reason)
 			}
+			c.Op.IndexedAt = c.Op.IndexAt()
 			return c.Op, nil
 		case !errors.Is(err, store.ErrStale):
 			return op, err
@@ -67,7 +68,8 @@ type planner struct {
 }
 
 // advance lets decide change an operation, plans what comes next, and commits both in one write.
-// decide returns nil if nothing changes; then only attention that is newly due is stored.
+// decide returns nil if nothing changes; then attention that is newly due is stored, and
+// the time of the reconciler's look if it moves far.
 func (p planner) advance(ctx context.Context, op operation.Operation,
 	decide func(op *operation.Operation, now time.Time) *operation.Change) (operation.Decision, error) {
 	var next operation.Decision
@@ -84,12 +86,18 @@ func (p planner) advance(ctx context.Context, op operation.Operation,
 	return next, err
 }
 
-// attentionOnly is the change that stores newly due attention, or nil if there is none.
+// attentionOnly is the change that stores newly due attention, or that the execution waits much
+// longer than the reconciler expects; nil if there is neither. The reconciler would look at an
+// operation that waits for half a day every few minutes.
 func attentionOnly(op, planned operation.Operation, now time.Time, next *operation.Decision) *operation.Change {
-	if planned.Attention == op.Attention {
+	switch {
+	case planned.Attention != op.Attention:
+		planned.BumpVersion(now)
+	case op.DueMoves(planned.DueAt):
+		planned.Version++ // no change that a client should see
+	default:
 		return nil
 	}
-	planned.BumpVersion(now)
 	next.Version = planned.Version
 	return &operation.Change{Op: planned}
 }

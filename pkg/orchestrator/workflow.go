@@ -2,13 +2,19 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 
 	"adcp-orchestrator/pkg/operation"
 )
 
+// ErrThrottled says that the workflow service takes no call at the moment. Nothing was done, and
+// the call may be made again later.
+var ErrThrottled = errors.New("the workflow service takes no more calls at the moment")
+
 // Starter starts workflow executions.
 type Starter interface {
-	// Start starts the execution of an operation's generation. Starting one again is no error.
+	// Start starts the execution of an operation's generation. Starting one again is no error. It
+	// returns ErrThrottled.
 	Start(ctx context.Context, tenant, id string, generation int) error
 }
 
@@ -33,8 +39,10 @@ const (
 type Executions interface {
 	Starter
 	Waker
-	// Status returns the state of the execution of an operation's generation.
-	Status(ctx context.Context, tenant, id string, generation int) (Execution, error)
+	// Ensure starts the execution of an operation's generation unless there is one, and returns what
+	// there was: if ExecutionMissing, it was started. Asking and starting are one call, because Step
+	// Functions allows twenty times as many starts as questions. It returns ErrThrottled.
+	Ensure(ctx context.Context, tenant, id string, generation int) (Execution, error)
 }
 
 // wakeNow wakes an operation's execution, if it waits, to do next.

@@ -136,7 +136,7 @@ func (f actorWorkflow) Start(context.Context, string, string, int) error {
 	return f.a.step(func() error { return nil })
 }
 
-func (f actorWorkflow) Status(context.Context, string, string, int) (orchestrator.Execution, error) {
+func (f actorWorkflow) Ensure(context.Context, string, string, int) (orchestrator.Execution, error) {
 	return orchestrator.ExecutionOver, nil
 }
 

@@ -43,11 +43,15 @@ type Execution struct {
 	waiting bool
 	done    bool
 	failure error
+
+	startInput         any
+	startedAt, endedAt time.Time
 }
 
 // Start begins an execution.
 func Start(d Definition, p Ports, name string, input any) *Execution {
 	e := &Execution{def: d, ports: p, name: name, input: asJSON(input), Events: 1, cache: map[string]any{}}
+	e.startInput, e.startedAt = e.input, p.Now()
 	e.enter(d.StartAt)
 	return e
 }
@@ -101,7 +105,12 @@ func (e *Execution) Expire() error {
 }
 
 // Abort is StopExecution: the execution ends where it is.
-func (e *Execution) Abort() { e.done, e.waiting, e.token, e.failure = true, false, "", errAborted }
+func (e *Execution) Abort() {
+	e.waiting, e.token = false, ""
+	e.end(errAborted)
+}
+
+func (e *Execution) end(failure error) { e.done, e.failure, e.endedAt = true, failure, e.ports.Now() }
 
 var errAborted = errors.New("States.Aborted")
 
@@ -134,7 +143,8 @@ func (e *Execution) step(ctx context.Context) error {
 	case "Wait":
 		return e.wait(s.Seconds, "")
 	case "Succeed":
-		e.done, e.Events = true, e.Events+1
+		e.Events++
+		e.end(nil)
 		return nil
 	case "Task":
 		return e.task(ctx, s)
@@ -210,7 +220,8 @@ func (e *Execution) leave(result any) error {
 	}
 	e.input = out
 	if s.End {
-		e.done, e.Events = true, e.Events+1
+		e.Events++
+		e.end(nil)
 		return nil
 	}
 	e.enter(s.Next)
@@ -250,7 +261,7 @@ func (e *Execution) fail(s State, cause error) error {
 		e.enter(c.Next)
 		return nil
 	}
-	e.done, e.failure = true, cause
+	e.end(cause)
 	return nil
 }
 

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,13 +21,37 @@ import (
 
 func executionName(id string, generation int) string { return id + "-" + strconv.Itoa(generation) }
 
-// start is StartExecution: an execution of the same name is not started again.
-func (w *World) start(tenant, id string, generation int) {
-	name := executionName(id, generation)
-	if w.executions[name] == nil {
-		ports := Ports{Invoke: w.invoke, StoreToken: w.arm, Now: w.Now}
-		w.executions[name] = Start(w.def, ports, name, operation.Ref{Tenant: tenant, OperationID: id})
+// nameForm is what Step Functions accepts as the name of an execution.
+var nameForm = regexp.MustCompile("^[^\\s<>{}\\[\\]?*\"#%\\\\^|~`$&,;:/\\p{Cc}]{1,80}$")
+
+// nameKept is how long Step Functions knows the name of an execution that is over.
+const nameKept = 90 * 24 * time.Hour
+
+// justStarted is how old an execution can be that a caller takes for the one that it has started
+// itself: StartExecution does not say whether it was.
+const justStarted = 10 * time.Second
+
+// startExecution is StartExecution, as package stepfunctions understands its answer. The name and
+// the input of a running execution return that one. The name alone, and the name of one that ended
+// less than 90 days ago, are refused.
+func (w *World) startExecution(tenant, id string, generation int) (orchestrator.Execution, error) {
+	name, input := executionName(id, generation), operation.Ref{Tenant: tenant, OperationID: id}
+	if !nameForm.MatchString(name) {
+		return "", &NamedError{"InvalidName"}
 	}
+	if e := w.executions[name]; e != nil {
+		switch done, _ := e.Done(); {
+		case !done && !reflect.DeepEqual(e.startInput, asJSON(input)), done && w.now.Sub(e.endedAt) < nameKept:
+			return orchestrator.ExecutionOver, nil
+		case !done && w.now.Sub(e.startedAt) > justStarted:
+			return orchestrator.ExecutionRunning, nil
+		case !done:
+			return orchestrator.ExecutionMissing, nil
+		}
+	}
+	ports := Ports{Invoke: w.invoke, StoreToken: w.arm, Now: w.Now}
+	w.executions[name] = Start(w.def, ports, name, input)
+	return orchestrator.ExecutionMissing, nil
 }
 
 // invoke is Lambda's Invoke: the function runs at least once.

@@ -54,19 +54,27 @@ func (s crashStore) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	return s.crash.effect("Quarantine", func() error { return s.Store.Quarantine(ctx, q) })
 }
 
-func (s crashStore) Due(ctx context.Context, now time.Time, limit int) ([]operation.Ref, error) {
+func (s crashStore) Due(ctx context.Context, now time.Time, limit int) (operation.DueList, error) {
 	f := s.crash.fault("Due")
 	switch f {
 	case FailsBefore:
-		return nil, errThrottled
+		return operation.DueList{}, errThrottled
 	case DiesBefore, DiesAfter:
 		panic(killed{})
 	}
-	refs, err := s.Store.Due(ctx, now, limit)
+	list, err := s.Store.Due(ctx, now, limit)
 	if f != NoFault { // an index may show an item twice while the item moves
-		refs = append(refs, refs...)
+		list.Refs = append(list.Refs, list.Refs...)
 	}
-	return refs, err
+	return list, err
+}
+
+func (s crashStore) MoveDue(ctx context.Context, op operation.Operation, at time.Time) error {
+	return s.crash.effect("MoveDue", func() error { return s.Store.MoveDue(ctx, op, at) })
+}
+
+func (s crashStore) PutOff(ctx context.Context, r operation.Ref, now time.Time) error {
+	return s.crash.effect("PutOff", func() error { return s.Store.PutOff(ctx, r, now) })
 }
 
 // crashCaller calls an agent for a process that can die before it uses the answer.
@@ -95,8 +103,19 @@ func (p publisher) Publish(_ context.Context, e orchestrator.EndedEvent) error {
 // workflow starts and wakes a world's executions.
 type workflow struct{ w *World }
 
-func (f workflow) Start(_ context.Context, tenant, id string, generation int) error {
-	return f.w.crash.effect("StartExecution", func() error { f.w.start(tenant, id, generation); return nil })
+func (f workflow) Start(ctx context.Context, tenant, id string, generation int) error {
+	_, err := f.Ensure(ctx, tenant, id, generation)
+	return err
+}
+
+func (f workflow) Ensure(
+	_ context.Context, tenant, id string, generation int,
+) (found orchestrator.Execution, err error) {
+	err = f.w.crash.effect("StartExecution", func() (err error) {
+		found, err = f.w.startExecution(tenant, id, generation)
+		return err
+	})
+	return found, err
 }
 
 func (f workflow) Wake(_ context.Context, token string, next operation.Next) error {
@@ -106,15 +125,4 @@ func (f workflow) Wake(_ context.Context, token string, next operation.Next) err
 		}
 		return nil
 	})
-}
-
-func (f workflow) Status(_ context.Context, _, id string, generation int) (orchestrator.Execution, error) {
-	e := f.w.executions[executionName(id, generation)]
-	if e == nil {
-		return orchestrator.ExecutionMissing, nil
-	}
-	if done, _ := e.Done(); done {
-		return orchestrator.ExecutionOver, nil
-	}
-	return orchestrator.ExecutionRunning, nil
 }

@@ -51,6 +51,8 @@ type World struct {
 	KeepEnded time.Duration
 	// Watch, if set, sees every operation that a use case has stored.
 	Watch func(operation.Operation)
+	// Looks, if set, sees the summary of every run of the reconciler.
+	Looks func(orchestrator.ReconcileSummary)
 
 	// The operation and the tenant of the function that runs, and how many functions have run.
 	running, tenant string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
@@ -16,16 +17,16 @@ import (
 
 // fakeAPI gives answers that an emulator does not give on demand. It records the last request.
 type fakeAPI struct {
-	err    error
-	status types.ExecutionStatus
-	seen   string
+	err     error
+	started time.Time // of the execution that StartExecution returns
+	seen    string
 }
 
 func (f *fakeAPI) StartExecution(
 	_ context.Context, in *sfn.StartExecutionInput, _ ...func(*sfn.Options),
 ) (*sfn.StartExecutionOutput, error) {
 	f.seen = *in.StateMachineArn + " " + *in.Name + " " + *in.Input
-	return &sfn.StartExecutionOutput{}, f.err
+	return &sfn.StartExecutionOutput{StartDate: &f.started}, f.err
 }
 
 func (f *fakeAPI) SendTaskSuccess(
@@ -33,13 +34,6 @@ func (f *fakeAPI) SendTaskSuccess(
 ) (*sfn.SendTaskSuccessOutput, error) {
 	f.seen = *in.TaskToken + " " + *in.Output
 	return &sfn.SendTaskSuccessOutput{}, f.err
-}
-
-func (f *fakeAPI) DescribeExecution(
-	_ context.Context, in *sfn.DescribeExecutionInput, _ ...func(*sfn.Options),
-) (*sfn.DescribeExecutionOutput, error) {
-	f.seen = *in.ExecutionArn
-	return &sfn.DescribeExecutionOutput{Status: f.status}, f.err
 }
 
 const arn = "arn:aws:states:eu-west-1:123456789012:stateMachine:Operation"
@@ -87,37 +81,55 @@ func TestWake(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
+// StartExecution is the only question about an execution: DescribeExecution has a twentieth of its
+// quota.
+func TestEnsureReadsTheExecutionFromTheAnswerToItsStart(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[types.ExecutionStatus]orchestrator.Execution{
-		types.ExecutionStatusRunning:        orchestrator.ExecutionRunning,
-		types.ExecutionStatusPendingRedrive: orchestrator.ExecutionRunning,
-		types.ExecutionStatusSucceeded:      orchestrator.ExecutionOver,
-		types.ExecutionStatusFailed:         orchestrator.ExecutionOver,
-		types.ExecutionStatusAborted:        orchestrator.ExecutionOver,
-		types.ExecutionStatusTimedOut:       orchestrator.ExecutionOver,
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		api  fakeAPI
+		want orchestrator.Execution
+	}{
+		"started now":          {fakeAPI{started: now}, orchestrator.ExecutionMissing},
+		"started by our clock": {fakeAPI{started: now.Add(-5 * time.Second)}, orchestrator.ExecutionMissing},
+		"runs since a minute":  {fakeAPI{started: now.Add(-time.Minute)}, orchestrator.ExecutionRunning},
+		"over":                 {fakeAPI{err: &types.ExecutionAlreadyExists{}}, orchestrator.ExecutionOver},
 	} {
-		api := &fakeAPI{status: status}
-		got, err := stepfunctions.Workflow{API: api, Machine: arn}.Status(t.Context(), "acme", "op_1", 1)
-		if err != nil || got != want {
-			t.Errorf("%s: %s, %v", status, got, err)
+		w := stepfunctions.Workflow{API: &tc.api, Machine: arn, Now: func() time.Time { return now }}
+		got, err := w.Ensure(t.Context(), "acme", "op_1", 1)
+		if err != nil || got != tc.want {
+			t.Errorf("%s: %s, %v", name, got, err)
 		}
-		if api.seen != "arn:aws:states:eu-west-1:123456789012:execution:Operation:op_1-1" {
-			t.Errorf("described %s", api.seen)
+		if want := arn + ` op_1-1 {"tenant":"acme","operation_id":"op_1"}`; tc.api.seen != want {
+			t.Errorf("%s: sent %s", name, tc.api.seen)
 		}
 	}
 }
 
-func TestStatusOfMissingExecution(t *testing.T) {
+// codedError is an error of the service that has no type of its own.
+type codedError string
+
+func (e codedError) Error() string     { return string(e) }
+func (e codedError) ErrorCode() string { return string(e) }
+
+func TestAUsedUpQuotaIsThrottling(t *testing.T) {
 	t.Parallel()
-	api := &fakeAPI{err: &types.ExecutionDoesNotExist{}}
-	w := stepfunctions.Workflow{API: api, Machine: arn}
-	got, err := w.Status(t.Context(), "acme", "op_1", 1)
-	if err != nil || got != orchestrator.ExecutionMissing {
-		t.Errorf("got %s, %v", got, err)
-	}
-	api.err = errors.New("throttled")
-	if _, err := w.Status(t.Context(), "acme", "op_1", 1); err == nil {
-		t.Error("a fault counted as a status")
+	for name, tc := range map[string]struct {
+		err       error
+		throttled bool
+	}{
+		"calls":           {codedError("ThrottlingException"), true},
+		"open executions": {&types.ExecutionLimitExceeded{}, true},
+		"access":          {codedError("AccessDeniedException"), false},
+		"a fault":         {errors.New("no route"), false},
+	} {
+		w := stepfunctions.Workflow{API: &fakeAPI{err: tc.err}, Machine: arn}
+		err := w.Start(t.Context(), "acme", "op_1", 1)
+		if err == nil || errors.Is(err, orchestrator.ErrThrottled) != tc.throttled {
+			t.Errorf("%s: start: %v", name, err)
+		}
+		if err = w.Wake(t.Context(), "token", operation.NextPoll); errors.Is(err, orchestrator.ErrThrottled) != tc.throttled {
+			t.Errorf("%s: wake: %v", name, err)
+		}
 	}
 }

@@ -7,7 +7,10 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,20 +41,38 @@ func CountBy(metric, dimension string) func(value string) {
 
 // Add counts one event. value is the value of the dimension.
 func (c Counter) Add(value string) {
-	definition := map[string]any{
-		"Namespace":  Namespace,
-		"Dimensions": [][]string{{c.Dimension}},
-		"Metrics":    []any{map[string]string{"Name": c.Metric, "Unit": "Count"}},
+	line := map[string]any{c.Dimension: value, c.Metric: 1}
+	writeMetrics(c.Out, c.Now(), line, []string{c.Dimension}, []any{map[string]string{"Name": c.Metric, "Unit": "Count"}})
+}
+
+// Record writes values of metrics that have no dimension on standard output, which Lambda forwards
+// to CloudWatch. The unit of a metric whose name ends in Seconds is that; all others are counts.
+func Record(values map[string]int64) { WriteValues(os.Stdout, time.Now(), values) }
+
+// WriteValues writes the values of metrics at a time as one line.
+func WriteValues(w io.Writer, at time.Time, values map[string]int64) {
+	var metrics []any
+	line := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		unit := "Count"
+		if strings.HasSuffix(name, "Seconds") {
+			unit = "Seconds"
+		}
+		metrics = append(metrics, map[string]string{"Name": name, "Unit": unit})
+		line[name] = values[name]
 	}
-	line, err := json.Marshal(map[string]any{
-		"_aws": map[string]any{
-			"Timestamp":         c.Now().UnixMilli(),
-			"CloudWatchMetrics": []any{definition},
-		},
-		c.Dimension: value,
-		c.Metric:    1,
-	})
-	if err == nil {
-		_, _ = c.Out.Write(append(line, '\n'))
+	writeMetrics(w, at, line, []string{}, metrics)
+}
+
+// writeMetrics writes a line whose members have values of metrics and of their dimensions.
+func writeMetrics(w io.Writer, at time.Time, line map[string]any, dimensions []string, metrics []any) {
+	line["_aws"] = map[string]any{
+		"Timestamp": at.UnixMilli(),
+		"CloudWatchMetrics": []any{map[string]any{
+			"Namespace": Namespace, "Dimensions": [][]string{dimensions}, "Metrics": metrics,
+		}},
+	}
+	if b, err := json.Marshal(line); err == nil {
+		_, _ = w.Write(append(b, '\n'))
 	}
 }

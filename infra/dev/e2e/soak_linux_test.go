@@ -204,7 +204,7 @@ func (s *soak) followOnce(ctx context.Context, n int) {
 		return
 	}
 	for _, id := range open {
-		indexed := slices.ContainsFunc(due, func(r operation.Ref) bool { return r.OperationID == id })
+		indexed := slices.ContainsFunc(due.Refs, func(r operation.Ref) bool { return r.OperationID == id })
 		s.mu.Lock()
 		o := s.operations[id]
 		o.settled = !indexed

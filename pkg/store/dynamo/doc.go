@@ -4,10 +4,12 @@
 // clock (contract F77). The items of an operation that expires have one ttl, a day after the
 // operation's expiry; its idempotency keys and its natural key have a later one.
 //
-// A partition key is tenant#kind#name. These are the kinds and their sort keys:
+// A partition key is tenant#kind#name; a lease, which is of the whole deployment, has - for the
+// tenant. These are the kinds and their sort keys:
 //
 //	kind         name                      sort key
-//	op           operation id              operation, request#…, result#…, input#…, event#…, key#…
+//	op           operation id              operation, failures, request#…, result#…, input#…,
+//	                                       event#…, key#…
 //	idempotency  key hash                  -
 //	natural_key  natural key's hash        -
 //	task         agent id#hash of task id  -
@@ -20,4 +22,5 @@
 //	nonces       sender#hash#window#shard  -
 //	quarantine   day                       operation id#a#digest, operation id#r#code
 //	quarantined  day#operation id          -
+//	lease        what it is for            -
 package dynamo

@@ -17,7 +17,7 @@ import (
 // Create stores an operation with its event, request, idempotency key and natural key, in one
 // transaction. It returns store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
-	op, err := layout.OperationItem(c.Op)
+	op, err := layout.OperationItem(c.Op, s.dueShards)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 // Commit stores a change with everything that belongs to it, in one transaction. It returns
 // store.ErrStale, store.ErrTaskTaken, a *store.DeliveryTakenError or store.ErrNewerSchema.
 func (s *Store) Commit(ctx context.Context, c operation.Change) error {
-	op, err := layout.OperationItem(c.Op)
+	op, err := layout.OperationItem(c.Op, s.dueShards)
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func (s *Store) CountOpen(ctx context.Context) (map[string]int64, error) {
 	var mu sync.Mutex
 	var failed error
 	open := map[string]int64{}
-	for shard := range layout.DueShards {
+	for _, shard := range layout.Partitions() {
 		wg.Go(func() {
 			err := s.countShard(ctx, shard, func(tenant string) {
 				mu.Lock()
@@ -138,13 +138,13 @@ func (s *Store) CountOpen(ctx context.Context) (map[string]int64, error) {
 	return open, failed
 }
 
-func (s *Store) countShard(ctx context.Context, shard int, add func(tenant string)) error {
+func (s *Store) countShard(ctx context.Context, shard string, add func(tenant string)) error {
 	index, condition := "due", "due_pk = :shard"
 	in := &dynamodb.QueryInput{
 		TableName:                 &s.table,
 		IndexName:                 &index,
 		KeyConditionExpression:    &condition,
-		ExpressionAttributeValues: item{":shard": str(layout.DueShard(shard))},
+		ExpressionAttributeValues: item{":shard": str(shard)},
 	}
 	for {
 		out, err := s.api.Query(ctx, in)

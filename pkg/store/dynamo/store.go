@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // API is the part of DynamoDB's client that Store uses.
@@ -29,9 +31,10 @@ type API interface {
 
 // Store keeps the state in a table as infra/table.go defines it. It implements storetest.Store.
 type Store struct {
-	api   API
-	table string
-	now   func() time.Time
+	api       API
+	table     string
+	now       func() time.Time
+	dueShards int
 }
 
 // FromConfig returns a store on a table, with its own client.
@@ -41,5 +44,14 @@ func FromConfig(c aws.Config, table string, now func() time.Time) *Store {
 
 // New returns a store on a table. It compares expiries with now.
 func New(api API, table string, now func() time.Time) *Store {
-	return &Store{api: api, table: table, now: now}
+	return &Store{api: api, table: table, now: now, dueShards: layout.DefaultDueShards}
+}
+
+// WithDueShards sets how many partitions the reconciler's index is distributed over, at most
+// layout.MaxDueShards; 0 is the default. Stores on one table may have different numbers.
+func (s *Store) WithDueShards(n int) *Store {
+	if n > 0 {
+		s.dueShards = min(n, layout.MaxDueShards)
+	}
+	return s
 }

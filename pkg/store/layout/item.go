@@ -18,6 +18,7 @@ const (
 	SKInput     = "input#"   // the input request's generation, chunk
 	SKEvent     = "event#"   // sequence number, place in the change
 	SKKey       = "key#"     // hash of an idempotency key of the operation
+	SKFailures  = "failures"
 	SKRegistry  = "registry"
 	SKProfile   = "profile#" // the endpoint's key
 	SKCircuit   = "circuit"
@@ -50,6 +51,10 @@ const AgentsCount = "agents"
 
 // LimitKey returns the key of a bucket of tokens, or of a count.
 func LimitKey(tenant, name string) Item { return Key(tenant, "limit", name, SKOnly) }
+
+// LeaseKey returns the key of a lease of the whole deployment. It belongs to no tenant: no tenant's
+// name is a hyphen.
+func LeaseKey(name string) Item { return Key("-", "lease", name, SKOnly) }
 
 // With returns a copy of an item with more attributes.
 func (i Item) With(more Item) Item {

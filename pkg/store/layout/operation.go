@@ -12,9 +12,9 @@ import (
 )
 
 // OperationItem builds the item of an operation. The state machine writes task_token and version
-// itself, so they are attributes of their own. It returns store.ErrNewerSchema for an operation
-// that newer code has written.
-func OperationItem(op operation.Operation) (Item, error) {
+// itself, so they are attributes of their own. shards is how many the reconciler's index has. It
+// returns store.ErrNewerSchema for an operation that newer code has written.
+func OperationItem(op operation.Operation, shards int) (Item, error) {
 	if op.Schema > operation.SchemaVersion {
 		return nil, store.ErrNewerSchema
 	}
@@ -30,9 +30,21 @@ func OperationItem(op operation.Operation) (Item, error) {
 		i["task_token"] = op.TaskToken
 	}
 	if !op.DueAt.IsZero() {
-		i["due_pk"], i["due_at"] = DueShard(Shard(op.ID, DueShards)), Timestamp(op.DueAt)
+		i = i.With(DueEntry(op.ID, op.IndexAt(), shards))
 	}
 	return expire(i, op.ExpiresAt), nil
+}
+
+// DueEntry is the place of an operation in the reconciler's index, as attributes of its item.
+func DueEntry(id string, at time.Time, shards int) Item {
+	return Item{"due_pk": DueShard(Shard(id, shards)), "due_at": Timestamp(at)}
+}
+
+// StartEntry is the place of an operation in the queue of starts, as attributes of its item. The
+// queue is a part of the reconciler's index: an operation stands in one of the two, and the first
+// change of its execution takes it out of the queue.
+func StartEntry(id string, since time.Time) Item {
+	return Item{"due_pk": StartShard(Shard(id, StartShards)), "due_at": Timestamp(since)}
 }
 
 // OptionalAttributes are the attributes that OperationItem sets at some times only. A change that
@@ -70,6 +82,9 @@ func readOperation(i Item) (operation.Operation, error) {
 		return op, fmt.Errorf("stored operation: %w", err)
 	}
 	op.Version, op.TaskToken = i.Number("version"), i.Text("task_token")
+	if strings.HasPrefix(i.Text("due_pk"), "due#") {
+		op.IndexedAt = parseTimestamp(i.Text("due_at"))
+	}
 	return op, nil
 }
 

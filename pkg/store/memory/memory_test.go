@@ -29,7 +29,7 @@ func TestIndexLagsBehindTheTable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(refs)
+		return len(refs.Refs)
 	}
 	c := newOperation()
 	if err := s.Create(t.Context(), c); err != nil || due() != 0 {

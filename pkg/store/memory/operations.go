@@ -65,7 +65,7 @@ func (s *Store) itemsOf(tenant, opID, sk string) []layout.Item {
 // Create stores an operation with its event, request, idempotency key and natural key. It returns
 // store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
-	op, err := layout.OperationItem(c.Op)
+	op, err := layout.OperationItem(c.Op, s.dueShards)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (s *Store) admit(write string, items []layout.Item, small int) error {
 // Commit stores a change with everything that belongs to it, or nothing. It returns store.ErrStale,
 // store.ErrTaskTaken, a *store.DeliveryTakenError or store.ErrNewerSchema.
 func (s *Store) Commit(_ context.Context, c operation.Change) error {
-	op, err := layout.OperationItem(c.Op)
+	op, err := layout.OperationItem(c.Op, s.dueShards)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *Store) CountOpen(context.Context) (map[string]int64, error) {
 	defer s.mu.Unlock()
 	open := map[string]int64{}
 	for k, e := range s.index {
-		if e.at(s.now(), s.IndexLag).Text("due_at") != "" {
+		if e.at(s.now(), s.IndexLag).due.At != "" {
 			open[k.tenant]++
 		}
 	}

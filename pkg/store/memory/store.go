@@ -57,7 +57,13 @@ type Store struct {
 	Conflict func(write string) bool
 	// IndexLag is how long after a write Due shows what was stored before it.
 	IndexLag time.Duration
+	// IndexWrites counts the writes of that index as DynamoDB bills them: an entry that moves is
+	// written twice.
+	IndexWrites int
 
+	dueShards   int
+	leases      map[string]lease
+	failures    map[operation.Ref]layout.Failures // looks of the reconciler
 	mu          sync.Mutex
 	now         func() time.Time
 	operations  map[id]*record
@@ -81,6 +87,9 @@ type Store struct {
 func New(now func() time.Time) *Store {
 	return &Store{
 		now:         now,
+		dueShards:   layout.DefaultDueShards,
+		leases:      map[string]lease{},
+		failures:    map[operation.Ref]layout.Failures{},
 		operations:  map[id]*record{},
 		index:       map[id]indexEntry{},
 		idempotency: map[id]claim{},

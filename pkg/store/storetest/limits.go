@@ -43,7 +43,7 @@ func (s *suite) unchanged(t *testing.T, id string, version int64) {
 // An item has at most 400 KB, with the names of its attributes.
 func itemsHaveALimit(t *testing.T, s *suite) {
 	c := next(s.create(t, "op_1"))
-	i, err := layout.OperationItem(c.Op)
+	i, err := layout.OperationItem(c.Op, layout.DefaultDueShards)
 	must(t, err)
 	// The member that is left out while it is empty counts as well.
 	c.Op.PONumber = strings.Repeat("x", layout.MaxItem-i.Size()-len(`"po_number":"",`)+1)

@@ -133,7 +133,7 @@ func dueIsSparse(t *testing.T, s *suite) {
 		refs, err := s.Due(t.Context(), at, 10000)
 		must(t, err)
 		found := map[operation.Ref]bool{}
-		for _, r := range refs {
+		for _, r := range refs.Refs {
 			found[r] = true
 		}
 		if found[operation.Ref{Tenant: s.tenant, OperationID: a.ID}] != due {

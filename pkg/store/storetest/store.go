@@ -20,6 +20,7 @@ type Store interface {
 	orchestrator.ReceiveStore
 	orchestrator.ReconcileStore
 	orchestrator.SettleStore
+	orchestrator.StartQueueStore
 	registry.Store
 	apikey.Store
 	orchestrator.RecordReader
