@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
@@ -11,6 +12,7 @@ type access struct {
 	table        []string // DynamoDB actions on the table
 	dueIndex     []string // DynamoDB actions on the due index
 	machine      []string // Step Functions actions on the state machine
+	wakes        bool     // may wake executions of the state machine that runs the function
 	rootSecret   bool     // may read the root secret of the webhook credentials
 	agentSecrets bool     // may read the agents' credentials
 	signingKeys  []string // KMS actions on the keys that sign requests
@@ -36,6 +38,9 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 	add("kms", a.signingKeys, *b.signingKeyARNs()...)
 	if a.machine != nil {
 		add("states", a.machine, b.machine.StateMachineArn())
+	}
+	if a.wakes {
+		add("states", []string{"SendTaskSuccess"}, b.machineByName())
 	}
 	if a.rootSecret {
 		add("secretsmanager", []string{"GetSecretValue"}, b.secret.SecretArn())
@@ -72,4 +77,18 @@ func allow(service string, actions []string, resources ...*string) awsiam.Policy
 // allowTracing grants writing X-Ray segments. X-Ray has no resources to restrict this to.
 func allowTracing() awsiam.PolicyStatement {
 	return allow("xray", []string{"PutTraceSegments", "PutTelemetryRecords"}, jsii.String("*"))
+}
+
+// machineID is the state machine's logical id. CloudFormation generates the machine's name from it.
+const machineID = "StateMachine2E01A3A5"
+
+// machineByName matches the state machine for the functions that it invokes: a reference to it
+// would make a cycle.
+func (b *builder) machineByName() *string {
+	return b.stack.FormatArn(&awscdk.ArnComponents{
+		Service:      jsii.String("states"),
+		Resource:     jsii.String("stateMachine"),
+		ResourceName: jsii.String(machineID + "-*"),
+		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
+	})
 }

@@ -32,14 +32,16 @@ var allowed = map[string][]string{
 	"dispatch": {
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
-		"dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:DeleteItem ${Table.Arn}",
+		"states:SendTaskSuccess " + machineARN,
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 	},
 	"poll": {
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
-		"dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:DeleteItem ${Table.Arn}",
+		"states:SendTaskSuccess " + machineARN,
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"settle": {
@@ -49,6 +51,7 @@ var allowed = map[string][]string{
 	},
 	"reconcile": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:DeleteItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"dynamodb:Query ${Table.Arn}/index/due",
 		"events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}",
@@ -58,6 +61,7 @@ var allowed = map[string][]string{
 
 const (
 	agentSecretsARN = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:adcp/*"
+	machineARN      = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:" + machineID + "-*"
 )
 
 // wildcards lists the actions that can't be restricted to a resource.
@@ -135,6 +139,16 @@ func TestStateMachineMayInvokeItsFunctionsAndStoreTokens(t *testing.T) {
 	slices.Sort(want)
 	if got := roleGrants(t, deployed(t).get(t, "AWS::IAM::Role", "StateMachineRole")); !slices.Equal(got, want) {
 		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
+// CloudFormation names the machine after its logical id: by that name two functions know it.
+func TestMachineHasTheIDThatItsNameIsKnownBy(t *testing.T) {
+	t.Parallel()
+	machines := deployed(t).all("AWS::StepFunctions::StateMachine")
+	named := deployed(t).Resources[machineID].Properties["StateMachineName"] != nil
+	if len(machines) != 1 || machines[0] != machineID || named {
+		t.Errorf("the machines are %v, and %s is named by hand", machines, machineID)
 	}
 }
 

@@ -86,7 +86,8 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
-			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem"},
+			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+			wakes:        true,
 			rootSecret:   true,
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
@@ -99,7 +100,8 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
 		access: access{
-			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem"},
+			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+			wakes:        true,
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
 		},
@@ -122,7 +124,7 @@ var functionSpecs = []functionSpec{
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN", "EVENT_BUS_NAME"},
 		access: access{
-			table:    []string{"GetItem", "PutItem", "UpdateItem"},
+			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
 			dueIndex: []string{"Query"},
 			machine:  []string{"StartExecution", "SendTaskSuccess"},
 			bus:      true,

@@ -10,9 +10,11 @@ import (
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
+	"adcp-orchestrator/pkg/wire/gates"
 )
 
 func main() {
@@ -24,11 +26,12 @@ func main() {
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	secrets := wire.Secrets()
 	dispatch := orchestrator.Dispatch{
-		Store:   store,
-		Agents:  wire.Agents(secrets),
-		Roots:   wire.Roots(secrets, env["WEBHOOK_SECRET_ID"]),
-		Breaker: wire.Breaker(store, 330*time.Second),
-		Deps:    wire.Deps(),
+		Store:    store,
+		Agents:   wire.Agents(secrets),
+		Roots:    wire.Roots(secrets, env["WEBHOOK_SECRET_ID"]),
+		Breaker:  gates.Breaker(store, 330*time.Second),
+		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), ""),
+		Deps:     wire.Deps(),
 	}
 	lambda.Start(operation.ByRef(dispatch.Run))
 }

@@ -17,6 +17,7 @@ import (
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	"adcp-orchestrator/pkg/wire/gates"
 )
 
 func main() {
@@ -30,6 +31,7 @@ func main() {
 		Store: store, Queue: store, NewOwner: uuid.NewString,
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),
 		Deps:     orchestrator.Deps{Now: time.Now},
+		Breaker:  gates.Breaker(store, 0),
 		Pace:     orchestrator.NewPace(time.Now), Parallel: 16,
 		Kick:   eventbridge.CallForDrain(config.LazyAWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),
 		Record: func(s orchestrator.ReconcileSummary) { telemetry.Record(s.Metrics()) },

@@ -17,6 +17,7 @@ import (
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	"adcp-orchestrator/pkg/wire/gates"
 )
 
 func main() {
@@ -34,7 +35,9 @@ func main() {
 	submit := orchestrator.Submit{Store: store, Workflow: workflow, Queue: queue, Deps: deps, BaseURL: api.BaseURL,
 		Admit: api.Limits.Submission}
 	input := orchestrator.SendInput{Store: store, Workflow: workflow, Deps: deps}
-	redrive := orchestrator.Redrive{Store: store, Workflow: workflow, Deps: deps}
+	redrive := orchestrator.Redrive{
+		Store: store, Workflow: workflow, Breaker: gates.Breaker(store, 0), Deps: deps,
+	}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"POST /v1/operations":              api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit.Run)),
 		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsWrite, api.SendInput(input.Run)),

@@ -4,34 +4,22 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/store"
 )
 
-// Store keeps one document for each tenant and agent.
-type Store interface {
-	// Circuit returns an agent's document, or store.ErrNotFound.
-	Circuit(ctx context.Context, tenant, agentID string) (store.Document, error)
-	// PutCircuit stores a document if version d.Version-1 is stored (0: none), or returns
-	// store.ErrStale.
-	PutCircuit(ctx context.Context, tenant, agentID string, d store.Document) error
-}
-
-// Breaker decides for each call whether it may be made now. It reads the store once for each call.
-// It writes when the circuit changes, and to take tokens: several at a time, for this process
-// alone.
+// Breaker decides for each call whether it may be made now.
 type Breaker struct {
 	store  Store
 	policy circuit.Policy
+	bounds Bounds
 	lease  time.Duration
 	now    func() time.Time
 	jitter func() float64 // in [0,1)
-
-	mu     sync.Mutex
-	locals map[circuitKey]*localState
+	newID  func() string
+	locals locals
 }
 
 type circuitKey struct{ tenant, agentID string }
@@ -39,88 +27,189 @@ type circuitKey struct{ tenant, agentID string }
 const (
 	// fallbackInterval is the time between a process's calls of one agent while the store fails.
 	fallbackInterval = time.Second
-	// maxTries is how often a process decides again after other processes changed the document.
+	// maxTries is how often a process decides again after other processes were faster.
 	maxTries = 8
 )
 
-// New returns a Breaker. lease is the longest time that all requests of one permit take together.
-// Many goroutines call now and jitter; jitter returns values in [0,1).
-func New(s Store, p circuit.Policy, lease time.Duration, now func() time.Time, jitter func() float64) *Breaker {
-	return &Breaker{
-		store:  s,
-		policy: p,
-		lease:  lease,
-		now:    now,
-		jitter: jitter,
-		locals: map[circuitKey]*localState{},
-	}
+// Options are what a Breaker works with.
+type Options struct {
+	Policy circuit.Policy
+	Bounds Bounds
+	// Lease is the longest time that all requests of one permit take together. A process that dies
+	// keeps its places for that long.
+	Lease time.Duration
+	Now   func() time.Time
+	// Jitter returns values in [0,1), NewID unique names. Many goroutines call them.
+	Jitter func() float64
+	NewID  func() string
 }
 
-// Allow requests a permit for a call now. If wait is not 0, the caller has to wait that long, for
-// that reason, and call Allow again; this is not a failure (contract M4). The only possible error
-// is that of the context. A nil Breaker allows every call.
-func (b *Breaker) Allow(
-	ctx context.Context, tenant, agentID string,
-) (permit Permit, wait time.Duration, reason circuit.Reason, err error) {
+// New returns a Breaker.
+func New(s Store, o Options) *Breaker {
+	return &Breaker{store: s, policy: o.Policy, bounds: o.Bounds, lease: o.Lease, now: o.Now, jitter: o.Jitter,
+		newID: o.NewID}
+}
+
+// Call is a call that asks for a permit.
+type Call struct {
+	Tenant string
+	// AgentKey names the agent, its address and its credential; Origin is the destination's.
+	AgentKey, Origin string
+	// OperationID and Created are the place in line of an operation that has to wait.
+	OperationID string
+	Created     time.Time
+	// Poll is true for questions: they plan with a share of the rate.
+	Poll bool
+	// HasSlot is true if the call was given a time before, and it has come: the call passes those who
+	// wait in line. Unreserved is true if others may have the same time: the agent's rate decides
+	// then.
+	HasSlot, Unreserved bool
+}
+
+// Answer is what the breaker says to a call.
+type Answer struct {
+	// Permit allows the call, if Reason is empty.
+	Permit Permit
+	// Reason is why the call has to wait.
+	Reason circuit.Reason
+	// Slot is when the call may be made; zero: that is not known yet. Then the operation waits in
+	// Gate's line, and whoever makes room gives it a slot.
+	Slot time.Time
+	Gate circuit.GateKind
+	// Reserved is true if nobody else was given the slot.
+	Reserved bool
+	// Room are gates with a line that have room: somebody has to look at it.
+	Room []circuit.GateID
+	// PollEvery is how long a round of polls of the agent takes at present: none should come earlier.
+	PollEvery time.Duration
+}
+
+// Allow requests a permit for a call now. To wait is not a failure (contract M4). The only possible
+// error is that of the context. A nil Breaker allows every call.
+func (b *Breaker) Allow(ctx context.Context, c Call) (Answer, error) {
 	if b == nil {
-		return Permit{}, 0, "", nil
+		return Answer{}, nil
 	}
-	key := circuitKey{tenant, agentID}
+	key := circuitKey{c.Tenant, c.AgentKey}
 	for range maxTries {
 		doc, s, err := b.read(ctx, key)
 		if err != nil {
 			return b.allowWithoutStore(ctx, key, err)
 		}
-		now := b.now().UTC()
-		b.remember(key, s)
-		d, next := b.policy.Decide(s, now, b.jitter(), b.tokens(key, now), b.lease)
-		switch {
-		case d.Wait > 0:
-			return Permit{}, d.Wait, d.Reason, nil
-		case d.Taken == 0 && !b.takeToken(key, now):
-			continue // another goroutine took the last token
-		case d.Taken > 0:
-			doc, err = b.write(ctx, key, doc, next)
-			if errors.Is(err, store.ErrStale) {
-				continue
-			}
-			if err != nil && d.Ticket.Probe {
-				slog.WarnContext(ctx, "no probe: the circuit cannot be stored",
-					"tenant", tenant, "agent_id", agentID, "error", err)
-				return Permit{}, b.policy.MinOpen, circuit.Open, ctx.Err()
-			}
-			if err != nil {
-				return b.allowWithoutStore(ctx, key, err)
-			}
-			b.addTokens(key, d.Taken-1, now)
+		b.locals.remember(key, s)
+		a, err := b.admit(ctx, c, key, doc, s)
+		if errors.Is(err, store.ErrStale) {
+			continue
 		}
-		return Permit{breaker: b, key: key, ticket: d.Ticket, doc: doc, state: next}, 0, "", nil
+		if err != nil {
+			return b.allowWithoutStore(ctx, key, err)
+		}
+		return a, nil
 	}
-	// Many other processes were faster, so they probably took all tokens.
-	return Permit{}, fallbackInterval + time.Duration(b.jitter()*float64(fallbackInterval)), circuit.Limited, ctx.Err()
+	return b.crowded(ctx)
+}
+
+// crowded is the answer where many processes are faster, or the table has no capacity.
+func (b *Breaker) crowded(ctx context.Context) (Answer, error) {
+	return Answer{Reason: circuit.Limited, Slot: b.soon()}, ctx.Err()
+}
+
+// soon spreads those who come again without a slot.
+func (b *Breaker) soon() time.Time {
+	return b.now().UTC().Add(fallbackInterval + time.Duration(b.jitter()*float64(fallbackInterval)))
+}
+
+// admit lets a call through the circuit and the gates, or says how it waits. It returns
+// store.ErrStale if others were faster.
+func (b *Breaker) admit(ctx context.Context, c Call, key circuitKey, doc store.Document, s circuit.State) (
+	Answer, error) {
+	now := b.now().UTC()
+	d, next := b.policy.Decide(s, now, b.lease)
+	if d.Reason == circuit.Open {
+		return b.join(ctx, c, b.gates(c)[0], circuit.Open, d.NotBefore)
+	}
+	p := Permit{breaker: b, key: key, ticket: d.Ticket, doc: doc, state: next}
+	a, g, err := b.enter(ctx, c, &p, d)
+	if errors.Is(err, errSilent) {
+		return Answer{}, b.silence(ctx, key, doc, s)
+	}
+	if err != nil || a.Reason != "" {
+		return a, err
+	}
+	switch {
+	case d.Ticket.Probe:
+		// The places are taken first: a probe that finds none would block the next one.
+		p.doc, err = b.write(ctx, key, doc, next)
+	case s.Closed() && b.policy.Silent(g, now):
+		p.leave(ctx, time.Time{})
+		return Answer{}, b.silence(ctx, key, doc, s)
+	}
+	if err != nil {
+		p.leave(ctx, time.Time{})
+		if !errors.Is(err, store.ErrStale) {
+			slog.WarnContext(ctx, "no probe: the circuit cannot be stored",
+				"tenant", key.tenant, "agent_id", key.agentID, "error", err)
+			return Answer{Reason: circuit.Open, Slot: now.Add(b.policy.MinOpen)}, ctx.Err()
+		}
+		return Answer{}, err
+	}
+	a.Permit = p
+	return a, nil
+}
+
+// silence opens the circuit of an agent whose calls hang. It returns store.ErrStale: the call
+// has to be decided anew.
+func (b *Breaker) silence(ctx context.Context, key circuitKey, doc store.Document, s circuit.State) error {
+	next := b.policy.Silenced(s, b.now().UTC(), b.jitter())
+	if _, err := b.write(ctx, key, doc, next); err != nil {
+		return err
+	}
+	slog.WarnContext(ctx, "the circuit opened: calls hang",
+		"tenant", key.tenant, "agent_id", key.agentID, "opens", next.Opens, "open_until", next.OpenUntil)
+	return store.ErrStale
 }
 
 // allowWithoutStore decides with the state that the process remembers.
-func (b *Breaker) allowWithoutStore(
-	ctx context.Context, key circuitKey, cause error,
-) (Permit, time.Duration, circuit.Reason, error) {
+func (b *Breaker) allowWithoutStore(ctx context.Context, key circuitKey, cause error) (Answer, error) {
 	if err := ctx.Err(); err != nil {
-		return Permit{}, 0, "", err
+		return Answer{}, err
+	}
+	if errors.Is(cause, store.ErrThrottled) { // the gates are there: nobody may pass them
+		return b.crowded(ctx)
 	}
 	slog.WarnContext(ctx, "the circuit is not known", "tenant", key.tenant, "agent_id", key.agentID, "error", cause)
-	now, jitter := b.now().UTC(), b.jitter()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	local := b.local(key)
-	if d, blocked := b.policy.Blocked(local.state, now, jitter); blocked {
-		return Permit{}, d.Wait, d.Reason, nil
+	now := b.now().UTC()
+	state, wait := b.locals.fallBack(key, now)
+	if wait > 0 {
+		return Answer{Reason: circuit.Limited, Slot: b.soon()}, nil
 	}
-	if rest := local.fallbackAt.Add(fallbackInterval).Sub(now); rest > 0 {
-		return Permit{}, rest + time.Duration(jitter*float64(fallbackInterval)), circuit.Limited, nil
+	if d, _ := b.policy.Decide(state, now, b.lease); d.Reason != "" {
+		return Answer{Reason: d.Reason, Slot: d.NotBefore}, nil
 	}
-	local.fallbackAt = now
-	ticket := circuit.Ticket{Number: local.state.Probes}
-	return Permit{breaker: b, key: key, ticket: ticket, state: local.state}, 0, "", nil
+	ticket := circuit.Ticket{Number: state.Probes}
+	return Answer{Permit: Permit{breaker: b, key: key, ticket: ticket, state: state}}, nil
+}
+
+// Hurry makes the probe of an open circuit due at once: a person says that the agent is back.
+func (b *Breaker) Hurry(ctx context.Context, tenant, agentKey string) error {
+	if b == nil {
+		return nil
+	}
+	key := circuitKey{tenant, agentKey}
+	for range maxTries {
+		doc, s, err := b.read(ctx, key)
+		if err != nil {
+			return err
+		}
+		next := b.policy.Hurry(s, b.now().UTC())
+		if next == s {
+			return nil
+		}
+		if _, err = b.write(ctx, key, doc, next); !errors.Is(err, store.ErrStale) {
+			return err
+		}
+	}
+	return nil // others change the circuit: it is alive
 }
 
 // read reads an agent's document. An unreadable document counts as none and will be overwritten.
@@ -148,7 +237,7 @@ func (b *Breaker) write(
 	}
 	doc = store.Document{Version: doc.Version + 1, Body: body}
 	if err = b.store.PutCircuit(ctx, key.tenant, key.agentID, doc); err == nil {
-		b.remember(key, s)
+		b.locals.remember(key, s)
 	}
 	return doc, err
 }

@@ -2,104 +2,112 @@ package breaker_test
 
 import (
 	"cmp"
-	"context"
+	"container/heap"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
-	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/memory"
 )
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// countingStore counts the requests to a store.
-type countingStore struct {
-	breaker.Store
-	reads, writes atomic.Int64
-	// beforeWrite stands for what other processes do between a read and a write.
-	beforeWrite func()
-	// fault may fail a request, before or after it took effect.
-	fault func() (before, after error)
-}
-
-func (c *countingStore) Circuit(ctx context.Context, tenant, agentID string) (store.Document, error) {
-	c.reads.Add(1)
-	if c.fault != nil {
-		if before, after := c.fault(); before != nil || after != nil {
-			return store.Document{}, cmp.Or(before, after)
-		}
-	}
-	return c.Store.Circuit(ctx, tenant, agentID)
-}
-
-func (c *countingStore) PutCircuit(ctx context.Context, tenant, agentID string, d store.Document) error {
-	c.writes.Add(1)
-	if c.beforeWrite != nil {
-		c.beforeWrite()
-	}
-	if c.fault != nil {
-		before, after := c.fault()
-		if before != nil {
-			return before
-		}
-		if err := c.Store.PutCircuit(ctx, tenant, agentID, d); err != nil {
-			return err
-		}
-		return after
-	}
-	return c.Store.PutCircuit(ctx, tenant, agentID, d)
-}
-
-// fleet is a number of processes that share a store and a virtual clock.
+// fleet is a number of processes that share a store and a virtual clock. They make the calls of
+// operations, as package orchestrator does.
 type fleet struct {
 	t        *testing.T
 	r        *rand.Rand
 	now      time.Time
 	store    *countingStore
 	breakers []*breaker.Breaker // one per process
-	events   []event            // by time
+	events   events
+	policy   circuit.Policy
+	bounds   breaker.Bounds
 	lease    time.Duration
 	// answer returns what the agent answers to a call now, and how long that takes. If the process
 	// dies, the call is never reported.
 	answer func() (r breaker.Report, takes time.Duration, dies bool)
+	// forgetful operations do not ask again while they wait in line: only others can help them.
+	forgetful bool
 
-	level        float64 // of a bucket that pays for every call: never below 0
-	levelAt      time.Time
-	strict       bool // the store does not fail, so no change may be lost
-	backOffUntil time.Time
-	leases       []time.Time // the ends of the probes under way
+	ops          map[string]*op       // that want to make a call
+	strict       bool                 // the store does not fail, so no change may be lost
+	backOffUntil map[string]time.Time // by agent
+	probes       []time.Time          // the ends of the probes under way
+	underWay     map[string]int
+	most         map[string]int // of underWay
 	permits      int
+	rounds       map[int]int // how many calls took so many rounds
 	waits        map[circuit.Reason]int
+	called       []*op
 	lastClose    time.Time
 	depth        int // of calls inside beforeWrite
+	ids          int
+}
+
+// op is an operation that wants to make a call.
+type op struct {
+	circuit.Waiter
+	agent, origin string
+	poll          bool
+	// Its admission, as package operation has it.
+	slot   time.Time
+	gate   circuit.GateKind
+	since  time.Time
+	asked  int
+	rounds int
+	calls  int
+	// plan counts its plans: each replaces the one before.
+	plan    int
+	version int
+	done    func()
 }
 
 type event struct {
 	at time.Time
+	n  int
 	do func()
 }
 
+// events are a heap, by time and then in the order in which they were planned.
+type events struct {
+	all []event
+	n   int
+}
+
+func (e *events) Len() int { return len(e.all) }
+func (e *events) Less(i, j int) bool {
+	return cmp.Or(e.all[i].at.Compare(e.all[j].at), e.all[i].n-e.all[j].n) < 0
+}
+func (e *events) Swap(i, j int) { e.all[i], e.all[j] = e.all[j], e.all[i] }
+func (e *events) Push(x any)    { e.all = append(e.all, x.(event)) }
+func (e *events) Pop() any {
+	last := e.all[len(e.all)-1]
+	e.all = e.all[:len(e.all)-1]
+	return last
+}
+
 func newFleet(t *testing.T, seed uint64, processes int) *fleet {
+	t.Helper()
+	return newFleetWith(t, seed, processes, circuit.Default, breaker.DefaultBounds)
+}
+
+func newFleetWith(t *testing.T, seed uint64, processes int, p circuit.Policy, bounds breaker.Bounds) *fleet {
+	t.Helper()
 	f := &fleet{
-		t:       t,
-		r:       rand.New(rand.NewPCG(seed, 7)),
-		now:     start,
-		lease:   time.Minute,
-		level:   circuit.Default.Burst,
-		levelAt: start,
-		strict:  true,
-		waits:   map[circuit.Reason]int{},
+		t: t, r: rand.New(rand.NewPCG(seed, 7)), now: start, policy: p, bounds: bounds, lease: 5 * time.Minute, strict: true,
+		ops: map[string]*op{}, underWay: map[string]int{}, most: map[string]int{}, rounds: map[int]int{},
+		waits: map[circuit.Reason]int{}, backOffUntil: map[string]time.Time{},
 	}
 	clock := func() time.Time { return f.now }
-	f.store = &countingStore{Store: memory.New(clock)}
+	f.store = &countingStore{Store: memory.New(clock), now: clock, slots: map[circuit.GateID][]time.Time{}}
 	for range processes {
-		f.breakers = append(f.breakers, breaker.New(f.store, circuit.Default, f.lease, clock, f.r.Float64))
+		f.breakers = append(f.breakers, breaker.New(f.store, breaker.Options{Policy: p, Bounds: bounds, Lease: f.lease,
+			Now: clock, Jitter: f.r.Float64, NewID: func() string { f.ids++; return fmt.Sprint(f.ids) }}))
 	}
 	return f
 }
@@ -110,22 +118,29 @@ func (f *fleet) answerWith(result breaker.CallResult, takes time.Duration) {
 }
 
 func (f *fleet) after(d time.Duration, do func()) {
-	e := event{f.now.Add(d), do}
-	i, _ := slices.BinarySearchFunc(f.events, e, func(a, b event) int { return cmp.Or(a.at.Compare(b.at), -1) })
-	f.events = slices.Insert(f.events, i, e)
+	f.events.n++
+	heap.Push(&f.events, event{f.now.Add(d), f.events.n, do})
 }
 
 func (f *fleet) run(until time.Duration) {
-	for len(f.events) > 0 && !f.events[0].at.After(start.Add(until)) {
-		e := f.events[0]
-		f.events = f.events[1:]
+	for f.events.Len() > 0 && !f.events.all[0].at.After(start.Add(until)) {
+		e := heap.Pop(&f.events).(event)
 		f.now = e.at
 		e.do()
 	}
+	f.now = start.Add(until)
 }
 
-func (f *fleet) state() (s circuit.State) {
-	if d, err := f.store.Store.Circuit(f.t.Context(), "acme", "seller"); err == nil {
+// process is a random process.
+func (f *fleet) process() *breaker.Breaker { return f.breakers[f.r.IntN(len(f.breakers))] }
+
+// state is the circuit of the agent that most tests call.
+func (f *fleet) state() circuit.State {
+	return f.stateOf(&op{Waiter: circuit.Waiter{Tenant: "acme"}, agent: "seller"})
+}
+
+func (f *fleet) stateOf(o *op) (s circuit.State) {
+	if d, err := f.store.Store.Circuit(f.t.Context(), o.Tenant, o.agent); err == nil {
 		if err := json.Unmarshal(d.Body, &s); err != nil {
 			f.t.Fatal(err)
 		}
@@ -133,83 +148,87 @@ func (f *fleet) state() (s circuit.State) {
 	return s
 }
 
-// call makes one call from a random process, after all waits, and then runs done.
-func (f *fleet) call(done func()) {
-	f.t.Helper()
-	before := f.state()
-	permit, wait, reason, err := f.breakers[f.r.IntN(len(f.breakers))].Allow(f.t.Context(), "acme", "seller")
+// gate reads the gate of the agent.
+func (f *fleet) gate() circuit.Gate {
+	g, err := f.store.Store.LeaveGate(f.t.Context(), sellersGate, nil, time.Time{})
 	if err != nil {
-		f.t.Fatalf("Allow: %v", err)
+		f.t.Fatal(err)
 	}
-	if wait > 0 {
-		if f.waits[reason]++; reason == "" || wait > circuit.Default.MaxOpen*2+time.Hour {
-			f.t.Fatalf("wait %v for %q", wait, reason)
+	return g
+}
+
+var sellersGate = circuit.GateID{Kind: circuit.AgentGate, Tenant: "acme", Name: "seller"}
+
+// newOp is an operation that was created now.
+func (f *fleet) newOp(done func()) *op {
+	f.ids++
+	id := fmt.Sprintf("op_%09d", f.ids)
+	w := circuit.Waiter{Tenant: "acme", OperationID: id, Created: f.now.Truncate(time.Millisecond)}
+	o := &op{Waiter: w, agent: "seller", origin: "https://seller.example", done: done}
+	f.ops[o.OperationID] = o
+	return o
+}
+
+// at plans what an operation does next, instead of what it had planned.
+func (f *fleet) at(o *op, d time.Duration) {
+	o.plan++
+	plan := o.plan
+	f.after(max(0, d), func() {
+		if o.plan == plan {
+			f.call(o)
 		}
-		f.after(wait, func() { f.call(done) })
-		return
-	}
-	f.permits++
-	if f.strict {
-		f.checkPermit(before, permit)
-	} else if permit.Probe() {
-		f.startProbe()
-	}
-	report, takes, dies := f.answer()
-	lease := len(f.leases) - 1
-	if dies {
-		f.after(f.lease, done) // the workflow tries again later
-		return
-	}
-	f.after(takes, func() {
-		if permit.Probe() {
-			f.leases[lease] = time.Time{}
-		}
-		closed := f.state().Closed()
-		permit.Report(f.t.Context(), report)
-		if f.strict && !closed && f.state().Closed() {
-			f.lastClose = f.now
-		}
-		until := f.now.Add(report.RetryAfter)
-		if report.Result == breaker.ResultRateLimited && until.After(f.backOffUntil) {
-			f.backOffUntil = until
-		}
-		done()
 	})
 }
 
-func (f *fleet) startProbe() {
-	for _, until := range f.leases {
+// startProbe fails the test if two probes are under way.
+func (f *fleet) startProbe() (n int) {
+	for _, until := range f.probes {
 		if f.now.Before(until) {
 			f.t.Fatal("two probes at once")
 		}
 	}
-	f.leases = append(f.leases, f.now.Add(f.lease))
+	f.probes = append(f.probes, f.now.Add(f.lease))
+	return len(f.probes) - 1
 }
 
 // checkPermit fails the test if the permit must not have been given.
-func (f *fleet) checkPermit(before circuit.State, permit breaker.Permit) {
+func (f *fleet) checkPermit(o *op, before circuit.State, permit breaker.Permit) {
 	f.t.Helper()
-	p := circuit.Default
 	switch {
 	case !before.Closed() && f.now.Before(before.OpenUntil):
 		f.t.Fatalf("a call at %v while open: %+v", f.now, before)
 	case !before.Closed() && !permit.Probe():
 		f.t.Fatalf("a call that is no probe while half-open: %+v", before)
-	case f.now.Before(f.backOffUntil):
-		f.t.Fatalf("a call at %v, backing off until %v", f.now, f.backOffUntil)
+	case f.now.Before(f.backOffUntil[o.agent]):
+		f.t.Fatalf("a call at %v, backing off until %v", f.now, f.backOffUntil[o.agent])
 	}
-	if permit.Probe() {
-		f.startProbe()
+}
+
+// begin counts a call that is under way at each gate, and fails the test if it is one too many.
+func (f *fleet) begin(o *op) (end func()) {
+	for what, limit := range map[string]int{
+		"agent " + o.Tenant + o.agent: f.policy.InFlight,
+		"tenant " + o.Tenant:          f.bounds.Tenant,
+		"origin " + o.origin:          f.bounds.Origin,
+	} {
+		f.underWay[what]++
+		f.most[what] = max(f.most[what], f.underWay[what])
+		if f.strict && f.underWay[what] > limit {
+			f.t.Fatalf("%d calls under way, %s", f.underWay[what], what)
+		}
 	}
-	f.level = min(p.Burst, f.level+p.Rate*f.now.Sub(f.levelAt).Seconds()) - 1
-	if f.levelAt = f.now; f.level < -1e-6 {
-		f.t.Fatalf("more calls than rate and burst allow: %v too many", -f.level)
+	return func() {
+		f.underWay["agent "+o.Tenant+o.agent]--
+		f.underWay["tenant "+o.Tenant]--
+		f.underWay["origin "+o.origin]--
 	}
 }
 
 // loop starts a workflow that calls again and again, with a gap of about that length between calls.
 func (f *fleet) loop(gap time.Duration) {
 	var again func()
-	again = func() { f.after(time.Duration(f.r.ExpFloat64()*float64(gap)), func() { f.call(again) }) }
+	again = func() {
+		f.after(time.Duration(f.r.ExpFloat64()*float64(gap)), func() { f.call(f.newOp(again)) })
+	}
 	again()
 }

@@ -1,61 +1,60 @@
 package breaker
 
 import (
+	"sync"
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
 )
 
-// localState is what this process holds and knows of one agent.
-type localState struct {
-	tokens      int
-	tokensUntil time.Time     // after this the tokens are void
-	state       circuit.State // as last read or written
-	fallbackAt  time.Time     // the last call without the store
+// maxLocals bounds the agents that a process remembers. It begins anew beyond that: what it
+// remembers matters only while the store fails.
+const maxLocals = 1024
+
+// locals is what a process knows of the agents that it calls. The zero value is ready to use.
+type locals struct {
+	mu sync.Mutex
+	of map[circuitKey]*local
 }
 
-// local returns the process's state of an agent. The caller holds the lock.
-func (b *Breaker) local(key circuitKey) *localState {
-	l := b.locals[key]
-	if l == nil {
-		l = &localState{}
-		b.locals[key] = l
+type local struct {
+	state      circuit.State // as last read or written
+	fallbackAt time.Time     // the last call without the store
+}
+
+// get returns what is known of an agent. The caller holds the lock.
+func (l *locals) get(key circuitKey) *local {
+	known := l.of[key]
+	if known == nil {
+		if l.of == nil || len(l.of) >= maxLocals {
+			l.of = map[circuitKey]*local{}
+		}
+		known = &local{}
+		l.of[key] = known
 	}
-	return l
+	return known
 }
 
-func (b *Breaker) remember(key circuitKey, s circuit.State) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.local(key).state = s
+func (l *locals) remember(key circuitKey, s circuit.State) {
+	l.change(key, func(circuit.State) circuit.State { return s })
 }
 
-// tokens returns how many tokens the process may still spend.
-func (b *Breaker) tokens(key circuitKey, now time.Time) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if l := b.local(key); now.Before(l.tokensUntil) {
-		return l.tokens
+func (l *locals) change(key circuitKey, to func(circuit.State) circuit.State) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.get(key)
+	known.state = to(known.state)
+}
+
+// fallBack takes the process's next call without the store. wait is how long it has to wait for
+// that.
+func (l *locals) fallBack(key circuitKey, now time.Time) (s circuit.State, wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known := l.get(key)
+	if wait = known.fallbackAt.Add(fallbackInterval).Sub(now); wait > 0 {
+		return known.state, wait
 	}
-	return 0
-}
-
-func (b *Breaker) takeToken(key circuitKey, now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	l := b.local(key)
-	if l.tokens < 1 || !now.Before(l.tokensUntil) {
-		return false
-	}
-	l.tokens--
-	return true
-}
-
-// addTokens replaces the process's tokens by n new ones. Their life began at now, before they were
-// stored.
-func (b *Breaker) addTokens(key circuitKey, n int, now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	l := b.local(key)
-	l.tokens, l.tokensUntil = n, now.Add(b.policy.TokenLife)
+	known.fallbackAt = now
+	return known.state, 0
 }

@@ -12,7 +12,7 @@ import (
 
 // reportTimeout bounds the time to store a report. It is apart from the call's context, because the
 // call may have used up that time.
-const reportTimeout = 3 * time.Second
+const reportTimeout = 5 * time.Second
 
 // Permit allows one call. The caller has to pass the call's result to Report, once.
 type Permit struct {
@@ -21,32 +21,76 @@ type Permit struct {
 	ticket  circuit.Ticket
 	doc     store.Document // as stored when the permit was given
 	state   circuit.State  // what doc holds
+	places  []place
+}
+
+// place is a lease at a gate.
+type place struct {
+	gate  circuit.GateID
+	lease circuit.Lease
 }
 
 // Probe reports whether the call decides about an open circuit.
 func (p Permit) Probe() bool { return p.ticket.Probe }
 
-// Report stores what the call says about the agent. It makes no request if that changes nothing. A
-// report that cannot be stored is lost: the next call reports again, and a probe's lease ends.
-func (p Permit) Report(ctx context.Context, r Report) {
-	if p.breaker == nil ||
-		r.Result == ResultAnswered && p.state.Clean() ||
-		r.Result == ResultUnknown && !p.ticket.Probe {
-		return
+// Report stores what the call says about the agent, and gives the call's places back. A report
+// that cannot be stored is lost: the next call reports again, and leases end. It returns the
+// gates with a line where there is room now.
+func (p Permit) Report(ctx context.Context, r Report) (room []circuit.GateID) {
+	if p.breaker == nil {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
 	defer cancel()
-	if err := p.store(ctx, r); err != nil {
-		slog.WarnContext(ctx, "the result of a call is not stored",
-			"tenant", p.key.tenant, "agent_id", p.key.agentID, "result", r.Result, "error", err)
+	var answered time.Time
+	if r.Result == ResultAnswered || r.Result == ResultRateLimited {
+		answered = p.breaker.now().UTC()
 	}
+	// The circuit first: whoever waits would find it as it was.
+	if !p.saysNothing(r) {
+		if err := p.store(ctx, r); err != nil {
+			slog.WarnContext(ctx, "the result of a call is not stored",
+				"tenant", p.key.tenant, "agent_id", p.key.agentID, "result", r.Result, "error", err)
+		}
+	}
+	return p.leave(ctx, answered)
+}
+
+// saysNothing reports whether a report changes nothing. A call that was under way while others hung
+// may have news although its own circuit was closed when it began: an answer closes it.
+func (p Permit) saysNothing(r Report) bool {
+	quick := p.breaker.now().Sub(p.began()) < p.breaker.policy.SilentAfter
+	return r.Result == ResultAnswered && p.state.Clean() && quick || r.Result == ResultUnknown && !p.ticket.Probe
+}
+
+func (p Permit) began() time.Time {
+	if len(p.places) == 0 {
+		return time.Time{}
+	}
+	return p.places[0].lease.Began
+}
+
+// leave gives the places back.
+func (p Permit) leave(ctx context.Context, answered time.Time) (room []circuit.GateID) {
+	now := p.breaker.now().UTC()
+	for _, at := range p.places {
+		g, err := p.breaker.store.LeaveGate(ctx, at.gate, []circuit.Lease{at.lease}, answered)
+		switch {
+		case err != nil:
+			slog.WarnContext(ctx, "a place is not given back: it ends by itself", "gate", at.gate.Kind,
+				"tenant", at.gate.Tenant, "until", at.lease.Until, "error", err)
+		case g.Line && p.breaker.room(at.gate, g, now) > 0:
+			room = append(room, at.gate)
+		}
+	}
+	return room
 }
 
 func (p Permit) store(ctx context.Context, r Report) (err error) {
 	b, doc, s := p.breaker, p.doc, p.state
 	now, jitter := b.now().UTC(), b.jitter()
 	// The first try uses the document from the start of the call: if it is stale, the store says so.
-	known := doc.Version > 0
+	known := doc.Version > 0 && !s.Clean()
 	for range maxTries {
 		if !known {
 			if doc, s, err = b.read(ctx, p.key); err != nil {
@@ -56,7 +100,7 @@ func (p Permit) store(ctx context.Context, r Report) (err error) {
 		known = false
 		next := r.apply(b.policy, s, p.ticket, now, jitter)
 		if next == s {
-			b.remember(p.key, s)
+			b.locals.remember(p.key, s)
 			return nil
 		}
 		if _, err = b.write(ctx, p.key, doc, next); err == nil {
@@ -72,9 +116,6 @@ func (p Permit) store(ctx context.Context, r Report) (err error) {
 		}
 	}
 	// At least this process remembers the result.
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	local := b.local(p.key)
-	local.state = r.apply(b.policy, local.state, p.ticket, now, jitter)
+	b.locals.change(p.key, func(s circuit.State) circuit.State { return r.apply(b.policy, s, p.ticket, now, jitter) })
 	return err
 }

@@ -11,7 +11,7 @@ import (
 	"adcp-orchestrator/pkg/store/memory"
 )
 
-// What newer code has stored with a circuit stays when this code takes tokens and reports.
+// What newer code has stored with a circuit stays when this code reports.
 func TestCircuitKeepsWhatNewerCodeStored(t *testing.T) {
 	t.Parallel()
 	now := start
@@ -21,13 +21,14 @@ func TestCircuitKeepsWhatNewerCodeStored(t *testing.T) {
 	if err := s.PutCircuit(t.Context(), "acme", "seller", newer); err != nil {
 		t.Fatal(err)
 	}
-	b := breaker.New(s, circuit.Default, time.Minute, clock, func() float64 { return 0 })
+	b := breaker.New(s, breaker.Options{Policy: circuit.Default, Bounds: breaker.DefaultBounds, Lease: time.Minute,
+		Now: clock, Jitter: func() float64 { return 0 }, NewID: func() string { return "l" }})
 	for _, result := range []breaker.CallResult{breaker.ResultNoAnswer, breaker.ResultAnswered} {
-		permit, wait, _, err := b.Allow(t.Context(), "acme", "seller")
-		if err != nil || wait != 0 {
-			t.Fatal(wait, err)
+		a, err := b.Allow(t.Context(), breaker.Call{Tenant: "acme", AgentKey: "seller", OperationID: "op_1"})
+		if err != nil || a.Reason != "" {
+			t.Fatal(a, err)
 		}
-		permit.Report(t.Context(), breaker.Report{Result: result})
+		a.Permit.Report(t.Context(), breaker.Report{Result: result})
 		doc, err := s.Circuit(t.Context(), "acme", "seller")
 		kept := strings.Contains(string(doc.Body), `"leases":[{"until":"2026-11-23T12:00:00Z"}]`)
 		if err != nil || doc.Version < 2 || !kept {

@@ -9,31 +9,30 @@ type Policy struct {
 	// MinOpen is how long the circuit stays open the first time. Each failed probe doubles the time,
 	// up to MaxOpen.
 	MinOpen, MaxOpen time.Duration
-	// Rate and Burst bound the calls of all processes together: at most Rate*t + Burst calls in any
-	// time t.
+	// Rate and Burst bound the calls of all processes together: at most Rate*t + Burst calls get slots
+	// in any time t.
 	Rate  float64 // calls per second
 	Burst float64
-	// Batch is the most tokens that a process takes in one write, Life how long it may spend them.
-	// Tokens spent in a window t were taken in t + Life, so the bucket's capacity is
-	// Burst - Rate*Life.
-	TokenBatch int
-	TokenLife  time.Duration
+	// InFlight bounds the calls that are under way at one time.
+	InFlight int
+	// SilentAfter is how long a call may hang before it counts as unanswered while it still hangs; 0
+	// means that it never does.
+	SilentAfter time.Duration
 }
 
 // Default is well below the limits that agents may have (contract C21: 60 writes per second, bursts
 // of 300; more for reads).
 var Default = Policy{
-	Failures:   5,
-	MinOpen:    5 * time.Second,
-	MaxOpen:    5 * time.Minute,
-	Rate:       20,
-	Burst:      100,
-	TokenBatch: 20,
-	TokenLife:  2 * time.Second,
+	Failures:    5,
+	MinOpen:     5 * time.Second,
+	MaxOpen:     5 * time.Minute,
+	Rate:        20,
+	Burst:       40, // not above InFlight: whoever finds no place goes into the line, and all others behind
+	InFlight:    50,
+	SilentAfter: 30 * time.Second,
 }
 
-// State is the stored document. The zero State is that of an unknown agent: closed, with a full
-// bucket.
+// State is the stored document. The zero State is that of an unknown agent: closed.
 type State struct {
 	// Failures counts the failed calls since the last answer, while the circuit is closed.
 	Failures int `json:"failures,omitempty"`
@@ -50,9 +49,9 @@ type State struct {
 	BackOffUntil time.Time `json:"back_off_until,omitzero"`
 	// RateLimits counts how often in a row the agent limited us without naming a time.
 	RateLimits int `json:"rate_limits,omitempty"`
-	// Tokens is how many tokens the bucket held at At. A zero At means a full bucket.
-	Tokens   float64   `json:"tokens,omitempty"`
-	TokensAt time.Time `json:"tokens_at,omitzero"`
+	// Silent: the circuit was opened because calls hang, not because they failed. Any answer closes
+	// it.
+	Silent bool `json:"silent,omitempty"`
 	// Unknown holds the members of the stored document that only newer code knows.
 	Unknown string `json:"-" document:"unknown"`
 }
@@ -71,6 +70,7 @@ const (
 	Open       Reason = "open"        // the agent does not answer
 	BackingOff Reason = "backing_off" // the agent asked us to wait
 	Limited    Reason = "limited"     // our own rate limit
+	Full       Reason = "full"        // as many calls are in flight as may be
 )
 
 // Ticket accompanies a call from its decision to its result.
@@ -82,14 +82,10 @@ type Ticket struct {
 	Number int64
 }
 
-// Decision is whether a call may be made.
+// Decision is what the circuit says about a call.
 type Decision struct {
-	// Wait is 0 if the call may be made. Otherwise the caller has to wait that long, for Reason, and
-	// decide again.
-	Wait   time.Duration
-	Reason Reason
-	Ticket Ticket
-	// Taken is how many tokens the state to be stored gives away. The first one pays for this call,
-	// the process may spend the others for Life. Taken is 0 if an earlier token pays for the call.
-	Taken int
+	// NotBefore is when the call may be made, for Reason; zero if it may be made now.
+	NotBefore time.Time
+	Reason    Reason
+	Ticket    Ticket
 }

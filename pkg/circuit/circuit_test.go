@@ -26,14 +26,15 @@ var (
 	probing = circuit.State{
 		Failures: 5, Opens: 3, Probes: 7, OpenUntil: at(-time.Second), ProbeUntil: at(time.Minute),
 	}
-	backingOff = circuit.State{BackOffUntil: at(30 * time.Second), TokensAt: at(30 * time.Second)}
+	backingOff = circuit.State{BackOffUntil: at(30 * time.Second)}
+	hanging    = circuit.State{Opens: 1, OpenUntil: at(5 * time.Second), Silent: true}
 )
 
 // The processes find out by comparison whether a state changed.
 func TestStoredStateEqualsTheOriginal(t *testing.T) {
 	t.Parallel()
-	fraction := circuit.State{Tokens: 59.123456789, TokensAt: at(time.Nanosecond), RateLimits: 3}
-	for _, s := range []circuit.State{clean, failing, open, probing, backingOff, fraction} {
+	fraction := circuit.State{BackOffUntil: at(time.Nanosecond), RateLimits: 3}
+	for _, s := range []circuit.State{clean, failing, open, probing, backingOff, hanging, fraction} {
 		body, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)
@@ -45,10 +46,12 @@ func TestStoredStateEqualsTheOriginal(t *testing.T) {
 	}
 }
 
-// For all events in any order: a back-off never ends earlier, time and the number of probes never
-// go back, only a probe's answer closes the circuit, and the document stays small.
+// For all events in any order: a back-off never ends earlier, the number of probes never goes
+// back, only a probe's answer closes the circuit, or any answer if calls hung, one probe is
+// under way at a time, and the document stays small.
 func TestAnyOrderOfEvents(t *testing.T) {
 	t.Parallel()
+	seen := map[string]int{}
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var s circuit.State
@@ -59,16 +62,15 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			now = now.Add(time.Duration(r.Int64N(int64(3*time.Second))) - 100*time.Millisecond)
 			ticket, before := tickets[r.IntN(len(tickets))], s
 			answered := false
-			switch r.IntN(6) {
+			switch r.IntN(8) {
 			case 0, 1, 2:
 				var d circuit.Decision
-				d, s = p.Decide(s, now, r.Float64(), r.IntN(2), lease)
-				if d.Wait < 0 || d.Wait == 0 && mustWait(before, now, d.Ticket) {
-					t.Fatalf("seed %d: %+v at %v of %+v", seed, d, now, before)
-				}
-				if d.Wait == 0 {
+				d, s = p.Decide(s, now, lease)
+				checkDecision(t, d, before, s, now)
+				if d.Reason == "" {
 					tickets = append(tickets, d.Ticket)
 				}
+				seen["decided "+string(d.Reason)]++
 			case 3:
 				answered = true
 				s = p.Succeeded(s, ticket)
@@ -77,23 +79,47 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			case 5:
 				answered = true
 				s = p.Limited(s, ticket, now, r.Float64(), time.Duration(r.IntN(20))*time.Second)
+			case 6:
+				s = p.Silenced(s, now, r.Float64())
+				if s != before {
+					seen["silenced"]++
+				}
+			case 7:
+				s = p.Hurry(s, now)
 			}
-			if s.BackOffUntil.Before(before.BackOffUntil) || s.TokensAt.Before(before.TokensAt) || s.Probes < before.Probes ||
-				s.Tokens < 0 || s.Tokens > p.Burst {
+			if s.BackOffUntil.Before(before.BackOffUntil) || s.Probes < before.Probes || s.Silent && s.Closed() {
 				t.Fatalf("seed %d: %+v became %+v", seed, before, s)
 			}
-			if s.Closed() && !before.Closed() && !(answered && ticket.Probe) {
-				t.Fatalf("seed %d: %+v closed without a probe's answer", seed, before)
+			if s.Closed() && !before.Closed() {
+				seen["closed"]++
+				if !answered || !ticket.Probe && !before.Silent {
+					t.Fatalf("seed %d: %+v closed without a probe's answer", seed, before)
+				}
 			}
 			if body, err := json.Marshal(s); err != nil || len(body) > 400 {
 				t.Fatalf("seed %d: %d bytes, %v", seed, len(body), err)
 			}
 		}
 	}
+	for _, k := range []string{"decided ", "decided open", "decided backing_off", "silenced", "closed"} {
+		if seen[k] == 0 {
+			t.Errorf("%q never occurred", k)
+		}
+	}
+	t.Log(seen)
 }
 
-// mustWait reports whether a state forbids the call of a ticket.
-func mustWait(s circuit.State, now time.Time, ticket circuit.Ticket) bool {
-	return now.Before(s.BackOffUntil) ||
-		!s.Closed() && (now.Before(s.OpenUntil) || now.Before(s.ProbeUntil) || !ticket.Probe)
+// checkDecision fails the test if a state forbids what was decided in it.
+func checkDecision(t *testing.T, d circuit.Decision, before, after circuit.State, now time.Time) {
+	t.Helper()
+	backsOff := now.Before(before.BackOffUntil)
+	shut := !before.Closed() && (now.Before(before.OpenUntil) || now.Before(before.ProbeUntil))
+	switch {
+	case (d.Reason == "") != d.NotBefore.IsZero(), d.Reason != "" && !d.NotBefore.After(now),
+		d.Ticket.Probe != (after != before), d.Ticket.Probe && d.Reason != "",
+		d.Reason == "" && (backsOff || shut || !before.Closed() && !d.Ticket.Probe),
+		d.Reason != "" && !backsOff && !shut,
+		d.NotBefore.Before(before.BackOffUntil) && backsOff:
+		t.Fatalf("%+v at %v of %+v", d, now, before)
+	}
 }

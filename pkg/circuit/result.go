@@ -8,12 +8,28 @@ import (
 // The first and the longest wait after the agent limited us without naming a time (contract D10).
 const minBackOff, maxBackOff = 2 * time.Second, time.Minute
 
-// Succeeded returns the state after an answer. Only a probe's answer closes an open circuit. A
-// probe whose lease is over counts like any other.
+// Succeeded returns the state after an answer. Only a probe's answer closes an open circuit, unless
+// it was open because calls hang. A probe whose lease is over counts like any other.
 func (p Policy) Succeeded(s State, t Ticket) State {
-	if s.Closed() || t.Probe {
+	if s.Closed() || t.Probe || s.Silent {
 		s.Failures, s.Opens, s.OpenUntil, s.ProbeUntil, s.RateLimits = 0, 0, time.Time{}, time.Time{}, 0
+		s.Silent = false
 	}
+	return s
+}
+
+// Silenced returns the state after the calls in flight were found to hang.
+func (p Policy) Silenced(s State, now time.Time, jitter float64) State {
+	if !s.Closed() {
+		return s
+	}
+	s.Silent = true
+	return p.open(s, now, jitter)
+}
+
+func (p Policy) open(s State, now time.Time, jitter float64) State {
+	s.Opens++
+	s.OpenUntil, s.ProbeUntil = now.Add(p.openFor(s.Opens, jitter)), time.Time{}
 	return s
 }
 
@@ -35,9 +51,7 @@ func (p Policy) Failed(s State, t Ticket, now time.Time, jitter float64, after t
 			return s
 		}
 	}
-	s.Opens++
-	s.OpenUntil, s.ProbeUntil = now.Add(p.openFor(s.Opens, jitter)), time.Time{}
-	return s
+	return p.open(s, now, jitter)
 }
 
 // Limited returns the state after the agent answered that we call too often (contract D8). The
@@ -66,12 +80,11 @@ func (p Policy) Released(s State, t Ticket) State {
 	return s
 }
 
-// backOff blocks all calls before until. The bucket is empty then and fills from there on: a client
-// that was just limited must not begin with a burst.
+// backOff blocks all calls before until. The slots begin there: a client that was just limited must
+// not begin with a burst.
 func (p Policy) backOff(s State, until time.Time) State {
 	if until.After(s.BackOffUntil) {
 		s.BackOffUntil = until
-		s.Tokens, s.TokensAt = 0, until
 	}
 	return s
 }

@@ -19,13 +19,15 @@ func TestResultsOfCalls(t *testing.T) {
 	longer := probing
 	longer.Opens, longer.OpenUntil, longer.ProbeUntil = 4, at(40*time.Second), time.Time{}
 	longerAndBackingOff := longer
-	longerAndBackingOff.BackOffUntil, longerAndBackingOff.TokensAt = at(time.Minute), at(time.Minute)
+	longerAndBackingOff.BackOffUntil = at(time.Minute)
 	released := probing
 	released.ProbeUntil = time.Time{}
 	denied := circuit.State{Failures: 1, Opens: 1, OpenUntil: at(5 * time.Second)}
 	limitedBefore := circuit.State{RateLimits: 1, BackOffUntil: at(-time.Second)}
-	limitedOnce := circuit.State{RateLimits: 1, BackOffUntil: at(2 * time.Second), TokensAt: at(2 * time.Second)}
-	limitedTwice := circuit.State{RateLimits: 2, BackOffUntil: at(4 * time.Second), TokensAt: at(4 * time.Second)}
+	limitedOnce := circuit.State{RateLimits: 1, BackOffUntil: at(2 * time.Second)}
+	limitedTwice := circuit.State{RateLimits: 2, BackOffUntil: at(4 * time.Second)}
+	hangingAndFailing := hanging
+	hangingAndFailing.Failures = 4
 	closedBackingOff := backingOff
 	closedBackingOff.Probes = 7
 	for name, tc := range map[string]struct{ got, want circuit.State }{
@@ -51,6 +53,12 @@ func TestResultsOfCalls(t *testing.T) {
 		"a probe without a result":             {p.Released(probing, probe), released},
 		"an old probe without a result":        {p.Released(probing, oldProbe), probing},
 		"a call without a result":              {p.Released(failing, call), failing},
+		"calls hang":                           {p.Silenced(clean, start, 0), hanging},
+		"calls hang after failures":            {p.Silenced(failing, start, 0), hangingAndFailing},
+		"calls hang while open":                {p.Silenced(open, start, 0), open},
+		"any answer closes if calls hung":      {p.Succeeded(hanging, oldCall), clean},
+		"so does a limit":                      {limited(hanging, oldCall, 30*time.Second), backingOff},
+		"a failed call does not":               {failed(hanging, call), hanging},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: got %+v, want %+v", name, tc.got, tc.want)
@@ -68,7 +76,7 @@ func TestOpenTimesGrowToTheMaximum(t *testing.T) {
 		}
 		before = s.OpenUntil.Sub(start)
 		s.OpenUntil = start
-		_, s = p.Decide(s, start, 0, 0, lease)
+		_, s = p.Decide(s, start, lease)
 	}
 	s.Opens = 1 << 40
 	s = p.Failed(s, circuit.Ticket{Probe: true, Number: s.Probes}, start, 1, 0, false)

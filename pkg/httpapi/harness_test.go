@@ -117,8 +117,8 @@ func compact(t *testing.T, text string) string {
 // fakeWorkflow starts and wakes nothing.
 type fakeWorkflow struct{}
 
-func (fakeWorkflow) Start(context.Context, string, string, int) error   { return nil }
-func (fakeWorkflow) Wake(context.Context, string, operation.Next) error { return nil }
+func (fakeWorkflow) Start(context.Context, string, string, int) error        { return nil }
+func (fakeWorkflow) Wake(context.Context, string, orchestrator.Wakeup) error { return nil }
 func (fakeWorkflow) Ensure(context.Context, string, string, int) (orchestrator.Execution, error) {
 	return orchestrator.ExecutionMissing, nil
 }

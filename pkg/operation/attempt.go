@@ -26,6 +26,7 @@ func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bo
 	}
 	c.Attempts++
 	c.InFlight = true
+	op.admitted()
 	c.LeaseUntil = now.Add(callLease)
 	op.DueAt = c.LeaseUntil.Add(reconcileGrace)
 	detail := ""
@@ -44,8 +45,9 @@ func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bo
 func (op *Operation) FailAttempt(now time.Time, generation int, outcome adcp.Outcome, retryAfter time.Duration,
 	detail string) Event {
 	c := op.call(generation)
-	c.InFlight, c.Answered = false, ""
+	c.InFlight, c.Answered, c.EndedAt = false, "", now
 	c.LeaseUntil = time.Time{}
+	op.admitted()
 	if outcome == adcp.Ambiguous {
 		c.Unclear = true
 	}

@@ -37,6 +37,7 @@ type EventKind string
 const (
 	EventCreated       EventKind = "created"
 	EventCalling       EventKind = "calling"   // the agent is about to be called
+	EventQueued        EventKind = "queued"    // the call waits for room, or for the agent to be back
 	EventNoAnswer      EventKind = "no_answer" // a call ended without an answer
 	EventChanged       EventKind = "changed"   // the state changed
 	EventSeen          EventKind = "seen"      // an observation changed nothing

@@ -54,6 +54,8 @@ type Operation struct {
 
 	Call     Call     `json:"call"`
 	Attempts Attempts `json:"attempts"`
+	// Admission is how the next call waits for its turn; zero if it does not.
+	Admission Admission `json:"admission,omitzero"`
 	// ADCPStatus is the last status on the wire, unknown included (contract A20).
 	ADCPStatus adcp.Status `json:"adcp_status,omitempty"`
 	Attention  *Attention  `json:"attention,omitempty"`
@@ -114,6 +116,8 @@ type Call struct {
 	FirstAt  time.Time `json:"first_at,omitzero"`
 	// InFlight is set before the agent is called, and cleared by the write that stores the answer.
 	InFlight bool `json:"in_flight,omitempty"`
+	// EndedAt is when the last attempt ended: the delay before the next one counts from there.
+	EndedAt time.Time `json:"ended_at,omitzero"`
 	// LeaseUntil keeps a second dispatcher from calling while the first still may be.
 	LeaseUntil time.Time `json:"lease_until,omitzero"`
 	// Unclear: some attempt may have been carried out, and its answer is lost (contract C19).

@@ -9,7 +9,7 @@ import (
 // FailPoll records a poll without a usable answer. The state stays: a poll's failure is never the
 // operation's (contract A28).
 func (op *Operation) FailPoll(now time.Time, retryAfter time.Duration, reason Reason, detail string) Event {
-	op.Attempts.Polls++
+	op.Polled()
 	op.Attempts.PollErrors++
 	op.backOff(now, retryAfter)
 	// These say more than a failed poll, and stand until they are cleared up.
@@ -19,6 +19,21 @@ func (op *Operation) FailPoll(now time.Time, retryAfter time.Duration, reason Re
 	}
 	op.BumpVersion(now)
 	return op.event(EventNoAnswer, ByPoll, op.State, now, detail)
+}
+
+// Polled counts a poll: the wait for it is over.
+func (op *Operation) Polled() {
+	op.Attempts.Polls++
+	op.admitted()
+}
+
+// NotPolled counts a round that had nothing to ask, like a poll. A slot that has not come stays.
+func (op *Operation) NotPolled(now time.Time) {
+	if op.Admission.Slot.After(now) {
+		op.Attempts.Polls++
+		return
+	}
+	op.Polled()
 }
 
 // AwaitResult records a poll that says completed without what a success has: another poll may bring

@@ -33,22 +33,20 @@ func (op *Operation) Redrive(now time.Time) Event {
 	return e
 }
 
-// Resume lets an operation go on that has stopped to poll or to send, because a person wants it. ok
-// is false if it has not.
-func (op *Operation) Resume(now time.Time) (e Event, ok bool) {
-	if !op.Call.Stopped && !op.InputRequest.Input.Call.Stopped && now.Before(op.FollowUntil) {
-		return Event{}, false
-	}
+// Resume lets an operation go on that waits, or has stopped to poll or to send, because a person
+// wants it.
+func (op *Operation) Resume(now time.Time) Event {
 	op.resume(now)
 	op.DueAt = now.Add(reconcileGrace)
 	op.BumpVersion(now)
-	return op.event(EventRestarted, ByAPI, op.State, now, "polled and sent again"), true
+	return op.event(EventRestarted, ByAPI, op.State, now, "polled or sent again at once")
 }
 
 func (op *Operation) resume(now time.Time) {
 	op.Attempts.Polls, op.Attempts.PollErrors, op.Attempts.EarlyPolls, op.RedrivenAt = 0, 0, 0, now
 	op.Call.resumeSending()
 	op.InputRequest.Input.Call.resumeSending()
+	op.Hurry(now)
 	op.followOn(now)
 	if op.flaggedFor(GaveUp) || op.flaggedFor(AgentAnswersError) {
 		op.Attention = nil

@@ -43,6 +43,9 @@ type AgentSupport struct {
 	// Searchable: the agent lists what the operation's task makes, so that a look-up can show that it
 	// made nothing (contract G17).
 	Searchable bool
+	// PollEvery is how long a round of polls of all open operations takes at the agent's rate: no
+	// operation is polled more often.
+	PollEvery time.Duration
 }
 
 // Plan decides what comes next for an operation, raises the attention that is due, and sets when
@@ -66,13 +69,16 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 		return op.decide(NextGiveUp, 0)
 	case op.State == Requested:
 		if next = NextRetry; op.WaitsFor != "" {
-			delay = op.pollDelay(now, jitter)
+			delay = op.pollDelay(now, jitter, s)
 		}
 	case op.lacksAnswer(s) && op.mayRetry(now, s):
 		next, delay = NextRetry, op.retryDelay(now, jitter, s)
 		op.flagUnreached(now)
 	default:
 		next, delay = op.planPoll(now, jitter, s)
+	}
+	if !op.State.Terminal() && op.waitsForAdmission(now) {
+		delay = op.admissionDelay(now)
 	}
 	if !op.State.Terminal() && !now.Before(op.Deadline) && op.Attention == nil {
 		op.flag(DeadlinePassed, now, "not finished in time; it is still followed, more slowly")
@@ -90,7 +96,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 // planPoll decides between waiting for a webhook and waiting for the next poll, and says why
 // nothing else can be done.
 func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Next, time.Duration) {
-	delay := op.pollDelay(now, jitter)
+	delay := op.pollDelay(now, jitter, s)
 	if op.lacksAnswer(s) {
 		op.flagNotSent(now, s)
 	}
@@ -108,12 +114,16 @@ func (op *Operation) planPoll(now time.Time, jitter float64, s AgentSupport) (Ne
 }
 
 // pollDelay is the time before the next poll.
-func (op *Operation) pollDelay(now time.Time, jitter float64) time.Duration {
+func (op *Operation) pollDelay(now time.Time, jitter float64, s AgentSupport) time.Duration {
+	if op.HasSlot(now) {
+		return 0
+	}
 	since := op.CreatedAt
 	if !op.RedrivenAt.IsZero() {
 		since = op.RedrivenAt
 	}
-	return op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
+	d := op.Target.Poll.Delay(op.Attempts.Polls, now.Sub(since), op.Deadline.Sub(op.CreatedAt), jitter)
+	return max(d, s.PollEvery)
 }
 
 // mayFlagResultMissing reports whether no attention stands that says more than a missing result.
@@ -168,22 +178,25 @@ func (op *Operation) flaggedByUs() bool {
 }
 
 // retryDelay is the time before the next attempt of the call that is due: none before the first,
-// and none shorter than another dispatcher's lease.
+// and none shorter than another dispatcher's lease. It counts from the end of the last attempt: who
+// looks meanwhile does not put it off.
 func (op *Operation) retryDelay(now time.Time, jitter float64, s AgentSupport) time.Duration {
 	c := op.call(op.PendingInput())
 	if c.Attempts == 0 {
 		return 0
 	}
 	d := RetryDelay(c.Attempts, jitter)
+	switch {
+	case op.HasSlot(now):
+		d = 0
+	case !c.EndedAt.IsZero():
+		d = max(0, d-now.Sub(c.EndedAt))
+	}
 	if op.leased(now, s) {
 		d = max(d, c.LeaseUntil.Sub(now))
 	}
 	return d
 }
-
-// Postpone does next after a delay that somebody else has decided, without a change of the
-// operation: our own rate limit was reached.
-func (op *Operation) Postpone(next Next, d time.Duration) Decision { return op.decide(next, d) }
 
 func (op *Operation) decide(next Next, d time.Duration) Decision {
 	return Decision{Tenant: op.Tenant, OperationID: op.ID, Version: op.Version, Next: next,

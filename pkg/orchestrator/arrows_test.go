@@ -60,7 +60,7 @@ var reach = map[string]struct{ inside, outside string }{
 	"httpapi":        {useCases + " apikey httpsig keyring lru safehttp webhook", network + " " + lambda},
 	"eventbridge":    {useCases, network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
-	"store/layout":   {"adcp operation store", pure},
+	"store/layout":   {"adcp circuit operation store", pure},
 	"store/dynamo":   {useCases + " apikey store/layout", network + " " + aws},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
@@ -70,6 +70,7 @@ var reach = map[string]struct{ inside, outside string }{
 		useCases + " agent config httpsig lru safehttp secretsmanager signing",
 		network + " " + processes + " " + aws + " " + mcp,
 	},
+	"wire/gates": {"adcp breaker circuit operation store", network},
 	"wire/inbound": {
 		useCases + " apikey config httpsig keyring lru safehttp secretsmanager stepfunctions store/dynamo " +
 			"store/layout telemetry webhook",
@@ -80,6 +81,10 @@ var reach = map[string]struct{ inside, outside string }{
 	"sim/hazard":      {"", pure},
 	"store/memory":    {useCases + " apikey store/layout", network},
 	"store/storetest": {useCases + " apikey httpsig keyring lru safehttp store/layout", network},
+	"sim/load": {
+		useCases + " apikey httpsig keyring lru safehttp sim store/layout store/memory store/storetest webhook",
+		network + " " + aws,
+	},
 	"sim": {
 		useCases + " apikey httpsig keyring lru safehttp store/layout store/memory store/storetest webhook",
 		network,
@@ -87,7 +92,7 @@ var reach = map[string]struct{ inside, outside string }{
 }
 
 // testParts are the packages that nothing but tests and these packages may reach.
-var testParts = []string{"adcp/adcptest", "sim", "sim/hazard", "store/memory", "store/storetest"}
+var testParts = []string{"adcp/adcptest", "sim", "sim/hazard", "sim/load", "store/memory", "store/storetest"}
 
 // dependencies returns what each package that matches a pattern reaches. Tests do not count.
 func dependencies(t *testing.T, pattern string) map[string][]string {

@@ -20,7 +20,11 @@ type Dispatch struct {
 	Roots func(ctx context.Context) ([]string, error)
 	// Breaker allows calls; nil allows all.
 	Breaker *breaker.Breaker
-	Deps    Deps
+	// Workflow wakes those who wait in line when a call makes room.
+	Workflow Waker
+	Deps     Deps
+
+	probe bool // the call that is made finds out whether the agent is back
 }
 
 // Run sends the frozen bytes to the agent if the operation still waits for that, applies the
@@ -38,34 +42,32 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 	if op.Stale(d.Deps.Now()) {
 		return d.expire(ctx, op, agent)
 	}
-	if !op.NeedsCall() || d.Deps.Now().Before(op.NotBefore) {
-		// Answered by another channel, or the agent asked for time (contract D8): do not even discover
-		// it.
+	if now := d.Deps.Now(); !op.NeedsCall() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) {
+		// Answered by another channel, or the agent asked for time (contract D8), or the call's slot has
+		// not come: do not even discover it.
 		return d.plan(ctx, op, agent)
 	}
 	known, err := registry.Recall(ctx, d.Store, agent)
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	return line{d.Store, d.Agents, d.Breaker}.reach(ctx, agent, known, d.Deps.Now,
+	admit := Admit{d.Store, d.Breaker, d.Workflow, d.Deps}
+	return line{d.Store, d.Agents, d.Breaker, admit.soon}.reach(ctx, op, known, d.Deps.Now(), false,
 		func(c contact, err error) (operation.Decision, error) { return d.dispatch(ctx, op, c, err) })
 }
 
 // dispatch calls an agent that was reached, or records why it can't be called. err is reach's.
 func (d Dispatch) dispatch(ctx context.Context, op operation.Operation, c contact, err error) (
 	operation.Decision, error) {
+	d.probe = c.probe
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce): // nothing has been sent
 		return d.skip(ctx, op, c, ce, registry.DescribeCallError(ce))
 	case err != nil:
 		return operation.Decision{}, err
-	case c.blocked.byOwnLimit():
-		return op.Postpone(operation.NextRetry, c.blocked.wait), nil
-	case c.blocked.wait > 0: // counts as an attempt, so that the delays grow and the timeline shows the reason
-		ce := &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: c.blocked.wait,
-			Cause: errors.New("circuit " + string(c.blocked.reason))}
-		return d.skip(ctx, op, c, ce, c.blocked.describe())
+	case c.waits.reason != "":
+		return d.planner(op, c.profile).advance(ctx, op, c.waits.record)
 	case !c.profile.Offers(op.Type):
 		ce := &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("no such tool")}
 		return d.skip(ctx, op, c, ce, "the agent does not offer "+string(op.Type))
@@ -164,7 +166,7 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation
 		if op.PendingInput() != generation {
 			return nil, nil // another call is due than the one that was read
 		}
-		if now.Before(op.NotBefore) {
+		if now.Before(op.NotBefore) || now.Before(op.Admission.Slot) {
 			return nil, nil // contract D8: never earlier than the agent asked
 		}
 		first := generation == 0 && op.Call.FirstAt.IsZero()
@@ -199,7 +201,7 @@ func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, c
 }
 
 func (d Dispatch) planner(op operation.Operation, p registry.Profile) planner {
-	return planner{d.Store, d.Deps, support(op, p)}
+	return planner{d.Store, d.Deps, support(op, p), d.probe}
 }
 
 // seal turns the frozen bytes into those that go out: always the same for an operation (contract

@@ -15,6 +15,8 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store/memory"
+
+	"github.com/google/uuid"
 )
 
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -95,10 +97,10 @@ func (w *fakeWorkflow) Start(_ context.Context, _, id string, generation int) er
 	return nil
 }
 
-func (w *fakeWorkflow) Wake(_ context.Context, token string, next operation.Next) error {
+func (w *fakeWorkflow) Wake(_ context.Context, token string, wakeup orchestrator.Wakeup) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.log = append(w.log, "wake "+token+" "+string(next))
+	w.log = append(w.log, "wake "+token+" "+string(wakeup.Next))
 	return nil
 }
 
@@ -140,7 +142,8 @@ func newHarnessWith(t *testing.T, caller registry.Caller, submission string) *ha
 	clock := func() time.Time { return h.at }
 	h.deps = orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
 	h.store = memory.New(clock)
-	h.breaker = breaker.New(h.store, circuit.Default, time.Minute, h.deps.Now, h.deps.Jitter)
+	h.breaker = breaker.New(h.store, breaker.Options{Policy: circuit.Default, Bounds: breaker.DefaultBounds,
+		Lease: time.Minute, Now: h.deps.Now, Jitter: h.deps.Jitter, NewID: uuid.NewString})
 	h.register("seller")
 	h.id = h.submit(submission, "k").ID
 	h.workflow = &fakeWorkflow{status: map[string]orchestrator.Execution{}}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"sync"
 	"time"
-
-	"adcp-orchestrator/pkg/operation"
 )
 
 // Pace spaces the calls of a service whose quota is shared with others, and differs between
@@ -116,6 +114,6 @@ func (p pacedExecutions) Ensure(ctx context.Context, tenant, id string, generati
 }
 
 // Wake wakes an execution when its turn comes.
-func (p pacedExecutions) Wake(ctx context.Context, token string, next operation.Next) error {
-	return p.pace.do(ctx, func() error { return p.Executions.Wake(ctx, token, next) })
+func (p pacedExecutions) Wake(ctx context.Context, token string, w Wakeup) error {
+	return p.pace.do(ctx, func() error { return p.Executions.Wake(ctx, token, w) })
 }

@@ -23,7 +23,9 @@ type Poll struct {
 	NewKey func() string
 	// Breaker allows calls; nil allows all.
 	Breaker *breaker.Breaker
-	Deps    Deps
+	// Workflow wakes those who wait in line when a poll makes room.
+	Workflow Waker
+	Deps     Deps
 }
 
 // pollTimeout bounds one question (contract N: a synchronous call), and the pages of one list.
@@ -43,7 +45,8 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	if op.State.Terminal() || now.Before(op.NotBefore) || op.MaySendInput(now, known.Support()) ||
+	if op.State.Terminal() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) ||
+		op.MaySendInput(now, known.Support()) ||
 		known.Fresh(now) && !pollable(op, known) {
 		return p.skip(ctx, op, known, unasked(op, known))
 	}
@@ -51,7 +54,8 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	defer cancel()
 	agents, end := inOneSession(asking, p.Agents)
 	defer end()
-	return line{p.Store, boundedCaller{agents, until}, p.Breaker}.reach(ctx, agent, known, p.Deps.Now,
+	admit := Admit{p.Store, p.Breaker, p.Workflow, p.Deps}
+	return line{p.Store, boundedCaller{agents, until}, p.Breaker, admit.soon}.reach(ctx, op, known, now, true,
 		func(c contact, err error) (operation.Decision, error) {
 			c.until = until
 			return p.ask(ctx, op, c, err)
@@ -63,10 +67,8 @@ func (p Poll) ask(ctx context.Context, op operation.Operation, c contact, err er
 	switch {
 	case err != nil:
 		return p.failByError(ctx, op, c.profile, err)
-	case c.blocked.byOwnLimit():
-		return op.Postpone(operation.NextWait, c.blocked.wait), nil
-	case c.blocked.wait > 0:
-		return p.fail(ctx, op, c.profile, c.blocked.wait, operation.AgentUnreached, c.blocked.describe())
+	case c.waits.reason != "":
+		return p.planner(op, c.profile).advance(ctx, op, c.waits.record)
 	case c.late() && pollable(op, c.profile): // discovery and the store took all the time: another run asks
 		return p.skip(ctx, op, c.profile, notAsked)
 	case unresolved(op, c.profile) || findable(op, c.profile):
@@ -187,7 +189,7 @@ func accountOf(request json.RawMessage) (json.RawMessage, error) {
 }
 
 func (p Poll) planner(op operation.Operation, profile registry.Profile) planner {
-	return planner{p.Store, p.Deps, support(op, profile)}
+	return planner{p.Store, p.Deps, support(op, profile), false}
 }
 
 // apply applies the answer of a poll or a look-up. One without a status says that the work goes on,
@@ -211,7 +213,7 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, profile reg
 		if e, missing := op.AwaitResult(now, a); missing {
 			return recorded(e)
 		}
-		op.Attempts.Polls++
+		op.Polled()
 		after, e, verdict := operation.Apply(*op, o)
 		*op = after
 		if verdict != operation.WrongTask {
@@ -283,7 +285,7 @@ func (p Poll) skip(ctx context.Context, seen operation.Operation, profile regist
 		if op.State.Terminal() {
 			return nil
 		}
-		op.Attempts.Polls++
+		op.NotPolled(now)
 		if f.clean {
 			if e, ok := op.CleanLookUp(now); ok { // the agent has asked for a repetition, and gets it
 				return recorded(e)

@@ -146,14 +146,17 @@ func TestPollWithoutAToolMakesNoCall(t *testing.T) {
 	agent := &fakeAgent{answers: []adcp.Response{submitted}}
 	h := newHarness(t, agent)
 	h.dispatch()
-	h.breaker = breaker.New(unusedCircuits{t}, circuit.Default, time.Minute, h.deps.Now, h.deps.Jitter)
+	h.breaker = breaker.New(unusedCircuits{t: t}, breaker.Options{Policy: circuit.Default, Now: h.deps.Now})
 	if d := h.poll(); d.Next != operation.NextAwait || len(agent.sent) != 1 || h.op().Attempts.Polls != 1 {
 		t.Errorf("%+v after %d calls", d, len(agent.sent))
 	}
 }
 
 // unusedCircuits fails the test when the breaker uses its store.
-type unusedCircuits struct{ t *testing.T }
+type unusedCircuits struct {
+	breaker.Store
+	t *testing.T
+}
 
 func (u unusedCircuits) Circuit(context.Context, string, string) (store.Document, error) {
 	u.t.Error("the circuit was read")

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -34,6 +35,8 @@ type Reconcile struct {
 	Store    ReconcileStore
 	Workflow Executions
 	Deps     Deps
+	// Breaker knows the gates whose lines are to be looked at; nil for none.
+	Breaker *breaker.Breaker
 	// Pace spaces the calls of the workflow service; nil does not.
 	Pace *Pace
 	// Queue is the queue of starts; nil for none. NewOwner names a run that drains it. Kick lets the
@@ -55,6 +58,7 @@ type ReconcileSummary struct {
 	Restarted int `json:"restarted"`
 	Alive     int `json:"alive"`
 	Failed    int `json:"failed"`
+	Admitted  int `json:"admitted"` // from lines
 	// OldestDueSeconds is how long the operation that waited longest was due.
 	OldestDueSeconds int64 `json:"oldest_due_seconds"`
 	// Backlog is how many operations that are due the run has not looked at.
@@ -82,6 +86,7 @@ func (s ReconcileSummary) Metrics() map[string]int64 {
 		MetricReconcileFailed:    int64(s.Failed),
 		MetricReconcileOldestDue: s.OldestDueSeconds,
 		"ReconcileBacklog":       int64(s.Backlog),
+		"ReconcileAdmitted":      int64(s.Admitted),
 		"StartQueueDrained":      int64(s.Drained),
 		MetricStartQueue:         s.QueueSeconds,
 	}
@@ -147,7 +152,7 @@ func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref) (
 	if err != nil || result == ExecutionRestarted {
 		return op, result, ignoreStale(err)
 	}
-	if next := nextIfDue(op); next != "" && result == ExecutionAlive { // the signal was lost
+	if next := nextIfDue(op, now); next != "" && result == ExecutionAlive { // the signal was lost
 		if err := wakeNow(ctx, r.Workflow, op, next); err != nil {
 			return op, "", err
 		}
@@ -156,11 +161,15 @@ func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref) (
 }
 
 // nextIfDue is what a waiting execution has to do at once, "" if it may wait on.
-func nextIfDue(op operation.Operation) operation.Next {
+func nextIfDue(op operation.Operation, now time.Time) operation.Next {
 	switch {
 	case op.State.Terminal():
 		return operation.NextSettle
 	case op.PendingInput() != 0:
+		return operation.NextPoll
+	case op.HasSlot(now) && op.NeedsCall():
+		return operation.NextRetry
+	case op.HasSlot(now):
 		return operation.NextPoll
 	}
 	return ""

@@ -78,8 +78,8 @@ func (s *sweep) run(w orchestrator.Executions) ([]operation.Ref, orchestrator.Re
 // executions are executions that are all in one state. Starting takes no time.
 type executions orchestrator.Execution
 
-func (executions) Start(context.Context, string, string, int) error   { return nil }
-func (executions) Wake(context.Context, string, operation.Next) error { return nil }
+func (executions) Start(context.Context, string, string, int) error        { return nil }
+func (executions) Wake(context.Context, string, orchestrator.Wakeup) error { return nil }
 func (e executions) Ensure(context.Context, string, string, int) (orchestrator.Execution, error) {
 	return orchestrator.Execution(e), nil
 }

@@ -44,6 +44,7 @@ func (run *reconcileRun) over() bool { return !run.until.IsZero() && !run.Deps.N
 // rounds looks at what is due until nothing is left, or the time is over.
 func (run *reconcileRun) rounds(ctx context.Context) error {
 	defer run.releaseQueue(ctx)
+	run.admitFromLines(ctx)
 	for !run.over() {
 		starts := run.drain(ctx)
 		now := run.Deps.Now()
@@ -168,4 +169,23 @@ func (run *reconcileRun) dueSince(at, now time.Time) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	run.summary.OldestDueSeconds = max(run.summary.OldestDueSeconds, int64(now.Sub(at)/time.Second))
+}
+
+// linesTime bounds what a run does for lines, so that its looks are not late.
+const linesTime = 15 * time.Second
+
+// admitFromLines looks at the lines of gates that are due. A fault is logged: the next run looks
+// again.
+func (run *reconcileRun) admitFromLines(ctx context.Context) {
+	if run.Breaker == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, linesTime)
+	defer cancel()
+	admit := Admit{run.Store, run.Breaker, run.Workflow, run.Deps}
+	admitted, err := admit.Lines(ctx)
+	run.summary.Admitted = admitted
+	if err != nil {
+		slog.ErrorContext(ctx, "not all lines were looked at", "error", err)
+	}
 }

@@ -1,11 +1,11 @@
 package orchestrator
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
 
+	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -48,12 +48,15 @@ func ensureExecution(ctx context.Context, s committer, w Executions, op operatio
 type Redrive struct {
 	Store    operations
 	Workflow Executions
-	Deps     Deps
+	// Breaker is told that the agent is back.
+	Breaker *breaker.Breaker
+	Deps    Deps
 }
 
-// Run makes sure that the operation is followed from now on: a waiting execution polls at once, one
-// that never started is started, one that is over is followed by the next generation's. However
-// often it is repeated, one execution runs. It returns store.ErrNotFound.
+// Run makes sure that the operation is followed from now on: a waiting execution calls or polls at
+// once, whatever it waits for, one that never started is started, one that is over is followed by
+// the next generation's. An open circuit probes at once. However often it is repeated, one
+// execution runs. It returns store.ErrNotFound.
 func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operation, RedriveResult, error) {
 	for {
 		op, err := r.Store.Get(ctx, tenant, id)
@@ -79,7 +82,7 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 		}
 		switch result {
 		case ExecutionAlive:
-			err = wakeNow(ctx, r.Workflow, op, cmp.Or(nextIfDue(op), operation.NextPoll))
+			err = wakeNow(ctx, r.Workflow, op, r.next(op))
 		case ExecutionRestarted:
 			op, err = r.Store.Get(ctx, tenant, id)
 		}
@@ -87,13 +90,28 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 	}
 }
 
-// resume stores that an operation goes on that had stopped. It comes before the signal: an
-// execution that is alive, or that Step Functions has forgotten, would stop at once again.
+// next is what a waiting execution does at once.
+func (r Redrive) next(op operation.Operation) operation.Next {
+	if next := nextIfDue(op, r.Deps.Now().UTC()); next != "" {
+		return next
+	}
+	if op.NeedsCall() {
+		return operation.NextRetry
+	}
+	return operation.NextPoll
+}
+
+// resume stores that an operation goes on that had stopped, or waits. It comes before the signal:
+// an execution that is alive, or that Step Functions has forgotten, would stop or wait at once
+// again.
 func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Time) (operation.Operation, error) {
-	resumed := op
-	e, ok := resumed.Resume(now)
-	if !ok {
+	if op.State.Terminal() {
 		return op, nil
 	}
+	if err := r.Breaker.Hurry(ctx, op.Tenant, agentOf(op).CircuitKey()); err != nil {
+		opLog(op).WarnContext(ctx, "the circuit is not hurried", "error", err)
+	}
+	resumed := op
+	e := resumed.Resume(now)
 	return resumed, r.Store.Commit(ctx, operation.Change{Op: resumed, Events: []operation.Event{e}})
 }

@@ -15,6 +15,8 @@ import (
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/memory"
+
+	"github.com/google/uuid"
 )
 
 // slowStore takes its time for each request: as long as DynamoDB's client, when two attempts wait
@@ -86,7 +88,8 @@ func (s slowStore) PutCircuit(ctx context.Context, tenant, agent string, d store
 // slowly makes the harness's store slow, for the breaker too, and returns it.
 func (h *harness) slowly(takes time.Duration) slowStore {
 	s := slowStore{h.store, takes}
-	h.breaker = breaker.New(s, circuit.Default, time.Minute, h.deps.Now, h.deps.Jitter)
+	h.breaker = breaker.New(s, breaker.Options{Policy: circuit.Default, Bounds: breaker.DefaultBounds, Lease: time.Minute,
+		Now: h.deps.Now, Jitter: h.deps.Jitter, NewID: uuid.NewString})
 	return s
 }
 

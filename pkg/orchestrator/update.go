@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -65,6 +66,9 @@ type planner struct {
 	store   operations
 	deps    Deps
 	support operation.AgentSupport
+	// probe is true for a call that found out whether the agent is back: if it is not, the operation
+	// waits in line with the others.
+	probe bool
 }
 
 // advance lets decide change an operation, plans what comes next, and commits both in one write.
@@ -76,6 +80,9 @@ func (p planner) advance(ctx context.Context, op operation.Operation,
 	_, err := updateFrom(ctx, p.store, op, func(op operation.Operation) (*operation.Change, error) {
 		now, before := p.deps.Now().UTC(), op
 		c := decide(&op, now)
+		if p.probe && c != nil && unanswered(c.Events) {
+			op.Requeue(now)
+		}
 		next = op.Plan(now, p.deps.Jitter(), p.support)
 		if c == nil {
 			return attentionOnly(before, op, now, &next), nil
@@ -84,6 +91,11 @@ func (p planner) advance(ctx context.Context, op operation.Operation,
 		return c, nil
 	})
 	return next, err
+}
+
+// unanswered reports whether a call ended without an answer.
+func unanswered(events []operation.Event) bool {
+	return slices.ContainsFunc(events, func(e operation.Event) bool { return e.Kind == operation.EventNoAnswer })
 }
 
 // attentionOnly is the change that stores newly due attention, or that the execution waits much

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"time"
 
 	"adcp-orchestrator/pkg/operation"
 )
@@ -20,9 +21,18 @@ type Starter interface {
 
 // Waker ends an execution's wait.
 type Waker interface {
-	// Wake tells the execution that armed the token where to go next. An execution that no longer
-	// waits is no error.
-	Wake(ctx context.Context, token string, next operation.Next) error
+	// Wake tells the execution that armed the token what to do next. An execution that no longer waits
+	// is no error.
+	Wake(ctx context.Context, token string, w Wakeup) error
+}
+
+// Wakeup is what a waiting execution is told.
+type Wakeup struct {
+	Next operation.Next `json:"next"`
+	// Delay is how many seconds it waits before it does that, 0 for none. Version is the operation's
+	// present one: by it the execution waits.
+	Delay   int   `json:"delay"`
+	Version int64 `json:"version"`
 }
 
 // Execution is the state of a workflow execution.
@@ -50,5 +60,21 @@ func wakeNow(ctx context.Context, w Waker, op operation.Operation, next operatio
 	if op.TaskToken == "" {
 		return nil
 	}
-	return w.Wake(ctx, op.TaskToken, next)
+	return w.Wake(ctx, op.TaskToken, Wakeup{Next: next, Version: op.Version})
+}
+
+// wakeAt wakes an operation's execution to make its call, or its poll, after a delay.
+func wakeAt(ctx context.Context, w Waker, op operation.Operation, delay time.Duration) error {
+	if op.TaskToken == "" {
+		return nil
+	}
+	seconds := int((max(0, delay) + time.Second - 1) / time.Second)
+	next := operation.NextPoll
+	switch {
+	case op.NeedsCall():
+		next = operation.NextRetry
+	case seconds > 0:
+		next = operation.NextAwait
+	}
+	return w.Wake(ctx, op.TaskToken, Wakeup{Next: next, Delay: seconds, Version: op.Version})
 }

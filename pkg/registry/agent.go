@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"net/url"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -78,4 +80,21 @@ type AgentReader interface {
 func (a Agent) CircuitKey() string {
 	sum := sha256.Sum256([]byte(string(a.Transport) + "\x00" + a.URL + "\x00" + a.CredentialRef))
 	return a.ID + "." + hex.EncodeToString(sum[:8])
+}
+
+// Origin is the scheme, host and port that the agent's calls go to, whoever's agent it is; empty if
+// the URL cannot be read.
+func (a Agent) Origin() string {
+	u, err := url.Parse(a.URL)
+	if err != nil {
+		return ""
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80"}[u.Scheme]
+	}
+	if port == "" {
+		port = "443"
+	}
+	return strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Hostname()) + ":" + port
 }

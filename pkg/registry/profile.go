@@ -37,6 +37,10 @@ type Profile struct {
 	DiscoveredAt time.Time         `json:"discovered_at"`
 	// Unknown holds the members of the stored profile that only newer code knows.
 	Unknown string `json:"-" document:"unknown"`
+
+	// PollEvery is how long a round of polls of all the agent's open operations takes at present. The
+	// breaker knows it; it is not part of the stored profile.
+	PollEvery time.Duration `json:"-"`
 }
 
 // Fresh reports whether a profile is still believed: for a day, or for less if the agent says so
@@ -62,7 +66,7 @@ func (p Profile) Offers(t adcp.Task) bool {
 
 // Support returns what the agent offers for following an operation.
 func (p Profile) Support() operation.AgentSupport {
-	s := operation.AgentSupport{Pollable: p.PollTool != ""}
+	s := operation.AgentSupport{Pollable: p.PollTool != "", PollEvery: p.PollEvery}
 	if offer := p.Capabilities.Idempotency; offer.Support == adcp.Supported {
 		// An agent that states no window replays for the least that the protocol allows (contract C17).
 		s.ReplayWindow = max(offer.ReplayTTL, time.Hour)

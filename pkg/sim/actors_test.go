@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 )
 
@@ -140,7 +139,7 @@ func (f actorWorkflow) Ensure(context.Context, string, string, int) (orchestrato
 	return orchestrator.ExecutionOver, nil
 }
 
-func (f actorWorkflow) Wake(context.Context, string, operation.Next) error {
+func (f actorWorkflow) Wake(context.Context, string, orchestrator.Wakeup) error {
 	return f.a.step(func() error { return nil })
 }
 

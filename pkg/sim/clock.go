@@ -102,7 +102,9 @@ func (w *World) nextExternal(ctx context.Context) (at time.Time, act func() erro
 func (w *World) reconcile(ctx context.Context) error {
 	w.reconcileAt = w.now.Add(time.Minute)
 	runProcess(func() {
-		reconcile := orchestrator.Reconcile{Store: w.store(), Workflow: workflow{w}, Deps: w.deps(), Record: w.Looks}
+		reconcile := orchestrator.Reconcile{
+			Store: w.store(), Workflow: workflow{w}, Breaker: w.Breaker, Deps: w.deps(), Record: w.Looks,
+		}
 		_, _ = reconcile.Run(ctx)
 	})
 	return nil

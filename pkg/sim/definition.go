@@ -29,6 +29,7 @@ type State struct {
 		BackoffRate     float64
 		MaxAttempts     int
 		MaxDelaySeconds int
+		JitterStrategy  string
 	}
 	Catch []Catcher
 	Next  string
@@ -63,6 +64,10 @@ const (
 	errTask    = "Lambda.Unknown"
 	// ErrCondition is what AwaitUpdate sees when the operation has changed.
 	ErrCondition = "DynamoDb.ConditionalCheckFailedException"
+	// ErrThrottled is what it sees when a partition of the table is used up, and ErrNoCapacity what
+	// Run and Settle see when no function may run besides those that do.
+	ErrThrottled  = "DynamoDb.ThrottlingException"
+	ErrNoCapacity = "Lambda.TooManyRequestsException"
 	// ErrConflict is what AwaitUpdate sees while a transaction writes the operation.
 	ErrConflict = "DynamoDb.TransactionConflictException"
 )

@@ -22,13 +22,13 @@ func (w *World) Deliver(ctx context.Context, url string, body []byte) (reply web
 			return webhook.Reply{Status: status, Code: "gateway"}, false
 		}
 	}
-	h, err := w.signedHeader(ctx, url, body)
+	h, err := w.signer.Header(ctx, w.now, host, url, body)
 	if err != nil {
 		return webhook.Reply{Code: err.Error()}, false
 	}
 	receiver := webhook.Receiver{
 		Store:      w.store(),
-		SenderKeys: w.senderKeys,
+		SenderKeys: w.signer.SenderKeys,
 		BaseURL:    base,
 		Now:        w.Now,
 		Count:      func(string) {},

@@ -16,6 +16,13 @@ type Ports struct {
 	// Arm does what AwaitUpdate's updateItem does. A *NamedError says how it failed.
 	StoreToken func(ctx context.Context, arguments json.RawMessage) error
 	Now        func() time.Time
+	// Transition, if set, is called before each state runs, a retry included: it may wait.
+	Transition func()
+	// Jitter, if set, returns values in [0,1) for the waits of retries with jitter. Without it they
+	// wait as long as they may.
+	Jitter func() float64
+	// Results, if set, keeps results of expressions for many executions; else each keeps its own.
+	Results map[string]any
 }
 
 // Execution is one run of a Definition. The caller advances it: Run until it waits, then Wake or
@@ -50,7 +57,10 @@ type Execution struct {
 
 // Start begins an execution.
 func Start(d Definition, p Ports, name string, input any) *Execution {
-	e := &Execution{def: d, ports: p, name: name, input: asJSON(input), Events: 1, cache: map[string]any{}}
+	e := &Execution{def: d, ports: p, name: name, input: asJSON(input), Events: 1, cache: p.Results}
+	if e.cache == nil {
+		e.cache = map[string]any{}
+	}
 	e.startInput, e.startedAt = e.input, p.Now()
 	e.enter(d.StartAt)
 	return e
@@ -70,6 +80,9 @@ func (e *Execution) Waiting() time.Time {
 // Run advances the execution until it waits or ends.
 func (e *Execution) Run(ctx context.Context) error {
 	for !e.done && !e.waiting {
+		if e.ports.Transition != nil {
+			e.ports.Transition()
+		}
 		if err := e.step(ctx); err != nil {
 			return fmt.Errorf("state %s: %w", e.state, err)
 		}
@@ -243,6 +256,9 @@ func (e *Execution) fail(s State, cause error) error {
 			}
 			e.retries++
 			delay := time.Duration(min(d, float64(r.MaxDelaySeconds))) * time.Second
+			if e.ports.Jitter != nil && r.JitterStrategy == "FULL" {
+				delay = time.Duration(e.ports.Jitter() * float64(delay))
+			}
 			e.waiting, e.until = true, e.ports.Now().Add(delay)
 			return nil
 		}

@@ -99,7 +99,7 @@ func TestAwaitUpdateWritesTheStoresItem(t *testing.T) {
 	if got.Values[":version"]["N"] != "7" || token == "" || e.Wake(token, nil) != nil {
 		t.Errorf("written %v", got.Values)
 	}
-	if want := []string{"Dispatch", "ChooseNext", "AwaitUpdate", "ChooseNext"}; !slices.Equal(e.Path, want) {
+	if want := []string{"Run", "ChooseNext", "AwaitUpdate", "ChooseNext"}; !slices.Equal(e.Path, want) {
 		t.Errorf("path %v", e.Path)
 	}
 }

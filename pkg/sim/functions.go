@@ -89,11 +89,13 @@ func (w *World) runUseCase(ctx context.Context, function string, ref operation.R
 	case "Dispatch":
 		dispatch := orchestrator.Dispatch{
 			Store: w.store(), Agents: agents, Deps: w.deps(), Breaker: w.Breaker, Roots: w.RootSecrets,
+			Workflow: workflow{w},
 		}
 		return dispatch.Run(ctx, ref.Tenant, ref.OperationID)
 	case "Poll":
 		poll := orchestrator.Poll{
 			Store: w.store(), Agents: agents, Deps: w.deps(), Breaker: w.Breaker, NewKey: w.newKey,
+			Workflow: workflow{w},
 		}
 		return poll.Run(ctx, ref.Tenant, ref.OperationID)
 	case "Settle":

@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,42 +41,84 @@ func TestTransitionsStayFew(t *testing.T) {
 	t.Logf("%d polls in 10 hours, %d transitions", p2, t2)
 }
 
-// A year of polls stays below the 25,000 events of a Step Functions execution, for every legal
-// policy and deadline, and with every function failing as often as its retries allow.
-func TestAYearStaysBelowTheHistoryLimit(t *testing.T) {
+// An execution stays below the 25,000 events of Step Functions whatever an operation meets: it
+// waits a limited number of times, with every function failing as often as its own retries allow.
+// What is left is for Lambda's own faults. The reconciler starts the next execution then, which
+// happens seldom: a year of polls takes few of them for every legal policy and deadline, even with
+// the agent's rate used up all the time, so that each poll needs two rounds.
+func TestNoExecutionReachesTheHistoryLimit(t *testing.T) {
 	t.Parallel()
 	def := definition(t)
-	events := func(states ...string) (n int) {
-		for _, name := range states {
-			n += worstEvents(t, def, name)
+	perRound := worstEvents(t, def, "AwaitUpdate") + worstEvents(t, def, "Run") + worstEvents(t, def, "ChooseNext")
+	limit := roundsLimit(t, def)
+	worst := limit*perRound + 40
+	t.Logf("%d rounds of at most %d events: %d", limit, perRound, worst)
+	if worst > maxEvents*4/5 {
+		t.Errorf("%d events in an execution", worst)
+	}
+	polls, lines := mostPollsInAYear(), mostRoundsInLine()
+	executions := (2*polls + operation.MaxDeliveries + operation.MaxEarlyPolls) / limit
+	t.Logf("a year has at most %d polls, %d rounds in line, and %d more executions", polls, lines, executions)
+	if executions > 3 || lines > polls {
+		t.Errorf("%d executions, %d rounds in line", executions, lines)
+	}
+}
+
+// roundsLimit is how often an execution waits, as ChooseNext says.
+func roundsLimit(t *testing.T, d Definition) int {
+	t.Helper()
+	for _, c := range d.States["ChooseNext"].Choices {
+		if _, after, ok := strings.Cut(c.Condition, "rounds < "); ok {
+			n, err := strconv.Atoi(strings.TrimSuffix(after, " %}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
 		}
-		return n
 	}
-	perPoll := events("AwaitUpdate", "Poll", "ChooseNext")
-	if wait := events("WaitThenPoll"); wait > events("AwaitUpdate") {
-		t.Errorf("a wait costs %d events", wait)
+	t.Fatal("ChooseNext does not limit the rounds")
+	return 0
+}
+
+// An execution whose rounds are used up ends, and the reconciler starts the next one, which goes
+// on.
+func TestNextExecutionGoesOnWhenTheHistoryIsFull(t *testing.T) {
+	t.Parallel()
+	def := definition(t)
+	few := slices.Clone(def.States["ChooseNext"].Choices)
+	for n := range few {
+		few[n].Condition = strings.Replace(few[n].Condition, "rounds < 1000", "rounds < 3", 1)
 	}
-	// A delivery that comes just before the token is stored makes AwaitUpdate fail, and a poll
-	// follows. An early poll wakes the execution, and a poll follows.
-	const early = operation.MaxDeliveries + operation.MaxEarlyPolls
-	// Before the first poll an operation may have been called again and again. After two days a retry
-	// is no more frequent than a poll, and costs less: the events counted for polls cover it.
-	retries := 0
-	for age := time.Duration(0); age < 48*time.Hour; retries++ {
-		age += operation.RetryDelay(retries+1, 0)
+	choose := def.States["ChooseNext"]
+	choose.Choices = few
+	def.States["ChooseNext"] = choose
+	w := New(def, &Seller{Duration: 10 * time.Hour}, &Crash{})
+	op, err := w.Submit(t.Context(), Tenant, "key", "po-1")
+	if err != nil {
+		t.Fatal(err)
 	}
-	perRetry := events("WaitThenRetry", "Dispatch", "ChooseNext")
-	if perRetry > perPoll {
-		t.Errorf("a retry costs %d events, a poll %d", perRetry, perPoll)
+	if err := w.Run(t.Context(), horizon); err != nil {
+		t.Fatal(err)
 	}
-	polls := mostPollsInAYear()
-	byPolls := (polls+early)*perPoll + 40
-	byRetries := retries*perRetry + 40
-	t.Logf("%d polls of %d events: %d; %d retries of %d events: %d",
-		polls, perPoll, byPolls, retries, perRetry, byRetries)
-	if byPolls+byRetries >= maxEvents {
-		t.Errorf("%d events in a year", byPolls+byRetries)
+	r, err := w.Store.Load(t.Context(), Tenant, op.ID)
+	if err != nil {
+		t.Fatal(err)
 	}
+	checkEnded(t, w, r, operation.Completed)
+	if n := len(w.Executions()); n < 3 {
+		t.Errorf("%d executions", n)
+	}
+}
+
+// mostRoundsInLine is how often an operation asks in a year that nobody gives a slot.
+func mostRoundsInLine() (rounds int) {
+	op := operation.Operation{State: operation.Submitted, FollowUntil: epoch.Add(1000 * 24 * time.Hour)}
+	for at := epoch; at.Before(epoch.Add(365 * 24 * time.Hour)); rounds++ {
+		op.AwaitRoom(at, "agent", time.Time{}, false, "")
+		d := op.Plan(at, 0, operation.AgentSupport{Pollable: true})
+		at = at.Add(time.Duration(d.Delay) * time.Second)
+	}
+	return rounds
 }
 
 // mostPollsInAYear is the number of polls with the worst legal policy and deadline.
@@ -106,23 +151,37 @@ func extremePolicies() []operation.PollPolicy {
 	return all
 }
 
-// worstEvents is how many history events one visit of a state can make.
+// worstEvents is how many history events one visit of a state can make when its function fails as
+// often as its own retries allow, and quietEvents when it does not fail.
 func worstEvents(t *testing.T, d Definition, name string) int {
+	t.Helper()
+	attempts := 0
+	for _, r := range stateOf(t, d, name).Retry {
+		if slices.Contains(r.ErrorEquals, errAll) {
+			attempts += r.MaxAttempts
+		}
+	}
+	return quietEvents(t, d, name) + 3*attempts
+}
+
+func quietEvents(t *testing.T, d Definition, name string) int {
+	t.Helper()
+	s := stateOf(t, d, name)
+	n := 2 // entered, exited
+	if s.Type == "Task" {
+		n += 3 // scheduled, started, ended
+		if strings.HasSuffix(s.Resource, ".waitForTaskToken") {
+			n++ // submitted
+		}
+	}
+	return n
+}
+
+func stateOf(t *testing.T, d Definition, name string) State {
 	t.Helper()
 	s, ok := d.States[name]
 	if !ok {
 		t.Fatalf("no state %s", name)
 	}
-	n := 2 // entered, exited
-	if s.Type == "Task" {
-		attempts := 1
-		for _, r := range s.Retry {
-			attempts += r.MaxAttempts
-		}
-		n += 3 * attempts // scheduled, started, ended
-		if s.TimeoutSeconds != nil && len(s.Catch) > 0 {
-			n++ // submitted
-		}
-	}
-	return n
+	return s
 }

@@ -118,10 +118,10 @@ func (f workflow) Ensure(
 	return found, err
 }
 
-func (f workflow) Wake(_ context.Context, token string, next operation.Next) error {
+func (f workflow) Wake(_ context.Context, token string, wakeup orchestrator.Wakeup) error {
 	return f.w.crash.effect("SendTaskSuccess", func() error {
 		for _, e := range f.w.executions {
-			_ = e.Wake(token, map[string]operation.Next{"next": next}) // all others refuse the token
+			_ = e.Wake(token, wakeup) // all others refuse the token
 		}
 		return nil
 	})

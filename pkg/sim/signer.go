@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"time"
 
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/operation"
@@ -13,25 +14,26 @@ import (
 	"adcp-orchestrator/pkg/webhook"
 )
 
-// signer is the seller's key. Every delivery of the simulation is signed and verified.
-type signer struct {
+// Signer is the seller's key. Every delivery of the simulation is signed and verified.
+type Signer struct {
 	key        ed25519.PrivateKey
 	signatures int // so far: each attempt has a nonce of its own (contract B51)
 }
 
 const keyID = "sim-2026"
 
-func newSigner() signer {
-	return signer{key: ed25519.NewKeyFromSeed([]byte("the seller of the simulation!!!!"))}
+// NewSigner returns the seller's key.
+func NewSigner() *Signer {
+	return &Signer{key: ed25519.NewKeyFromSeed([]byte("the seller of the simulation!!!!"))}
 }
 
 // Sign implements httpsig.Signer.
-func (s signer) Sign(_ context.Context, message []byte) ([]byte, error) {
+func (s *Signer) Sign(_ context.Context, message []byte) ([]byte, error) {
 	return ed25519.Sign(s.key, message), nil
 }
 
 // publicKey is the key as the seller publishes it.
-func (s signer) publicKey() httpsig.JWK {
+func (s *Signer) publicKey() httpsig.JWK {
 	return httpsig.JWK{
 		KID:     keyID,
 		KeyType: "OKP",
@@ -44,15 +46,15 @@ func (s signer) publicKey() httpsig.JWK {
 	}
 }
 
-// signedHeader is the header of a delivery, with a new signature.
-func (w *World) signedHeader(ctx context.Context, url string, body []byte) (http.Header, error) {
-	w.signer.signatures++
+// Header is the header of a delivery to a host, with a new signature.
+func (s *Signer) Header(ctx context.Context, now time.Time, host, url string, body []byte) (http.Header, error) {
+	s.signatures++
 	h := http.Header{"Content-Type": {"application/json"}}
-	nonce := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "nonce %010d", w.signer.signatures))
+	nonce := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "nonce %010d", s.signatures))
 	signed, err := httpsig.Sign(ctx, httpsig.WebhookProfile(),
-		httpsig.Identity{Key: w.signer.publicKey(), Signer: w.signer},
+		httpsig.Identity{Key: s.publicKey(), Signer: s},
 		httpsig.Message{Method: http.MethodPost, URL: url, Header: h, Body: body},
-		httpsig.Stamp{Created: w.now, Nonce: nonce})
+		httpsig.Stamp{Created: now, Nonce: nonce})
 	for name, values := range signed {
 		h[name] = values
 	}
@@ -60,9 +62,9 @@ func (w *World) signedHeader(ctx context.Context, url string, body []byte) (http
 	return h, err
 }
 
-// senderKeys are the seller's published keys: known and not revoked.
-func (w *World) senderKeys(operation.Operation, store.Document) webhook.SenderKeys {
-	return unrevokedKeys{httpsig.JWKS{keyID: w.signer.publicKey()}}
+// SenderKeys are the seller's published keys: known and not revoked.
+func (s *Signer) SenderKeys(operation.Operation, store.Document) webhook.SenderKeys {
+	return unrevokedKeys{httpsig.JWKS{keyID: s.publicKey()}}
 }
 
 type unrevokedKeys struct{ httpsig.JWKS }

@@ -17,6 +17,8 @@ import (
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
+
+	"github.com/google/uuid"
 )
 
 // simulation is one seed's world.
@@ -123,7 +125,8 @@ func (f *faults) drawInfrastructure() {
 		f.counts["worlds with clocks apart"]++
 	}
 	if f.rng.IntN(2) == 0 {
-		w.Breaker = breaker.New(w.Store, circuit.Default, 330*time.Second, w.Now, f.rng.Float64)
+		w.Breaker = breaker.New(w.Store, breaker.Options{Policy: circuit.Default, Bounds: breaker.DefaultBounds,
+			Lease: 330 * time.Second, Now: w.Now, Jitter: f.rng.Float64, NewID: uuid.NewString})
 		f.counts["worlds with a circuit breaker"]++
 	}
 	if f.rng.IntN(3) == 0 {

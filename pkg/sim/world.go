@@ -64,7 +64,7 @@ type World struct {
 	executions  map[string]*Execution
 	reconcileAt time.Time
 	planned     []plannedEvent
-	signer      signer
+	signer      *Signer
 }
 
 // plannedEvent is something that happens at a time.
@@ -104,7 +104,7 @@ func New(d Definition, s *Seller, c *Crash) *World {
 		now:         epoch,
 		executions:  map[string]*Execution{},
 		reconcileAt: epoch.Add(time.Minute),
-		signer:      newSigner(),
+		signer:      NewSigner(),
 	}
 	w.Store, w.Caller = memory.New(w.Now), s
 	w.register(s, Tenant)

@@ -115,8 +115,8 @@ var throttled = retry.ThrottleErrorCode{Codes: retry.DefaultThrottleErrorCodes}
 
 // Wake sends the next step to the execution that waits with the token. It is no error if the
 // execution no longer waits: it has continued by itself.
-func (w Workflow) Wake(ctx context.Context, token string, next operation.Next) error {
-	output, err := json.Marshal(map[string]operation.Next{"next": next})
+func (w Workflow) Wake(ctx context.Context, token string, wakeup orchestrator.Wakeup) error {
+	output, err := json.Marshal(wakeup)
 	if err != nil {
 		return err
 	}

@@ -72,10 +72,11 @@ func TestWake(t *testing.T) {
 	} {
 		api := &fakeAPI{err: tc.err}
 		w := stepfunctions.Workflow{API: api}
-		if err := w.Wake(t.Context(), "token", operation.NextSettle); (err == nil) != tc.ok {
+		wakeup := orchestrator.Wakeup{Next: operation.NextSettle, Version: 3}
+		if err := w.Wake(t.Context(), "token", wakeup); (err == nil) != tc.ok {
 			t.Errorf("%v became %v", tc.err, err)
 		}
-		if api.seen != `token {"next":"settle"}` {
+		if api.seen != `token {"next":"settle","delay":0,"version":3}` {
 			t.Errorf("sent %s", api.seen)
 		}
 	}
@@ -128,7 +129,8 @@ func TestAUsedUpQuotaIsThrottling(t *testing.T) {
 		if err == nil || errors.Is(err, orchestrator.ErrThrottled) != tc.throttled {
 			t.Errorf("%s: start: %v", name, err)
 		}
-		if err = w.Wake(t.Context(), "token", operation.NextPoll); errors.Is(err, orchestrator.ErrThrottled) != tc.throttled {
+		err = w.Wake(t.Context(), "token", orchestrator.Wakeup{Next: operation.NextPoll})
+		if errors.Is(err, orchestrator.ErrThrottled) != tc.throttled {
 			t.Errorf("%s: wake: %v", name, err)
 		}
 	}

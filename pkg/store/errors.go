@@ -24,6 +24,8 @@ var (
 	ErrNewerSchema = errors.New("the record has a newer schema than this code knows")
 	// ErrFull: there is no room for another record of this kind.
 	ErrFull = errors.New("no room for another")
+	// ErrThrottled: the store works, but has no capacity left at present for what many use at once.
+	ErrThrottled = errors.New("the record has no capacity left at present")
 )
 
 // NaturalKeyTakenError reports that another operation holds the natural key, and the fingerprint

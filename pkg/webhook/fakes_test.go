@@ -8,6 +8,7 @@ import (
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store/memory"
 )
 
@@ -24,10 +25,10 @@ func (h *harness) count(outcome string) {
 }
 
 // Wake records a signal to a waiting execution.
-func (h *harness) Wake(_ context.Context, token string, next operation.Next) error {
+func (h *harness) Wake(_ context.Context, token string, w orchestrator.Wakeup) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.wakes = append(h.wakes, token+" "+string(next))
+	h.wakes = append(h.wakes, token+" "+string(w.Next))
 	return nil
 }
 

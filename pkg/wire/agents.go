@@ -9,8 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"adcp-orchestrator/pkg/agent"
-	"adcp-orchestrator/pkg/breaker"
-	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -51,10 +49,4 @@ func signingKeyIDs() []string { return signing.IDs(os.Getenv("SIGNING_KEY_IDS"))
 // that id, the current one first.
 func Roots(secrets *secretsmanager.Manager, id string) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) ([]string, error) { return secrets.Roots(ctx, id) }
-}
-
-// Breaker returns the breaker for calls that take at most lease. lease has to be longer than the
-// function's timeout.
-func Breaker(s breaker.Store, lease time.Duration) *breaker.Breaker {
-	return breaker.New(s, circuit.Default, lease, time.Now, rand.Float64)
 }

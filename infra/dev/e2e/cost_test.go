@@ -67,7 +67,7 @@ func newSigningKey(t *testing.T) httpsig.Identity {
 // noExecution is a workflow without an execution to wake.
 type noExecution struct{}
 
-func (noExecution) Wake(context.Context, string, operation.Next) error { return nil }
+func (noExecution) Wake(context.Context, string, orchestrator.Wakeup) error { return nil }
 
 // An accepted delivery costs three requests to the real table, counted on the wire; so does its
 // repetition.

@@ -176,9 +176,9 @@ func (w waitingCaller) Session(ctx context.Context) (registry.Caller, func()) {
 }
 
 // Wake implements the receiver's workflow on the world's executions.
-func (h *harness) Wake(_ context.Context, token string, next operation.Next) error {
+func (h *harness) Wake(_ context.Context, token string, w orchestrator.Wakeup) error {
 	for _, e := range h.Executions() {
-		_ = e.Wake(token, map[string]operation.Next{"next": next}) // an execution without this token refuses it
+		_ = e.Wake(token, w) // an execution without this token refuses it
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
@@ -10,7 +11,10 @@ import (
 // Circuit returns the circuit's document, or store.ErrNotFound.
 func (s *Store) Circuit(ctx context.Context, tenant, agentID string) (store.Document, error) {
 	i, err := s.get(ctx, attributes(layout.AgentKey(tenant, agentID, layout.SKCircuit)))
-	if err == nil && i == nil {
+	switch {
+	case throttled(err): // the table is not away: whoever decides by it has to wait
+		err = errors.Join(store.ErrThrottled, err)
+	case err == nil && i == nil:
 		err = store.ErrNotFound
 	}
 	return readDocument(i), err

@@ -21,6 +21,9 @@ type API interface {
 	UpdateItem(
 		context.Context, *dynamodb.UpdateItemInput, ...func(*dynamodb.Options),
 	) (*dynamodb.UpdateItemOutput, error)
+	DeleteItem(
+		context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options),
+	) (*dynamodb.DeleteItemOutput, error)
 	Query(
 		context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options),
 	) (*dynamodb.QueryOutput, error)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/store"
 )
 
 // maxRetries is how often a request is repeated that the table refused for the moment. All waits
@@ -59,6 +61,28 @@ func waitBeforeRetry(ctx context.Context, try int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// crowded makes a request of an item that many use at once. One that its partition refuses is made
+// again, with more patience than the SDK has; in the end it is store.ErrThrottled.
+func crowded[T any](ctx context.Context, request func() (T, error)) (out T, err error) {
+	for try := 0; ; try++ {
+		if out, err = request(); !throttled(err) {
+			return out, err
+		}
+		if try == maxRetries {
+			return out, errors.Join(store.ErrThrottled, err)
+		}
+		if err := waitBeforeRetry(ctx, try); err != nil {
+			return out, err
+		}
+	}
+}
+
+// throttled reports whether a partition or the table refused a request for the moment.
+func throttled(err error) bool {
+	return errors.As(err, new(*types.ProvisionedThroughputExceededException)) ||
+		errors.As(err, new(*types.ThrottlingException)) || errors.As(err, new(*types.RequestLimitExceeded))
 }
 
 // put is a write of a transaction. An empty condition always holds.

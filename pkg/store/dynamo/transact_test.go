@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/dynamo"
@@ -35,6 +38,32 @@ func TestConflictingTransactionsAreRetried(t *testing.T) {
 			}
 			if api.calls != tc.calls {
 				t.Errorf("%d calls, want %d", api.calls, tc.calls)
+			}
+		})
+	}
+}
+
+// A write of a gate that its partition refuses is made again; in the end the store is throttled.
+func TestThrottledGatesAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	refused := &types.ProvisionedThroughputExceededException{}
+	step := circuit.Step{Jumps: true, Lease: circuit.Lease{ID: "a"}, Limit: 1}
+	for name, tc := range map[string]struct {
+		answers []error
+		calls   int
+		want    error
+	}{
+		"then there is capacity": {[]error{refused, refused, nil}, 3, nil},
+		"there is never any":     {[]error{refused}, 13, store.ErrThrottled},
+		"another error":          {[]error{errors.ErrUnsupported}, 1, errors.ErrUnsupported},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &fakeAPI{answers: tc.answers}
+			_, err := dynamo.New(api, "table", time.Now).StepGate(t.Context(), circuit.GateID{Kind: circuit.AgentGate,
+				Tenant: "acme", Name: "seller"}, step)
+			if !errors.Is(err, tc.want) || api.calls != tc.calls {
+				t.Errorf("%d calls, %v", api.calls, err)
 			}
 		})
 	}

@@ -53,7 +53,8 @@ func (s *Store) update(ctx context.Context, r rewriting) error {
 	if r.condition != "" {
 		in.ConditionExpression = &r.condition
 	}
-	if _, err := s.api.UpdateItem(ctx, in); err != nil {
+	_, err := crowded(ctx, func() (*dynamodb.UpdateItemOutput, error) { return s.api.UpdateItem(ctx, in) })
+	if err != nil {
 		return fmt.Errorf("put %s: %w", text(r.key, "sk"), err)
 	}
 	return nil

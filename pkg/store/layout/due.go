@@ -50,7 +50,9 @@ func Shard(name string, n int) int {
 }
 
 // Timestamp is RFC 3339 with a fixed number of digits, so that texts sort like times.
-func Timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func Timestamp(t time.Time) string { return t.UTC().Format(timestampForm) }
+
+const timestampForm = "2006-01-02T15:04:05.000Z"
 
 // parseTimestamp reads a Timestamp; any other text is the zero time.
 func parseTimestamp(s string) time.Time {

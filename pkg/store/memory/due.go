@@ -122,14 +122,19 @@ func (s *Store) WithDueShards(n int) *Store {
 	return s
 }
 
-// NextDue returns the earliest time in the index as it is stored, without the index's lag, in whole
-// milliseconds. It is zero if there is none.
+// NextDue returns the earliest time in the index as it is stored, or look at a gate's line, without
+// the index's lag, in whole milliseconds. It is zero if there is none.
 func (s *Store) NextDue() (next time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.index {
 		at, err := time.Parse(time.RFC3339, e.stored.due.At)
 		if err == nil && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for _, g := range s.gates {
+		if at := g.lookAt; !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/quota"
@@ -80,6 +81,7 @@ type Store struct {
 	nonceCounts map[id]int
 	keyrings    map[id]store.Document
 	circuits    map[id]store.Document
+	gates       map[circuit.GateID]*gateRecord
 	buckets     map[id]quota.Bucket
 }
 
@@ -104,6 +106,7 @@ func New(now func() time.Time) *Store {
 		nonceCounts: map[id]int{},
 		keyrings:    map[id]store.Document{},
 		circuits:    map[id]store.Document{},
+		gates:       map[circuit.GateID]*gateRecord{},
 		buckets:     map[id]quota.Bucket{},
 	}
 }
