@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run stop logs test unit lint fuzz sim soak mutants bench
+.PHONY: help run stop logs test unit lint fuzz sim load soak mutants bench
 .PHONY: build bootstrap synth diff deploy api-key sam-local test-sam sam-validate clean
 
 LOCAL := go run ./infra/local
@@ -13,6 +13,7 @@ CONTEXT := -c arch=$(if $(filter amd64,$(ARCH)),x86_64,arm64)
 FUZZTIME ?= 20s
 SEEDS ?= 10000
 SEED ?=
+ROW ?=
 OPERATIONS ?= 500
 ARGS ?=
 SCRIPTS := infra/dev/*.sh .ci/run
@@ -48,6 +49,9 @@ fuzz: ## each fuzz target for FUZZTIME: make fuzz FUZZTIME=20s
 sim: ## races and simulated worlds with random faults: make sim SEEDS=10000, or make sim SEED=42
 	@GOGC=2000 SEEDS=$(SEEDS) SEED=$(SEED) go test -count=1 -timeout 30m -v -run 'Races|TransportFaults' ./pkg/sim \
 	  | grep -vE '^=== '
+
+load: ## what many operations cost on AWS, and the quotas that they meet: make load, or make load ROW=300/s
+	@LOAD="$(ROW)" GOGC=400 go test -count=1 -timeout 10m -v -run 'TestLoad$$' ./pkg/sim/load | grep -vE '^(===|PASS)'
 
 soak: ## hundreds of buys from a real seller while everything that can fail does: make soak OPERATIONS=500 SEED=1
 	@OPERATIONS=$(OPERATIONS) SEED=$(SEED) ./infra/dev/soak.sh
