@@ -35,12 +35,13 @@ set +a
 tests() { go test -json -timeout 15m "$@" | go run ./infra/dev/slowest -times "$times" -- "$@"; }
 
 step "tests"
-# Two packages run without the race detector. They have no goroutines of their own, the CDK's
-# bindings would take three more minutes to compile, and zipping would take ten times as long.
+# These run without the race detector. The CDK's bindings would take three more minutes to
+# compile, zipping and the load model ten times as long, and of their goroutines one runs at a time.
+# The breaker runs here with all seeds, and below with few.
 export CDK_VALIDATION=false # make synth validates
-tests "$@" ./infra ./infra/dev/bench
+tests "$@" ./infra ./infra/dev/bench ./pkg/sim/load ./pkg/breaker
 # shellcheck disable=SC2046
-tests -race "$@" $(go list ./... | grep -vE '/infra(/dev/bench|/dev/e2e)?$')
+tests -race "$@" $(go list ./... | grep -vE '/(infra|infra/dev/bench|infra/dev/e2e|pkg/sim/load)$')
 # End to end, last and alone: these tests start many processes.
 tests -race "$@" ./infra/dev/e2e
 step "done"

@@ -14,7 +14,7 @@ import (
 func TestDeathBetweenAnyTwoWritesLosesNobody(t *testing.T) {
 	t.Parallel()
 	writes, runs, every := 0, 0, 5
-	if testing.Short() {
+	if testing.Short() || few {
 		every = 40
 	}
 	for _, limits := range [][3]int{{1, 100, 100}, {2, 100, 100}, {100, 1, 100}, {100, 100, 1}} {

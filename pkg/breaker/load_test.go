@@ -130,7 +130,7 @@ func TestTenThousandWaitForAnAgent(t *testing.T) {
 	t.Parallel()
 	const outage = 6 * time.Hour
 	n := 10_000
-	if testing.Short() {
+	if testing.Short() || few {
 		n = 2000
 	}
 	f := newFleet(t, 1, 8)

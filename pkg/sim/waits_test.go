@@ -167,7 +167,7 @@ func TestAfterAnOutageTheOldestAreCalledFirst(t *testing.T) {
 	w := New(definition(t), seller, &Crash{}).withBreaker(circuit.Default)
 	ordered := &orderedSeller{Seller: seller, w: w}
 	w.Caller = ordered
-	const orders = 200
+	const orders = 100
 	var ids []string
 	for n := range orders {
 		ids = append(ids, mustSubmit(t, w, n))
@@ -212,7 +212,7 @@ func TestAfterAnOutageTheOldestAreCalledFirst(t *testing.T) {
 func TestAQueuedCallTakesOneMoreRound(t *testing.T) {
 	t.Parallel()
 	w := New(definition(t), &Seller{Sync: true}, &Crash{}).withBreaker(circuit.Default)
-	const orders = 1000
+	const orders = 300
 	for n := range orders {
 		mustSubmit(t, w, n)
 	}
