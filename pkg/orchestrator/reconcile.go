@@ -152,7 +152,7 @@ func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref) (
 	if err != nil || result == ExecutionRestarted {
 		return op, result, ignoreStale(err)
 	}
-	if next := nextIfDue(op, now); next != "" && result == ExecutionAlive { // the signal was lost
+	if next := nextIfDue(op, now); next != "" && result != ExecutionRestarted { // the signal was lost
 		if err := wakeNow(ctx, r.Workflow, op, next); err != nil {
 			return op, "", err
 		}

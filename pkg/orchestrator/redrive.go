@@ -81,7 +81,7 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 			return op, "", err
 		}
 		switch result {
-		case ExecutionAlive:
+		case ExecutionAlive, ExecutionStarted: // or it was started seconds ago, and waits already
 			err = wakeNow(ctx, r.Workflow, op, r.next(op))
 		case ExecutionRestarted:
 			op, err = r.Store.Get(ctx, tenant, id)

@@ -34,11 +34,24 @@ func TestRedriveMakesAWaitingExecutionPoll(t *testing.T) {
 
 func TestRedriveStartsAMissingExecution(t *testing.T) {
 	t.Parallel()
-	h, redrive := submittedHarness(t)
+	h := newHarness(t, &fakeAgent{profile: buyProfile(), answers: []adcp.Response{submitted}})
+	redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
 	clear(h.workflow.status)
 	_, result, err := redrive.Run(t.Context(), "acme", h.id)
 	if err != nil || result != orchestrator.ExecutionStarted || !slices.Equal(h.workflow.log, []string{"start 1"}) {
 		t.Errorf("%s, %v, did %v", result, err, h.workflow.log)
+	}
+}
+
+// An execution that is a few seconds old looks like one that the redrive has started. It waits all
+// the same.
+func TestRedriveWakesAnExecutionThatHasJustStarted(t *testing.T) {
+	t.Parallel()
+	h, redrive := submittedHarness(t)
+	clear(h.workflow.status)
+	_, _, err := redrive.Run(t.Context(), "acme", h.id)
+	if err != nil || !slices.Equal(h.workflow.log, []string{"start 1", "wake token-1 poll"}) {
+		t.Errorf("%v, did %v", err, h.workflow.log)
 	}
 }
 
