@@ -3,14 +3,17 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store"
 )
 
 // redrive redrives an operation, and returns what was done about its execution, and the operation.
@@ -63,4 +66,70 @@ func TestRedriveOfAnUnknownOperationIsNotFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkProblem(t, "unknown id", resp, body, http.StatusNotFound, h.functionProblem("not_found"))
+}
+
+// An order that waits in line behind an open circuit, whose next probe is far away, is called
+// within five seconds of its redrive.
+func TestRedriveBehindAnOpenCircuitActsAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, 600)
+	agent := h.fickle(t, "fickle", 600)
+	agent.turn(away)
+	o := h.order(t, "fickle", circuit.Default.Failures+5)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	waiting := h.awaitWaiting(ctx, t, o.ids)
+	agent.turn(answers)
+	began := time.Now()
+	h.redrive(t, waiting)
+	op := h.waitSettled(t, waiting)
+	i := slices.IndexFunc(op.Events, func(e operation.Event) bool {
+		return !e.At.Before(began) && e.To == operation.CallingAdCP
+	})
+	if i < 0 || op.Events[i].At.Sub(began) > 5*time.Second {
+		t.Fatalf("not called within 5 s\n%s", timeline(op))
+	}
+	t.Logf("called %.2f s after the redrive", op.Events[i].At.Sub(began).Seconds())
+	checkBoughtOnce(t, op)
+	o.await(t) // the call has closed the circuit
+}
+
+// awaitWaiting redrives the first of some operations until the next probe of their agent is 30 s
+// away: each probe that fails doubles that time. It returns an operation that waits in the agent's
+// line and was never called.
+func (h *harness) awaitWaiting(ctx context.Context, t *testing.T, ids []string) string {
+	t.Helper()
+	entry, err := h.store.Agent(ctx, h.tenant, "fickle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		var s circuit.State
+		doc, err := h.store.Circuit(ctx, h.tenant, entry.CircuitKey())
+		if err == nil {
+			err = store.DecodeDocument(doc.Body, &s)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+		switch {
+		case s.Closed():
+		case time.Until(s.OpenUntil) < 30*time.Second:
+			h.redrive(t, ids[0])
+		default:
+			for _, id := range ids {
+				op, err := h.store.Get(ctx, h.tenant, id)
+				if err == nil && op.Call.Attempts == 0 && op.Admission.Gate != "" && op.Admission.Slot.IsZero() {
+					return id
+				}
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("no operation waits behind the open circuit: %+v", s)
+		}
+	}
 }

@@ -80,6 +80,8 @@ func (in *Instance) Env() []Var {
 		{"SELLER_TOKEN", in.SellerToken},
 		{"CREDENTIAL_REF", CredentialRef},
 		{"SPAWN_ENV_FILE", in.SpawnEnv()},
+		{"CONCURRENCY_FILE", in.Concurrency()},
+		{"THROTTLED_LOG", in.Dir("logs", "throttled.log")},
 	}, in.layout.senderPrograms()...)
 }
 

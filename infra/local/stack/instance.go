@@ -79,6 +79,10 @@ func (in *Instance) Dir(elem ...string) string {
 // them. Tests use it to put a proxy before the table.
 func (in *Instance) SpawnEnv() string { return in.Dir("spawn.env") }
 
+// Concurrency is the path of a file with a number. While it exists, the account's quota of
+// concurrent executions of functions is that number.
+func (in *Instance) Concurrency() string { return in.Dir("concurrency") }
+
 // Endpoint returns LocalStack's URL.
 func (in *Instance) Endpoint() string { return "http://" + loopback(in.Ports.LocalStack) }
 
@@ -104,8 +108,9 @@ func (in *Instance) Running() (localstack, seller bool) {
 // prepare empties the instance's directories and state for a new start. State of an earlier start
 // is useless, because LocalStack and the seller keep theirs in memory.
 func (in *Instance) prepare() error {
-	for _, name := range []string{"root", "tmp", "logs"} {
-		if err := os.RemoveAll(in.Dir(name)); err != nil {
+	// A test that was killed may have left the last two.
+	for _, path := range []string{in.Dir("root"), in.Dir("tmp"), in.Dir("logs"), in.SpawnEnv(), in.Concurrency()} {
+		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
 	}

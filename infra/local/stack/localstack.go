@@ -50,6 +50,7 @@ func (in *Instance) startLocalStack(ctx context.Context, tools Tools) error {
 			"ADCP_LOCAL_DYNAMODB_JARS="+l.install("jars", "dynamodb"),
 			"ADCP_LOCAL_LOGS="+in.Dir("logs"),
 			"ADCP_LOCAL_SPAWN_ENV="+in.SpawnEnv(),
+			"ADCP_LOCAL_CONCURRENCY="+in.Concurrency(),
 		),
 	}.start()
 	if err != nil {

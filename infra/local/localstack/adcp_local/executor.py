@@ -43,6 +43,14 @@ def spawn_env():
         return dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line)
 
 
+def table_env():
+    """Returns the variable that leads functions to DynamoDB Local itself. LocalStack's gateway would
+    pass their requests on unchanged, and spend most of its time on that."""
+    from localstack.services.dynamodb.server import DynamodbServer
+
+    return {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{DynamodbServer.get().port}"}
+
+
 class ProcessRuntimeExecutor(RuntimeExecutor):
     def __init__(self, id, function_version):
         super().__init__(id=id, function_version=function_version)
@@ -75,7 +83,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
             "LAMBDA_TASK_ROOT": code,
             "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
             "TMPDIR": os.environ.get("TMPDIR", "/tmp"),
-        } | spawn_env()
+        } | table_env() | spawn_env()
         # The child stays in LocalStack's process group: a signal to the group ends everything.
         self.process = subprocess.Popen(
             [os.path.join(code, "bootstrap")], cwd=code, env=env,

@@ -26,7 +26,7 @@ class DynamodbThread(FuncThread):
         self.process = None
         self.command = [
             sys.executable, "-m", "adcp_local.dynamodb", os.environ["ADCP_LOCAL_DYNAMODB_JARS"], heap,
-            "-port", str(port), "-inMemory", "-disableTelemetry",
+            "-port", str(port), "-inMemory", "-sharedDb", "-disableTelemetry",
         ]
         super().__init__(self.follow, name="dynamodb-local")
 
@@ -50,7 +50,7 @@ def apply_patches():
     from localstack.services.dynamodb.server import DynamodbServer
     from localstack.services.stepfunctions.packages import JSONataPackageInstaller
 
-    from adcp_local import apigateway, stepfunctions
+    from adcp_local import apigateway, concurrency, stepfunctions
 
     def do_start_thread(server: DynamodbServer):
         thread = DynamodbThread(server.port, server.heap_size)
@@ -62,6 +62,7 @@ def apply_patches():
     # Use the machine's Java (JAVA_HOME). LocalStack would download another one.
     JSONataPackageInstaller.get_java_lib_path = lambda _: jpype.getDefaultJVMPath()
     apigateway.apply()
+    concurrency.apply()
     stepfunctions.apply()
 
 
