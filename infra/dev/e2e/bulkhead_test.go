@@ -30,12 +30,12 @@ const (
 // Orders at an agent that accepts connections and never answers do not delay those of a healthy
 // agent of the same tenant, nor webhooks, although the account has little concurrency. When the
 // agent answers again, each of its orders is bought once. BULKHEADS=full makes two hundred orders
-// beside fifty, which takes minutes.
+// beside fifty, which takes minutes, and fails if the healthy ones take much longer than alone.
 //
 // It runs alone, because it limits the account's concurrency and measures time.
 func TestBulkheads(t *testing.T) {
-	healthy, stuck := 16, 70
-	if os.Getenv("BULKHEADS") == "full" {
+	healthy, stuck, full := 16, 70, os.Getenv("BULKHEADS") == "full"
+	if full {
 		healthy, stuck = 50, 200
 	}
 	h := newHarness(t, 120)
@@ -88,7 +88,7 @@ func TestBulkheads(t *testing.T) {
 	t.Logf("%d orders at a healthy agent, alone and beside %d at a silent one: "+
 		"median %.2f and %.2f s, all %.2f and %.2f s", healthy, stuck,
 		alone.median().Seconds(), beside.median().Seconds(), alone.span().Seconds(), beside.span().Seconds())
-	if beside.slower(alone) {
+	if full && beside.slower(alone) { // a machine that does other things as well has no say
 		t.Errorf("beside a silent agent, orders take more than %.1f times as long", besideFactor)
 	}
 }
