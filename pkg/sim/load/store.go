@@ -53,7 +53,7 @@ type load struct {
 // and package dynamo's for transactions.
 const (
 	readTime, writeTime          = 3 * time.Millisecond, 6 * time.Millisecond
-	tries, transactions, crowded = 3, 13, 14
+	tries, transactions, crowded = 3, 13, 25
 )
 
 // request makes a request of the table. It returns the throttling error of the SDK when all tries

@@ -16,6 +16,10 @@ import (
 // together take less than four seconds.
 const maxRetries = 12
 
+// crowdedRetries is the same for an item that many use at once: a flood of ten thousand is served
+// within some ten seconds. Its waits take less than ten seconds.
+const crowdedRetries = 24
+
 // transact writes all items or none. failed maps the index of each write whose condition failed to
 // the item that is stored there. Transactions that conflict are retried.
 func (s *Store) transact(ctx context.Context, writes []types.TransactWriteItem) (failed map[int]item, err error) {
@@ -70,7 +74,7 @@ func crowded[T any](ctx context.Context, request func() (T, error)) (out T, err 
 		if out, err = request(); !throttled(err) {
 			return out, err
 		}
-		if try == maxRetries {
+		if try == crowdedRetries {
 			return out, errors.Join(store.ErrThrottled, err)
 		}
 		if err := waitBeforeRetry(ctx, try); err != nil {

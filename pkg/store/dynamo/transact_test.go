@@ -54,7 +54,7 @@ func TestThrottledGatesAreTriedAgain(t *testing.T) {
 		want    error
 	}{
 		"then there is capacity": {[]error{refused, refused, nil}, 3, nil},
-		"there is never any":     {[]error{refused}, 13, store.ErrThrottled},
+		"there is never any":     {[]error{refused}, 25, store.ErrThrottled},
 		"another error":          {[]error{errors.ErrUnsupported}, 1, errors.ErrUnsupported},
 	} {
 		t.Run(name, func(t *testing.T) {
