@@ -98,7 +98,7 @@ func readSettings(context func(name string) any) (settings, error) {
 			value("logRetentionDays"))
 	}
 	if s.DueShards, err = strconv.Atoi(value("dueShards")); err != nil {
-		return s, fmt.Errorf("context dueShards: %q is not a number; pass e.g. -c dueShards=16", value("dueShards"))
+		return s, fmt.Errorf("context dueShards: %q is not a number; pass e.g. -c dueShards=4", value("dueShards"))
 	}
 	return s, s.check()
 }

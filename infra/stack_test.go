@@ -139,7 +139,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 	loopback := []string{"agents", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
-		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "16"
+		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "4"
 		got := deployed(t).variables(t, functionID(spec.name))
 		if !maps.Equal(got, env) {
 			t.Errorf("%s has %v, want %v", spec.name, got, env)

@@ -14,8 +14,9 @@ const (
 	// arrival is how long somebody who was given a slot may take to use it: until then the slot counts
 	// as a call in flight.
 	arrival = 3 * time.Second
-	// LookAgain is the time between two looks at a line that nobody makes room in.
-	LookAgain = time.Minute
+	// LookAgain is the time between two looks at a line that nobody makes room in: less than the time
+	// between two runs of the reconciler, so that none misses it.
+	LookAgain = 50 * time.Second
 )
 
 // Room returns how many of those who wait in a gate's line may be given a slot now.

@@ -20,6 +20,9 @@ import (
 // invocationTimeout is longer than any function of these tests takes.
 const invocationTimeout = 30 * time.Second
 
+// functionTimeout is what is left of a function's own timeout, as it is told: that of dispatch.
+const functionTimeout = 5 * time.Minute
+
 // function is a function's process. It takes its invocations from a Lambda Runtime API of its own.
 type function struct {
 	invocations chan []byte
@@ -95,7 +98,7 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		select {
 		case payload := <-f.invocations:
-			deadline := time.Now().Add(invocationTimeout).UnixMilli()
+			deadline := time.Now().Add(functionTimeout).UnixMilli()
 			w.Header().Set("Lambda-Runtime-Aws-Request-Id", "invocation")
 			w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline, 10))
 			w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:f")

@@ -13,8 +13,9 @@ import (
 
 const (
 	// DefaultDueShards is how many partitions the reconciler's index is distributed over if nothing
-	// else is set.
-	DefaultDueShards = 16
+	// else is set. Code of before the setting reads these only: with more, an operation would have no
+	// reconciler after a rollback to it.
+	DefaultDueShards = 4
 	// MaxDueShards is how many there can be. The reconciler reads all of them, so that the number can
 	// be changed while operations are stored.
 	MaxDueShards = 64
