@@ -31,7 +31,7 @@ func (a *Answer) explain(payload json.RawMessage, m map[string]json.RawMessage) 
 	}
 	result := object(m["result"])
 	for _, words := range []string{
-		wordsOf(m), wordsOf(result), inWords(m["result"]), inWords(result["message"]), inWords(payload), a.Message,
+		wordsOf(m), wordsOf(result), wordsIn(m["result"], result), inWords(result["message"]), wordsIn(payload, m), a.Message,
 	} {
 		if words = strings.TrimSpace(words); words != "" {
 			a.Words = cut(words, maxWords)
@@ -53,11 +53,14 @@ func wordsOf(m map[string]json.RawMessage) string {
 }
 
 // inWords returns a string, or the message of an object.
-func inWords(raw json.RawMessage) string {
+func inWords(raw json.RawMessage) string { return wordsIn(raw, object(raw)) }
+
+// wordsIn is inWords for a value whose members are known: a large one is not read twice.
+func wordsIn(raw json.RawMessage, members map[string]json.RawMessage) string {
 	if s, ok := text(raw); ok {
 		return s
 	}
-	s, _ := text(object(raw)["message"])
+	s, _ := text(members["message"])
 	return s
 }
 

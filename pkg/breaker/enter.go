@@ -114,7 +114,7 @@ func (b *Breaker) join(ctx context.Context, c Call, gt gate, why circuit.Reason,
 	}
 	// Whoever leaves a gate with a line looks at it. But somebody may have left meanwhile who
 	// saw no line, or nobody is left to leave.
-	if under := len(g.Leases) - len(g.Expired(now)); under == 0 || first && under < gt.limit {
+	if under := g.UnderWay(now); under == 0 || first && under < gt.limit {
 		a.Room = []circuit.GateID{gt.id}
 	}
 	return a, nil

@@ -2,8 +2,6 @@ package breaker
 
 import (
 	"context"
-	"hash/fnv"
-	"io"
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
@@ -60,9 +58,7 @@ var DefaultBounds = Bounds{Tenant: 250, Origin: 250}
 
 // gates are the gates that a call passes, the agent's first, with their bounds.
 func (b *Breaker) gates(c Call) []gate {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, c.OperationID)
-	shard := func(bound int) int { return int(h.Sum32() % uint32(shards(bound))) }
+	shard := func(bound int) int { return store.Shard(c.OperationID, shards(bound)) }
 	all := []gate{
 		{id: agentGate(c.Tenant, c.AgentKey)},
 		{id: circuit.GateID{Kind: circuit.TenantGate, Tenant: c.Tenant, Shard: shard(b.bounds.Tenant)}},

@@ -44,7 +44,7 @@ func (b *Breaker) Room(ctx context.Context, id circuit.GateID) (int, error) {
 // room is how many more calls may be under way, those that were given slots and have not come yet
 // included.
 func (b *Breaker) room(id circuit.GateID, g circuit.Gate, now time.Time) int {
-	under := len(g.Leases) - len(g.Expired(now))
+	under := g.UnderWay(now)
 	free := b.limit(id) - under
 	if id.Kind == circuit.AgentGate {
 		since := now.Add(-min(arrival, b.policy.BurstTime())) // no slot before that was given by now

@@ -53,7 +53,7 @@ func TestFailingStoreBlocksNoProcess(t *testing.T) {
 		f.store.fault = nil
 		f.run(50 * time.Minute)
 		g := f.gate()
-		if held := len(g.Leases) - len(g.Expired(f.now)); len(f.ops) > held+20 || held > 30 {
+		if held := g.UnderWay(f.now); len(f.ops) > held+20 || held > 30 {
 			t.Errorf("seed %d: %d wait, %d places are taken", seed, len(f.ops), held)
 		}
 	}

@@ -143,8 +143,8 @@ func (g Gate) Expired(now time.Time) (over []Lease) {
 	return over
 }
 
-// Ahead is how far the slots that were given away reach beyond now, not counting a burst.
-func (g Gate) Ahead(now time.Time) time.Duration { return max(0, g.Next.Sub(now)) }
+// UnderWay returns how many calls are in flight: the leases that are not over.
+func (g Gate) UnderWay(now time.Time) int { return len(g.Leases) - len(g.Expired(now)) }
 
 // Silent reports whether the agent is silent while calls still hang: Failures calls have been under
 // way for longer than SilentAfter, and none was answered in that time or since they began. A place

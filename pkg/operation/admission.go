@@ -52,14 +52,14 @@ func (op *Operation) AwaitRoom(now time.Time, gate string, slot time.Time, silen
 	return op.event(EventQueued, ByOrchestrator, op.State, now, why), joined
 }
 
-// Requeue puts an operation back into its agent's line whose call found that the agent is still
-// away. It is part of the change that records that: a failed probe is no failure of the operation,
-// and its own delays do not decide when it is called.
-func (op *Operation) Requeue(now time.Time) {
+// Requeue puts an operation back into the line of its agent's gate, whose call found the agent
+// still away. It is part of the change that records that: a failed probe is no failure of the
+// operation, and its own delays do not decide when it is called.
+func (op *Operation) Requeue(now time.Time, gate string) {
 	if op.State.Terminal() || !op.NeedsCall() {
 		return
 	}
-	op.Admission.Gate, op.Admission.Since, op.Admission.Rounds = "agent", now, 1
+	op.Admission.Gate, op.Admission.Since, op.Admission.Rounds = gate, now, 1
 }
 
 // GiveSlot gives an operation that waits in line a slot. ok is false if it needs none: it has one

@@ -79,10 +79,9 @@ func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err e
 		return seen.found, listing{}, err
 	}
 	list.blind = read.all && seen.readable > 0 && seen.withContext == 0
-	list.shows = seen.withContext > 0
 	// An agent that refused the filter or the account listed what it likes.
 	left := l.leftOut[buysTool]
-	list.complete = read.proven && list.shows && !seen.hidden() &&
+	list.complete = read.proven && seen.withContext > 0 && !seen.hidden() &&
 		!slices.Contains(left, "status_filter") && !slices.Contains(left, "account")
 	if list.complete && l.op.NeedsCleanLookUp() {
 		found, list.complete, err = l.filters(ctx, seen.statuses)

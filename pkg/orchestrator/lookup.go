@@ -165,13 +165,11 @@ func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, e
 	}
 	// What an agent carries out at once has no task: tasks alone never show that nothing was done.
 	complete, l.blind = listsBuys(l.op, l.profile), len(lists) > 0
-	shows := false
 	for _, list := range lists {
 		complete = complete && list.complete
 		l.blind = l.blind && list.blind
-		shows = shows || list.shows
 	}
-	return nil, complete && shows, nil
+	return nil, complete, nil
 }
 
 // answered reports whether an error is the agent's answer to a question, and no reason not to ask
@@ -195,8 +193,6 @@ func retryAfter(err error) time.Duration {
 type listing struct {
 	// complete: it is proven to be all, and would have shown what the operation has made.
 	complete bool
-	// shows: it shows what others have made, by their contexts.
-	shows bool
 	// blind: it was read to its end, and none of its items carries a context.
 	blind bool
 }

@@ -64,7 +64,6 @@ func (l *lookUp) task(ctx context.Context) (found *adcp.Answer, list listing, er
 			withContext++
 		}
 	}
-	list.shows = withContext > 0
 	// An agent that refused the account may have listed another one.
 	list.complete = tasks.read.proven && withContext == len(tasks.found) && !tasks.unreadable &&
 		!slices.Contains(l.leftOut[l.profile.ListTool], "account")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -81,7 +82,7 @@ func (p planner) advance(ctx context.Context, op operation.Operation,
 		now, before := p.deps.Now().UTC(), op
 		c := decide(&op, now)
 		if p.probe && c != nil && unanswered(c.Events) {
-			op.Requeue(now)
+			op.Requeue(now, string(circuit.AgentGate))
 		}
 		next = op.Plan(now, p.deps.Jitter(), p.support)
 		if c == nil {

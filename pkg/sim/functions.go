@@ -3,20 +3,16 @@ package sim
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/store"
-	"adcp-orchestrator/pkg/store/memory"
 )
 
 func executionName(id string, generation int) string { return id + "-" + strconv.Itoa(generation) }
@@ -109,32 +105,13 @@ func (w *World) runUseCase(ctx context.Context, function string, ref operation.R
 
 func (w *World) newKey() string { return uuid.Must(uuid.NewRandomFromReader(w.Random)).String() }
 
-// arm stores a task token on an operation, the only write that the state machine makes itself.
-// TestAwaitUpdateWritesTheStoresItem compares its key with that of the store.
+// arm stores a task token on an operation.
 func (w *World) arm(_ context.Context, arguments json.RawMessage) error {
-	var in struct {
-		Key    struct{ PK struct{ S string } }
-		Values struct {
-			Version struct{ N string } `json:":version"`
-			Token   struct{ S string } `json:":token"`
-		} `json:"ExpressionAttributeValues"`
-	}
-	if err := json.Unmarshal(arguments, &in); err != nil {
-		return err
-	}
-	tenant, id, _ := strings.Cut(in.Key.PK.S, "#op#")
-	version, err := strconv.ParseInt(in.Values.Version.N, 10, 64)
+	t, err := ReadTokenWrite(arguments)
 	if err != nil {
 		return err
 	}
-	err = withFault(w.crash.fault("AwaitUpdate"), func() error {
-		return w.Store.Arm(tenant, id, version, in.Values.Token.S)
-	})
-	switch {
-	case errors.Is(err, store.ErrStale):
-		return &NamedError{ErrCondition}
-	case errors.Is(err, memory.ErrConflict):
-		return &NamedError{ErrConflict}
-	}
-	return err
+	return t.Failed(withFault(w.crash.fault("AwaitUpdate"), func() error {
+		return w.Store.Arm(t.Tenant, t.OperationID, t.Version, t.Token)
+	}))
 }

@@ -15,8 +15,6 @@ import (
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/sim"
-	"adcp-orchestrator/pkg/store"
-	"adcp-orchestrator/pkg/store/memory"
 )
 
 // execution is one execution of the state machine.
@@ -138,30 +136,13 @@ func (f workflow) Wake(ctx context.Context, token string, wakeup orchestrator.Wa
 
 // storeToken is AwaitUpdate's write.
 func (w *World) storeToken(_ context.Context, arguments json.RawMessage) error {
-	var in struct {
-		Key    struct{ PK struct{ S string } }
-		Values struct {
-			Version struct{ N string } `json:":version"`
-			Token   struct{ S string } `json:":token"`
-		} `json:"ExpressionAttributeValues"`
-	}
-	if err := json.Unmarshal(arguments, &in); err != nil {
-		return err
-	}
-	tenant, id, _ := strings.Cut(in.Key.PK.S, "#op#")
-	version, err := strconv.ParseInt(in.Values.Version.N, 10, 64)
+	t, err := sim.ReadTokenWrite(arguments)
 	if err != nil {
 		return err
 	}
-	err = w.table.arm(tenant, id, version, in.Values.Token.S)
-	var api smithy.APIError
-	switch {
-	case errors.Is(err, store.ErrStale):
-		return &sim.NamedError{Name: sim.ErrCondition}
-	case errors.Is(err, memory.ErrConflict):
-		return &sim.NamedError{Name: sim.ErrConflict}
-	case errors.As(err, &api):
+	err = w.table.arm(t.Tenant, t.OperationID, t.Version, t.Token)
+	if api := smithy.APIError(nil); errors.As(err, &api) {
 		return &sim.NamedError{Name: sim.ErrThrottled}
 	}
-	return err
+	return t.Failed(err)
 }

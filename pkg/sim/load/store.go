@@ -208,19 +208,11 @@ func (t *table) InputArguments(ctx context.Context, tenant, id string, generatio
 
 // Create stores a new operation.
 func (t *table) Create(ctx context.Context, c orchestrator.NewOperation) error {
-	op, err := layout.OperationItem(c.Op, layout.DefaultDueShards)
+	op, beside, err := layout.CreationItems(c.Op, c.Event, c.Request, layout.DefaultDueShards)
 	if err != nil {
 		return err
 	}
-	event, err := layout.EventItem(c.Op, c.Event, 0)
-	if err != nil {
-		return err
-	}
-	body, err := layout.BodyItems(c.Op, layout.SKRequest, c.Request)
-	if err != nil {
-		return err
-	}
-	loads := t.itemLoads(append(body, op, event), nil)
+	loads := t.itemLoads(append(beside, op), nil)
 	loads = append(loads, writeUnits(small).twice(), writeUnits(small).twice()) // the keys
 	loads = append(loads, t.indexLoad(op)...)
 	if err := t.request("TransactWriteItems", transactions, loads...); err != nil {

@@ -11,7 +11,6 @@ import (
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/store"
-	"adcp-orchestrator/pkg/store/layout"
 )
 
 const (
@@ -53,6 +52,6 @@ func nonceKey(n inbox.Nonce) item {
 func nonceCounter(n inbox.Nonce, now int64, limit int) (counter item, room int64) {
 	shards := max(1, min(nonceShards, limit))
 	window := strconv.FormatInt(now/nonceWindow, 10)
-	name := n.Sender + "#" + digest.Hex(n.KeyID) + "#" + window + "#" + strconv.Itoa(layout.Shard(n.Value, shards))
+	name := n.Sender + "#" + digest.Hex(n.KeyID) + "#" + window + "#" + strconv.Itoa(store.Shard(n.Value, shards))
 	return key(n.Tenant, "nonces", name, skOnly), int64(limit / shards)
 }

@@ -17,24 +17,13 @@ import (
 // Create stores an operation with its event, request, idempotency key and natural key, in one
 // transaction. It returns store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
-	op, err := layout.OperationItem(c.Op, s.dueShards)
-	if err != nil {
-		return err
-	}
-	request, err := layout.BodyItems(c.Op, layout.SKRequest, c.Request)
-	if err != nil {
-		return err
-	}
-	event, err := layout.EventItem(c.Op, c.Event, 0)
+	op, beside, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
 	if err != nil {
 		return err
 	}
 	t, id := c.Op.Tenant, c.Op.ID
 	record := orchestrator.IdempotencyRecord{OperationID: id, Fingerprint: c.Fingerprint}
-	writes := append(s.bindKey(t, c.KeyHash, record),
-		s.put(attributes(op), absent, nil, nil),
-		s.put(attributes(event), "", nil, nil),
-	)
+	writes := append(s.bindKey(t, c.KeyHash, record), s.put(attributes(op), absent, nil, nil))
 	natural := len(writes)
 	if c.Op.NaturalKey != "" {
 		i := with(naturalKey(t, c.Op.NaturalKey), item{
@@ -45,7 +34,7 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 		values := item{":replaces": str(c.Replaces), ":now": num(s.now().Unix())}
 		writes = append(writes, s.put(i, free, values, map[string]string{"#ttl": "ttl"}))
 	}
-	for _, i := range request {
+	for _, i := range beside {
 		writes = append(writes, s.put(attributes(i), "", nil, nil))
 	}
 	failed, err := s.transact(ctx, writes)

@@ -2,8 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"hash/fnv"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -41,13 +39,6 @@ func Partitions() (names []string) {
 		names = append(names, StartShard(n))
 	}
 	return names
-}
-
-// Shard distributes names over n shards.
-func Shard(name string, n int) int {
-	h := fnv.New32a()
-	_, _ = io.WriteString(h, name)
-	return int(h.Sum32() % uint32(n))
 }
 
 // Timestamp is RFC 3339 with a fixed number of digits, so that texts sort like times.

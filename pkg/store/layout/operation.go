@@ -37,14 +37,14 @@ func OperationItem(op operation.Operation, shards int) (Item, error) {
 
 // DueEntry is the place of an operation in the reconciler's index, as attributes of its item.
 func DueEntry(id string, at time.Time, shards int) Item {
-	return Item{"due_pk": DueShard(Shard(id, shards)), "due_at": Timestamp(at)}
+	return Item{"due_pk": DueShard(store.Shard(id, shards)), "due_at": Timestamp(at)}
 }
 
 // StartEntry is the place of an operation in the queue of starts, as attributes of its item. The
 // queue is a part of the reconciler's index: an operation stands in one of the two, and the first
 // change of its execution takes it out of the queue.
 func StartEntry(id string, since time.Time) Item {
-	return Item{"due_pk": StartShard(Shard(id, StartShards)), "due_at": Timestamp(since)}
+	return Item{"due_pk": StartShard(store.Shard(id, StartShards)), "due_at": Timestamp(since)}
 }
 
 // OptionalAttributes are the attributes that OperationItem sets at some times only. A change that
@@ -96,6 +96,20 @@ func EventItem(op operation.Operation, e operation.Event, place int) (Item, erro
 
 // SKInputOf is the prefix of the sort keys of the input to an input request.
 func SKInputOf(generation int) string { return fmt.Sprintf("%s%03d#", SKInput, generation) }
+
+// CreationItems builds the items of a new operation: its own, and those that are written beside it,
+// its event and its request.
+func CreationItems(op operation.Operation, e operation.Event, request json.RawMessage, shards int) (
+	own Item, beside []Item, err error) {
+	if own, err = OperationItem(op, shards); err != nil {
+		return nil, nil, err
+	}
+	if beside, err = ChangeItems(operation.Change{Op: op, Events: []operation.Event{e}}); err != nil {
+		return nil, nil, err
+	}
+	body, err := BodyItems(op, SKRequest, request)
+	return own, append(beside, body...), err
+}
 
 // ChangeItems builds the items that a change writes beside the operation's own: events and bodies.
 func ChangeItems(c operation.Change) ([]Item, error) {

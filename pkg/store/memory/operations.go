@@ -65,19 +65,11 @@ func (s *Store) itemsOf(tenant, opID, sk string) []layout.Item {
 // Create stores an operation with its event, request, idempotency key and natural key. It returns
 // store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
-	op, err := layout.OperationItem(c.Op, s.dueShards)
+	op, items, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
 	if err != nil {
 		return err
 	}
-	event, err := layout.EventItem(c.Op, c.Event, 0)
-	if err != nil {
-		return err
-	}
-	items, err := layout.BodyItems(c.Op, layout.SKRequest, c.Request)
-	if err != nil {
-		return err
-	}
-	items = append(items, op, event)
+	items = append(items, op)
 	small := 2 // the idempotency key, and the item by which the operation finds it
 	if c.Op.NaturalKey != "" {
 		small++
