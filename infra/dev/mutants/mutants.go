@@ -43,7 +43,7 @@ var mutants = []mutant{
 		"if a.TaskType == \"?\" {"},
 	{"a poll's not found is the end", "pkg/orchestrator/poll.go",
 		"		reason = operation.TaskNotFound",
-		"		return p.apply(ctx, op, profile, adcp.Answer{Status: adcp.StatusFailed, Err: r.Err})"},
+		"		return p.apply(ctx, op, profile, adcp.Answer{Status: adcp.StatusFailed, Err: r.Err}, 0)"},
 	{"published before it is owned", "pkg/orchestrator/settle.go",
 		"if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner); !ours {",
 		"if _, ours = owner, op.Unpublished(); !ours || true {"},
