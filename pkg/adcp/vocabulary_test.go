@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/adcp/adcptest"
 )
 
 // documentedCodes are the codes of docs/protocol.md, D20 and D21, with their recovery.
@@ -50,17 +52,10 @@ func TestVocabularyIsTheDocumentedOne(t *testing.T) {
 	}
 }
 
-// ADCP_MANIFEST names the manifest.json of AdCP's bundle, which PyPI's adcp package carries.
+// The manifest is that of AdCP's newest release in the bundle.
 func TestVocabularyIsTheManifests(t *testing.T) {
 	t.Parallel()
-	path := os.Getenv("ADCP_MANIFEST")
-	if path == "" {
-		t.Skip("ADCP_MANIFEST names no manifest")
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := adcptest.Bundle(t, "_schemas/3.2/manifest.json")
 	var manifest struct {
 		Codes map[string]struct {
 			Recovery Recovery `json:"recovery"`

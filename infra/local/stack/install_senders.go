@@ -30,6 +30,10 @@ func (l Layout) senderPrograms() []Var {
 	}
 	if stale[sendersPart] == "" {
 		vars = append(vars, Var{"SENDERS_PYTHON", l.install(sendersPart, "bin", "python")})
+		// The package carries AdCP's schemas and test vectors.
+		if dirs, _ := filepath.Glob(l.install(sendersPart, "lib", "python3*", "site-packages", "adcp")); len(dirs) == 1 {
+			vars = append(vars, Var{"ADCP_BUNDLE", dirs[0]})
+		}
 	}
 	return vars
 }

@@ -97,10 +97,13 @@ func TestSendersAreInstalledOnlyOnRequest(t *testing.T) {
 	if err := writeJSON(l.install("tools.json"), Tools{Go: l.Root, Node: l.Root, JavaHome: l.Root}); err != nil {
 		t.Fatal(err)
 	}
+	bundle := l.install(sendersPart, "lib", "python3.13", "site-packages", "adcp")
+	write(t, filepath.Join(bundle, "ADCP_VERSION"), "3.2.4")
 	want := []Var{
 		{"NODE", l.Root},
 		{"NPM_PACKAGES", l.install("npm")},
 		{"SENDERS_PYTHON", l.install(sendersPart, "bin", "python")},
+		{"ADCP_BUNDLE", bundle},
 	}
 	if vars := l.senderPrograms(); !slices.Equal(vars, want) {
 		t.Errorf("got %v, want %v", vars, want)
