@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
-
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/registry"
 )
@@ -24,7 +22,7 @@ const (
 
 // continuationLostCodes are the codes that agents return for a message to one of their tasks that
 // is unknown or over. Python's SDK returns the last one for a task that is over.
-var continuationLostCodes = []int64{-32001, -32004, jsonrpc.CodeInvalidParams}
+var continuationLostCodes = []int64{-32001, -32004, codeInvalidParams}
 
 // a2aSession serves one call over A2A, as one JSON-RPC request. The request asks the agent to
 // answer when it is done; a poll is another call (contract B23, E13). A2A's own tasks, their ids
@@ -177,7 +175,7 @@ func (s *a2aSession) request(ctx context.Context, x *exchange) (json.RawMessage,
 	case id != "1" && (hasResult || !isAbsent(m["id"])): // an agent that cannot read a request does not know its id
 		return nil, x.failed(fmt.Errorf("the agent answered request %.40s, not 1", id))
 	case hasError:
-		rpc := rpcError(body)
+		rpc := readRPCError(body)
 		if rpc == nil {
 			return nil, x.failed(errors.New("the answer is not JSON-RPC: its error cannot be read"))
 		}
@@ -189,8 +187,6 @@ func (s *a2aSession) request(ctx context.Context, x *exchange) (json.RawMessage,
 // readA2ACode sets what the agent's JSON-RPC code means over A2A. Skills are not methods: only
 // invalid parameters may be about the skill or its arguments.
 func (f *failure) readA2ACode() *failure {
-	f.accessError = f.rpc.Code != jsonrpc.CodeInvalidParams
+	f.accessError = f.rpc.Code != codeInvalidParams
 	return f
 }
-
-func isAbsent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,10 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/registry"
 )
 
 func TestCallSendsOneRequestWithTheCredential(t *testing.T) {
@@ -152,43 +148,6 @@ func TestAnswersAreUnderstood(t *testing.T) {
 			}
 			if resp.Payload != nil && json.Unmarshal(resp.Payload, &payload) != nil || payload.Status != want.status {
 				t.Errorf("payload = %s, want status %q", resp.Payload, want.status)
-			}
-		})
-	}
-}
-
-// The official server, with and without sessions, streamed and plain.
-func TestCallsTheOfficialServer(t *testing.T) {
-	t.Parallel()
-	for _, o := range []mcp.StreamableHTTPOptions{
-		{},
-		{Stateless: true},
-		{JSONResponse: true},
-		{Stateless: true, JSONResponse: true},
-	} {
-		t.Run(fmt.Sprintf("stateless=%v json=%v", o.Stateless, o.JSONResponse), func(t *testing.T) {
-			t.Parallel()
-			srv := mcp.NewServer(&mcp.Implementation{Name: "seller"}, nil)
-			srv.AddTool(
-				&mcp.Tool{Name: "create_media_buy", InputSchema: json.RawMessage(`{"type":"object"}`)},
-				func(_ context.Context, r *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-					echo := `{"status":"completed","echo":` + string(r.Params.Arguments) + `}`
-					return &mcp.CallToolResult{StructuredContent: json.RawMessage(echo)}, nil
-				},
-			)
-			handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return srv }, &o)
-			server := httptest.NewServer(handler)
-			t.Cleanup(server.Close)
-			a := registry.Agent{URL: server.URL, Transport: adcp.MCP}
-			c := client(t)
-			resp, err := c.Call(t.Context(), a, "create_media_buy", json.RawMessage(`{"n":12345678901234567890}`))
-			if want := `{"status":"completed","echo":{"n":12345678901234567890}}`; err != nil || string(resp.Payload) != want {
-				t.Errorf("got %s, %v, want %s", resp.Payload, err, want)
-			}
-			_, err = c.Call(t.Context(), a, "no_such_tool", json.RawMessage(`{}`))
-			wantCallError(t, err, adcp.Ambiguous, http.StatusOK) // a code proves nothing
-			if p, err := c.Discover(t.Context(), a); err != nil || len(p.Tasks) != 1 {
-				t.Errorf("profile = %+v, %v", p, err)
 			}
 		})
 	}

@@ -126,9 +126,10 @@ func (s *mcpSession) tools(ctx context.Context) ([]string, error) {
 	var names []string
 	listed := 0
 	params := json.RawMessage(`{}`)
+	var x *exchange
 	for range maxPages {
-		x := &exchange{limit: maxToolList, filterTools: true, replayable: true}
-		result, err := s.request(ctx, "tools/list", params, x)
+		x = &exchange{subject: subject{method: "tools/list"}, limit: maxToolList, filterTools: true, replayable: true}
+		result, err := s.request(ctx, params, x)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +163,7 @@ func (s *mcpSession) tools(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 	}
-	return nil, s.transport.last.failed(fmt.Errorf("the agent's tool list has more than %d pages", maxPages))
+	return nil, x.failed(fmt.Errorf("the agent's tool list has more than %d pages", maxPages))
 }
 
 // readCapabilities requests the agent's capabilities. An answer without any is not a failure.

@@ -8,6 +8,6 @@
 //
 // Words: a session serves one call over one protocol (mcpSession, a2aSession). The transport
 // sends the HTTP requests of one session. An exchange is one such request and what is known about
-// its fate. MCP's framing and streams are the official SDK's; A2A needs only one JSON-RPC request
-// per call.
+// its fate. Both protocols send one JSON-RPC message per request; an answer over MCP may also be a
+// stream of messages, which eventParser takes apart.
 package agent

@@ -1,15 +1,12 @@
 package agent
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
 	"adcp-orchestrator/pkg/adcp"
 )
@@ -22,8 +19,8 @@ type failure struct {
 	connected   bool // bytes may have left
 	status      int
 	retryAfter  time.Duration
-	rpc         *jsonrpc.Error // the agent's JSON-RPC error, whatever the HTTP status around it
-	signature   string         // as in adcp.CallError
+	rpc         *rpcError // the agent's JSON-RPC error, whatever the HTTP status around it
+	signature   string    // as in adcp.CallError
 	// continuationLost: the agent cannot continue its own task that the call named.
 	continuationLost bool
 	cause            error
@@ -34,14 +31,9 @@ func (f *failure) Error() string { return f.cause.Error() }
 // Unwrap returns the cause.
 func (f *failure) Unwrap() error { return f.cause }
 
-// failed makes a failure of the exchange. The SDK's error says least: the status, the body and the
-// error that broke the body off are known to the exchange only.
+// failed makes a failure of the exchange. The error says least: the status and the body are known
+// to the exchange only.
 func (x *exchange) failed(err error) *failure {
-	x.mu.Lock()
-	if x.readErr != nil {
-		err = fmt.Errorf("the answer breaks off: %w", x.readErr)
-	}
-	x.mu.Unlock()
 	f := &failure{
 		connected:  x.connected.Load(),
 		status:     x.status,
@@ -57,30 +49,16 @@ func (x *exchange) failed(err error) *failure {
 		f.cause = fmt.Errorf("the agent refused the request's signature: %s", f.signature)
 		return f
 	}
-	if rpc := rpcError(x.errorBody); rpc != nil {
+	if rpc := readRPCError(x.errorBody); rpc != nil {
 		return f.withRPC(rpc)
 	}
 	return f
 }
 
 // withRPC adds the agent's JSON-RPC error.
-func (f *failure) withRPC(rpc *jsonrpc.Error) *failure {
+func (f *failure) withRPC(rpc *rpcError) *failure {
 	f.rpc, f.cause = rpc, fmt.Errorf("JSON-RPC error %d: %s", rpc.Code, clean(rpc.Message))
 	return f
-}
-
-// rpcError reads a JSON-RPC error from a body, nil if there is none. It accepts any id: an agent
-// that refuses a request early does not know the id.
-func rpcError(body []byte) *jsonrpc.Error {
-	var m struct {
-		Version string          `json:"jsonrpc"`
-		Error   json.RawMessage `json:"error"`
-	}
-	var e *jsonrpc.Error
-	if json.Unmarshal(body, &m) != nil || m.Version != "2.0" || json.Unmarshal(m.Error, &e) != nil {
-		return nil
-	}
-	return e
 }
 
 // classify returns how far a failed call went, as a *adcp.CallError. An AdCP error inside a
@@ -134,7 +112,7 @@ func (f *failure) protocolError() bool {
 		return false
 	}
 	switch f.rpc.Code {
-	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams,
+	case codeParseError, codeInvalidRequest, codeMethodNotFound, codeInvalidParams,
 		codeExtensionRequired, codeVersionNotSupported:
 		return true
 	}

@@ -9,9 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
-	"github.com/modelcontextprotocol/go-sdk/mcp"
-
 	"adcp-orchestrator/pkg/adcp"
 )
 
@@ -24,38 +21,25 @@ const protocolVersion = "2025-06-18"
 // initialize.
 var protocolVersions = []string{"2025-11-25", protocolVersion, "2025-03-26", "2024-11-05"}
 
-const userAgent = "adcp-orchestrator"
-
 // initializedTimeout bounds the notification that ends the handshake. It asks for nothing, so an
 // agent that never acknowledges it must not use up the time for the call.
 const initializedTimeout = 3 * time.Second
 
-// mcpSession is one MCP session, for one call. It does not use the SDK's own client session, which
-// decodes results into floating-point numbers and known content types, and which asks the agent to
-// cancel when a context ends.
+// mcpSession is one MCP session over streamable HTTP, for one call. Each message is one POST, and
+// the answer to it is one message or a stream of them. It opens no stream of its own and resumes
+// none: what breaks off is ambiguous, and the orchestrator decides what comes next. It never asks
+// the agent to cancel.
 type mcpSession struct {
-	conn      mcp.Connection
 	transport *transport
+	url       string
+	id        string // the agent's name for the session, if it gave one
+	version   string // of MCP, once agreed
 	lastID    int
 }
 
 // openMCP opens a session. Its errors are failures of the handshake.
 func openMCP(ctx context.Context, url string, t *transport) (session, error) {
-	client := &mcp.StreamableClientTransport{
-		Endpoint: url,
-		HTTPClient: &http.Client{
-			Transport:     t,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		MaxRetries:           -1, // a broken stream is ambiguous: the orchestrator decides what comes next
-		MaxEventSize:         -1, // the transport bounds the whole answer
-		DisableStandaloneSSE: true,
-	}
-	conn, err := client.Connect(ctx)
-	if err != nil {
-		return nil, &failure{handshake: true, cause: err}
-	}
-	s := &mcpSession{conn: conn, transport: t}
+	s := &mcpSession{transport: t, url: url}
 	if err := s.handshake(ctx); err != nil {
 		s.close()
 		if f := (*failure)(nil); errors.As(err, &f) {
@@ -75,7 +59,8 @@ func (s *mcpSession) handshake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	result, err := s.request(ctx, "initialize", params, &exchange{limit: maxAnswer, replayable: true})
+	x := &exchange{subject: subject{method: "initialize"}, limit: maxAnswer, replayable: true}
+	result, err := s.request(ctx, params, x)
 	if err != nil {
 		return err
 	}
@@ -84,20 +69,29 @@ func (s *mcpSession) handshake(ctx context.Context) error {
 	}
 	err = json.Unmarshal(result, &chosen)
 	if err != nil || !slices.Contains(protocolVersions, chosen.ProtocolVersion) {
-		return s.transport.last.failed(fmt.Errorf(
-			"the agent answered initialize with protocol version %.40q, supported are %q",
+		return x.failed(fmt.Errorf("the agent answered initialize with protocol version %.40q, supported are %q",
 			chosen.ProtocolVersion, protocolVersions))
 	}
-	s.transport.version = chosen.ProtocolVersion
-	const initialized = "notifications/initialized"
-	s.transport.last = &exchange{limit: maxAnswer, replayable: true, subject: subject{method: initialized}}
+	s.version = chosen.ProtocolVersion
+	return s.initialized(ctx)
+}
+
+// initialized sends the notification that ends the handshake.
+func (s *mcpSession) initialized(ctx context.Context) error {
+	const method = "notifications/initialized"
+	x := &exchange{subject: subject{method: method}, limit: maxAnswer, replayable: true}
+	x.body = []byte(`{"jsonrpc":"2.0","method":"` + method + `"}`)
 	short, cancel := context.WithTimeout(ctx, initializedTimeout)
 	defer cancel()
-	err = s.conn.Write(short, &jsonrpc.Request{Method: initialized})
-	if err != nil && (short.Err() == nil || ctx.Err() != nil || !s.transport.last.connected.Load()) {
-		return s.transport.last.failed(err)
+	resp, err := s.post(short, x)
+	if err == nil {
+		_ = resp.Body.Close()
+		return nil
 	}
-	return nil
+	if short.Err() != nil && ctx.Err() == nil && x.connected.Load() {
+		return nil // the agent has it
+	}
+	return err
 }
 
 // call calls a tool and reads its result.
@@ -106,16 +100,8 @@ func (s *mcpSession) call(ctx context.Context, tool string, arguments json.RawMe
 	if err != nil {
 		return toolAnswer{}, err
 	}
-	// The SDK would encode the message anew and drop white space from the arguments, so the whole
-	// message is written here.
-	const method = "tools/call"
-	x := &exchange{
-		limit:   maxAnswer,
-		subject: s.transport.signer.callSubject(method, tool, arguments),
-		body: fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"%s","params":{"name":%s,"arguments":%s}}`,
-			s.lastID+1, method, name, arguments),
-	}
-	result, err := s.request(ctx, method, nil, x)
+	x := &exchange{subject: s.transport.signer.callSubject("tools/call", tool, arguments), limit: maxAnswer}
+	result, err := s.request(ctx, fmt.Appendf(nil, `{"name":%s,"arguments":%s}`, name, arguments), x)
 	if err != nil {
 		return toolAnswer{}, err
 	}
@@ -126,49 +112,74 @@ func (s *mcpSession) call(ctx context.Context, tool string, arguments json.RawMe
 	return toolAnswer{Response: r.Response(), noAnswer: noAnswerError(r)}, nil
 }
 
-// request sends a request and returns the result in its answer, or a *failure.
-func (s *mcpSession) request(
-	ctx context.Context, method string, params json.RawMessage, x *exchange,
-) (json.RawMessage, error) {
+// request sends a request and returns the result in its answer, or a *failure. The parameters go
+// out byte for byte, and the result is as the agent wrote it.
+func (s *mcpSession) request(ctx context.Context, params json.RawMessage, x *exchange) (json.RawMessage, error) {
 	s.lastID++
-	id, err := jsonrpc.MakeID(float64(s.lastID))
+	x.body = fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}`, s.lastID, x.method, params)
+	resp, err := s.post(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	x.method = method
-	s.transport.last = x
-	if err := s.conn.Write(ctx, &jsonrpc.Request{ID: id, Method: method, Params: params}); err != nil {
+	m, err := readResponse(resp)
+	if err == nil {
+		err = m.answers(s.lastID)
+	}
+	if err != nil {
 		return nil, x.failed(err)
 	}
-	for {
-		msg, err := s.conn.Read(ctx)
-		if err != nil {
-			return nil, x.failed(err)
-		}
-		resp, ok := msg.(*jsonrpc.Response)
-		if !ok && x.oneMessage { // nothing follows it
-			return nil, x.failed(errors.New("the answer is a notification or a request of the agent's, not a response"))
-		}
-		if !ok {
-			continue // progress, log lines, requests: we declared no capability that obliges us to answer
-		}
-		if resp.ID != id {
-			return nil, x.failed(fmt.Errorf("the agent answered request %#v, not %#v", resp.ID.Raw(), id.Raw()))
-		}
-		if rpc, ok := resp.Error.(*jsonrpc.Error); ok { //nolint:errorlint // not what the SDK wraps
-			return nil, x.failed(nil).withRPC(rpc)
-		}
-		if resp.Error != nil { // the SDK's own error: the stream ended without an answer
-			return nil, x.failed(resp.Error)
-		}
-		return resp.Result, nil
+	if m.err != nil {
+		return nil, x.failed(nil).withRPC(m.err)
 	}
+	return m.result, nil
 }
 
-// close ends the session, with a DELETE if the agent gave it an id. Errors do not matter: the
-// answer has arrived, and agents end sessions by themselves.
+// The headers of MCP's streamable HTTP transport.
+const (
+	sessionHeader = "Mcp-Session-Id"
+	versionHeader = "MCP-Protocol-Version"
+)
+
+// post sends the exchange's message and returns an answer with success, or a *failure.
+func (s *mcpSession) post(ctx context.Context, x *exchange) (*http.Response, error) {
+	header := s.header()
+	header.Set("Content-Type", mediaJSON)
+	header.Set("Accept", mediaJSON+", "+mediaEvents)
+	resp, err := s.transport.request(ctx, http.MethodPost, s.url, header, x)
+	if x.status == http.StatusNotFound {
+		s.id = "" // the agent has ended the session
+	}
+	if err != nil {
+		return nil, err
+	}
+	id := resp.Header.Get(sessionHeader)
+	if s.id == "" {
+		s.id = id
+	}
+	if id != "" && id != s.id {
+		_ = resp.Body.Close()
+		return nil, x.failed(errors.New("the agent answered in another session"))
+	}
+	return resp, nil
+}
+
+func (s *mcpSession) header() http.Header {
+	h := http.Header{}
+	if s.version != "" {
+		h.Set(versionHeader, s.version)
+	}
+	if s.id != "" {
+		h.Set(sessionHeader, s.id)
+	}
+	return h
+}
+
+// close ends the session if the agent gave it an id. Errors do not matter: the answer has arrived,
+// and agents end sessions by themselves.
 func (s *mcpSession) close() {
-	_ = s.conn.Close()
+	if s.id != "" {
+		s.transport.end(s.url, s.header())
+	}
 }
 
 // noAnswerError describes a tool result that holds no AdCP answer.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -163,5 +164,57 @@ func TestEndOfASessionIsBoundedByItsCallsTime(t *testing.T) {
 	end()
 	if took := time.Since(began); life.Err() == nil || took >= endTimeout {
 		t.Errorf("the end took %s, asked for: %t", took, life.Err() != nil)
+	}
+}
+
+// A session that the agent has ended is not ended again; one that it may still hold is.
+func TestSessionIsEndedUnlessTheAgentHasEndedIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fault interceptor
+		ended int
+	}{
+		"no fault":                 {on("no method", nil), 1},
+		"the session is gone":      {on("tools/call", status(http.StatusNotFound, "session not found")), 0},
+		"the agent is down":        {on("tools/call", status(http.StatusServiceUnavailable, "")), 1},
+		"the connection breaks":    {on("tools/call", abort), 1},
+		"another session":          {on("tools/call", anotherSession), 1},
+		"the handshake is refused": {on("notifications/initialized", status(http.StatusForbidden, "")), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := (&seller{sessions: true, result: toolResult(`{"structuredContent":{"a":1}}`), fault: c.fault}).start(t)
+			_, _ = client(t).Call(t.Context(), s.agent(), "get_media_buys", []byte(`{}`))
+			ends := s.received(http.MethodDelete, "")
+			if len(ends) != c.ended {
+				t.Errorf("the session was ended %d times, want %d", len(ends), c.ended)
+			}
+			for _, m := range ends {
+				if m.header.Get(sessionHeader) != sessionID || m.header.Get("Authorization") != "Bearer token-1" {
+					t.Errorf("ended with %v", m.header)
+				}
+			}
+		})
+	}
+}
+
+// We declare no capability that obliges us to answer an agent's requests: they are passed over,
+// whatever their ids, and the answer after them counts.
+func TestRequestsOfTheAgentAreNotAnswered(t *testing.T) {
+	t.Parallel()
+	stream := ""
+	for n, method := range []string{"ping", "elicitation/create", "roots/list", "sampling/createMessage"} {
+		for _, id := range []string{`ID`, `"ID"`, fmt.Sprint(100 + n)} {
+			stream += `data: {"jsonrpc":"2.0","id":` + id + `,"method":"` + method + `","params":{}}` + "\n\n"
+		}
+	}
+	stream += `data: {"jsonrpc":"2.0","id":ID,"result":{"structuredContent":{"a":1}}}` + "\n\n"
+	s := (&seller{sessions: true, fault: on("tools/call", respond(sseType, stream))}).start(t)
+	r, err := client(t).Call(t.Context(), s.agent(), "get_media_buys", []byte(`{}`))
+	if err != nil || string(r.Payload) != `{"a":1}` {
+		t.Errorf("got %s, %v", r.Payload, err)
+	}
+	if n := len(s.received(http.MethodPost, "")); n != 3 {
+		t.Errorf("%d messages were sent, want 3", n)
 	}
 }

@@ -5,10 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/http/httptrace"
-	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/safehttp"
@@ -21,76 +19,59 @@ const (
 	endTimeout = 2 * time.Second
 )
 
-// transport sends all requests of one session, the SDK's too. It adds what every request needs and
-// remembers how the last one went.
-type transport struct {
-	base http.RoundTripper
-	// life is the context of the session, because the SDK detaches its own. A session whose calls are
-	// over is not worth another request.
-	life    context.Context
-	now     func() time.Time
-	token   string
-	version string // of MCP, once agreed
-	last    *exchange
-	signer  requestSigner
-}
+const userAgent = "adcp-orchestrator"
 
-// RoundTrip sends a request of the SDK.
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	body := req.Body
-	req = req.Clone(req.Context())
-	t.identify(req)
-	if t.version != "" {
-		req.Header.Set("MCP-Protocol-Version", t.version)
-	}
-	switch req.Method {
-	case http.MethodPost:
-		resp, err := t.send(req, t.last)
-		if err == nil {
-			mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-			t.last.oneMessage = mediaType == "application/json"
-			resp.Body = newNullMethodFilter(resp.Body, mediaType == "text/event-stream")
-		}
-		return resp, err
-	case http.MethodDelete:
-		return t.endSession(req)
-	}
-	if body != nil {
-		_ = body.Close()
-	}
-	return nil, fmt.Errorf("%s is not sent to agents", req.Method)
+// transport sends all requests of one session. It adds what every request needs, and records in the
+// request's exchange how it went.
+type transport struct {
+	base   http.RoundTripper
+	life   context.Context // of the session's calls
+	now    func() time.Time
+	token  string
+	signer requestSigner
 }
 
 // identify adds the caller's name and credential (contract B26).
-func (t *transport) identify(req *http.Request) {
-	req.Header.Set("User-Agent", userAgent)
+func (t *transport) identify(h http.Header) {
+	h.Set("User-Agent", userAgent)
 	if t.token != "" {
-		req.Header.Set("Authorization", "Bearer "+t.token)
+		h.Set("Authorization", "Bearer "+t.token)
 	}
 }
 
-// do sends one request that is not the SDK's and reads the whole answer. Its errors are failures.
+// do sends one request and reads the whole answer. Its errors are failures.
 func (t *transport) do(ctx context.Context, method, url string, header http.Header, x *exchange) ([]byte, error) {
-	t.last = x
-	req, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+	resp, err := t.request(ctx, method, url, header, x)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := readAll(resp.Body)
+	if err != nil {
+		return nil, x.failed(err)
+	}
+	return body, nil
+}
+
+// request sends one request with the exchange's body, and returns an answer with success. Its
+// errors are failures. Redirects are not followed.
+func (t *transport) request(
+	ctx context.Context, method, url string, header http.Header, x *exchange,
+) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(x.body))
 	if err != nil {
 		return nil, x.failed(err)
 	}
 	req.Header = header
-	t.identify(req)
+	t.identify(header)
 	resp, err := t.send(req, x)
-	if err != nil {
-		return nil, x.failed(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(resp.Body)
-	if err == nil && (x.status < 200 || x.status >= 300) {
+	if err == nil && !x.succeeded() {
 		err = fmt.Errorf("the agent answered HTTP %d", x.status)
 	}
 	if err != nil {
 		return nil, x.failed(err)
 	}
-	return body, nil
+	return resp, nil
 }
 
 // send sends a request, signed if the agent wants that. If the agent refuses an unsigned request
@@ -98,9 +79,6 @@ func (t *transport) do(ctx context.Context, method, url string, header http.Head
 // and sends it once more at once: the agent has not looked at it (contract B57).
 func (t *transport) send(req *http.Request, x *exchange) (*http.Response, error) {
 	canSign := t.signer.signer != nil && req.Method == http.MethodPost
-	if err := x.prepareBody(req, canSign); err != nil {
-		return nil, err
-	}
 	sign, must := t.signer.wants(x.subject)
 	if sign = must || sign && canSign; sign {
 		if x.signingErr = t.signer.sign(req, x.body); x.signingErr != nil {
@@ -119,11 +97,14 @@ func (t *transport) send(req *http.Request, x *exchange) (*http.Response, error)
 		return nil, x.signingErr
 	}
 	delete(req.Header, "X-Idempotency-Key")
-	x.setBody(req)
+	if req.Body, err = req.GetBody(); err != nil {
+		return nil, err
+	}
 	return t.attempt(req, x)
 }
 
-// attempt sends a request once and records in the exchange how it went.
+// attempt sends a request once and records in the exchange how it went. The body of an answer
+// without success is read and closed.
 func (t *transport) attempt(req *http.Request, x *exchange) (*http.Response, error) {
 	x.connected.Store(false)
 	x.status, x.retryAfter, x.errorBody, x.signatureCode = 0, 0, nil, ""
@@ -137,33 +118,33 @@ func (t *transport) attempt(req *http.Request, x *exchange) (*http.Response, err
 	if resp.StatusCode == http.StatusUnauthorized {
 		x.signatureCode = signatureChallenge(resp.Header)
 	}
-	if resp.StatusCode >= 200 && resp.StatusCode < 300 {
+	if x.succeeded() {
 		if x.filterTools {
-			events := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
-			resp.Body = newToolListFilter(resp.Body, events)
+			resp.Body = newToolListFilter(resp.Body, mediaType(resp.Header) == mediaEvents)
 		}
-		resp.Body = &watchedBody{ReadCloser: safehttp.LimitBody(resp.Body, x.limit), exchange: x}
+		resp.Body = safehttp.LimitBody(resp.Body, x.limit)
 		return resp, nil
 	}
 	x.errorBody, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // as much as arrives
 	_ = resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(x.errorBody))
 	return resp, nil
 }
 
-// endSession sends the DELETE that ends a session.
-func (t *transport) endSession(req *http.Request) (*http.Response, error) {
+// end sends the DELETE that ends a session. A session whose calls are over is not worth another
+// request.
+func (t *transport) end(url string, header http.Header) {
 	ctx, cancel := context.WithTimeout(t.life, endTimeout)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, url, http.NoBody)
+	if err != nil || ctx.Err() != nil {
+		return
 	}
-	resp, err := t.base.RoundTrip(req.WithContext(ctx))
+	req.Header = header
+	t.identify(header)
+	resp, err := t.base.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return
 	}
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxErrorBody)) // a drained connection can be reused
 	_ = resp.Body.Close()
-	resp.Body = http.NoBody
-	return resp, nil
 }

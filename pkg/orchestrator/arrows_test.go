@@ -54,7 +54,7 @@ var reach = map[string]struct{ inside, outside string }{
 	// Adapters: one technology each.
 	"agent": {
 		"adcp breaker circuit httpsig lru operation quota registry safehttp store validation",
-		network + " " + processes + " " + mcp,
+		network,
 	},
 	"webhook":        {useCases + " httpsig keyring lru safehttp", network},
 	"httpapi":        {useCases + " apikey httpsig keyring lru safehttp webhook", network + " " + lambda},
@@ -68,7 +68,7 @@ var reach = map[string]struct{ inside, outside string }{
 	"telemetry": {"", pure},
 	"wire": {
 		useCases + " agent config httpsig lru safehttp secretsmanager signing",
-		network + " " + processes + " " + aws + " " + mcp,
+		network + " " + aws,
 	},
 	"wire/gates": {"adcp breaker circuit operation store", network},
 	"wire/inbound": {
