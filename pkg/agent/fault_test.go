@@ -7,11 +7,6 @@ import (
 	"strings"
 )
 
-const (
-	jsonType = "application/json"
-	sseType  = "text/event-stream"
-)
-
 // Bodies of answers. respond and cutOff put the request's id in the place of ID.
 const (
 	authMissing = `{"jsonrpc":"2.0","id":ID,"error":{"code":-32028,"message":"m",` +

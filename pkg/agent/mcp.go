@@ -143,8 +143,8 @@ const (
 // post sends the exchange's message and returns an answer with success, or a *failure.
 func (s *mcpSession) post(ctx context.Context, x *exchange) (*http.Response, error) {
 	header := s.header()
-	header.Set("Content-Type", mediaJSON)
-	header.Set("Accept", mediaJSON+", "+mediaEvents)
+	header.Set("Content-Type", jsonType)
+	header.Set("Accept", jsonType+", "+sseType)
 	resp, err := s.transport.request(ctx, http.MethodPost, s.url, header, x)
 	if x.status == http.StatusNotFound {
 		s.id = "" // the agent has ended the session

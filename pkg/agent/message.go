@@ -67,7 +67,7 @@ func readMessage(data []byte) (mcpMessage, error) {
 	if isAbsent(r.id) {
 		return mcpMessage{}, errors.New("the answer does not say which request it answers")
 	}
-	if json.Unmarshal(orNull(m["error"]), &r.err) != nil {
+	if e := m["error"]; !isAbsent(e) && json.Unmarshal(e, &r.err) != nil {
 		return mcpMessage{}, errors.New("the answer is not JSON-RPC: its error cannot be read")
 	}
 	return r, nil
@@ -84,10 +84,3 @@ func (m mcpMessage) answers(id int) error {
 }
 
 func isAbsent(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
-
-func orNull(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 {
-		return json.RawMessage("null")
-	}
-	return raw
-}

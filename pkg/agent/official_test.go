@@ -73,7 +73,7 @@ const (
 
 // differentialAnswers are answers of many kinds, by media type.
 var differentialAnswers = map[string][]string{
-	mediaJSON: {
+	jsonType: {
 		okAnswer, " \n" + okAnswer + "\n", okAnswer + "junk", okAnswer + okAnswer, "\ufeff" + okAnswer, okAnswer[:20],
 		busyNote, `[` + okAnswer + `]`, `null`, `5`, `"x"`, ``,
 		`{"jsonrpc":"2.0","id":1.0,"result":1}`, `{"jsonrpc":"2.0","id":"1","result":1}`, `{"jsonrpc":"2.0","result":1}`,
@@ -89,7 +89,7 @@ var differentialAnswers = map[string][]string{
 		`{"jsonrpc":"2.0","id":1,"result":"` + "\x01" + `"}`, `{"jsonrpc":"2.0","id":1,"result":{"n":01}}`,
 		`{"jsonrpc":"2.0","id":1,"result":[1,]}`, `{"json\u0072pc":"2.0","id":1,"result":1}`,
 	},
-	mediaEvents: {
+	sseType: {
 		"", "\n", ": " + okAnswer + "\n\n", "data : " + okAnswer + "\n\n", "Data: " + okAnswer + "\n\n",
 		"data:" + okAnswer, "data: " + okAnswer + "\n", "data:   " + okAnswer + "  \r\n\r\n", "data: " + okAnswer + "\r\r",
 		"event: other\ndata: " + okAnswer + "\n\n", "event: other\n\ndata: " + okAnswer + "\n\n",
@@ -118,9 +118,9 @@ func TestAnswersAreReadAsByTheOfficialClient(t *testing.T) {
 			}
 		}
 	}
-	for _, body := range differentialAnswers[mediaJSON] { // each of them as an event, too
-		ours := ownReading(mediaEvents, "data: "+body+"\n\n")
-		if theirs := officialReading(t, mediaEvents, "data: "+body+"\n\n"); ours != theirs {
+	for _, body := range differentialAnswers[jsonType] { // each of them as an event, too
+		ours := ownReading(sseType, "data: "+body+"\n\n")
+		if theirs := officialReading(t, sseType, "data: "+body+"\n\n"); ours != theirs {
 			t.Errorf("%q as an event: got %q, the official client reads %q", body, ours, theirs)
 		}
 	}
@@ -174,7 +174,7 @@ func officialReading(t *testing.T, mediaType, body string) string {
 			return noReading
 		}
 		r, ok := message.(*jsonrpc.Response)
-		if !ok && mediaType == mediaEvents {
+		if !ok && mediaType == sseType {
 			continue
 		}
 		if !ok || r.ID != id {

@@ -10,8 +10,8 @@ import (
 
 // The media types of an answer over MCP.
 const (
-	mediaJSON   = "application/json"
-	mediaEvents = "text/event-stream"
+	jsonType = "application/json"
+	sseType  = "text/event-stream"
 )
 
 // mediaType returns the media type of an answer, in lower case and without parameters.
@@ -23,17 +23,17 @@ func mediaType(h http.Header) string {
 // readResponse reads an MCP answer up to its response, and closes the body.
 func readResponse(resp *http.Response) (mcpMessage, error) {
 	switch t := mediaType(resp.Header); t {
-	case mediaJSON:
+	case jsonType:
 		defer func() { _ = resp.Body.Close() }()
 		return readDocument(resp.Body)
-	case mediaEvents:
+	case sseType:
 		// The agent may keep the stream open after its response: nobody waits for its end. But a body
 		// that was read to its end leaves the connection to the next request.
 		defer func() { go drain(resp.Body) }()
 		return readStream(resp.Body)
 	default:
 		_ = resp.Body.Close()
-		return mcpMessage{}, fmt.Errorf("the answer's content type %q is neither %s nor %s", t, mediaJSON, mediaEvents)
+		return mcpMessage{}, fmt.Errorf("the answer's content type %q is neither %s nor %s", t, jsonType, sseType)
 	}
 }
 

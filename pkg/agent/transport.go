@@ -120,7 +120,7 @@ func (t *transport) attempt(req *http.Request, x *exchange) (*http.Response, err
 	}
 	if x.succeeded() {
 		if x.filterTools {
-			resp.Body = newToolListFilter(resp.Body, mediaType(resp.Header) == mediaEvents)
+			resp.Body = newToolListFilter(resp.Body, mediaType(resp.Header) == sseType)
 		}
 		resp.Body = safehttp.LimitBody(resp.Body, x.limit)
 		return resp, nil
