@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -47,7 +48,7 @@ func TestVariablesOfWireAreFound(t *testing.T) {
 		"wire.Agents":      {"ALLOW_LOOPBACK", "SIGNING_KEY_IDS"},
 		"wire.CanSign":     {"SIGNING_KEY_IDS"},
 		"wire.Deps":        nil,
-		"inbound.Keyring":  {"ALLOW_LOOPBACK"},
+		"keys.Source":      {"ALLOW_LOOPBACK"},
 		"inbound.Receiver": {"ALLOW_LOOPBACK", "TENANT_LIMITS"},
 	} {
 		got := slices.Sorted(slices.Values(shared[name]))
@@ -67,7 +68,7 @@ func requiredVariables(t *testing.T, path string, shared map[string][]string) []
 		t.Errorf("%s: no config.Require found", path)
 	}
 	for _, call := range calls {
-		if call.pkg != "wire" && call.pkg != "inbound" {
+		if !slices.Contains([]string{"wire", "inbound", "keys"}, call.pkg) {
 			continue
 		}
 		variables, ok := shared[call.pkg+"."+call.name]
@@ -80,17 +81,17 @@ func requiredVariables(t *testing.T, path string, shared map[string][]string) []
 	return slices.Compact(direct)
 }
 
-// wireVariables lists the variables that each function of pkg/wire and pkg/wire/inbound reads,
-// directly or through other functions of its package. The names are like "wire.Agents".
+// wireVariables lists the variables that each function of pkg/wire and the packages in it reads,
+// directly or through other functions of theirs. The names are like "wire.Agents".
 func wireVariables(t *testing.T) map[string][]string {
 	t.Helper()
 	sources, err := filepath.Glob("../pkg/wire/*.go")
-	inbound, err2 := filepath.Glob("../pkg/wire/inbound/*.go")
-	if err != nil || err2 != nil || len(sources) == 0 || len(inbound) == 0 {
-		t.Fatalf("%d sources of pkg/wire, %d of inbound, %v, %v", len(sources), len(inbound), err, err2)
+	inner, err2 := filepath.Glob("../pkg/wire/*/*.go")
+	if err != nil || err2 != nil || len(sources) == 0 || len(inner) == 0 {
+		t.Fatalf("%d sources of pkg/wire, %d in it, %v, %v", len(sources), len(inner), err, err2)
 	}
 	direct, calls := map[string][]string{}, map[string][]call{}
-	for _, source := range append(sources, inbound...) {
+	for _, source := range append(sources, inner...) {
 		file := parse(t, source)
 		for _, d := range file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
@@ -110,9 +111,8 @@ func wireVariables(t *testing.T) map[string][]string {
 			seen[f] = true
 			all[name] = append(all[name], direct[f]...)
 			for _, c := range calls[f] {
-				if pkg, _, _ := strings.Cut(name, "."); c.pkg == "" {
-					collect(pkg + "." + c.name)
-				}
+				pkg, _, _ := strings.Cut(f, ".")
+				collect(cmp.Or(c.pkg, pkg) + "." + c.name)
 			}
 		}
 		collect(name)

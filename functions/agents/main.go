@@ -16,7 +16,7 @@ import (
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
-	"adcp-orchestrator/pkg/wire/inbound"
+	"adcp-orchestrator/pkg/wire/keys"
 )
 
 func main() {
@@ -27,13 +27,13 @@ func main() {
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
-	keys := inbound.Keyring(store)
+	senders := keys.Source(store)
 	register := registry.Register{Store: store, Agents: wire.Agents(wire.Secrets()), Now: time.Now,
 		Checker: wire.Checker(), MaxAgents: api.Limits.MaxAgents()}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"PUT /v1/agents/{id}":      api.Serve(apikey.ScopeAgentsWrite, api.PutAgent(register.Run)),
 		"GET /v1/agents/{id}":      api.Serve(apikey.ScopeAgentsRead, api.ShowAgent(register.Show)),
-		"PUT /v1/agents/{id}/keys": api.Serve(apikey.ScopeAgentsWrite, api.PinKeys(store, keys.Pin)),
-		"GET /v1/agents/{id}/keys": api.Serve(apikey.ScopeAgentsRead, api.ShowKeys(store, keys.Show)),
+		"PUT /v1/agents/{id}/keys": api.Serve(apikey.ScopeAgentsWrite, api.PinKeys(store, senders.Pin)),
+		"GET /v1/agents/{id}/keys": api.Serve(apikey.ScopeAgentsRead, api.ShowKeys(store, senders.Show)),
 	}))
 }

@@ -73,7 +73,11 @@ var reach = map[string]struct{ inside, outside string }{
 	"wire/gates": {"adcp breaker circuit operation store", network},
 	"wire/inbound": {
 		useCases + " apikey config httpsig keyring lru safehttp secretsmanager stepfunctions store/dynamo " +
-			"store/layout telemetry webhook",
+			"store/layout telemetry webhook wire/keys",
+		network + " " + aws,
+	},
+	"wire/keys": {
+		useCases + " apikey config httpsig keyring lru safehttp store/dynamo store/layout telemetry",
 		network + " " + aws,
 	},
 	// The tests' parts.

@@ -1,4 +1,4 @@
-// Package inbound builds the dependencies of functions that receive webhooks or show their keys. It
-// is apart from package wire so that these functions do not carry the client that calls agents:
-// each package that a function links makes its cold start longer.
+// Package inbound builds the dependencies of the function that receives webhooks. It is apart from
+// package wire so that this function does not carry the client that calls agents: each package that
+// a function links makes its cold start longer.
 package inbound

@@ -17,17 +17,13 @@ import (
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/webhook"
+	"adcp-orchestrator/pkg/wire/keys"
 )
-
-// Keyring returns the source of the keys that agents sign webhooks with.
-func Keyring(s *dynamo.Store) *keyring.Source {
-	return keyring.FromStore(s, config.Loopback(), telemetry.CountBy("WebhookKeys", "Event"))
-}
 
 // Receiver returns the receiver of webhooks at baseURL. secretID is the secret that holds the root
 // secrets of webhook credentials.
 func Receiver(s *dynamo.Store, secretID, baseURL string) webhook.Receiver {
-	keys := Keyring(s)
+	senders := keys.Source(s)
 	secrets := secretsmanager.FromConfig(config.AWS("SECRETS_MANAGER"), time.Now)
 	return webhook.Receiver{
 		Store: s,
@@ -37,7 +33,7 @@ func Receiver(s *dynamo.Store, secretID, baseURL string) webhook.Receiver {
 			Deps:     orchestrator.Deps{Now: time.Now, Jitter: rand.Float64},
 		},
 		SenderKeys: func(op operation.Operation, d store.Document) webhook.SenderKeys {
-			return keys.Open(keyring.SenderOf(op.Tenant, op.AgentID, op.Target), d)
+			return senders.Open(keyring.SenderOf(op.Tenant, op.AgentID, op.Target), d)
 		},
 		BaseURL:       baseURL,
 		AllowTestKeys: config.Loopback(),
