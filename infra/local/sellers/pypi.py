@@ -2,10 +2,12 @@
 and A2A at /, and its WebhookSender sends the result of a task. It listens on loopback only. The
 tests of infra/dev/e2e run it in the Python environment of infra/local/senders.
 
-Environment: PORT, TOKEN (the buyer's bearer token). The agent is ready when PORT accepts
+Environment: PORT, TOKEN (the buyer's bearer token), VERSIONS (the AdCP releases that it speaks, all of the
+SDK's without it; with 3.2 it has the tools of compact.py too). The agent is ready when PORT accepts
 connections: importing the SDK takes up to 20 seconds.
   GET /ledger                   create_media_buy calls and buys by po_number, like seller/ledger.mjs
   GET /brand.json, /jwks.json   the keys; the SDK's server uses /.well-known itself
+  GET /proposal                 a proposal that accept_proposal accepts, a new one each time
 A request selects the agent's behavior in ext.adcp_demo, as with the demo seller:
   delay_ms    how long the task takes (1500)
   outcome     completed | failed | rejected | sync
@@ -33,8 +35,11 @@ from adcp.webhook_supervisor import InMemoryWebhookDeliverySupervisor
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from compact import TOOLS, Compact
+
 HOST, PORT, TOKEN = "127.0.0.1", int(os.environ["PORT"]), os.environ["TOKEN"]
 ORIGIN = f"http://{HOST}:{PORT}"
+VERSIONS = os.environ.get("VERSIONS", "3.2,3.1,3.0").split(",")
 PEM, JWK = generate_signing_keypair(alg="ed25519", kid="pypi-seller", purpose="webhook-signing")
 LEDGER = {"calls": [], "buys": []}
 REFUSALS = {  # the errors of a task; recovery distinguishes the two
@@ -54,6 +59,7 @@ def documents():
         "/brand.json": {"house": {"domain": HOST, "name": "PyPI seller"}, "agents": agents},
         "/jwks.json": {"keys": [JWK]},
         "/ledger": LEDGER,
+        "/proposal": SELLER.propose(),
     }
 
 
@@ -70,21 +76,21 @@ def sender(push):
     return WebhookSender.from_pem(PEM, key_id=JWK["kid"], alg="ed25519", allow_private_destinations=True)
 
 
-async def deliver(push, task_id, status, result):
+async def deliver(push, task_id, task_type, status, result):
     async with sender(push) as s:
         r = await InMemoryWebhookDeliverySupervisor(s).send_mcp(
-            url=push["url"], task_id=task_id, task_type="create_media_buy", status=status, result=result,
+            url=push["url"], task_id=task_id, task_type=task_type, status=status, result=result,
             operation_id=push.get("operation_id"), token=push.get("token"))
         event = {"event": "webhook", "task_id": task_id, "status": status, "http": r.status_code if r else None}
         print(json.dumps(event), flush=True)
 
 
-class Seller(DecisioningPlatform):
+class Seller(Compact, DecisioningPlatform):
     capabilities = DecisioningCapabilities(
         specialisms=["sales-guaranteed"],
         channels=["display"],
         account=Account(supported_billing=["agent"]),
-        media_buy=MediaBuy(supported_pricing_models=["cpm"]),
+        media_buy=MediaBuy(supported_pricing_models=["cpm"], **({"lifecycle_tools": TOOLS} if "3.2" in VERSIONS else {})),
         webhook_signing=WebhookSigning(
             supported=True,
             profile="adcp/webhook-signing/v1",
@@ -95,16 +101,15 @@ class Seller(DecisioningPlatform):
         webhook_signing_managed_externally=True,  # the SDK's own webhooks have one mode for all buyers
     )
     accounts = SingletonAccounts(account_id="acct_a")
+    ledger = LEDGER
 
     def create_media_buy(self, req, ctx):
         request = req.model_dump(mode="json", exclude_none=True)
-        demo = {"delay_ms": 1500, "outcome": "completed", "webhook": "normal"}
-        demo |= (request.get("ext") or {}).get("adcp_demo", {})
-        push = request.get("push_notification_config")
 
         def sell(task_id):
             buy = f"mb_{uuid.uuid4().hex[:8]}"
             LEDGER["buys"].append({"media_buy_id": buy, "task_id": task_id, "po_number": request.get("po_number")})
+            self.buys[buy] = {"revision": 1, "status": "pending_creatives", "context": request.get("context")}
             return {
                 "media_buy_id": buy,
                 "media_buy_status": "pending_creatives",
@@ -121,20 +126,28 @@ class Seller(DecisioningPlatform):
                 ],
             }
 
-        async def work(task):
+        return self.work(request, ctx, "create_media_buy", sell)
+
+    def work(self, request, ctx, task_type, do):
+        """Does a task at once, or hands it off, as the request's ext.adcp_demo says."""
+        demo = {"delay_ms": 1500, "outcome": "completed", "webhook": "normal"}
+        demo |= (request.get("ext") or {}).get("adcp_demo", {})
+        push = request.get("push_notification_config")
+
+        async def later(task):
             await asyncio.sleep(demo["delay_ms"] / 1000)
             error = REFUSALS.get(demo["outcome"])
-            result = {"errors": [error.to_wire()]} if error else sell(task.id)
+            result = {"errors": [error.to_wire()]} if error else do(task.id)
             if push and demo["webhook"] != "none":
                 # Concurrently, so that a poll in between finds the result.
-                d = asyncio.create_task(deliver(push, task.id, demo["outcome"], result))
+                d = asyncio.create_task(deliver(push, task.id, task_type, demo["outcome"], result))
                 deliveries.add(d)
                 d.add_done_callback(deliveries.discard)
             if error:
                 raise error
             return result
 
-        return sell(None) if demo["outcome"] == "sync" else ctx.handoff_to_task(work)
+        return do(None) if demo["outcome"] == "sync" else ctx.handoff_to_task(later)
 
     # The other tools that a guaranteed seller must have.
     def get_products(self, req, ctx):
@@ -142,9 +155,6 @@ class Seller(DecisioningPlatform):
 
     def update_media_buy(self, media_buy_id, patch, ctx):
         return {"media_buy_id": media_buy_id, "media_buy_status": "active", "revision": 2}
-
-    def get_media_buys(self, req, ctx):
-        return {"media_buys": []}
 
     def get_media_buy_delivery(self, req, ctx):
         period = {"start": "2027-05-01T00:00:00Z", "end": "2027-05-31T23:59:59Z"}
@@ -159,9 +169,12 @@ class Seller(DecisioningPlatform):
 
 async def count(skill, params, context, call_next):
     """Counts each tool call before the platform gets it."""
-    if skill == "create_media_buy":
-        LEDGER["calls"].append({"po_number": params.get("po_number")})
+    if skill in ("create_media_buy", "buy_products", "accept_proposal"):
+        LEDGER["calls"].append({"po_number": params.get("po_number") or params.get("purchase_order_ref")})
     return await call_next()
+
+
+SELLER = Seller()
 
 
 def route(path):
@@ -172,12 +185,13 @@ def route(path):
 
 
 serve(
-    Seller(),
+    SELLER,
     name="pypi-seller",
     host=HOST,
     port=PORT,
     transport="both",
     auto_emit_task_webhooks=False,
+    supported_versions=VERSIONS,
     middleware=[count],
     unauthenticated_routes=[route(path) for path in documents()],
     auth=BearerTokenAuth(
