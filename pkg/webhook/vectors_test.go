@@ -98,6 +98,17 @@ func TestVectorHMAC(t *testing.T) {
 // Contract F24, F25, P5: the official vectors of the envelope.
 func TestVectorReceiverEnvelope(t *testing.T) {
 	t.Parallel()
+	checkEnvelopes(t, adcptest.Vector(t, "webhook-receiver-envelope.json"))
+}
+
+// Those of AdCP 3.2.
+func TestVectorReceiverEnvelope32(t *testing.T) {
+	t.Parallel()
+	checkEnvelopes(t, adcptest.Compliance(t, "webhook-receiver-envelope.json"))
+}
+
+func checkEnvelopes(t *testing.T, vectors []byte) {
+	t.Helper()
 	var file struct {
 		Positive, Negative []struct {
 			ID      string          `json:"id"`
@@ -105,8 +116,11 @@ func TestVectorReceiverEnvelope(t *testing.T) {
 			Error   string          `json:"expected_error"`
 		}
 	}
-	if err := json.Unmarshal(adcptest.Vector(t, "webhook-receiver-envelope.json"), &file); err != nil {
+	if err := json.Unmarshal(vectors, &file); err != nil {
 		t.Fatal(err)
+	}
+	if len(file.Positive) == 0 || len(file.Negative) == 0 {
+		t.Fatal("no vectors")
 	}
 	for _, v := range append(file.Positive, file.Negative...) {
 		t.Run(v.ID, func(t *testing.T) {

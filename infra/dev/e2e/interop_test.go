@@ -43,7 +43,7 @@ func TestInteropMatrix(t *testing.T) {
 	t.Cleanup(func() { t.Log("\n" + m.String()) })
 	for name, start := range map[string]func(t *testing.T) realSeller{
 		"npm":   demoSeller,
-		"pypi":  func(t *testing.T) realSeller { return pypiSeller(t, python) },
+		"pypi":  func(t *testing.T) realSeller { return pypiSeller(t, python, "3.2,3.1,3.0", allCells()) },
 		"hello": helloSeller,
 	} {
 		t.Run(name, func(t *testing.T) { // one seller after the other: one is enough load for two cores
@@ -62,6 +62,30 @@ func TestInteropMatrix(t *testing.T) {
 	}
 }
 
+// TestInteropReleases buys from sellers that speak one release only: no other one may be tried.
+func TestInteropReleases(t *testing.T) {
+	t.Parallel()
+	python := env(t, "SENDERS_PYTHON")
+	var m matrix
+	t.Cleanup(func() { t.Log("\n" + m.String()) })
+	for _, release := range []string{"3.2", "3.1", "3.0"} {
+		t.Run(release, func(t *testing.T) {
+			t.Parallel()
+			s := pypiSeller(t, python, release, nil)
+			for _, c := range cellsOf(operation.WebhookRFC9421, operation.WebhookNone) {
+				if c.outcome == "rejected" {
+					continue
+				}
+				h := newHarness(t, pollSeconds(c))
+				id := s.submit(t, h, "seller", c)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				m.add(s.follow(ctx, t, h, c, id))
+				cancel()
+			}
+		})
+	}
+}
+
 // pollSeconds is how late the first poll of a cell is.
 func pollSeconds(c matrixCell) int {
 	if c.mode == operation.WebhookNone {
@@ -74,6 +98,19 @@ func pollSeconds(c matrixCell) int {
 // id, "" if it failed.
 func (s realSeller) submit(t *testing.T, h *harness, agent string, c matrixCell) string {
 	t.Helper()
+	if !s.register(t, h, agent, c) {
+		return ""
+	}
+	op, _, err := h.Submit(t.Context(), uuid.NewString(), agent, "create_media_buy", c.request)
+	if err != nil {
+		t.Errorf("%s: %v", c, err)
+	}
+	return op.ID
+}
+
+// register registers the seller as a cell says. It returns false if that failed.
+func (s realSeller) register(t *testing.T, h *harness, agent string, c matrixCell) bool {
+	t.Helper()
 	createSecret(t, h.secretName("real"), s.token)
 	err := h.PutAgent(t.Context(), agent, map[string]any{
 		"url":            s.urls[c.transport] + c.path,
@@ -85,13 +122,8 @@ func (s realSeller) submit(t *testing.T, h *harness, agent string, c matrixCell)
 	})
 	if err != nil {
 		t.Errorf("%s: %v", c, err)
-		return ""
 	}
-	op, _, err := h.Submit(t.Context(), uuid.NewString(), agent, "create_media_buy", c.request)
-	if err != nil {
-		t.Errorf("%s: %v", c, err)
-	}
-	return op.ID
+	return err == nil
 }
 
 // follow waits until the operation of a cell has ended or stands as the cell says, checks it, and
@@ -185,9 +217,11 @@ func (m *matrix) String() string {
 
 // allCells returns the cells of a seller that does what ext.adcp_demo says, over every transport
 // and in every mode.
-func allCells() (cells []matrixCell) {
-	modes := []operation.WebhookMode{operation.WebhookRFC9421, operation.WebhookHMAC, operation.WebhookBearer,
-		operation.WebhookNone}
+func allCells() []matrixCell {
+	return cellsOf(operation.WebhookRFC9421, operation.WebhookHMAC, operation.WebhookBearer, operation.WebhookNone)
+}
+
+func cellsOf(modes ...operation.WebhookMode) (cells []matrixCell) {
 	outcomes := map[string]operation.State{
 		"completed": operation.Completed,
 		"failed":    operation.Failed,

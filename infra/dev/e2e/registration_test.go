@@ -81,7 +81,7 @@ func TestRegistrationOfRealSellers(t *testing.T) {
 			pollTool:        "get_task_status",
 			listTool:        "list_tasks",
 			wrongCredential: map[string]string{"mcp": "credential_refused", "a2a": "credential_refused"},
-			start:           func(t *testing.T) realSeller { return pypiSeller(t, python) },
+			start:           func(t *testing.T) realSeller { return pypiSeller(t, python, "3.2,3.1,3.0", allCells()) },
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

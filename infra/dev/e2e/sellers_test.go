@@ -37,19 +37,21 @@ func demoSeller(t *testing.T) realSeller {
 	}
 }
 
-func pypiSeller(t *testing.T, python string) realSeller {
+// pypiSeller starts a seller on PyPI's SDK. releases are those of AdCP that it speaks, like
+// "3.2,3.1,3.0", the best first.
+func pypiSeller(t *testing.T, python, releases string, cells []matrixCell) realSeller {
 	t.Helper()
 	port, token := freePort(t), uuid.NewString()
 	c := exec.CommandContext(t.Context(), python, "../../local/sellers/pypi.py")
-	c.Env = append(os.Environ(), "PORT="+port, "TOKEN="+token)
+	c.Env = append(os.Environ(), "PORT="+port, "TOKEN="+token, "VERSIONS="+releases)
 	startSeller(t, c, port)
 	base := "http://127.0.0.1:" + port
 	return realSeller{
-		name:   "PyPI adcp 9.2.0",
+		name:   "PyPI adcp 9.2.0 " + releases,
 		token:  token,
 		brand:  base + "/brand.json",
 		urls:   map[string]string{"mcp": base + "/mcp", "a2a": base + "/"},
-		cells:  allCells(),
+		cells:  cells,
 		bought: buysInLedger(base + "/ledger"),
 	}
 }

@@ -191,6 +191,7 @@ serve(
     port=PORT,
     transport="both",
     auto_emit_task_webhooks=False,
+    adcp_version=VERSIONS[0],
     supported_versions=VERSIONS,
     middleware=[count],
     unauthenticated_routes=[route(path) for path in documents()],

@@ -41,3 +41,10 @@ func Bundle(t testing.TB, name string) []byte {
 	}
 	return b
 }
+
+// Compliance reads a test vector of the newest release in the bundle. name is its path below
+// test-vectors.
+func Compliance(t testing.TB, name string) []byte {
+	t.Helper()
+	return Bundle(t, "_compliance/3.2.4/test-vectors/"+name)
+}
