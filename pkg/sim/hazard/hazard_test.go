@@ -45,6 +45,7 @@ func TestHazards(t *testing.T) {
 		webhookHazards(),
 		endHazards(),
 		signatureHazards(),
+		storyboards(),
 	)
 	var mu sync.Mutex
 	table := map[string]string{}
