@@ -109,7 +109,7 @@ func storyboards() []scenario {
 			// seller knows it with other bytes says that something is wrong, and not that nothing was bought.
 			name: "buyer_recovery, handle_idempotency_conflict",
 			seller: &seller{before: onTool("create_media_buy", func(call) *fakeAnswer {
-				return &fakeAnswer{payload: `{"errors":[{"code":"IDEMPOTENCY_CONFLICT","message":"used","recovery":"correctable"}]}`}
+				return answerWith(`{"errors":[{"code":"IDEMPOTENCY_CONFLICT","message":"used","recovery":"correctable"}]}`)
 			})},
 			state:     operation.CallingAdCP,
 			attention: operation.OutcomeUnclear,
