@@ -141,24 +141,24 @@ func (s *Source) redirectTarget(doc brand) (string, error) {
 	return at, nil
 }
 
-// keySetAddress returns the key set's address of the one entry whose url equals the agent's byte
-// for byte (contract F49, Q7). The schema demands a canonical comparison elsewhere, so the failure
-// names an entry that would match in that way: somebody has to correct one of the two addresses.
+// keySetAddress returns the key set's address of the one entry whose url is the agent's in canonical
+// form (contract F49). Of an entry that differs by a slash at the end the failure says so: somebody
+// has to correct one of the two addresses.
 func (s *Source) keySetAddress(doc brand, agentURL string) (string, error) {
 	var found *agentEntry
 	nearMiss := ""
 	for i, e := range doc.agents {
 		switch {
-		case e.url == agentURL && found != nil: // contract F50, wherever the two are and whatever they contain
+		case sameURL(e.url, agentURL) && found != nil: // contract F50, wherever the two are and whatever they contain
 			return "", &failure{brandAmbiguous, "two entries have the agent's url", nil}
-		case e.url == agentURL:
+		case sameURL(e.url, agentURL):
 			found = &doc.agents[i]
 		case nearMiss == "" && similarURL(e.url, agentURL):
 			nearMiss = e.url
 		}
 	}
 	if found == nil && nearMiss != "" {
-		detail := "an entry has the agent's url in another spelling: " + httpsig.Loggable(nearMiss)
+		detail := "an entry has the agent's url with another slash at its end: " + httpsig.Loggable(nearMiss)
 		return "", &failure{agentMissing, detail, nil}
 	}
 	if found == nil {

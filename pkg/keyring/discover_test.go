@@ -151,9 +151,21 @@ func TestDiscoveryByEntry(t *testing.T) {
 			docs: docs{operatorBrand: listing(salesAgent + "/")},
 			want: "503 agent_not_in_brand_json",
 		},
-		"url in another case": {
-			docs: docs{operatorBrand: listing("https://Sales.example.co.uk/mcp")},
+		"url in another spelling": {
+			docs: docs{operatorBrand: listing("https://Sales.example.co.uk:443/./%6dcp")},
+			want: "k1",
+		},
+		"url in another case of its path": {
+			docs: docs{operatorBrand: listing("https://sales.example.co.uk/MCP")},
 			want: "503 agent_not_in_brand_json",
+		},
+		"url twice, in two spellings": {
+			docs: docs{operatorBrand: brandOf(agentOf(""), map[string]any{"url": "https://SALES.example.co.uk/mcp"})},
+			want: "503 brand_json_ambiguous",
+		},
+		"brand.json of a large house": {
+			docs: docs{operatorBrand: listed + strings.Repeat(" ", 1<<20)},
+			want: "k1",
 		},
 		"brand.json is too long": {
 			docs: docs{operatorBrand: listed + strings.Repeat(" ", maxBrand)},

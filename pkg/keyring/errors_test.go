@@ -19,18 +19,18 @@ import (
 func TestNearMissIsNamed(t *testing.T) {
 	t.Parallel()
 	for url, named := range map[string]bool{
-		"https://sales.example.co.uk/mcp/":    true,
-		"https://SALES.example.co.uk:443/mcp": true,
-		"https://sales.example.co.uk/a2a":     false,
-		"https://other.example.co.uk/mcp":     false,
-		"\x1b[31m\u202e":                      false,
+		"https://sales.example.co.uk/mcp/":     true,
+		"https://SALES.example.co.uk:443/mcp/": true,
+		"https://sales.example.co.uk/a2a":      false,
+		"https://other.example.co.uk/mcp":      false,
+		"\x1b[31m\u202e":                       false,
 	} {
 		h := newNetworkHarness(t)
 		h.set(operatorBrand, brandOf(map[string]any{"url": url}))
 		_, err := h.delivery().Key(t.Context(), "k1")
 		var u *UnavailableError
 		if !errors.As(err, &u) || u.Code != agentMissing ||
-			strings.Contains(u.Cause.Error(), "another spelling") != named ||
+			strings.Contains(u.Cause.Error(), "another slash") != named ||
 			err.Error() != "keyring: agent_not_in_brand_json" {
 			t.Errorf("%q: %v, %v", url, err, u.Cause)
 		}

@@ -13,7 +13,7 @@ import (
 
 // The largest documents that are read, in bytes (contract F53; maxList is our own).
 const (
-	maxBrand = 256 << 10
+	maxBrand = 2 << 20
 	maxJWKS  = 64 << 10
 	maxList  = 64 << 10
 	maxETag  = 256

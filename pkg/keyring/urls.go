@@ -51,8 +51,8 @@ func sameURL(a, b string) bool {
 	return u != nil && v != nil && u.String() == v.String()
 }
 
-// similarURL reports whether two URLs differ by their spelling or a slash at the end only, so that
-// one of them is probably a typing error.
+// similarURL reports whether two URLs differ by a slash at the end only, so that one of them is
+// probably a typing error.
 func similarURL(a, b string) bool {
 	return sameURL(strings.TrimRight(a, "/")+"/", strings.TrimRight(b, "/")+"/")
 }
