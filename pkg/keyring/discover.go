@@ -141,9 +141,9 @@ func (s *Source) redirectTarget(doc brand) (string, error) {
 	return at, nil
 }
 
-// keySetAddress returns the key set's address of the one entry whose url is the agent's in canonical
-// form (contract F49). Of an entry that differs by a slash at the end the failure says so: somebody
-// has to correct one of the two addresses.
+// keySetAddress returns the key set's address of the one entry whose url is the agent's in
+// canonical form (contract F49). Of an entry that differs by a slash at the end the failure says
+// so: somebody has to correct one of the two addresses.
 func (s *Source) keySetAddress(doc brand, agentURL string) (string, error) {
 	var found *agentEntry
 	nearMiss := ""

@@ -106,7 +106,8 @@ func storyboards() []scenario {
 		},
 		{
 			// The storyboard's buyer takes a new key. Ours made the key for this request alone: that the
-			// seller knows it with other bytes says that something is wrong, and not that nothing was bought.
+			// seller knows it with other bytes says that something is wrong, and not that nothing was
+			// bought.
 			name: "buyer_recovery, handle_idempotency_conflict",
 			seller: &seller{before: onTool("create_media_buy", func(call) *fakeAnswer {
 				return answerWith(`{"errors":[{"code":"IDEMPOTENCY_CONFLICT","message":"used","recovery":"correctable"}]}`)
