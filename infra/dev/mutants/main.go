@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,15 +39,17 @@ func groups() []group {
 const seeds = "SEEDS=300"
 
 func main() {
+	only := flag.String("run", "", "only mutants whose name matches this regular expression")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, regexp.MustCompile(*only)); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, only *regexp.Regexp) error {
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return err
@@ -56,6 +59,9 @@ func run(ctx context.Context) error {
 	for _, g := range groups() {
 		fmt.Printf("%d mutants, each tested by: %s go %s\n", len(g.mutants), seeds, strings.Join(g.test, " "))
 		for _, m := range g.mutants {
+			if !only.MatchString(m.name) {
+				continue
+			}
 			began := time.Now()
 			foundBy, err := m.test(ctx, dir, g.test)
 			if err != nil {

@@ -81,4 +81,10 @@ var proofs = []mutant{
 	{"a poll insists on the account", "pkg/orchestrator/poll.go",
 		"	if blamesAMember(r.Err, arguments) && arguments[\"account\"] != nil {\n",
 		"	if blamesAMember(r.Err, arguments) && arguments[\"\"] != nil {\n"},
+	{"an expiry that nobody completes", "pkg/operation/keep.go",
+		"	op.ExpiryPending = true\n	op.dueSoon(now)\n",
+		"	op.ExpiryPending = true\n"},
+	{"a buy that is not confirmed is one", "pkg/orchestrator/buylist.go",
+		"	if end == adcp.StatusSubmitted {\n		return &adcp.Answer{}\n",
+		"	if end == \"\" {\n		return &adcp.Answer{}\n"},
 }
