@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs test unit lint fuzz sim load soak mutants bench
-.PHONY: build bootstrap synth diff deploy api-key sam-local test-sam sam-validate clean
+.PHONY: protocol build bootstrap synth diff deploy api-key sam-local test-sam sam-validate clean
 
 LOCAL := go run ./infra/local
 CDK := npx --yes aws-cdk@2.1148.1
@@ -61,6 +61,9 @@ mutants: ## mutation tests of the convergence, the proofs and the look-ups
 
 bench: ## start times and zip sizes of the functions, beside an empty handler
 	@go run ./infra/dev/bench
+
+protocol: ## derive the tables of pkg/adcp/*_gen.go from AdCP's manifests and schemas, which ADCP_BUNDLE may name
+	@go run ./infra/dev/protocol
 
 build: ## build the functions for AWS into dist: ARCH=arm64 or amd64
 	@$(LOCAL) build -arch $(ARCH)

@@ -35,7 +35,7 @@ func DetectFormat(body []byte) Format {
 
 // webhookMembers are the members of a webhook's envelope, which no answer has. Some agents put them
 // into the data of A2A, which has no other place for them.
-var webhookMembers = slices.Concat([]string{"token", "notification_id", "protocol"}, strippedMembers)
+var webhookMembers = slices.Concat(webhookOnly[:], strippedMembers)
 
 // ParseA2AWebhook reads an A2A task or event into the Webhook that MCP's form would give
 // (contract F26). What the data says about the work takes precedence over what A2A says about its

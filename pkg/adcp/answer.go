@@ -241,7 +241,7 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 	}
 	a = e.Answer
 	a.Status, a.Replayed = e.status, false
-	result, m := unwrapResult(e.members["result"])
+	result, m := unwrapBody(task, e.members["result"])
 	if a.needsInput() {
 		a.Prompt = promptOf(result, a.Message)
 	}
@@ -252,7 +252,7 @@ func ReadPoll(task Task, r Response) (a Answer, ok bool) {
 	a.explain(r.Payload, e.members)
 	if a.Status.Terminal() && len(result) > 0 && string(result) != "null" {
 		a.Value = resultBody(result, m, a.Status)
-		original, om := unwrapResult(object(r.Original)["result"])
+		original, om := unwrapBody(task, object(r.Original)["result"])
 		a.Original = resultBody(original, om, a.Status)
 	}
 	return a, true
@@ -269,7 +269,7 @@ func ReadWebhook(task Task, w Webhook) Answer {
 		ContextID: w.ContextID,
 		Message:   w.Message,
 	}
-	result, m := unwrapResult(w.Result)
+	result, m := unwrapBody(task, w.Result)
 	if a.Status.Terminal() {
 		a.end(task, result, m)
 	}

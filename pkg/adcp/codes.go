@@ -1,6 +1,9 @@
 package adcp
 
-import "sync"
+import (
+	"slices"
+	"strings"
+)
 
 // Effect is what an AdCP error proves about the request that it answers (contract C29).
 type Effect string
@@ -45,55 +48,28 @@ type CodePolicy struct {
 	Reaction Reaction
 }
 
-// unknownCode is the policy for a code outside the vocabulary, which is open (contract D17).
-// Nothing is concluded from it (contract D7): it is resent with the same key and bytes a few times,
-// and a person is asked.
-var unknownCode = CodePolicy{Terminal, MaybeDone, Resend}
-
-// policies is the vocabulary: one row for each code. A test compares its codes and their recovery
-// with the manifest of AdCP's bundle.
-var policies = sync.OnceValue(func() map[string]CodePolicy {
-	all := map[string]CodePolicy{
-		"RATE_LIMITED":                     {Transient, NotDone, Resend},
-		"SERVICE_UNAVAILABLE":              {Transient, MaybeDone, Resend},
-		"STALE_RESPONSE":                   {Transient, MaybeDone, Resend},
-		"SIGNED_RESPONSE_ENVELOPE_EXPIRED": {Transient, MaybeDone, Resend},
-		"GOVERNANCE_UNAVAILABLE":           {Transient, MaybeDone, Resend},
-		"CAMPAIGN_SUSPENDED":               {Transient, NotDone, AskPerson},
-		"CONFLICT":                         {Transient, MaybeDone, Rebuild},
-		"AUTH_MISSING":                     {Correctable, NotDone, RenewCredential},
-		"AUTH_REQUIRED":                    {Correctable, NotDone, RenewCredential},
-		"AUTH_INVALID":                     {Terminal, NotDone, RenewCredential},
-		"IDEMPOTENCY_IN_FLIGHT":            {Transient, MaybeDone, AskByKey},
-		"IDEMPOTENCY_CONFLICT":             {Correctable, MaybeDone, AskByKey},
-		"IDEMPOTENCY_EXPIRED":              {Correctable, MaybeDone, AskByKey},
-		"COMMITTED_RESOURCE_PURGED":        {Terminal, Done, LookUp},
-	}
-	for _, code := range correctableRefusals {
-		all[code] = CodePolicy{Correctable, NotDone, End}
-	}
-	for _, code := range terminalRefusals {
-		all[code] = CodePolicy{Terminal, NotDone, End}
-	}
-	for _, code := range advisories {
-		all[code] = CodePolicy{Correctable, MaybeDone, Resend}
-	}
-	return all
-})
-
-// PolicyOf returns the policy for an error code. known is false for a code outside the vocabulary.
+// PolicyOf returns the policy for an error code. known is false for a code outside the vocabulary,
+// which is open (contract D17). Nothing is concluded from such a code (contract D7): the request is
+// sent again with the same key and bytes a few times, and a person is asked.
 func PolicyOf(code string) (p CodePolicy, known bool) {
-	if p, known = policies()[code]; !known {
-		p = unknownCode
+	r, known := RecoveryOf(code)
+	if !known {
+		return CodePolicy{r, MaybeDone, Resend}, false
 	}
-	return p, known
+	p = reactionsTo(code, r)
+	return p, true
 }
 
 // RecoveryOf returns the recovery that the protocol assigns to an error code (contract D20, D21),
 // for an error that states none itself. An unknown code is Terminal.
 func RecoveryOf(code string) (r Recovery, known bool) {
-	p, known := PolicyOf(code)
-	return p.Recovery, known
+	i, known := slices.BinarySearchFunc(recoveries[:], code, func(c codeRecovery, code string) int {
+		return strings.Compare(c.code, code)
+	})
+	if !known {
+		return Terminal, false
+	}
+	return recoveries[i].recovery, true
 }
 
 // ReadableCode returns the error's code if it has the form of AdCP's codes, else "". Nothing else

@@ -21,9 +21,9 @@ var envelopeSchemas = []struct {
 			"context_id", "context", "task_id", "status", "message", "timestamp", "replayed", "adcp_error",
 			"push_notification_config", "governance_context", "payload",
 		},
-		envelopeMembers,
+		envelopeMembers(),
 	},
-	{"core/version-envelope.json", []string{"adcp_version", "adcp_major_version"}, envelopeMembers},
+	{"core/version-envelope.json", []string{"adcp_version", "adcp_major_version"}, envelopeMembers()},
 	{
 		"core/mcp-webhook-payload.json",
 		[]string{

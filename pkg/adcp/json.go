@@ -143,3 +143,13 @@ func unwrapResult(raw json.RawMessage) (json.RawMessage, map[string]json.RawMess
 	}
 	return raw, m
 }
+
+// unwrapBody is unwrapResult for the body of a task. That of a few tasks has a member result
+// itself, which is no wrapper.
+func unwrapBody(t Task, raw json.RawMessage) (json.RawMessage, map[string]json.RawMessage) {
+	inner, m := unwrapResult(raw)
+	if s, ok := toolOf(string(t)); ok && s.wrapped && len(m["result"]) == 0 {
+		return raw, object(raw)
+	}
+	return inner, m
+}

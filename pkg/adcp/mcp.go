@@ -112,7 +112,7 @@ func errorsOnly(m map[string]json.RawMessage) (Error, bool) {
 	if _, status := m["status"]; !ok || status {
 		return Error{}, false
 	}
-	return e, onlyHas(m, slices.Concat(envelopeMembers, []string{"errors", "ext"})...)
+	return e, onlyHas(m, slices.Concat(envelopeMembers(), []string{"errors", "ext"})...)
 }
 
 // ReadRPCError finds the AdCP error in the data member of a JSON-RPC error. Without one, the

@@ -2,7 +2,6 @@ package adcp
 
 import (
 	"encoding/json"
-	"slices"
 )
 
 // maxPrompt bounds the prompt that is kept, in bytes.
@@ -17,7 +16,7 @@ func (a Answer) needsInput() bool {
 func promptOf(body json.RawMessage, message string) json.RawMessage {
 	m := map[string]json.RawMessage{}
 	for name, v := range object(body) {
-		if !slices.Contains(envelopeMembers, name) {
+		if !EnvelopeMember(name) {
 			m[name] = v
 		}
 	}

@@ -14,88 +14,90 @@ const (
 	MajorVersion = 3
 )
 
-// Task is the name of an AdCP tool that an operation can run.
+// Task is the name of an AdCP tool that an operation can run: one that changes something in any
+// release, that may answer later, or that takes a webhook (contract C24, F9, O5, O6), and
+// check_governance, whose answer commitments need.
 type Task string
 
-// The tasks that can be submitted as operations: those that change something, or that answer later
-// (contract C24, F9, O5). Each of them needs a row in the table below.
+// The tasks that code knows by name.
 const (
-	CreateMediaBuy Task = "create_media_buy"
-	UpdateMediaBuy Task = "update_media_buy"
-	SyncCreatives  Task = "sync_creatives"
-	BuildCreative  Task = "build_creative"
-	GetProducts    Task = "get_products"
-	GetSignals     Task = "get_signals"
-	ActivateSignal Task = "activate_signal"
-	SyncCatalogs   Task = "sync_catalogs"
-	SyncAccounts   Task = "sync_accounts"
-	SyncAudiences  Task = "sync_audiences"
+	CreateMediaBuy   Task = "create_media_buy"
+	UpdateMediaBuy   Task = "update_media_buy"
+	SyncCreatives    Task = "sync_creatives"
+	BuildCreative    Task = "build_creative"
+	GetProducts      Task = "get_products"
+	GetSignals       Task = "get_signals"
+	ActivateSignal   Task = "activate_signal"
+	SyncCatalogs     Task = "sync_catalogs"
+	SyncAccounts     Task = "sync_accounts"
+	SyncAudiences    Task = "sync_audiences"
+	BuyProducts      Task = "buy_products"
+	AcceptProposal   Task = "accept_proposal"
+	ControlMediaBuy  Task = "control_media_buy"
+	RequestProposals Task = "request_proposals"
+	RefineProposals  Task = "refine_proposals"
+	DeclineProposals Task = "decline_proposals"
+	AcquireRights    Task = "acquire_rights"
+	UpdateRights     Task = "update_rights"
+	CheckGovernance  Task = "check_governance"
 )
 
 // Traits are the properties of a task that decide how an operation runs it.
 type Traits struct {
-	// Webhook: the task accepts push_notification_config (contract F9).
-	Webhook bool
-	// Purchase: the task buys something, so running it twice buys twice.
+	// Webhook and Key: in some release the task accepts push_notification_config or idempotency_key
+	// (contract F9, C24). Takes says in which.
+	Webhook, Key bool
+	// Purchase: the task buys something, or changes what it can't be asked to change twice, so running
+	// it twice does harm. A task that changes something is one, unless it is known to be harmless.
 	Purchase bool
+	// MakesBuy: the task makes a media buy. ChangesBuy: it changes one.
+	MakesBuy, ChangesBuy bool
+	// Governed: in 3.2 the task commits to spending always, or in some cases, which a governance agent
+	// has to approve.
+	Governed bool
+	// Releases are those that have the task.
+	Releases Releases
 	// Deadline is how long an operation waits before it raises attention (contract N). It never ends
 	// the operation (contract A28).
 	Deadline time.Duration
 }
 
-// success is a member that proves a success of a task, and the first byte of the member's value
-// (contract F30).
-type success struct {
-	member string
-	opens  byte
+// first are the tasks that are used most. The API lists them before the others.
+var first = [...]Task{
+	CreateMediaBuy, UpdateMediaBuy, SyncCreatives, BuildCreative, GetProducts, GetSignals, ActivateSignal,
+	SyncCatalogs, SyncAccounts, SyncAudiences,
 }
 
-type taskSpec struct {
-	task   Task
-	traits Traits
-	// successes has, of each success in each release of the task's response schema, the member that it
-	// requires. A result without any of them proves nothing.
-	successes []success
-}
-
-// tasks is the only list of the tasks. The API accepts the tasks in it and lists them in its
-// errors, and discovery keeps them in an agent's profile.
-var tasks = []taskSpec{
-	{CreateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, []success{{"media_buy_id", '"'}}},
-	{UpdateMediaBuy, Traits{Webhook: true, Purchase: true, Deadline: 12 * time.Hour}, []success{{"media_buy_id", '"'}}},
-	{SyncCreatives, Traits{Webhook: true, Deadline: 48 * time.Hour}, []success{{"creatives", '['}}},
-	{BuildCreative, Traits{Webhook: true, Purchase: true, Deadline: 24 * time.Hour}, []success{
-		{"creative_manifest", '{'}, {"creative_manifests", '['}, {"creatives", '['}, {"estimate", '{'},
-	}},
-	// An unchanged wholesale feed comes without its items.
-	{GetProducts, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"products", '['}, {"unchanged", 't'}}},
-	{GetSignals, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"signals", '['}, {"unchanged", 't'}}},
-	{ActivateSignal, Traits{Purchase: true, Deadline: 24 * time.Hour}, []success{{"deployments", '['}}},
-	{SyncCatalogs, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"catalogs", '['}}},
-	{SyncAccounts, Traits{Webhook: true, Deadline: 24 * time.Hour}, []success{{"accounts", '['}}},
-	{SyncAudiences, Traits{Deadline: 24 * time.Hour}, []success{{"audiences", '['}}},
-}
-
-func specOf(t Task) (taskSpec, bool) {
-	for _, s := range tasks {
-		if s.task == t {
-			return s, true
-		}
-	}
-	return taskSpec{}, false
+// runs reports whether an operation can run the tool.
+func (t *tool) runs() bool {
+	return t.mutating|t.async|t.webhook != 0 || Task(t.name) == CheckGovernance
 }
 
 // TraitsOf returns the traits of a task. ok is false if the task can't be submitted.
 func TraitsOf(t Task) (traits Traits, ok bool) {
-	s, ok := specOf(t)
-	return s.traits, ok
+	s, ok := toolOf(string(t))
+	if !ok || !s.runs() {
+		return Traits{}, false
+	}
+	return Traits{
+		Webhook:    s.webhook != 0,
+		Key:        s.key != 0,
+		Purchase:   s.mutating != 0 && !harmless(t),
+		MakesBuy:   t == CreateMediaBuy || t == BuyProducts || t == AcceptProposal,
+		ChangesBuy: t == UpdateMediaBuy || t == ControlMediaBuy,
+		Governed:   s.commitment != "",
+		Releases:   s.in,
+		Deadline:   deadline(t),
+	}, true
 }
 
-// Tasks returns the tasks that can be submitted, in the order of their table.
+// Tasks returns the tasks that can be submitted: those that are used most, then the others by name.
 func Tasks() []Task {
-	all := make([]Task, len(tasks))
-	for i, s := range tasks {
-		all[i] = s.task
+	all := slices.Clone(first[:])
+	for i := range tools {
+		if t := Task(tools[i].name); tools[i].runs() && !slices.Contains(first[:], t) {
+			all = append(all, t)
+		}
 	}
 	return all
 }
@@ -107,20 +109,34 @@ func hasResult(t Task, result map[string]json.RawMessage) bool {
 	if saysFailed(result) {
 		return false
 	}
-	spec, _ := specOf(t)
-	return slices.ContainsFunc(spec.successes, func(s success) bool {
-		v := startingWith(result[s.member], s.opens)
-		switch {
-		case v == nil:
-			return false
-		case s.opens == '"':
-			id, _ := text(v)
-			return id != "" && len(id) <= MaxID
-		case s.opens == '{':
-			return len(object(v)) > 0
-		}
-		return true
+	if s, ok := toolOf(string(t)); ok && s.wrapped && len(object(result["result"])) > 0 {
+		result = object(result["result"])
+	}
+	return slices.ContainsFunc(successesOf(t), func(s success) bool {
+		return !slices.ContainsFunc(s, func(p proof) bool { return !p.in(result) })
 	})
+}
+
+// in reports whether a result has the member, with a value of its type.
+func (p proof) in(result map[string]json.RawMessage) bool {
+	v := result[p.member]
+	if len(v) == 0 || p.opens == "" {
+		return len(v) > 0 && string(v) != "null"
+	}
+	kind := v[0]
+	if kind == '-' || '0' <= kind && kind <= '9' {
+		kind = '0'
+	}
+	switch {
+	case strings.IndexByte(p.opens, kind) < 0:
+		return false
+	case kind == '"' && strings.HasSuffix(p.member, "_id"):
+		id, _ := text(v)
+		return id != "" && len(id) <= MaxID
+	case kind == '{':
+		return len(object(v)) > 0
+	}
+	return true
 }
 
 // saysFailed reports whether an object reports a failure in one of the forms that frameworks and

@@ -1,44 +1,47 @@
 package adcp
 
-// The refusals of AdCP's vocabulary (contract D20, D21, and 3.2.4's manifest): the agent has looked
-// at the request and does not carry it out. A person has to change the request, or the account.
+import "strings"
 
-// correctableRefusals ask for another request.
-var correctableRefusals = []string{
-	"INVALID_REQUEST", "AUTHORIZATION_REQUIRED", "POLICY_VIOLATION", "PRODUCT_NOT_FOUND", "PRODUCT_UNAVAILABLE",
-	"PRODUCT_EXPIRED", "PROPOSAL_EXPIRED", "PROPOSAL_NOT_COMMITTED", "PROPOSAL_NOT_FOUND",
-	"MULTI_FINALIZE_UNSUPPORTED", "BUDGET_TOO_LOW", "BUDGET_EXCEEDED", "BUDGET_CAP_REACHED", "CREATIVE_REJECTED",
-	"CREATIVE_VALUE_NOT_ALLOWED", "CREATIVE_DEADLINE_EXCEEDED", "CREATIVE_INACCESSIBLE", "CREATIVE_NOT_FOUND",
-	"UNSUPPORTED_FEATURE", "UNPRICEABLE_OUTPUT", "UNSUPPORTED_GRANULARITY", "UNSUPPORTED_PROVISIONING",
-	"AUDIENCE_TOO_SMALL", "ACCOUNT_SETUP_REQUIRED", "ACCOUNT_AMBIGUOUS", "COMPLIANCE_UNSATISFIED", "GOVERNANCE_DENIED",
-	"INVALID_STATE", "MEDIA_BUY_NOT_FOUND", "NOT_CANCELLABLE", "PACKAGE_NOT_FOUND", "SIGNAL_NOT_FOUND",
-	"SIGNAL_TARGETING_INCOMPATIBLE", "SESSION_NOT_FOUND", "SESSION_TERMINATED", "PLAN_NOT_FOUND",
-	"REFERENCE_NOT_FOUND", "VALIDATION_ERROR", "IO_REQUIRED", "TERMS_REJECTED", "REQUOTE_REQUIRED",
-	"VERSION_UNSUPPORTED", "PERMISSION_DENIED", "SCOPE_INSUFFICIENT", "READ_ONLY_SCOPE", "FIELD_NOT_PERMITTED",
-	"PROVENANCE_REQUIRED", "PROVENANCE_DIGITAL_SOURCE_TYPE_MISSING", "PROVENANCE_DISCLOSURE_MISSING",
-	"PROVENANCE_EMBEDDED_MISSING", "PROVENANCE_VERIFIER_NOT_ACCEPTED", "PROVENANCE_CLAIM_CONTRADICTED",
-	"EVALUATOR_AGENT_NOT_ACCEPTED", "BILLING_NOT_SUPPORTED", "BILLING_NOT_PERMITTED_FOR_AGENT",
-	"PAYMENT_TERMS_NOT_SUPPORTED", "BRAND_REQUIRED", "ACTION_NOT_ALLOWED", "PRIVATE_FIELD_IN_PUBLIC_PLACEMENT",
-	"FORMAT_NOT_SUPPORTED", "FEED_FETCH_FAILED", "INVALID_FEED_FORMAT", "ITEM_VALIDATION_FAILED",
-	"CATALOG_LIMIT_EXCEEDED", "CREATIVE_LOCALE_NOT_ACCEPTED", "ACCOUNT_REQUIRED", "ACCOUNT_MOVED",
-	"ACCOUNT_IDENTITY_CONFLICT", "PLACE_TARGET_UNAVAILABLE", "BIDDING_PLACEMENT_CONFLICT", "AMBIGUOUS_BIDDING_POLICY",
-	"CONFLICTING_SELECTORS", "PROVENANCE_SYNTHETIC_DEPICTION_MISSING", "INVALID_PRICING_OPTION", "INVALID_USAGE_DATA",
-	"VAST_PARSE_FAILED", "VAST_VERSION_MISMATCH", "VAST_WRAPPER_DEPTH_EXCEEDED", "CREATIVE_SIZE_MISMATCH",
-	"CREATIVE_MISSING_CLICK_URL", "CREATIVE_VALIDATION_FAILED_GENERIC", "CREATIVE_REVISION_CONTENT_MISMATCH",
-	"CURSOR_EXPIRED", "GOVERNANCE_AGENT_NOT_ACCEPTED", "SOURCE_ACCESS_FAILED", "CREATIVE_REPRESENTATION_UNRESOLVED",
-	"MACRO_RESOLUTION_FAILED",
+// codeRecovery is an error code of the manifests with its recovery. The table of all of them is
+// generated: see infra/dev/protocol.
+type codeRecovery struct {
+	code     string
+	recovery Recovery
 }
 
-// terminalRefusals are a human or commercial matter.
-var terminalRefusals = []string{
-	"CONFIGURATION_ERROR", "ACCOUNT_NOT_FOUND", "ACCOUNT_PAYMENT_REQUIRED", "ACCOUNT_SUSPENDED", "BUDGET_EXHAUSTED",
-	"BILLING_OUT_OF_BAND", "AGENT_SUSPENDED", "AGENT_BLOCKED", "CREDENTIAL_IN_ARGS",
+// reactionsTo is what we conclude from a code of AdCP's vocabulary and do about it. Nearly every
+// code is a refusal: the agent has looked at the request and does not carry it out. A person has to
+// change the request, or the account. What is transient may have been carried out.
+func reactionsTo(code string, r Recovery) CodePolicy {
+	switch code {
+	case "RATE_LIMITED":
+		return CodePolicy{r, NotDone, Resend}
+	case "CAMPAIGN_SUSPENDED": // contract D22
+		return CodePolicy{r, NotDone, AskPerson}
+	case "CONFLICT":
+		return CodePolicy{r, MaybeDone, Rebuild}
+	case "AUTH_MISSING", "AUTH_REQUIRED", "AUTH_INVALID":
+		return CodePolicy{r, NotDone, RenewCredential}
+	case "IDEMPOTENCY_IN_FLIGHT", "IDEMPOTENCY_CONFLICT", "IDEMPOTENCY_EXPIRED":
+		return CodePolicy{r, MaybeDone, AskByKey}
+	case "COMMITTED_RESOURCE_PURGED":
+		return CodePolicy{r, Done, LookUp}
+	case "FORMAT_NOT_SUPPORTED":
+		return CodePolicy{r, NotDone, End}
+	}
+	if r == Transient || advisory(code) {
+		return CodePolicy{r, MaybeDone, Resend}
+	}
+	return CodePolicy{r, NotDone, End}
 }
 
-// advisories go with an answer that stands, or are about its signature: alone they prove nothing.
-var advisories = []string{
-	"FORMAT_PROJECTION_FAILED", "FORMAT_DECLARATION_DIVERGENT", "FORMAT_SHAPE_PROMOTED",
-	"FORMAT_DECLARATION_V1_AMBIGUOUS", "FORMAT_OPTION_UNRESOLVED", "FORMAT_DECLARATION_V1_LOSSY_MULTI_SIZE",
-	"PIXEL_TRACKER_LOSSY_DOWNGRADE", "PIXEL_TRACKER_UPGRADE_INFERRED", "SIGNED_RESPONSE_REQUEST_HASH_MISMATCH",
-	"SIGNED_RESPONSE_TENANT_MISMATCH",
+// advisory reports whether a code goes with an answer that stands, or is about its signature: alone
+// it proves nothing.
+func advisory(code string) bool {
+	for _, p := range [...]string{"FORMAT_", "PIXEL_TRACKER_", "SIGNED_RESPONSE_"} {
+		if strings.HasPrefix(code, p) {
+			return true
+		}
+	}
+	return false
 }

@@ -2,6 +2,7 @@ package adcp
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -47,8 +48,26 @@ func TestVocabularyIsTheDocumentedOne(t *testing.T) {
 			t.Errorf("%s is %s, known is %v, want %s", code, got, known, want)
 		}
 	}
-	if len(documented) != len(policies()) {
-		t.Errorf("%d codes are documented, and the code knows %d", len(documented), len(policies()))
+	if len(documented) != len(recoveries) {
+		t.Errorf("%d codes are documented, and the code knows %d", len(documented), len(recoveries))
+	}
+}
+
+// What a code is worth, and what we do about it, decides whether something is bought twice: a
+// change of either must be seen.
+func TestPolicyOfEveryCodeIsThePinnedOne(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/policies.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, row := range recoveries {
+		p, _ := PolicyOf(row.code)
+		fmt.Fprintln(&got, row.code, p.Recovery, p.Effect, p.Reaction)
+	}
+	if got.String() != string(b) {
+		t.Errorf("the policies are\n%s\nwant\n%s", &got, b)
 	}
 }
 
@@ -75,7 +94,9 @@ func TestVocabularyIsTheManifests(t *testing.T) {
 // nothing was done.
 func TestOnlyProofEndsAPurchase(t *testing.T) {
 	t.Parallel()
-	for code, p := range policies() {
+	for _, row := range recoveries {
+		code := row.code
+		p, _ := PolicyOf(code)
 		if (p.Reaction == End) != (p.Effect == NotDone && p.Reaction != Resend && p.Reaction != AskPerson &&
 			p.Reaction != RenewCredential) {
 			t.Errorf("%s has the effect %s and the reaction %s", code, p.Effect, p.Reaction)

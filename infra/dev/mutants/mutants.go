@@ -130,6 +130,6 @@ var mutants = []mutant{
 		"	if !s.Pollable && !op.flaggedFor(OutcomeUnclear) {",
 		"	if !op.flaggedFor(OutcomeUnclear) {"},
 	{"an unknown error ends a live buy", "pkg/adcp/codes.go",
-		"var unknownCode = CodePolicy{Terminal, MaybeDone, Resend}",
-		"var unknownCode = CodePolicy{Terminal, NotDone, End}"},
+		"		return CodePolicy{r, MaybeDone, Resend}, false",
+		"		return CodePolicy{r, NotDone, End}, false"},
 }

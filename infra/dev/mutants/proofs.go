@@ -3,15 +3,15 @@ package main
 // proofs break what proves that nothing was bought, the natural key and the look-ups. The tests of
 // these packages must find them.
 var proofs = []mutant{
-	{"unavailable proves that nothing was bought", "pkg/adcp/codes.go",
-		"\"SERVICE_UNAVAILABLE\":              {Transient, MaybeDone, Resend},",
-		"\"SERVICE_UNAVAILABLE\":              {Transient, NotDone, Resend},"},
+	{"unavailable proves that nothing was bought", "pkg/adcp/vocabulary.go",
+		"	if r == Transient || advisory(code) {\n		return CodePolicy{r, MaybeDone, Resend}",
+		"	if r == Transient || advisory(code) {\n		return CodePolicy{r, NotDone, Resend}"},
 	{"an unknown error proves that nothing was bought", "pkg/adcp/codes.go",
-		"var unknownCode = CodePolicy{Terminal, MaybeDone, Resend}",
-		"var unknownCode = CodePolicy{Terminal, NotDone, End}"},
-	{"a purged purchase has failed", "pkg/adcp/codes.go",
-		"\"COMMITTED_RESOURCE_PURGED\":        {Terminal, Done, LookUp},",
-		"\"COMMITTED_RESOURCE_PURGED\":        {Terminal, NotDone, End},"},
+		"		return CodePolicy{r, MaybeDone, Resend}, false",
+		"		return CodePolicy{r, NotDone, End}, false"},
+	{"a purged purchase has failed", "pkg/adcp/vocabulary.go",
+		"		return CodePolicy{r, Done, LookUp}",
+		"		return CodePolicy{r, NotDone, End}"},
 	{"what buys may fail without proof", "pkg/orchestrator/classify.go",
 		"	case purchase && p.Effect != adcp.NotDone, p.Effect == adcp.Done:\n",
 		"	case p.Effect == adcp.Done:\n"},
