@@ -61,13 +61,13 @@ func PolicyOf(code string) (p CodePolicy, known bool) {
 }
 
 // RecoveryOf returns the recovery that the protocol assigns to an error code (contract D20, D21),
-// for an error that states none itself. An unknown code is Terminal.
+// for an error that states none itself. An unknown code is Transient (contract D7).
 func RecoveryOf(code string) (r Recovery, known bool) {
 	i, known := slices.BinarySearchFunc(recoveries[:], code, func(c codeRecovery, code string) int {
 		return strings.Compare(c.code, code)
 	})
 	if !known {
-		return Terminal, false
+		return Transient, false
 	}
 	return recoveries[i].recovery, true
 }

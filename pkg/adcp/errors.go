@@ -17,8 +17,8 @@ const (
 
 // DecodeError reads AdCP's error object. ok is false when raw is not one (contract D3): not an
 // object, over 4096 bytes, or without a code of 1 to 64 characters. It leaves out members of the
-// wrong type. It always sets Recovery: to the agent's value, else to the one that the code implies,
-// and to Terminal if that is unknown (contract D6, D7).
+// wrong type. It always sets Recovery: to the agent's value, and to Terminal if that is unknown, else
+// to the one that the code implies, and to Transient for an unknown code (contract D6, D7).
 func DecodeError(raw json.RawMessage) (e Error, ok bool) {
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil || compact.Len() > maxErrorBytes {
@@ -29,9 +29,11 @@ func DecodeError(raw json.RawMessage) (e Error, ok bool) {
 	if !ok || code == "" || utf8.RuneCountInString(code) > maxCodeLength {
 		return Error{}, false
 	}
+	r, assumed := recovery(code, m["recovery"])
 	e = Error{
 		Code:     code,
-		Recovery: recovery(code, m["recovery"]),
+		Recovery: r,
+		Assumed:  assumed,
 		Issues:   startingWith(m["issues"], '['),
 		Details:  startingWith(m["details"], '{'),
 	}
@@ -55,18 +57,18 @@ func ClampRetryAfter(seconds float64) time.Duration {
 }
 
 // recovery applies contract D6 and D7 to an error's code and to its recovery member, which may be
-// missing.
-func recovery(code string, given json.RawMessage) Recovery {
+// missing. assumed is true if neither says anything.
+func recovery(code string, given json.RawMessage) (r Recovery, assumed bool) {
 	if len(given) == 0 || string(given) == "null" {
-		r, _ := RecoveryOf(code)
-		return r
+		r, known := RecoveryOf(code)
+		return r, !known
 	}
 	s, _ := text(given)
 	switch r := Recovery(s); r {
 	case Transient, Correctable:
-		return r
+		return r, false
 	}
-	return Terminal
+	return Terminal, false
 }
 
 // firstListed decodes the first element of a list of errors.

@@ -45,7 +45,7 @@ func TestDecodeError(t *testing.T) {
 			raw:  `{"code":"RATE_LIMITED","recovery":1}`,
 			want: &Error{Code: "RATE_LIMITED", Recovery: Terminal},
 		},
-		"unknown code": {`{"code":"X_ACME_ODD"}`, &Error{Code: "X_ACME_ODD", Recovery: Terminal}},
+		"unknown code": {`{"code":"X_ACME_ODD"}`, &Error{Code: "X_ACME_ODD", Recovery: Transient}},
 		"members of the wrong type": {
 			raw:  `{"code":"CONFLICT","message":1,"field":[],"details":"d","issues":{},"retry_after":"5"}`,
 			want: &Error{Code: "CONFLICT", Recovery: Transient},
@@ -60,7 +60,7 @@ func TestDecodeError(t *testing.T) {
 		},
 		"64 characters": {
 			raw:  `{"code":"` + strings.Repeat("é", 64) + `"}`,
-			want: &Error{Code: strings.Repeat("é", 64), Recovery: Terminal},
+			want: &Error{Code: strings.Repeat("é", 64), Recovery: Transient},
 		},
 		"65 characters":   {`{"code":"` + strings.Repeat("A", 65) + `"}`, nil},
 		"no code":         {`{"message":"m"}`, nil},
@@ -173,8 +173,8 @@ func TestRecoveryOf(t *testing.T) {
 		}
 	}
 	for _, code := range []string{"", "rate_limited", "X_ACME_ODD"} {
-		if got, known := RecoveryOf(code); got != Terminal || known {
-			t.Errorf("RecoveryOf(%q) = %s, %v: an unknown code is terminal", code, got, known)
+		if got, known := RecoveryOf(code); got != Transient || known {
+			t.Errorf("RecoveryOf(%q) = %s, %v: an unknown code is transient", code, got, known)
 		}
 	}
 }

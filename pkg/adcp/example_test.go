@@ -29,7 +29,8 @@ func ExampleReadDirect() {
 	// false
 }
 
-// An error without a recovery gets the one that its code implies, and retry_after is rounded up.
+// An error without a recovery gets the one that its code implies, transient if the code is unknown,
+// and retry_after is rounded up.
 func ExampleDecodeError() {
 	e, ok := adcp.DecodeError(json.RawMessage(`{"code": "RATE_LIMITED", "retry_after": 4.2}`))
 	fmt.Println(ok, e.Code, e.Recovery, e.RetryAfter)
@@ -41,7 +42,7 @@ func ExampleDecodeError() {
 	fmt.Println(ok)
 	// Output:
 	// true RATE_LIMITED transient 5s
-	// true ACME_CREDIT_LINE terminal 0s
+	// true ACME_CREDIT_LINE transient 0s
 	// false
 }
 

@@ -9,9 +9,12 @@ import (
 // Error is AdCP's error object (contract D1). Message, Suggestion and Details come from a
 // counterparty: show them fenced off as foreign text, and never route on them (contract D18).
 type Error struct {
-	Code       string          `json:"code"`
-	Message    string          `json:"message,omitempty"`
-	Recovery   Recovery        `json:"recovery,omitempty"`
+	Code     string   `json:"code"`
+	Message  string   `json:"message,omitempty"`
+	Recovery Recovery `json:"recovery,omitempty"`
+	// Assumed: Recovery is Transient only because neither the agent nor the vocabulary says anything
+	// else (contract D7). It is not stored.
+	Assumed    bool            `json:"-"`
 	RetryAfter time.Duration   `json:"-" document:"retry_after"` // written in seconds
 	Field      string          `json:"field,omitempty"`
 	Suggestion string          `json:"suggestion,omitempty"`
@@ -45,6 +48,9 @@ func (e *Error) UnmarshalJSON(raw []byte) error {
 	e.RetryAfter = time.Duration(m.RetryAfter) * time.Second
 	return nil
 }
+
+// SaysTransient reports whether the agent, or the vocabulary, calls the error transient.
+func (e Error) SaysTransient() bool { return e.Recovery == Transient && !e.Assumed }
 
 // Recovery says what may be done about an Error (contract D6).
 type Recovery string

@@ -74,12 +74,13 @@ func outcomeOfError(e *adcp.Error, purchase bool) adcp.Outcome {
 // can't make anything else out of a code that the protocol defines.
 func reactionTo(op operation.Operation, e *adcp.Error) adcp.Reaction {
 	p, known := adcp.PolicyOf(e.Code)
+	traits, _ := adcp.TraitsOf(op.Type)
 	switch {
 	case p.Reaction == adcp.End && e.Recovery == adcp.Transient:
 		return adcp.Resend
 	case !known && e.Recovery != adcp.Transient && !op.IsPurchase():
 		return adcp.End
-	case p.Reaction == adcp.Rebuild && op.Type == adcp.UpdateMediaBuy:
+	case p.Reaction == adcp.Rebuild && traits.ChangesBuy:
 		return adcp.End // contract C25: the revision is outdated, the same bytes can never succeed
 	}
 	return p.Reaction
@@ -165,7 +166,7 @@ func refusesCredential(e *adcp.Error) bool {
 // A2A task. Any other error is about the input, and the input request stands: somebody may have
 // answered the agent by another way meanwhile.
 func inputEndsOperation(op operation.Operation, generation int, e *adcp.Error, workFailed bool) bool {
-	if !workFailed || op.PendingInput() != generation || e.Recovery == adcp.Transient ||
+	if !workFailed || op.PendingInput() != generation || e.SaysTransient() ||
 		outcomeOfError(e, op.IsPurchase()) != adcp.Unsent || isAccessError(e.Code) {
 		return false
 	}
@@ -189,7 +190,7 @@ func recordInputError(op *operation.Operation, generation int, e *adcp.Error, no
 		op.Error = e
 		if refusesCredential(e) {
 			op.Flag(operation.AgentRefuses, now, detail)
-		} else if e.Recovery != adcp.Transient {
+		} else if !e.SaysTransient() {
 			op.Flag(operation.OutcomeUnclear, now, detail+" to an input whose outcome is not known")
 		}
 	}
@@ -219,7 +220,7 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 			op.Flag(operation.OutcomeUnclear, now,
 				"the agent has worked on the first attempt for longer than it should take")
 		}
-	case op.Call.Unclear && e.Recovery != adcp.Transient:
+	case op.Call.Unclear && !e.SaysTransient():
 		op.Flag(operation.OutcomeUnclear, now,
 			e.Describe()+", and may have carried the request out")
 	}

@@ -47,8 +47,8 @@ func answerWith(payload string) adcp.Response {
 
 // errorWith is an agent's AdCP error, with the recovery that AdCP gives its code.
 func errorWith(code, details string) adcp.Response {
-	r, _ := adcp.RecoveryOf(code)
-	return adcp.Response{Err: &adcp.Error{Code: code, Recovery: r, Details: json.RawMessage(details)}}
+	r, known := adcp.RecoveryOf(code)
+	return adcp.Response{Err: &adcp.Error{Code: code, Recovery: r, Assumed: !known, Details: json.RawMessage(details)}}
 }
 
 var submitted = answerWith(`{"status":"submitted","task_id":"task_1"}`)

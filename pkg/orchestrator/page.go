@@ -177,7 +177,7 @@ func dispensable(e *adcp.Error, arguments map[string]any) string {
 // saying for which. Agents that catch a framework's refusal give it a code of their own.
 func blamesAMember(e *adcp.Error, arguments map[string]any) bool {
 	_, named := arguments[fieldOf(e)]
-	if named || e.RetryAfter > 0 || e.Recovery == adcp.Transient {
+	if named || e.RetryAfter > 0 || e.SaysTransient() {
 		return false
 	}
 	_, known := adcp.PolicyOf(e.Code)

@@ -45,8 +45,8 @@ func TestLookUpFindsABuyInEveryStatus(t *testing.T) {
 func TestLookUpLeavesOutWhatTheAgentRefuses(t *testing.T) {
 	t.Parallel()
 	refusal := func(code, field string) *adcp.Error {
-		recovery, _ := adcp.RecoveryOf(code)
-		return &adcp.Error{Code: code, Field: field, Recovery: recovery}
+		recovery, known := adcp.RecoveryOf(code)
+		return &adcp.Error{Code: code, Field: field, Recovery: recovery, Assumed: !known}
 	}
 	for name, tc := range map[string]struct {
 		agent   lossyAgent

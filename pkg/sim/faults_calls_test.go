@@ -162,6 +162,7 @@ func (f *faults) adcpError(a registry.Agent, tool, key string) (_ *adcp.Error, w
 	}
 	strange := []*adcp.Error{
 		{Code: "X_ACME_ODD", Recovery: adcp.Terminal},
+		{Code: "TEMPORARILY_UNAVAILABLE", Recovery: adcp.Transient, Assumed: true},
 		{Code: "INTERNAL_ERROR", Recovery: adcp.Terminal},
 		// The recovery on the wire was an unknown word (contract D6).
 		{Code: "SERVICE_UNAVAILABLE", Recovery: adcp.Terminal, RetryAfter: later},
@@ -206,9 +207,9 @@ func (f *faults) adcpError(a registry.Agent, tool, key string) (_ *adcp.Error, w
 func (f *faults) errorAfterWork(tool string) *adcp.Error {
 	code := pick(f.rng, "SERVICE_UNAVAILABLE", "GOVERNANCE_UNAVAILABLE", "STALE_RESPONSE", "CONFLICT",
 		"INTERNAL_ERROR", "TOOL_EXECUTION_FAILED", "COMMITTED_RESOURCE_PURGED")
-	recovery, _ := adcp.RecoveryOf(code)
+	recovery, known := adcp.RecoveryOf(code)
 	f.note(tool, "after the work "+code)
-	return &adcp.Error{Code: code, Recovery: recovery}
+	return &adcp.Error{Code: code, Recovery: recovery, Assumed: !known}
 }
 
 func keyOf(arguments json.RawMessage) string {
