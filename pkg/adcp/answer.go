@@ -138,6 +138,8 @@ func ReadDirect(task Task, r Response) (a Answer, ok bool) {
 		a.Status = StatusCompleted
 	case e.status.Terminal():
 		a.Status = e.status
+	case ownStatus(task, string(e.status)): // the task's own, like a buy's: its body proves the rest
+		a.Status = StatusCompleted
 	default:
 		return unclear, false
 	}
@@ -315,6 +317,9 @@ func businessStatus(m map[string]json.RawMessage, end Status) bool {
 	status, _ := text(m["status"])
 	id, _ := text(m["media_buy_id"])
 	ambiguous := Status(status).Valid()
+	if id == "" && status != "" && !ambiguous { // no task's status: it is the verdict of a 3.0 agent, or the like
+		return true
+	}
 	refused := hasAny(m, "adcp_error") || !saysNothing(m["errors"])
 	if hasAny(m, "reason") { // a rejected task gives its reason, and so does a canceled buy
 		refused = refused || Status(status) != StatusCanceled || !hasAny(m, "affected_packages", "revision")

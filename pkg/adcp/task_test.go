@@ -1,13 +1,18 @@
 package adcp
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/adcp/adcptest"
 )
 
 // A constant without a row in the tables would be a task that no one can submit.
@@ -91,5 +96,145 @@ func TestTablesAreSorted(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(recoveries[:], func(a, b codeRecovery) int { return strings.Compare(a.code, b.code) }) {
 		t.Error("the codes are not in order")
+	}
+}
+
+// contract A7: 3.0 puts a result's own status where a task's status stands in later releases.
+func TestStatusOfA30ResultIsTheResultsOwn(t *testing.T) {
+	t.Parallel()
+	for payload, task := range map[string]Task{
+		`{"check_id":"c","status":"approved","plan_id":"p","explanation":"e"}`: CheckGovernance,
+		`{"check_id":"c","status":"denied","plan_id":"p","explanation":"e"}`:   CheckGovernance,
+		`{"rights_id":"r","status":"acquired","brand_id":"b"}`:                 AcquireRights,
+		`{"outcome_id":"o","status":"accepted"}`:                               "report_plan_outcome",
+	} {
+		a, ok := direct(task, payload)
+		if !ok || a.Status != StatusCompleted || string(a.Value) != payload {
+			t.Errorf("%s: %s is %+v, %v", task, payload, a, ok)
+		}
+		if _, ok := direct(SyncCreatives, payload); ok {
+			t.Errorf("%s is an answer to another task", payload)
+		}
+		poll := Response{Payload: []byte(`{"task_id":"t","status":"completed","result":` + payload + `}`)}
+		if a, ok := ReadPoll(task, poll); !ok || string(a.Value) != payload {
+			t.Errorf("%s: the poll's value is %s, %v", task, a.Value, ok)
+		}
+	}
+	if _, ok := direct(CheckGovernance, `{"status":"approved"}`); ok {
+		t.Error("a status alone is a result")
+	}
+}
+
+// The rule that needs no table: whatever AdCP's tool changes something, answers later or takes a
+// webhook can be submitted, and is taken for a purchase unless something better is known.
+func TestRuleForTasks(t *testing.T) {
+	t.Parallel()
+	all := Tasks()
+	if !slices.Equal(all[:len(first)], first[:]) || !slices.IsSorted(all[len(first):]) {
+		t.Errorf("the order is %v", all)
+	}
+	for i := range tools {
+		s := &tools[i]
+		traits, ok := TraitsOf(Task(s.name))
+		want := s.mutating|s.async|s.webhook != 0 || s.name == "check_governance"
+		if ok != want || slices.Contains(all, Task(s.name)) != want {
+			t.Errorf("%s can be submitted: %v, listed: %v", s.name, ok, slices.Contains(all, Task(s.name)))
+		}
+		if ok && (traits.Key != (s.key != 0) || traits.Webhook != (s.webhook != 0) || traits.Releases != s.in) {
+			t.Errorf("%s has the traits %+v", s.name, traits)
+		}
+		if traits.Purchase && IsRead(s.name) || !ok && !IsRead(s.name) {
+			t.Errorf("%s is a read: %v, with the traits %+v", s.name, IsRead(s.name), traits)
+		}
+		if ok && traits.Purchase != (s.mutating != 0 && !harmless(Task(s.name))) {
+			t.Errorf("%s is a purchase: %v", s.name, traits.Purchase)
+		}
+		if (traits.MakesBuy || traits.ChangesBuy || traits.Governed) && !traits.Purchase {
+			t.Errorf("%s concerns a buy and is no purchase", s.name)
+		}
+	}
+	for _, name := range []Task{"report_usage", "create_property_list", "get_creative_features", "si_send_message"} {
+		if traits, ok := TraitsOf(name); !ok || !traits.Purchase {
+			t.Errorf("%s has the traits %+v, %v", name, traits, ok)
+		}
+	}
+}
+
+// What is harmless twice, read-only or late must be a tool, or a typing error makes it a purchase.
+func TestHandTableNamesOnlyTools(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("taskknown.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`\s"([a-z]+_[a-z_]+)"[,:]`).FindAllStringSubmatch(string(b), -1)
+	if len(names) < 10 {
+		t.Errorf("found only %v", names)
+	}
+	for _, m := range names {
+		if _, ok := toolOf(m[1]); !ok {
+			t.Errorf("%s is no tool", m[1])
+		}
+	}
+}
+
+// contract C24, F9.
+func TestTakesAsksTheReleasesSchema(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		task            Task
+		release, member string
+		want            bool
+	}{
+		{BuildCreative, "3.0", "push_notification_config", false},
+		{BuildCreative, "3.1", "push_notification_config", true},
+		{GetProducts, "3.0", "idempotency_key", false},
+		{GetProducts, "3.2", "idempotency_key", true},
+		{GetSignals, "3.2", "idempotency_key", false},
+		{CheckGovernance, "3.1", "idempotency_key", false},
+		{BuyProducts, "3.1", "idempotency_key", false},
+		{BuyProducts, "3.2", "idempotency_key", true},
+		{BuyProducts, "4.0", "idempotency_key", false},
+		{BuyProducts, "3.2", "packages", false},
+		{"no_such_task", "3.2", "idempotency_key", false},
+	} {
+		if got := Takes(c.task, c.release, c.member); got != c.want {
+			t.Errorf("%s takes %s in %s: %v", c.task, c.member, c.release, got)
+		}
+	}
+	if traits, _ := TraitsOf(BuyProducts); traits.Releases.Has("3.1") || !traits.Releases.Has("3.2") {
+		t.Errorf("buy_products is in %b", traits.Releases)
+	}
+	if got := Reads(); !slices.Contains(got, "get_media_buys") || !slices.Contains(got, "list_products") ||
+		!slices.Contains(got, "get_products") || slices.Contains(got, "create_media_buy") || IsRead("no_such_tool") {
+		t.Errorf("the reads are %v", got)
+	}
+}
+
+// A tool that the tables do not know could neither be submitted nor be read, and no profile would
+// name it. The manifests are read here without the generator's help.
+func TestTablesKnowEveryToolOfTheManifests(t *testing.T) {
+	t.Parallel()
+	for _, release := range []string{"3.0", "3.1", "3.2"} {
+		var manifest struct {
+			Tools map[string]struct {
+				Mutating bool     `json:"mutating"`
+				Async    []string `json:"async_response_schemas"`
+			} `json:"tools"`
+		}
+		b := adcptest.Bundle(t, "_schemas/"+release+"/manifest.json")
+		if err := json.Unmarshal(b, &manifest); err != nil || len(manifest.Tools) == 0 {
+			t.Fatalf("%s: %d tools, %v", release, len(manifest.Tools), err)
+		}
+		for name, want := range manifest.Tools {
+			s, ok := toolOf(name)
+			if !ok || !s.in.Has(release) {
+				t.Errorf("%s of %s is unknown", name, release)
+				continue
+			}
+			if _, runs := TraitsOf(Task(name)); !runs && (want.Mutating || len(want.Async) > 0) {
+				t.Errorf("%s of %s can't be submitted", name, release)
+			}
+		}
 	}
 }

@@ -73,6 +73,14 @@ func toolOf(name string) (*tool, bool) {
 	return &tools[i], true
 }
 
+// ownStatus reports whether a status that no task has is the result's own, in a release that puts
+// it where a task's status stands in others: 3.0's check_governance answers "approved" there
+// (contract A7).
+func ownStatus(t Task, status string) bool {
+	s, ok := toolOf(string(t))
+	return ok && slices.Contains(s.statuses, status)
+}
+
 // Tools returns the names of the tools of all releases, sorted.
 func Tools() []string {
 	all := make([]string, len(tools))

@@ -71,21 +71,33 @@ func TestPolicyOfEveryCodeIsThePinnedOne(t *testing.T) {
 	}
 }
 
-// The manifest is that of AdCP's newest release in the bundle.
+// The newest release decides; what it drops stays.
 func TestVocabularyIsTheManifests(t *testing.T) {
 	t.Parallel()
-	b := adcptest.Bundle(t, "_schemas/3.2/manifest.json")
-	var manifest struct {
-		Codes map[string]struct {
-			Recovery Recovery `json:"recovery"`
-		} `json:"error_codes"`
+	want := map[string]Recovery{}
+	for _, release := range []string{"3.0", "3.1", "3.2"} {
+		var manifest struct {
+			Codes map[string]struct {
+				Recovery Recovery `json:"recovery"`
+			} `json:"error_codes"`
+			Policy struct {
+				Unknown Recovery `json:"default_unknown_recovery"`
+			} `json:"error_code_policy"`
+		}
+		b := adcptest.Bundle(t, "_schemas/"+release+"/manifest.json")
+		if err := json.Unmarshal(b, &manifest); err != nil || len(manifest.Codes) == 0 {
+			t.Fatalf("%s: %d codes, %v", release, len(manifest.Codes), err)
+		}
+		for code, c := range manifest.Codes {
+			want[code] = c.Recovery
+		}
+		if got, _ := RecoveryOf("X_ACME_ODD"); got != manifest.Policy.Unknown {
+			t.Errorf("an unknown code is %s, %s says %s", got, release, manifest.Policy.Unknown)
+		}
 	}
-	if err := json.Unmarshal(b, &manifest); err != nil || len(manifest.Codes) == 0 {
-		t.Fatalf("%d codes, %v", len(manifest.Codes), err)
-	}
-	for code, want := range manifest.Codes {
-		if got, known := RecoveryOf(code); !known || got != want.Recovery {
-			t.Errorf("%s is %s, known is %v, want %s", code, got, known, want.Recovery)
+	for code, recovery := range want {
+		if got, known := RecoveryOf(code); !known || got != recovery {
+			t.Errorf("%s is %s, known is %v, want %s", code, got, known, recovery)
 		}
 	}
 }
