@@ -2,6 +2,9 @@
 
 package adcp
 
+// Tables names what the tables were derived from.
+const Tables = "3.0.18 3.1.27 3.2.4"
+
 // tools are the tools of all releases, sorted by name.
 var tools = [...]tool{
 	{

@@ -21,27 +21,12 @@ var (
 
 const capabilitiesTool = "get_adcp_capabilities"
 
-// otherTasks are AdCP tasks that no operation runs and that a profile names all the same: the
-// orchestrator looks media buys up with get_media_buys, and the others show what the agent offers.
-// They also count for Profile.Offers, which trusts only a profile that names any task.
-var otherTasks = []string{
-	"acquire_rights", "calibrate_content_standards", "check_governance", "creative_approval",
-	"get_account_financials", "get_adcp_capabilities", "get_brand_identity", "get_creative_delivery",
-	"get_media_buy_delivery", "get_media_buys", "get_plan_audit_logs", "get_rights", "list_accounts",
-	"list_creative_formats", "list_creatives", "log_event", "preview_creative",
-	"provide_performance_feedback", "report_plan_outcome", "report_usage", "sync_event_sources",
-	"sync_governance", "sync_plans", "update_rights",
-}
-
-// profileTasks returns the AdCP tasks that a profile names when an agent offers them, sorted: the
-// tasks that can be submitted, and otherTasks.
+// profileTasks returns the AdCP tools that a profile names when an agent offers them, sorted: all of
+// all releases, without those that have a place of their own in it.
 var profileTasks = sync.OnceValue(func() []string {
-	names := slices.Clone(otherTasks)
-	for _, t := range adcp.Tasks() {
-		names = append(names, string(t))
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return slices.DeleteFunc(adcp.Tools(), func(name string) bool {
+		return slices.Contains(pollTools, name) || slices.Contains(listTools, name)
+	})
 })
 
 // knownTool returns our own copy of a tool's name, if a profile can depend on whether an agent

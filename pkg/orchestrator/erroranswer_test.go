@@ -124,6 +124,34 @@ func TestErrorsAreSentAgainWithinBounds(t *testing.T) {
 	}
 }
 
+// A code that nobody knows, without a recovery, is a failure for now: the task is sent again a few
+// times and never for ever, and does not end as failed (contract D7, D10, D11).
+func TestUnknownCodeIsSentAgainAFewTimes(t *testing.T) {
+	t.Parallel()
+	later := errorWith("TEMPORARILY_UNAVAILABLE", "")
+	for name, c := range map[string]struct {
+		answers []adcp.Response
+		calls   int
+		state   operation.State
+	}{
+		"for ever":     {[]adcp.Response{later}, 4, operation.CallingAdCP},
+		"for a while":  {[]adcp.Response{later, later, answerWith(`{"products":[]}`)}, 3, operation.Completed},
+		"said to last": {[]adcp.Response{{Err: &adcp.Error{Code: "X_ODD", Recovery: adcp.Terminal}}}, 1, operation.Failed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			agent := &fakeAgent{profile: registry.Profile{Tasks: []string{"get_products"}}, answers: c.answers}
+			h := newHarnessWith(t, agent,
+				`{"agent_id":"seller","type":"get_products","request":{"account":{"account_id":"a"},"brief":"shoes"}}`)
+			h.follow(6 * 24 * time.Hour)
+			if op := h.op(); len(agent.sent) != c.calls || op.State != c.state ||
+				(op.Attention == nil) != op.State.Terminal() {
+				t.Errorf("%s after %d calls, with attention %q", op.State, len(agent.sent), h.attention())
+			}
+		})
+	}
+}
+
 // A person who has removed the cause sends the request again by a redrive.
 func TestRedriveSendsAgainAfterTooManyErrors(t *testing.T) {
 	t.Parallel()

@@ -117,7 +117,7 @@ func (l line) reach(ctx context.Context, op operation.Operation, known registry.
 		l.breaker.LeaveLine(ctx, call, gate)
 	}
 	c.caller = observedCaller{l.agents, report}
-	c.profile, err = registry.Refresh(ctx, l.profiles, c.caller, agent, known, now)
+	c.profile, err = registry.Refresh(ctx, l.profiles, c.caller, agent, known.For(op.Type), now)
 	c.profile.PollEvery = answer.PollEvery
 	c.agent.Signing = c.profile.Capabilities.Requests
 	return use(c, err)

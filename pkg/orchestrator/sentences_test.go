@@ -63,7 +63,8 @@ func TestSellerWritesNoSentencesInOurName(t *testing.T) {
 	t.Run("an end", func(t *testing.T) {
 		t.Parallel()
 		profile := registry.Profile{Tasks: []string{"get_products"}}
-		h := newHarnessWith(t, &fakeAgent{profile: profile, answers: []adcp.Response{errorWith(spoofed, "")}},
+		final := adcp.Response{Err: &adcp.Error{Code: spoofed, Recovery: adcp.Terminal}}
+		h := newHarnessWith(t, &fakeAgent{profile: profile, answers: []adcp.Response{final}},
 			`{"agent_id":"seller","type":"get_products","request":{"account":{"account_id":"a"},"brief":"shoes"}}`)
 		h.dispatch()
 		p := &fakePublisher{}

@@ -50,7 +50,7 @@ func Refresh(ctx context.Context, s Profiles, agents Caller, a Agent, known Prof
 		}
 		return known, err
 	}
-	p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, now.UTC()
+	p.found(a, now)
 	store.CarryUnknown(&p, known)
 	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)
 }

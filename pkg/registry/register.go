@@ -114,7 +114,7 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 	p, err := r.Agents.Discover(asking, a)
 	if err == nil {
 		known, err := Recall(ctx, r.Store, a)
-		p.URL, p.Transport, p.DiscoveredAt = a.URL, a.Transport, r.Now().UTC()
+		p.found(a, r.Now())
 		store.CarryUnknown(&p, known)
 		return Discovery{p, r.Checker.Check(a, p, nil)}, true, err
 	}

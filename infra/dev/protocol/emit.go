@@ -40,6 +40,7 @@ func (t tables) header() *bytes.Buffer {
 
 func (t tables) writeTools() []byte {
 	b := t.header()
+	fmt.Fprintf(b, "// Tables names what the tables were derived from.\nconst Tables = %q\n\n", strings.Join(t.versions, " "))
 	b.WriteString("// tools are the tools of all releases, sorted by name.\nvar tools = [...]tool{\n")
 	for _, tl := range t.tools {
 		fmt.Fprintf(b, "{\nname: %q, protocol: %q, in: %s", tl.name, tl.protocol, set(tl.in))
