@@ -61,7 +61,7 @@ func TestEnvelopeMembersAreKnown(t *testing.T) {
 }
 
 // The manifest of 3.2 resolves the result of a webhook or a poll by its task type: one type has a
-// schema that is no tool's, and its results are reports (contract O4).
+// schema that is no tool's, and its results are reports (contract O4, O14).
 func TestTaskTypesWithASchemaOfTheirOwnAreReports(t *testing.T) {
 	t.Parallel()
 	var manifest struct {

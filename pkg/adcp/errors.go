@@ -17,8 +17,8 @@ const (
 
 // DecodeError reads AdCP's error object. ok is false when raw is not one (contract D3): not an
 // object, over 4096 bytes, or without a code of 1 to 64 characters. It leaves out members of the
-// wrong type. It always sets Recovery: to the agent's value, and to Terminal if that is unknown, else
-// to the one that the code implies, and to Transient for an unknown code (contract D6, D7).
+// wrong type. It always sets Recovery: to the agent's value, and to Terminal if that is unknown,
+// else to the one that the code implies, and to Transient for an unknown code (contract D6, D7).
 func DecodeError(raw json.RawMessage) (e Error, ok bool) {
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil || compact.Len() > maxErrorBytes {

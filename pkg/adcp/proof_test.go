@@ -34,24 +34,6 @@ func successOf(t *testing.T, task Task) string {
 	return s
 }
 
-// successBySchema returns a success of a task with the members that its first form requires.
-func successBySchema(t *testing.T, task Task) string {
-	t.Helper()
-	forms := successesOf(task)
-	if len(forms) == 0 {
-		t.Fatalf("no success of %s", task)
-	}
-	values := map[byte]string{'"': `"x"`, '{': `{"a":1}`, '[': `[]`, '0': `1`, 't': `true`, 'f': `false`, 'n': `null`}
-	var all []string
-	for _, p := range forms[0] {
-		all = append(all, fmt.Sprintf("%q:%s", p.member, values[(p.opens + `"`)[0]]))
-	}
-	return "{" + strings.Join(all, ",") + "}"
-}
-
-// onlySaysSuccess are the tasks whose schemas require nothing of a success but success true.
-var onlySaysSuccess = []Task{"comply_test_controller", "provide_performance_feedback"}
-
 // Every form in which agents were seen to fail, or to say nothing, without a status.
 var nothingProven = []string{
 	`{}`,

@@ -15,8 +15,8 @@ const (
 )
 
 // Task is the name of an AdCP tool that an operation can run: one that changes something in any
-// release, that may answer later, or that takes a webhook (contract C24, F9, O5, O6), and
-// check_governance, whose answer commitments need.
+// release, that may answer later, or that takes a webhook, and check_governance, whose answer
+// commitments need (contract O12).
 type Task string
 
 // The tasks that code knows by name.
@@ -103,8 +103,8 @@ func Tasks() []Task {
 }
 
 // hasResult reports whether a result proves a success of its task: it has what one of the task's
-// successes requires (contract F30), and says nowhere that the task failed. A list may be empty; an
-// id and an object may not. Errors beside a success are warnings (contract D5).
+// successes requires (contract F30, O13), and says nowhere that the task failed. A list may be
+// empty; an id and an object may not. Errors beside a success are warnings (contract D5).
 func hasResult(t Task, result map[string]json.RawMessage) bool {
 	if saysFailed(result) {
 		return false

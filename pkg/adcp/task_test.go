@@ -2,6 +2,7 @@ package adcp
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -99,7 +100,7 @@ func TestTablesAreSorted(t *testing.T) {
 	}
 }
 
-// contract A7: 3.0 puts a result's own status where a task's status stands in later releases.
+// contract O15: 3.0 puts a result's own status where a task's status stands in later releases.
 func TestStatusOfA30ResultIsTheResultsOwn(t *testing.T) {
 	t.Parallel()
 	for payload, task := range map[string]Task{
@@ -126,7 +127,7 @@ func TestStatusOfA30ResultIsTheResultsOwn(t *testing.T) {
 }
 
 // The rule that needs no table: whatever AdCP's tool changes something, answers later or takes a
-// webhook can be submitted, and is taken for a purchase unless something better is known.
+// webhook can be submitted, and is a purchase unless something better is known (contract O12).
 func TestRuleForTasks(t *testing.T) {
 	t.Parallel()
 	all := Tasks()
@@ -238,3 +239,51 @@ func TestTablesKnowEveryToolOfTheManifests(t *testing.T) {
 		}
 	}
 }
+
+// The API's document lists what the API accepts.
+func TestDocumentedTypesAreTheTasks(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "### Types\n")
+	_, got, _ := strings.Cut(text, "|---|---|---|\n")
+	got, _, _ = strings.Cut(got, "\n\n")
+	var want []string
+	for _, task := range Tasks() {
+		traits, _ := TraitsOf(task)
+		var in []string
+		for _, r := range []string{"3.0", "3.1", "3.2"} {
+			if traits.Releases.Has(r) {
+				in = append(in, r)
+			}
+		}
+		purchase := "no"
+		if traits.Purchase {
+			purchase = "yes"
+		}
+		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", task, strings.Join(in, ", "), purchase))
+	}
+	if list := strings.Join(want, "\n"); got != list {
+		t.Errorf("docs/api.md lists\n%s\nwant\n%s", got, list)
+	}
+}
+
+// successBySchema returns a success of a task with the members that its first form requires.
+func successBySchema(t *testing.T, task Task) string {
+	t.Helper()
+	forms := successesOf(task)
+	if len(forms) == 0 {
+		t.Fatalf("no success of %s", task)
+	}
+	values := map[byte]string{'"': `"x"`, '{': `{"a":1}`, '[': `[]`, '0': `1`, 't': `true`, 'f': `false`, 'n': `null`}
+	var all []string
+	for _, p := range forms[0] {
+		all = append(all, fmt.Sprintf("%q:%s", p.member, values[(p.opens + `"`)[0]]))
+	}
+	return "{" + strings.Join(all, ",") + "}"
+}
+
+// onlySaysSuccess are the tasks whose schemas require nothing of a success but success true.
+var onlySaysSuccess = []Task{"comply_test_controller", "provide_performance_feedback"}

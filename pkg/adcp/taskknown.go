@@ -2,8 +2,8 @@ package adcp
 
 import "time"
 
-// What is known about tasks better than their schemas say it. Everything else follows from the
-// generated table.
+// What is known about tasks better than their schemas say it (contract O12, O13). Everything else
+// follows from the generated table.
 
 // harmless reports whether a task that the manifest calls mutating can be carried out twice without
 // harm. The reasons are those of the request schemas of 3.2.
@@ -60,7 +60,7 @@ var (
 	bySignals  = []success{{{"signals", "["}}, {{"unchanged", "t"}}}
 )
 
-// successesOf returns what proves a success of a task (contract F30).
+// successesOf returns what proves a success of a task (contract F30, O13).
 func successesOf(t Task) []success {
 	switch t {
 	case CreateMediaBuy, UpdateMediaBuy, BuyProducts, AcceptProposal, ControlMediaBuy: // the buy's id names it

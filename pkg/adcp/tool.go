@@ -75,7 +75,7 @@ func toolOf(name string) (*tool, bool) {
 
 // ownStatus reports whether a status that no task has is the result's own, in a release that puts
 // it where a task's status stands in others: 3.0's check_governance answers "approved" there
-// (contract A7).
+// (contract O15).
 func ownStatus(t Task, status string) bool {
 	s, ok := toolOf(string(t))
 	return ok && slices.Contains(s.statuses, status)
@@ -106,7 +106,7 @@ func Takes(t Task, release, member string) bool {
 	return false
 }
 
-// IsRead reports whether a tool changes nothing, though it may answer later (contract O5). The
+// IsRead reports whether a tool changes nothing, though it may answer later (contract O12). The
 // manifest of 3.2 calls get_products mutating, because it can make and finalize proposals too.
 func IsRead(name string) bool {
 	s, ok := toolOf(name)

@@ -7,35 +7,26 @@ const Tables = "3.0.18 3.1.27 3.2.4"
 
 // tools are the tools of all releases, sorted by name.
 var tools = [...]tool{
-	{
-		name: "accept_proposal", protocol: "media-buy", in: in32, mutating: in32, async: in32,
+	{name: "accept_proposal", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		commitment: "conditional",
-		fallback:   "create_media_buy",
+		commitment: "conditional", fallback: "create_media_buy",
 		successes: []success{
 			{{"accepted_proposal", `{`}, {"available_actions", `[`}, {"media_buy_id", `"`},
 				{"purchase_bindings", `[`}, {"revision", `0`}},
 		},
 	},
-	{
-		name: "acquire_rights", protocol: "brand", in: inAll, mutating: inAll,
+	{name: "acquire_rights", protocol: "brand", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
 		commitment: "always",
 		statuses:   []string{"acquired", "pending_approval"},
-		successes: []success{
-			{{"brand_id", `"`}, {"rights_id", `"`}},
-		},
+		successes:  []success{{{"brand_id", `"`}, {"rights_id", `"`}}},
 	},
-	{
-		name: "activate_signal", protocol: "signals", in: inAll, mutating: inAll,
+	{name: "activate_signal", protocol: "signals", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
 		commitment: "conditional",
-		successes: []success{
-			{{"deployments", `[`}},
-		},
+		successes:  []success{{{"deployments", `[`}}},
 	},
-	{
-		name: "build_creative", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
+	{name: "build_creative", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
 		key: inAll, needsKey: inAll, webhook: in31 | in32,
 		commitment: "conditional",
 		successes: []success{
@@ -45,196 +36,117 @@ var tools = [...]tool{
 			{{"estimate", `{`}, {"mode", `"`}},
 		},
 	},
-	{
-		name: "buy_products", protocol: "media-buy", in: in32, mutating: in32, async: in32,
+	{name: "buy_products", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		commitment: "always",
-		fallback:   "create_media_buy",
+		commitment: "always", fallback: "create_media_buy",
 		successes: []success{
 			{{"accepted_proposal", `{`}, {"available_actions", `[`}, {"media_buy_id", `"`},
 				{"purchase_bindings", `[`}, {"revision", `0`}},
 		},
 	},
-	{
-		name: "calibrate_content", protocol: "content-standards", in: inAll, mutating: inAll,
+	{name: "calibrate_content", protocol: "content-standards", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"verdict", `"`}},
-		},
+		successes: []success{{{"verdict", `"`}}},
 	},
-	{
-		name: "check_governance", protocol: "governance", in: inAll,
+	{name: "check_governance", protocol: "governance", in: inAll,
 		statuses: []string{"approved", "conditions", "denied"},
 		successes: []success{
 			{{"check_id", `"`}, {"explanation", `"`}, {"plan_id", `"`}},
 			{{"check_id", `"`}, {"check_type", `"`}, {"explanation", `"`}, {"verdict", `"`}},
 		},
 	},
-	{
-		name: "comply_test_controller", protocol: "compliance", in: inAll, mutating: inAll,
-		successes: []success{
-			{{"scenarios", `[`}},
-			{{"success", `t`}},
-		},
+	{name: "comply_test_controller", protocol: "compliance", in: inAll, mutating: inAll,
+		successes: []success{{{"scenarios", `[`}}, {{"success", `t`}}},
 	},
-	{
-		name: "control_media_buy", protocol: "media-buy", in: in32, mutating: in32, async: in32,
+	{name: "control_media_buy", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		commitment: "conditional",
-		fallback:   "update_media_buy",
-		successes: []success{
-			{{"media_buy_id", `"`}, {"revision", `0`}},
-		},
+		commitment: "conditional", fallback: "update_media_buy",
+		successes: []success{{{"media_buy_id", `"`}, {"revision", `0`}}},
 	},
-	{
-		name: "create_collection_list", protocol: "collection", in: inAll, mutating: inAll,
+	{name: "create_collection_list", protocol: "collection", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"auth_token", `"`}, {"list", `{`}},
-		},
+		successes: []success{{{"auth_token", `"`}, {"list", `{`}}},
 	},
-	{
-		name: "create_content_standards", protocol: "content-standards", in: inAll, mutating: inAll,
+	{name: "create_content_standards", protocol: "content-standards", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"standards_id", `"`}},
-		},
+		successes: []success{{{"standards_id", `"`}}},
 	},
-	{
-		name: "create_media_buy", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
+	{name: "create_media_buy", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
 		commitment: "always",
 		statuses:   []string{"active", "paused", "pending_creatives", "pending_start"},
-		successes: []success{
-			{{"media_buy_id", `"`}, {"packages", `[`}},
-		},
+		successes:  []success{{{"media_buy_id", `"`}, {"packages", `[`}}},
 	},
-	{
-		name: "create_property_list", protocol: "property", in: inAll, mutating: inAll,
+	{name: "create_property_list", protocol: "property", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"auth_token", `"`}, {"list", `{`}},
-		},
+		successes: []success{{{"auth_token", `"`}, {"list", `{`}}},
 	},
-	{
-		name: "creative_approval", protocol: "brand", in: in30 | in31, mutating: in30 | in31,
+	{name: "creative_approval", protocol: "brand", in: in30 | in31, mutating: in30 | in31,
 		key: in30 | in31, needsKey: in30 | in31,
-		statuses: []string{"approved", "pending_review"},
-		successes: []success{
-			{{"rights_id", `"`}},
-		},
+		statuses:  []string{"approved", "pending_review"},
+		successes: []success{{{"rights_id", `"`}}},
 	},
-	{
-		name: "decline_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
+	{name: "decline_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		successes: []success{
-			{{"results", `[`}},
-		},
+		successes: []success{{{"results", `[`}}},
 	},
-	{
-		name: "delete_collection_list", protocol: "collection", in: inAll, mutating: inAll,
+	{name: "delete_collection_list", protocol: "collection", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"deleted", `ft`}, {"list_id", `"`}},
-		},
+		successes: []success{{{"deleted", `ft`}, {"list_id", `"`}}},
 	},
-	{
-		name: "delete_property_list", protocol: "property", in: inAll, mutating: inAll,
+	{name: "delete_property_list", protocol: "property", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"deleted", `ft`}, {"list_id", `"`}},
-		},
+		successes: []success{{{"deleted", `ft`}, {"list_id", `"`}}},
 	},
-	{
-		name: "get_account_financials", protocol: "account", in: inAll,
-		successes: []success{
-			{{"account", `{`}, {"currency", `"`}, {"period", `{`}, {"timezone", `"`}},
-		},
+	{name: "get_account_financials", protocol: "account", in: inAll,
+		successes: []success{{{"account", `{`}, {"currency", `"`}, {"period", `{`}, {"timezone", `"`}}},
 	},
-	{
-		name: "get_adcp_capabilities", protocol: "protocol", in: inAll,
-		successes: []success{
-			{{"adcp", `{`}, {"supported_protocols", `[`}},
-		},
+	{name: "get_adcp_capabilities", protocol: "protocol", in: inAll,
+		successes: []success{{{"adcp", `{`}, {"supported_protocols", `[`}}},
 	},
-	{
-		name: "get_brand_identity", protocol: "brand", in: inAll,
-		successes: []success{
-			{{"brand_id", `"`}, {"house", `{`}, {"names", `[`}},
-		},
+	{name: "get_brand_identity", protocol: "brand", in: inAll,
+		successes: []success{{{"brand_id", `"`}, {"house", `{`}, {"names", `[`}}},
 	},
-	{
-		name: "get_collection_list", protocol: "collection", in: inAll,
-		successes: []success{
-			{{"list", `{`}},
-		},
+	{name: "get_collection_list", protocol: "collection", in: inAll,
+		successes: []success{{{"list", `{`}}},
 	},
-	{
-		name: "get_content_standards", protocol: "content-standards", in: inAll,
-		successes: []success{
-			{{"standards_id", `"`}},
-		},
+	{name: "get_content_standards", protocol: "content-standards", in: inAll,
+		successes: []success{{{"standards_id", `"`}}},
 	},
-	{
-		name: "get_creative_delivery", protocol: "creative", in: inAll,
-		successes: []success{
-			{{"creatives", `[`}, {"currency", `"`}, {"reporting_period", `{`}},
-		},
+	{name: "get_creative_delivery", protocol: "creative", in: inAll,
+		successes: []success{{{"creatives", `[`}, {"currency", `"`}, {"reporting_period", `{`}}},
 	},
-	{
-		name: "get_creative_features", protocol: "creative", in: inAll, mutating: in32, async: in32,
+	{name: "get_creative_features", protocol: "creative", in: inAll, mutating: in32, async: in32,
 		key: in32, webhook: in32,
-		successes: []success{
-			{{"results", `[`}},
-		},
+		successes: []success{{{"results", `[`}}},
 	},
-	{
-		name: "get_media_buy_artifacts", protocol: "content-standards", in: inAll,
-		successes: []success{
-			{{"artifacts", `[`}, {"media_buy_id", `"`}},
-		},
+	{name: "get_media_buy_artifacts", protocol: "content-standards", in: inAll,
+		successes: []success{{{"artifacts", `[`}, {"media_buy_id", `"`}}},
 	},
-	{
-		name: "get_media_buy_delivery", protocol: "media-buy", in: inAll,
-		successes: []success{
-			{{"media_buy_deliveries", `[`}, {"reporting_period", `{`}},
-		},
+	{name: "get_media_buy_delivery", protocol: "media-buy", in: inAll,
+		successes: []success{{{"media_buy_deliveries", `[`}, {"reporting_period", `{`}}},
 	},
-	{
-		name: "get_media_buys", protocol: "media-buy", in: inAll,
-		successes: []success{
-			{{"media_buys", `[`}},
-		},
+	{name: "get_media_buys", protocol: "media-buy", in: inAll,
+		successes: []success{{{"media_buys", `[`}}},
 	},
-	{
-		name: "get_plan_audit_logs", protocol: "governance", in: inAll,
-		successes: []success{
-			{{"plans", `[`}},
-		},
+	{name: "get_plan_audit_logs", protocol: "governance", in: inAll,
+		successes: []success{{{"plans", `[`}}},
 	},
-	{
-		name: "get_principal", protocol: "protocol", in: in32,
-		wrapped: true,
-		successes: []success{
-			{{"kind", `"`}},
-		},
+	{name: "get_principal", protocol: "protocol", in: in32,
+		wrapped:   true,
+		successes: []success{{{"kind", `"`}}},
 	},
-	{
-		name: "get_products", protocol: "media-buy", in: inAll, mutating: in32, async: inAll,
+	{name: "get_products", protocol: "media-buy", in: inAll, mutating: in32, async: inAll,
 		key: in31 | in32, webhook: in31 | in32,
 		successes: []success{
 			{{"products", `[`}},
 			{{"cache_scope", `"`}, {"unchanged", `t`}, {"wholesale_feed_version", `"`}},
 		},
 	},
-	{
-		name: "get_property_list", protocol: "property", in: inAll,
-		successes: []success{
-			{{"list", `{`}},
-		},
+	{name: "get_property_list", protocol: "property", in: inAll,
+		successes: []success{{{"list", `{`}}},
 	},
-	{
-		name: "get_reporting_status", protocol: "media-buy", in: in32,
+	{name: "get_reporting_status", protocol: "media-buy", in: in32,
 		successes: []success{
 			{{"account_id", `"`}, {"coverage", `{`}, {"data_through", `"n`}, {"health", `"`}, {"issues", `[`},
 				{"ledger_as_of", `"`}, {"ledger_snapshot_id", `"`}, {"obligation_counts", `{`}, {"scope", `{`},
@@ -246,141 +158,86 @@ var tools = [...]tool{
 				{"pagination", `{`}, {"receipts", `[`}, {"revision", `{`}, {"view", `"`}},
 		},
 	},
-	{
-		name: "get_rights", protocol: "brand", in: inAll,
-		successes: []success{
-			{{"rights", `[`}},
-		},
+	{name: "get_rights", protocol: "brand", in: inAll,
+		successes: []success{{{"rights", `[`}}},
 	},
-	{
-		name: "get_signals", protocol: "signals", in: inAll, async: in31 | in32,
+	{name: "get_signals", protocol: "signals", in: inAll, async: in31 | in32,
 		webhook: in31 | in32,
 		successes: []success{
 			{{"signals", `[`}},
 			{{"cache_scope", `"`}, {"unchanged", `t`}, {"wholesale_feed_version", `"`}},
 		},
 	},
-	{
-		name: "get_task_status", protocol: "protocol", in: in31 | in32,
-	},
-	{
-		name: "list_account_changes", protocol: "account", in: in32,
+	{name: "get_task_status", protocol: "protocol", in: in31 | in32},
+	{name: "list_account_changes", protocol: "account", in: in32,
 		successes: []success{
 			{{"available_since", `"`}, {"changes", `[`}, {"cursor", `"`}, {"generated_at", `"`},
 				{"has_more", `ft`}},
 		},
 	},
-	{
-		name: "list_accounts", protocol: "account", in: inAll,
-		successes: []success{
-			{{"accounts", `[`}},
-		},
+	{name: "list_accounts", protocol: "account", in: inAll,
+		successes: []success{{{"accounts", `[`}}},
 	},
-	{
-		name: "list_collection_lists", protocol: "collection", in: inAll,
-		successes: []success{
-			{{"lists", `[`}},
-		},
+	{name: "list_collection_lists", protocol: "collection", in: inAll,
+		successes: []success{{{"lists", `[`}}},
 	},
-	{
-		name: "list_content_standards", protocol: "content-standards", in: inAll,
-		successes: []success{
-			{{"standards", `[`}},
-		},
+	{name: "list_content_standards", protocol: "content-standards", in: inAll,
+		successes: []success{{{"standards", `[`}}},
 	},
-	{
-		name: "list_creative_formats", protocol: "media-buy", in: inAll,
-		successes: []success{
-			{{"formats", `[`}},
-		},
+	{name: "list_creative_formats", protocol: "media-buy", in: inAll,
+		successes: []success{{{"formats", `[`}}},
 	},
-	{
-		name: "list_creatives", protocol: "creative", in: inAll,
-		successes: []success{
-			{{"creatives", `[`}, {"pagination", `{`}, {"query_summary", `{`}},
-		},
+	{name: "list_creatives", protocol: "creative", in: inAll,
+		successes: []success{{{"creatives", `[`}, {"pagination", `{`}, {"query_summary", `{`}}},
 	},
-	{
-		name: "list_products", protocol: "media-buy", in: in32,
+	{name: "list_products", protocol: "media-buy", in: in32,
 		key: in32, webhook: in32,
-		fallback: "get_products",
-		successes: []success{
-			{{"cache_scope", `"`}, {"feed_version", `"`}, {"outcome", `"`}},
-		},
+		fallback:  "get_products",
+		successes: []success{{{"cache_scope", `"`}, {"feed_version", `"`}, {"outcome", `"`}}},
 	},
-	{
-		name: "list_property_lists", protocol: "property", in: inAll,
-		successes: []success{
-			{{"lists", `[`}},
-		},
+	{name: "list_property_lists", protocol: "property", in: inAll,
+		successes: []success{{{"lists", `[`}}},
 	},
-	{
-		name: "list_tasks", protocol: "protocol", in: in31 | in32,
-		successes: []success{
-			{{"pagination", `{`}, {"query_summary", `{`}, {"tasks", `[`}},
-		},
+	{name: "list_tasks", protocol: "protocol", in: in31 | in32,
+		successes: []success{{{"pagination", `{`}, {"query_summary", `{`}, {"tasks", `[`}}},
 	},
-	{
-		name: "list_transformers", protocol: "creative", in: in31 | in32,
-		successes: []success{
-			{{"transformers", `[`}},
-		},
+	{name: "list_transformers", protocol: "creative", in: in31 | in32,
+		successes: []success{{{"transformers", `[`}}},
 	},
-	{
-		name: "log_event", protocol: "media-buy", in: inAll, mutating: inAll,
+	{name: "log_event", protocol: "media-buy", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"events_processed", `0`}, {"events_received", `0`}},
-		},
+		successes: []success{{{"events_processed", `0`}, {"events_received", `0`}}},
 	},
-	{
-		name: "preview_creative", protocol: "creative", in: inAll,
-		webhook: in32,
-		successes: []success{
-			{{"response_type", `"`}, {"results", `[`}},
-			{{"previews", `[`}, {"response_type", `"`}},
-		},
+	{name: "preview_creative", protocol: "creative", in: inAll,
+		webhook:   in32,
+		successes: []success{{{"response_type", `"`}, {"results", `[`}}, {{"previews", `[`}, {"response_type", `"`}}},
 	},
-	{
-		name: "provide_performance_feedback", protocol: "media-buy", in: inAll, mutating: inAll,
+	{name: "provide_performance_feedback", protocol: "media-buy", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"success", `t`}},
-		},
+		successes: []success{{{"success", `t`}}},
 	},
-	{
-		name: "refine_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
+	{name: "refine_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		fallback: "get_products",
-		successes: []success{
-			{{"products", `[`}, {"results", `[`}},
-		},
+		fallback:  "get_products",
+		successes: []success{{{"products", `[`}, {"results", `[`}}},
 	},
-	{
-		name: "report_plan_adjustment", protocol: "governance", in: in32, mutating: in32,
+	{name: "report_plan_adjustment", protocol: "governance", in: in32, mutating: in32,
 		key: in32, needsKey: in32,
 		successes: []success{
 			{{"adjustment_id", `"`}, {"adjustment_state", `"`}, {"adjustment_type", `"`}, {"amount", `{`},
 				{"headroom_restored", `0`}, {"plan_summary", `{`}},
 		},
 	},
-	{
-		name: "report_plan_outcome", protocol: "governance", in: inAll, mutating: inAll,
+	{name: "report_plan_outcome", protocol: "governance", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		statuses: []string{"accepted", "findings"},
-		successes: []success{
-			{{"outcome_id", `"`}},
-		},
+		statuses:  []string{"accepted", "findings"},
+		successes: []success{{{"outcome_id", `"`}}},
 	},
-	{
-		name: "report_usage", protocol: "account", in: inAll, mutating: inAll,
+	{name: "report_usage", protocol: "account", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"accepted", `0`}},
-		},
+		successes: []success{{{"accepted", `0`}}},
 	},
-	{
-		name: "request_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
+	{name: "request_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
 		fallback: "get_products",
 		successes: []success{
@@ -389,96 +246,56 @@ var tools = [...]tool{
 			{{"outcome", `"`}, {"reason", `"`}},
 		},
 	},
-	{
-		name: "search_brands", protocol: "brand", in: in31 | in32,
-		successes: []success{
-			{{"brands", `[`}},
-		},
+	{name: "search_brands", protocol: "brand", in: in31 | in32,
+		successes: []success{{{"brands", `[`}}},
 	},
-	{
-		name: "si_get_offering", protocol: "sponsored-intelligence", in: inAll,
-		successes: []success{
-			{{"available", `ft`}},
-		},
+	{name: "si_get_offering", protocol: "sponsored-intelligence", in: inAll,
+		successes: []success{{{"available", `ft`}}},
 	},
-	{
-		name: "si_initiate_session", protocol: "sponsored-intelligence", in: inAll, mutating: inAll,
+	{name: "si_initiate_session", protocol: "sponsored-intelligence", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"session_id", `"`}, {"session_status", `"`}},
-		},
+		successes: []success{{{"session_id", `"`}, {"session_status", `"`}}},
 	},
-	{
-		name: "si_send_message", protocol: "sponsored-intelligence", in: inAll, mutating: inAll,
+	{name: "si_send_message", protocol: "sponsored-intelligence", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"session_id", `"`}, {"session_status", `"`}},
-		},
+		successes: []success{{{"session_id", `"`}, {"session_status", `"`}}},
 	},
-	{
-		name: "si_terminate_session", protocol: "sponsored-intelligence", in: inAll, mutating: inAll,
-		successes: []success{
-			{{"session_id", `"`}, {"terminated", `ft`}},
-		},
+	{name: "si_terminate_session", protocol: "sponsored-intelligence", in: inAll, mutating: inAll,
+		successes: []success{{{"session_id", `"`}, {"terminated", `ft`}}},
 	},
-	{
-		name: "sync_accounts", protocol: "account", in: inAll, mutating: inAll,
+	{name: "sync_accounts", protocol: "account", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
-		successes: []success{
-			{{"accounts", `[`}},
-		},
+		successes: []success{{{"accounts", `[`}}},
 	},
-	{
-		name: "sync_agent_notification_configs", protocol: "protocol", in: in32, mutating: in32,
+	{name: "sync_agent_notification_configs", protocol: "protocol", in: in32, mutating: in32,
 		key: in32, needsKey: in32,
-		successes: []success{
-			{{"action", `"`}},
-		},
+		successes: []success{{{"action", `"`}}},
 	},
-	{
-		name: "sync_audiences", protocol: "media-buy", in: inAll, mutating: inAll,
+	{name: "sync_audiences", protocol: "media-buy", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"audiences", `[`}},
-		},
+		successes: []success{{{"audiences", `[`}}},
 	},
-	{
-		name: "sync_catalogs", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
+	{name: "sync_catalogs", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
-		successes: []success{
-			{{"catalogs", `[`}},
-		},
+		successes: []success{{{"catalogs", `[`}}},
 	},
-	{
-		name: "sync_creatives", protocol: "creative", in: inAll, mutating: inAll, async: inAll,
+	{name: "sync_creatives", protocol: "creative", in: inAll, mutating: inAll, async: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
-		successes: []success{
-			{{"creatives", `[`}},
-		},
+		successes: []success{{{"creatives", `[`}}},
 	},
-	{
-		name: "sync_event_sources", protocol: "media-buy", in: inAll, mutating: inAll,
+	{name: "sync_event_sources", protocol: "media-buy", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"event_sources", `[`}},
-		},
+		successes: []success{{{"event_sources", `[`}}},
 	},
-	{
-		name: "sync_governance", protocol: "account", in: inAll, mutating: inAll,
+	{name: "sync_governance", protocol: "account", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"accounts", `[`}},
-		},
+		successes: []success{{{"accounts", `[`}}},
 	},
-	{
-		name: "sync_plans", protocol: "governance", in: inAll, mutating: inAll,
+	{name: "sync_plans", protocol: "governance", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"plans", `[`}},
-		},
+		successes: []success{{{"plans", `[`}}},
 	},
-	{
-		name: "sync_principal", protocol: "protocol", in: in32, mutating: in32,
+	{name: "sync_principal", protocol: "protocol", in: in32, mutating: in32,
 		key: in32, needsKey: in32,
 		wrapped: true,
 		successes: []success{
@@ -487,86 +304,50 @@ var tools = [...]tool{
 			{{"action", `"`}, {"dry_run", `t`}, {"kind", `"`}},
 		},
 	},
-	{
-		name: "sync_reporting_receipts", protocol: "media-buy", in: in32, mutating: in32,
+	{name: "sync_reporting_receipts", protocol: "media-buy", in: in32, mutating: in32,
 		key: in32, needsKey: in32,
-		successes: []success{
-			{{"results", `[`}},
-		},
+		successes: []success{{{"results", `[`}}},
 	},
-	{
-		name: "sync_reporting_status", protocol: "media-buy", in: in32, mutating: in32,
+	{name: "sync_reporting_status", protocol: "media-buy", in: in32, mutating: in32,
 		key: in32, needsKey: in32,
-		successes: []success{
-			{{"results", `[`}},
-		},
+		successes: []success{{{"results", `[`}}},
 	},
-	{
-		name: "update_collection_list", protocol: "collection", in: inAll, mutating: inAll,
+	{name: "update_collection_list", protocol: "collection", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"list", `{`}},
-		},
+		successes: []success{{{"list", `{`}}},
 	},
-	{
-		name: "update_content_standards", protocol: "content-standards", in: inAll, mutating: inAll,
+	{name: "update_content_standards", protocol: "content-standards", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"standards_id", `"`}},
-		},
+		successes: []success{{{"standards_id", `"`}}},
 	},
-	{
-		name: "update_media_buy", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
+	{name: "update_media_buy", protocol: "media-buy", in: inAll, mutating: inAll, async: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
 		commitment: "conditional",
 		statuses:   []string{"active", "paused", "pending_creatives", "pending_start"},
-		successes: []success{
-			{{"media_buy_id", `"`}},
-		},
+		successes:  []success{{{"media_buy_id", `"`}}},
 	},
-	{
-		name: "update_property_list", protocol: "property", in: inAll, mutating: inAll,
+	{name: "update_property_list", protocol: "property", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
-		successes: []success{
-			{{"list", `{`}},
-		},
+		successes: []success{{{"list", `{`}}},
 	},
-	{
-		name: "update_rights", protocol: "brand", in: inAll, mutating: inAll,
+	{name: "update_rights", protocol: "brand", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll, webhook: inAll,
 		commitment: "conditional",
-		successes: []success{
-			{{"rights_id", `"`}, {"terms", `{`}},
-		},
+		successes:  []success{{{"rights_id", `"`}, {"terms", `{`}}},
 	},
-	{
-		name: "validate_content_delivery", protocol: "content-standards", in: inAll,
-		successes: []success{
-			{{"results", `[`}, {"summary", `{`}},
-		},
+	{name: "validate_content_delivery", protocol: "content-standards", in: inAll,
+		successes: []success{{{"results", `[`}, {"summary", `{`}}},
 	},
-	{
-		name: "validate_input", protocol: "creative", in: in31 | in32,
-		successes: []success{
-			{{"results", `[`}},
-		},
+	{name: "validate_input", protocol: "creative", in: in31 | in32,
+		successes: []success{{{"results", `[`}}},
 	},
-	{
-		name: "validate_property_delivery", protocol: "property", in: inAll,
-		successes: []success{
-			{{"list_id", `"`}, {"results", `[`}, {"summary", `{`}, {"validated_at", `"`}},
-		},
+	{name: "validate_property_delivery", protocol: "property", in: inAll,
+		successes: []success{{{"list_id", `"`}, {"results", `[`}, {"summary", `{`}, {"validated_at", `"`}}},
 	},
-	{
-		name: "verify_brand_claim", protocol: "brand", in: in31 | in32, mutating: in31 | in32,
-		successes: []success{
-			{{"claim_type", `"`}, {"signed_response", `{`}, {"verification_status", `"`}},
-		},
+	{name: "verify_brand_claim", protocol: "brand", in: in31 | in32, mutating: in31 | in32,
+		successes: []success{{{"claim_type", `"`}, {"signed_response", `{`}, {"verification_status", `"`}}},
 	},
-	{
-		name: "verify_brand_claims", protocol: "brand", in: in31 | in32, mutating: in31 | in32,
-		successes: []success{
-			{{"results", `[`}, {"signed_response", `{`}},
-		},
+	{name: "verify_brand_claims", protocol: "brand", in: in31 | in32, mutating: in31 | in32,
+		successes: []success{{{"results", `[`}, {"signed_response", `{`}}},
 	},
 }

@@ -23,9 +23,9 @@ type Webhook struct {
 }
 
 // IsReport reports whether w is a notification about a media buy, for example a delivery report or
-// an impairment, which says nothing about a task (contract F13, F15). It decides by the task type
-// or by the result's notification_type, which no task's result has: some agents send notifications
-// under the type of the task that made the buy, or under another type.
+// an impairment, which says nothing about a task (contract F13, F15, O14). It decides by the task
+// type or by the result's notification_type, which no task's result has: some agents send
+// notifications under the type of the task that made the buy, or under another type.
 func (w Webhook) IsReport() bool {
 	if w.TaskType == "media_buy_delivery" {
 		return true

@@ -21,8 +21,8 @@ var (
 
 const capabilitiesTool = "get_adcp_capabilities"
 
-// profileTasks returns the AdCP tools that a profile names when an agent offers them, sorted: all of
-// all releases, without those that have a place of their own in it.
+// profileTasks returns the AdCP tools that a profile names when an agent offers them, sorted: those
+// of all releases, without those that have a place of their own in it.
 var profileTasks = sync.OnceValue(func() []string {
 	return slices.DeleteFunc(adcp.Tools(), func(name string) bool {
 		return slices.Contains(pollTools, name) || slices.Contains(listTools, name)

@@ -32,8 +32,8 @@ type Profile struct {
 	ListTool string `json:"list_tool"`
 	// Tasks are those of the agent's tools that are known AdCP tasks.
 	Tasks []string `json:"tasks"`
-	// TasksOf says by which tables of AdCP's tools Tasks was made, and when: code that knows fewer tools
-	// keeps this member and changes Tasks and DiscoveredAt.
+	// TasksOf says by which tables of AdCP's tools Tasks was made, and when: code that knows fewer
+	// tools keeps this member and changes Tasks and DiscoveredAt.
 	TasksOf string `json:"tasks_of,omitzero"`
 	// Capabilities are the answer of get_adcp_capabilities.
 	Capabilities adcp.Capabilities `json:"capabilities"`

@@ -43,7 +43,7 @@ func (t tables) writeTools() []byte {
 	fmt.Fprintf(b, "// Tables names what the tables were derived from.\nconst Tables = %q\n\n", strings.Join(t.versions, " "))
 	b.WriteString("// tools are the tools of all releases, sorted by name.\nvar tools = [...]tool{\n")
 	for _, tl := range t.tools {
-		fmt.Fprintf(b, "{\nname: %q, protocol: %q, in: %s", tl.name, tl.protocol, set(tl.in))
+		fmt.Fprintf(b, "{name: %q, protocol: %q, in: %s", tl.name, tl.protocol, set(tl.in))
 		writeSet(b, "mutating", tl.mutating)
 		writeSet(b, "async", tl.async)
 		b.WriteString(",\n")
@@ -54,10 +54,12 @@ func (t tables) writeTools() []byte {
 			writeSet(&line, "webhook", tl.webhook)
 			b.WriteString(strings.TrimPrefix(line.String(), ", ") + ",\n")
 		}
-		if tl.commitment != "" {
+		switch {
+		case tl.commitment != "" && tl.fallback != "":
+			fmt.Fprintf(b, "commitment: %q, fallback: %q,\n", tl.commitment, tl.fallback)
+		case tl.commitment != "":
 			fmt.Fprintf(b, "commitment: %q,\n", tl.commitment)
-		}
-		if tl.fallback != "" {
+		case tl.fallback != "":
 			fmt.Fprintf(b, "fallback: %q,\n", tl.fallback)
 		}
 		if len(tl.statuses) > 0 {
@@ -85,7 +87,7 @@ func writeSuccesses(b *bytes.Buffer, t tool) {
 	if len(successes) == 0 {
 		return
 	}
-	b.WriteString("successes: []success{\n")
+	var lines []string
 	for _, form := range successes {
 		line := "{"
 		for i, m := range form {
@@ -93,16 +95,20 @@ func writeSuccesses(b *bytes.Buffer, t tool) {
 			switch {
 			case i == 0:
 			case len(line)+len(part) > 100:
-				b.WriteString(line + ",\n")
+				lines = append(lines, line+",")
 				line = ""
 			default:
 				line += ", "
 			}
 			line += part
 		}
-		b.WriteString(line + "},\n")
+		lines = append(lines, line+"},")
 	}
-	b.WriteString("},\n")
+	if one := strings.TrimSuffix(strings.Join(lines, " "), ","); len(one) < 90 {
+		fmt.Fprintf(b, "successes: []success{%s},\n", one)
+		return
+	}
+	fmt.Fprintf(b, "successes: []success{\n%s\n},\n", strings.Join(lines, "\n"))
 }
 
 // writeSet writes a member that is a set of releases, nothing if it is empty.
