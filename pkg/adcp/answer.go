@@ -93,7 +93,7 @@ func boundedID(id string) string {
 // mediaBuyID returns the buy that an object names, "" if the task is not about one buy. Some agents
 // write their database's number: it names the buy too, and a person can look for it.
 func mediaBuyID(task Task, m map[string]json.RawMessage) string {
-	if task != CreateMediaBuy && task != UpdateMediaBuy {
+	if !task.AboutBuy() {
 		return ""
 	}
 	raw := m["media_buy_id"]
@@ -160,31 +160,17 @@ func (a *Answer) end(task Task, body json.RawMessage, m map[string]json.RawMessa
 	if id := mediaBuyID(task, m); id != "" {
 		a.MediaBuyID = id
 	}
-	if task == UpdateMediaBuy && buyEnded(a.Status, m) {
+	changed := changesBuy(task, m)
+	if changed && buyEnded(task, a.Status, m) {
 		a.Status = StatusCompleted
 	}
 	switch {
 	case a.Status != StatusCompleted:
 	case !hasResult(task, m):
 		a.ResultMissing = true
-	case task == CreateMediaBuy:
+	case task.MakesBuy() && !changed:
 		a.endByBuy(m)
 	}
-}
-
-// endByBuy makes of a completed purchase what its buy says (contract A31). m are the members of the
-// task's body.
-func (a *Answer) endByBuy(m map[string]json.RawMessage) {
-	buy, _ := text(m["media_buy_status"])
-	if buy == "" { // the deprecated place, which may have the task's own status instead (contract A7)
-		buy, _ = text(m["status"])
-		if Status(buy).Valid() && !mediaBuyStatus(buy) {
-			buy = ""
-		}
-	}
-	end := EndOfBuy(buy, m["confirmed_at"])
-	a.Status, a.Provisional = end, end == StatusSubmitted
-	a.EndOfBuy = end == StatusRejected || end == StatusCanceled
 }
 
 // Named describes what an answer names, for people: "media buy mb_1" or "task task_1", "" if it
@@ -204,30 +190,6 @@ func (a Answer) Named() string {
 // plainID reports whether an id can stand in a sentence: ^[A-Za-z0-9_.:-]{1,64}$.
 func plainID(id string) bool {
 	return id != "" && len(id) <= 64 && strings.IndexFunc(id, func(r rune) bool { return !idRune(r) }) < 0
-}
-
-// buyEnded reports whether the body of an update_media_buy is that of a success after which the buy
-// is canceled or rejected: then the status is the buy's own, and the update is done (contract A7).
-// An agent that cancels or rejects the update itself may name the buy as well. So rejected takes
-// more than the id, and so does canceled beside a reason, which may be that of the cancellation.
-func buyEnded(status Status, m map[string]json.RawMessage) bool {
-	own, deprecated := m["media_buy_status"], m["status"]
-	if len(own) == 0 {
-		own = deprecated
-	}
-	buy, _ := text(own)
-	more := hasAny(m, "media_buy_status", "affected_packages", "revision")
-	switch {
-	case status != StatusCanceled && status != StatusRejected,
-		buy != string(status),
-		!hasResult(UpdateMediaBuy, m),
-		hasAny(m, "adcp_error"),
-		!saysNothing(m["errors"]):
-		return false
-	case status == StatusRejected:
-		return more && !hasAny(m, "reason")
-	}
-	return more || !hasAny(m, "reason")
 }
 
 // ReadPoll reads a polling tool's answer about a task (contract E4, E5). ok is false when the
@@ -322,7 +284,7 @@ func businessStatus(m map[string]json.RawMessage, end Status) bool {
 	}
 	refused := hasAny(m, "adcp_error") || !saysNothing(m["errors"])
 	if hasAny(m, "reason") { // a rejected task gives its reason, and so does a canceled buy
-		refused = refused || Status(status) != StatusCanceled || !hasAny(m, "affected_packages", "revision")
+		refused = refused || Status(status) != StatusCanceled || !hasAny(m, "revision", "affected_packages", "affected_package_ids")
 	}
 	return id != "" && mediaBuyStatus(status) && Status(status) != end && !hasAny(m, "media_buy_status") &&
 		(!ambiguous || !refused)

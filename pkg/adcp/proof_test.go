@@ -27,6 +27,14 @@ func successOf(t *testing.T, task Task) string {
 		SyncCatalogs:   `{"catalogs":[]}`,
 		SyncAccounts:   `{"accounts":[]}`,
 		SyncAudiences:  `{"audiences":[]}`,
+		BuyProducts: `{"accepted_proposal":{"proposal_id":"pr_1","proposal_kind":"new_media_buy"},"available_actions":[],` +
+			`"media_buy_id":"mb_1","purchase_bindings":[],"revision":1}`,
+		AcceptProposal: `{"accepted_proposal":{"proposal_id":"pr_1","proposal_kind":"new_media_buy"},"available_actions":[],` +
+			`"media_buy_id":"mb_1","purchase_bindings":[],"revision":1}`,
+		ControlMediaBuy:  `{"media_buy_id":"mb_1","revision":2}`,
+		RequestProposals: `{"outcome":"proposed","products":[],"proposals":[]}`,
+		RefineProposals:  `{"products":[],"results":[]}`,
+		DeclineProposals: `{"results":[]}`,
 	}[task]
 	if !ok {
 		return successBySchema(t, task)
@@ -105,6 +113,14 @@ func TestEverySuccessOfEveryTaskIsRead(t *testing.T) {
 		},
 		GetProducts: {`{"cache_scope":"public","unchanged":true,"wholesale_feed_version":"v"}`},
 		GetSignals:  {`{"cache_scope":"public","unchanged":true,"wholesale_feed_version":"v"}`},
+		// A seller's no is an answer, and so is an agent's that knows no proposals (contract A33).
+		RequestProposals: {
+			`{"outcome":"rejected","reason":"no inventory","suggestions":["later"]}`,
+			`{"outcome":"products_available","products":[],"purchase_continuation":{"kind":"listed_purchase"}}`,
+		},
+		RefineProposals: {`{"products":[],"results":[{"outcome":"unable","reason":"no","reason_code":"other",` +
+			`"source_proposal_id":"pr_1"}]}`},
+		DeclineProposals: {`{"results":[{"outcome":"unable","proposal_id":"pr_1","reason":"accepted"}]}`},
 	}
 	for _, task := range Tasks() {
 		for _, success := range append(more[task], successOf(t, task)) {

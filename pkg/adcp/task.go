@@ -50,8 +50,11 @@ type Traits struct {
 	// Purchase: the task buys something, or changes what it can't be asked to change twice, so running
 	// it twice does harm. A task that changes something is one, unless it is known to be harmless.
 	Purchase bool
-	// MakesBuy: the task makes a media buy. ChangesBuy: it changes one.
-	MakesBuy, ChangesBuy bool
+	// MakesBuy: the task makes a media buy. accept_proposal may change one instead, which only its
+	// answer says (contract A32).
+	MakesBuy bool
+	// ChangesBuy: the task changes the media buy that its request names.
+	ChangesBuy bool
 	// Governed: in 3.2 the task commits to spending always, or in some cases, which a governance agent
 	// has to approve.
 	Governed bool

@@ -41,7 +41,7 @@ func reads(t Task) bool {
 // deadline is how long a task may take before a person should know (contract N).
 func deadline(t Task) time.Duration {
 	switch t {
-	case UpdateMediaBuy:
+	case UpdateMediaBuy, ControlMediaBuy:
 		return 12 * time.Hour
 	case SyncCreatives:
 		return 48 * time.Hour
@@ -58,6 +58,8 @@ var (
 	// An unchanged wholesale feed comes without its items.
 	byProducts = []success{{{"products", "["}}, {{"unchanged", "t"}}}
 	bySignals  = []success{{{"signals", "["}}, {{"unchanged", "t"}}}
+	// A seller that makes no proposal says so by its outcome: that is a result (contract A33).
+	byOutcome = []success{{{"outcome", `"`}}, {{"proposals", "["}}}
 )
 
 // successesOf returns what proves a success of a task (contract F30, O13).
@@ -71,6 +73,8 @@ func successesOf(t Task) []success {
 		return byProducts
 	case GetSignals:
 		return bySignals
+	case RequestProposals:
+		return byOutcome
 	}
 	if s, ok := toolOf(string(t)); ok && s.runs() {
 		return s.successes

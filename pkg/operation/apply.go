@@ -118,7 +118,7 @@ func (op *Operation) bind(a adcp.Answer) {
 		}
 	}
 	op.ContextID = cmp.Or(a.ContextID, op.ContextID)
-	if op.Type == adcp.CreateMediaBuy {
+	if op.Type.MakesBuy() {
 		op.MediaBuyID = cmp.Or(a.MediaBuyID, op.MediaBuyID)
 	}
 }

@@ -89,7 +89,7 @@ func isNews(op Operation, o Observation) (detail string, news bool) {
 	case a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected:
 		// A buy can end like this when its task is long done (contract A11). Both of a buy's own states
 		// are a task's too: whose it is, the buy's status says, or that only a buy was made here.
-		news = stands == string(a.Status) || stands == "" && op.Type == adcp.CreateMediaBuy
+		news = stands == string(a.Status) || stands == "" && op.Type.MakesBuy()
 		stands = string(a.Status)
 	case !a.Status.Terminal():
 		news = saysMore(known, withoutProgress(e.members), true)

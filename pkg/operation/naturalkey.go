@@ -1,19 +1,24 @@
 package operation
 
 import (
+	"slices"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
 )
 
-// HoldsNaturalKey reports whether the operation keeps others from its natural key. An open one
+// HoldsNaturalKey reports whether the operation keeps others from its natural keys. An open one
 // does, and so does a completed purchase: it is not made twice. One that waited for its turn and
 // ended without it does too: behind it stands what waits for the same operation.
 func (op *Operation) HoldsNaturalKey() bool {
-	if op.NaturalKey == "" {
+	if len(op.NaturalKeys()) == 0 {
 		return false
 	}
-	return !op.State.Terminal() || op.WaitsFor != "" || op.Type == adcp.CreateMediaBuy && op.State == Completed
+	return !op.State.Terminal() || op.WaitsFor != "" || op.Type.MakesBuy() && op.State == Completed
+}
+
+// NaturalKeys are the hashes of the natural keys that the operation took when it was created. It
+// holds all of them or none.
+func (op *Operation) NaturalKeys() []string {
+	return slices.DeleteFunc([]string{op.NaturalKey, op.OrderKey}, func(key string) bool { return key == "" })
 }
 
 // TakeTurn lets an operation call the agent that has waited for another one's end. The poll delays

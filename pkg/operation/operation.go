@@ -36,12 +36,15 @@ type Operation struct {
 	// NaturalKey is the hash of the natural key that the operation took when it was created, empty if
 	// it took none.
 	NaturalKey string `json:"natural_key,omitempty"`
+	// OrderKey is the hash of a second natural key: the purchase order of an operation whose NaturalKey
+	// is the proposal that it accepts. Empty for any other operation.
+	OrderKey string `json:"order_key,omitempty"`
 	// WaitsFor is the operation whose end has to come first, empty if this one may call the agent.
 	WaitsFor string `json:"waits_for,omitempty"`
 
 	TaskID    string `json:"task_id,omitempty"`
 	ContextID string `json:"context_id,omitempty"`
-	// MediaBuyID is the buy that the agent named for a create_media_buy. One that is not confirmed
+	// MediaBuyID is the buy that the agent named for a task that makes one. One that is not confirmed
 	// yet can be looked for by it (contract A9).
 	MediaBuyID string `json:"media_buy_id,omitempty"`
 

@@ -30,7 +30,7 @@ const (
 // envelope, and for a task about a buy what says how the buy and its packages stand.
 func ignoredWithin(task adcp.Task) func(name string) bool {
 	standing := slices.Concat(changesLater, followsFrom)
-	if task != adcp.CreateMediaBuy && task != adcp.UpdateMediaBuy {
+	if !task.AboutBuy() {
 		standing = nil
 	}
 	return func(name string) bool {
