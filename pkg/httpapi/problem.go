@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,23 +138,30 @@ func exceeds(e *quota.ExceededError) Problem {
 // expired describes the operation that a submission repeats after it has expired.
 func expired(e *orchestrator.SubmitRefusedError) Problem {
 	p := NewProblem(http.StatusGone, string(e.Code), fmt.Sprintf("operation %s has this Idempotency-Key or this "+
-		"po_number; it has ended and expired, and nothing was sent. For a new operation take a new Idempotency-Key, and "+
-		"for a purchase a new po_number", e.OperationID))
+		"purchase order or proposal; it has ended and expired, and nothing was sent. For a new operation take a new "+
+		"Idempotency-Key, and for a purchase a new purchase order", e.OperationID))
 	p.OperationID = e.OperationID
 	return p
 }
 
 // competing describes the operation that stands in a submission's way, and how to go on.
 func competing(e *orchestrator.SubmitRefusedError) Problem {
-	detail := fmt.Sprintf("operation %s has this po_number and wants something else; it is %s", e.OperationID, e.State)
-	field := validation.FieldError{Field: "request.po_number", Code: validation.InUse,
+	member := cmp.Or(e.Member, "po_number")
+	detail := fmt.Sprintf("operation %s has this %s and wants something else; it is %s", e.OperationID, member, e.State)
+	field := validation.FieldError{Field: "request." + member, Code: validation.InUse,
 		Rule:   "must belong to one buy of an agent and account",
-		Remedy: `take another po_number, or send "dedupe_by": "none" for a further buy under this one`}
+		Remedy: "take another " + member + `, or send "dedupe_by": "none" for a further buy under this one`}
 	if e.Code == orchestrator.BuyHasOpenChange {
 		detail = fmt.Sprintf("operation %s changes this media buy and has not ended; it is %s", e.OperationID, e.State)
 		field = validation.FieldError{Field: "request.media_buy_id", Code: validation.InUse,
 			Rule:   "must be a media buy without another open change",
 			Remedy: `submit again when that operation has ended, or send "on_conflict": "wait"`}
+	}
+	if e.Code == orchestrator.ProposalInUse {
+		detail = fmt.Sprintf("operation %s accepts this proposal and wants something else; it is %s", e.OperationID, e.State)
+		field = validation.FieldError{Field: "request.proposal_id", Code: validation.InUse,
+			Rule:   "must be a proposal that no other operation accepts",
+			Remedy: "follow that operation, or request another proposal"}
 	}
 	p := NewProblem(http.StatusConflict, string(e.Code), detail, field)
 	p.OperationID, p.State = e.OperationID, e.State

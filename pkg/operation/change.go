@@ -16,8 +16,8 @@ type Change struct {
 	// (contract H3). The agent is Op.Target's, whatever the id of its entry: an entry can be given
 	// another URL.
 	BindTask bool
-	// FreeNaturalKey frees Op.NaturalKey, if the operation still holds it: another operation can take
-	// it from then on.
+	// FreeNaturalKey frees the operation's natural keys, each if the operation still holds it: another
+	// operation can take them from then on.
 	FreeNaturalKey bool
 	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).
 	Delivery *Delivery

@@ -6,12 +6,6 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 )
 
-// SchemaVersion is the form of an operation's document that this code writes. It grows when older
-// code would do harm by changing a newer document, though it keeps the members that it does not
-// know. Older code may read such a document and must not write over it: stores refuse that with
-// store.ErrNewerSchema.
-const SchemaVersion = 1
-
 // Operation is the tracker of one AdCP operation. The frozen request and the result are kept
 // beside it (see Change), because they may be large and change at most once.
 type Operation struct {
@@ -36,8 +30,8 @@ type Operation struct {
 	// NaturalKey is the hash of the natural key that the operation took when it was created, empty if
 	// it took none.
 	NaturalKey string `json:"natural_key,omitempty"`
-	// OrderKey is the hash of a second natural key: the purchase order of an operation whose NaturalKey
-	// is the proposal that it accepts. Empty for any other operation.
+	// OrderKey is the hash of a second natural key: the purchase order of an operation whose
+	// NaturalKey is the proposal that it accepts. Empty for any other operation.
 	OrderKey string `json:"order_key,omitempty"`
 	// WaitsFor is the operation whose end has to come first, empty if this one may call the agent.
 	WaitsFor string `json:"waits_for,omitempty"`

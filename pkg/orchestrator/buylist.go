@@ -22,7 +22,7 @@ var buyStatuses = []string{
 
 // listsBuys reports whether what an operation makes is a buy, and the agent lists its buys.
 func listsBuys(op operation.Operation, p registry.Profile) bool {
-	return op.Type == adcp.CreateMediaBuy && slices.Contains(p.Tasks, buysTool)
+	return op.Type.MakesBuy() && slices.Contains(p.Tasks, buysTool)
 }
 
 // listedBuy is a media buy as the agent lists it.
@@ -33,6 +33,10 @@ type listedBuy struct {
 	Context     json.RawMessage `json:"context"`
 	CreatedAt   json.RawMessage `json:"created_at"`
 	PONumber    json.RawMessage `json:"po_number"`
+	OrderRef    json.RawMessage `json:"purchase_order_ref"`
+	ProposalID  json.RawMessage `json:"accepted_proposal_id"`
+	TermsDigest json.RawMessage `json:"accepted_proposal_terms_digest"`
+	Proposal    json.RawMessage `json:"accepted_proposal"`
 	BuyerRef    json.RawMessage `json:"buyer_ref"`
 	Account     json.RawMessage `json:"account"`
 	raw         json.RawMessage
@@ -47,14 +51,17 @@ func readBuy(raw json.RawMessage) *listedBuy {
 	return b
 }
 
-// answer is what a listed buy says about the task that made it (contract A31); nil for no buy. It
-// is a snapshot and not the task's own body: the two must not be compared (contract H5). A buy that
-// waits says that the work goes on.
-func (b *listedBuy) answer() *adcp.Answer {
+// answer is what a listed buy says about the task that made it (contract A31), or whose proposal
+// changed it (contract A32); nil for no buy. It is a snapshot and not the task's own body: the two
+// must not be compared (contract H5). A buy that waits says that the work goes on.
+func (b *listedBuy) answer(task adcp.Task) *adcp.Answer {
 	if b == nil {
 		return nil
 	}
 	end := adcp.EndOfBuy(b.Status, b.ConfirmedAt)
+	if task == adcp.AcceptProposal && adcp.AcceptsChange(b.Proposal, b.Status) {
+		end = adcp.StatusCompleted
+	}
 	if end == adcp.StatusSubmitted {
 		return &adcp.Answer{}
 	}
@@ -65,6 +72,18 @@ func (b *listedBuy) answer() *adcp.Answer {
 // decides where there is one.
 func (b *listedBuy) isNamedBy(op operation.Operation) bool {
 	return op.MediaBuyID != "" && b.ID == op.MediaBuyID && !hasContext(b.Context)
+}
+
+// proposalID is the proposal that the buy now stands on, "" if the list does not say.
+func (b *listedBuy) proposalID() string {
+	if id := textOf(b.ProposalID); id != "" {
+		return id
+	}
+	var p struct {
+		ID string `json:"proposal_id"`
+	}
+	_ = json.Unmarshal(b.Proposal, &p) // what is no proposal has no id
+	return p.ID
 }
 
 // buy looks through the account's buys. found is nil if none is the operation's. Not every buy has
@@ -78,7 +97,7 @@ func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err e
 	if err != nil || seen.found != nil {
 		return seen.found, listing{}, err
 	}
-	list.blind = read.all && seen.readable > 0 && seen.withContext == 0
+	list.blind = read.all && seen.readable > 0 && seen.withContext == 0 && seen.withProposal == 0
 	// An agent that refused the filter or the account listed what it likes.
 	left := l.leftOut[buysTool]
 	list.complete = read.proven && seen.withContext > 0 && !seen.hidden() &&

@@ -1,17 +1,22 @@
 package orchestrator
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
+
+	"adcp-orchestrator/pkg/adcp"
 )
 
 // buysSeen is what a list of buys has shown.
 type buysSeen struct {
 	look                  *lookUp
 	account, buyerRef     string     // those of the operation's request, "" if it names none
+	proposal, terms       string     // what the operation accepts and its digest, "" for another task
 	found                 *listedBuy // the operation's
 	statuses              []string
 	readable, withContext int
+	withProposal          int // those that show which proposal they stand on
 	// unknown are those that may be the operation's without showing it.
 	unknown int
 	// own and foreign are those that show the request's account, or another one.
@@ -22,9 +27,15 @@ func (l *lookUp) newBuys() *buysSeen {
 	var request struct {
 		Account  json.RawMessage `json:"account"`
 		BuyerRef json.RawMessage `json:"buyer_ref"`
+		Proposal json.RawMessage `json:"proposal_id"`
+		Terms    json.RawMessage `json:"proposal_terms_digest"`
 	}
 	_ = json.Unmarshal(l.request, &request) // without them nothing is excluded by them
-	return &buysSeen{look: l, account: accountID(request.Account), buyerRef: textOf(request.BuyerRef)}
+	s := &buysSeen{look: l, account: accountID(request.Account), buyerRef: textOf(request.BuyerRef)}
+	if l.op.Type == adcp.AcceptProposal {
+		s.proposal, s.terms = textOf(request.Proposal), textOf(request.Terms)
+	}
+	return s
 }
 
 // add reads an item of the list. It has seen enough with the operation's buy.
@@ -34,7 +45,7 @@ func (s *buysSeen) add(raw json.RawMessage) (enough bool) {
 		s.unknown++
 		return false
 	}
-	if carriesID(b.Context, s.look.op.ID) || b.isNamedBy(s.look.op) {
+	if carriesID(b.Context, s.look.op.ID) || s.standsOnProposal(b) || b.isNamedBy(s.look.op) && s.isNew(b) {
 		s.found = b
 		return true
 	}
@@ -47,27 +58,57 @@ func (s *buysSeen) add(raw json.RawMessage) (enough bool) {
 	case accountID(b.Account) != "":
 		s.own++
 	}
+	bound := b.proposalID()
+	if bound != "" {
+		s.withProposal++
+	}
 	switch {
 	case hasContext(b.Context):
 		s.withContext++
+	case s.proposal != "" && bound != "" && bound != s.proposal:
+		// It stands on another proposal than the one that the operation accepts.
 	case !foreign && s.mayBeOurs(b):
 		s.unknown++
 	}
 	return false
 }
 
+// standsOnProposal reports whether a buy stands on the proposal that the operation accepts: a
+// proposal is accepted once, so the acceptance was carried out. The buy that it changes keeps the
+// context of the task that made it (contract A32).
+func (s *buysSeen) standsOnProposal(b *listedBuy) bool {
+	return s.proposal != "" && b.proposalID() == s.proposal && !differ(textOf(b.TermsDigest), s.terms)
+}
+
+// isNew reports whether a buy that the agent named in an answer proves that the operation's call
+// was carried out. An acceptance may name the buy that it is to change, which was there before.
+func (s *buysSeen) isNew(b *listedBuy) bool {
+	if s.look.op.Type != adcp.AcceptProposal {
+		return true
+	}
+	_, err := time.Parse(time.RFC3339, textOf(b.CreatedAt))
+	return err == nil && !s.older(b) && b.proposalID() == ""
+}
+
+// older reports whether a buy shows that it was there before the operation's first call.
+func (s *buysSeen) older(b *listedBuy) bool {
+	created, err := time.Parse(time.RFC3339, textOf(b.CreatedAt))
+	return err == nil && created.Before(s.look.op.Call.FirstAt.Add(-maxClockSkew))
+}
+
 // mayBeOurs reports whether a buy without a context may be what the operation's call has made: it
 // is not older, and shows no other purchase order.
 func (s *buysSeen) mayBeOurs(b *listedBuy) bool {
-	op := s.look.op
-	created, err := time.Parse(time.RFC3339, textOf(b.CreatedAt))
-	older := err == nil && created.Before(op.Call.FirstAt.Add(-maxClockSkew))
-	return !older && !differ(textOf(b.PONumber), op.PONumber) && !differ(textOf(b.BuyerRef), s.buyerRef)
+	order := cmp.Or(textOf(b.PONumber), textOf(b.OrderRef))
+	return !s.older(b) && !differ(order, s.look.op.PONumber) && !differ(textOf(b.BuyerRef), s.buyerRef)
 }
 
 // hidden reports whether the list may have the operation's buy without showing it: as one of
-// unknown origin, or because it is another account's list.
-func (s *buysSeen) hidden() bool { return s.unknown > 0 || s.foreign > 0 && s.own == 0 }
+// unknown origin, because it is another account's list, or because it shows no proposals and may
+// have the buy that an accepted one has changed.
+func (s *buysSeen) hidden() bool {
+	return s.unknown > 0 || s.foreign > 0 && s.own == 0 || s.proposal != "" && s.withProposal == 0
+}
 
 // differ reports whether two ids are known and not the same.
 func differ(a, b string) bool { return a != "" && b != "" && a != b }

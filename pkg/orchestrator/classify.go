@@ -74,13 +74,12 @@ func outcomeOfError(e *adcp.Error, purchase bool) adcp.Outcome {
 // can't make anything else out of a code that the protocol defines.
 func reactionTo(op operation.Operation, e *adcp.Error) adcp.Reaction {
 	p, known := adcp.PolicyOf(e.Code)
-	traits, _ := adcp.TraitsOf(op.Type)
 	switch {
 	case p.Reaction == adcp.End && e.Recovery == adcp.Transient:
 		return adcp.Resend
 	case !known && e.Recovery != adcp.Transient && !op.IsPurchase():
 		return adcp.End
-	case p.Reaction == adcp.Rebuild && traits.ChangesBuy:
+	case p.Reaction == adcp.Rebuild && op.Type.ChangesBuy():
 		return adcp.End // contract C25: the revision is outdated, the same bytes can never succeed
 	}
 	return p.Reaction

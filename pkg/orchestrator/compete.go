@@ -27,7 +27,7 @@ func (s Submit) competeWithFormer(ctx context.Context, n *NewOperation, r Submit
 		}
 		holder, err := s.Store.Get(ctx, n.Op.Tenant, record.OperationID)
 		switch {
-		case errors.Is(err, store.ErrNotFound) && r.Type == adcp.CreateMediaBuy:
+		case errors.Is(err, store.ErrNotFound) && r.Type.MakesBuy():
 			return op, "", true, &SubmitRefusedError{Code: OperationExpired, OperationID: record.OperationID}
 		case errors.Is(err, store.ErrNotFound): // a change that has expired has ended
 			continue
@@ -41,49 +41,55 @@ func (s Submit) competeWithFormer(ctx context.Context, n *NewOperation, r Submit
 	return op, "", false, nil
 }
 
-// compete decides about a new operation whose natural key is taken. It returns store.ErrStale if
-// the holder changed meanwhile.
-func (s Submit) compete(ctx context.Context, n NewOperation, taken *store.NaturalKeyTakenError, r SubmitRequest) (
-	operation.Operation, DedupMatch, error) {
-	holder, err := s.Store.Get(ctx, n.Op.Tenant, taken.OperationID)
-	switch {
-	case errors.Is(err, store.ErrNotFound) && r.Type == adcp.CreateMediaBuy:
-		return holder, "", &SubmitRefusedError{Code: OperationExpired, OperationID: taken.OperationID}
-	case errors.Is(err, store.ErrNotFound): // a change that has expired has ended
-		return s.replace(ctx, n, taken.OperationID)
-	case err != nil:
-		return holder, "", err
+// store stores a new operation, or finds the one that holds one of its natural keys. An operation
+// takes all its keys or none: each that is taken is decided on before the next try, and one that
+// may be taken over is so in the write that stores the operation. It returns store.ErrKeyTaken, or
+// store.ErrStale if a holder changed meanwhile.
+func (s Submit) store(ctx context.Context, n NewOperation, r SubmitRequest) (operation.Operation, DedupMatch, error) {
+	for {
+		err := s.Store.Create(ctx, n)
+		var taken *store.NaturalKeyTakenError
+		if !errors.As(err, &taken) {
+			return n.Op, MatchNew, err
+		}
+		replaced := n.Replaced(taken.Key)
+		if *replaced != "" { // another operation holds the key by now
+			return operation.Operation{}, "", store.ErrStale
+		}
+		if op, match, settled, err := s.compete(ctx, &n, taken, r); settled || err != nil {
+			return op, match, err
+		}
+		*replaced = taken.OperationID
 	}
-	op, match, settled, err := s.decide(ctx, &n, holder, n.Op.NaturalKey, taken.Fingerprint, r)
-	if settled || err != nil {
-		return op, match, err
-	}
-	return s.replace(ctx, n, holder.ID)
 }
 
-// replace stores a new operation that takes the natural key over from its holder. It returns
-// store.ErrStale if another operation holds the key by now.
-func (s Submit) replace(ctx context.Context, n NewOperation, holder string) (
-	operation.Operation, DedupMatch, error) {
-	n.Replaces = holder
-	err := s.Store.Create(ctx, n)
-	if errors.As(err, new(*store.NaturalKeyTakenError)) {
-		return operation.Operation{}, "", store.ErrStale
+// compete decides about a new operation of which a natural key is taken. If settled is false, it
+// may take the key over.
+func (s Submit) compete(ctx context.Context, n *NewOperation, taken *store.NaturalKeyTakenError, r SubmitRequest) (
+	op operation.Operation, match DedupMatch, settled bool, err error) {
+	holder, err := s.Store.Get(ctx, n.Op.Tenant, taken.OperationID)
+	switch {
+	case errors.Is(err, store.ErrNotFound) && r.Type.MakesBuy():
+		return op, "", true, &SubmitRefusedError{Code: OperationExpired, OperationID: taken.OperationID}
+	case errors.Is(err, store.ErrNotFound): // a change that has expired has ended
+		return op, "", false, nil
+	case err != nil:
+		return op, "", false, err
 	}
-	return n.Op, MatchNew, err
+	return s.decide(ctx, n, holder, taken.Key, taken.Fingerprint, r)
 }
 
 // decide decides about a new operation by the operation that holds its natural key, which was taken
 // with a fingerprint. If settled is false it may be made, after the one that n then waits for.
 func (s Submit) decide(ctx context.Context, n *NewOperation, holder operation.Operation, key, fingerprint string,
 	r SubmitRequest) (op operation.Operation, match DedupMatch, settled bool, err error) {
-	if r.Type == adcp.UpdateMediaBuy {
+	if r.Type.ChangesBuy() {
 		open, found, err := firstOpen(ctx, s.Store, holder)
 		switch {
 		case err != nil:
 			return open, "", false, err
 		case found && r.OnConflict != OnConflictWait:
-			return open, "", true, &SubmitRefusedError{BuyHasOpenChange, open.ID, open.State}
+			return open, "", true, &SubmitRefusedError{Code: BuyHasOpenChange, OperationID: open.ID, State: open.State}
 		case found:
 			n.Op.WaitsFor = holder.ID
 			n.Event.Detail = "waits for the end of " + holder.ID
@@ -97,11 +103,18 @@ func (s Submit) decide(ctx context.Context, n *NewOperation, holder operation.Op
 	if err != nil {
 		return holder, "", false, err
 	}
-	if fingerprint != n.NaturalFingerprint && fingerprint != former {
-		return holder, "", true, &SubmitRefusedError{PONumberInUse, holder.ID, holder.State}
+	refused := &SubmitRefusedError{Code: PONumberInUse, OperationID: holder.ID, State: holder.State}
+	match = MatchNatural
+	if r.Type == adcp.AcceptProposal && key == n.Op.NaturalKey {
+		refused.Code, match = ProposalInUse, MatchProposal
+	} else if member := r.orderMember(); member != "po_number" {
+		refused.Member = member
+	}
+	if fingerprint != n.NaturalFingerprint && fingerprint != former || holder.Type != r.Type {
+		return holder, "", true, refused
 	}
 	// This key is the operation's second name from now on, so that a late retry can't buy again,
 	// whatever becomes of the natural key.
 	record := IdempotencyRecord{OperationID: holder.ID, Fingerprint: n.Fingerprint, ExpiresAt: holder.ExpiresAt}
-	return holder, MatchNatural, true, s.Store.Bind(ctx, n.Op.Tenant, n.KeyHash, key, record)
+	return holder, match, true, s.Store.Bind(ctx, n.Op.Tenant, n.KeyHash, key, record)
 }

@@ -27,7 +27,14 @@ type Input struct {
 
 // fixedMembers are the members of a request that an input can't change: an operation keeps its
 // account for life (contract L21), and what its natural key was made of.
-var fixedMembers = []string{"account", "context", "po_number", "media_buy_id"}
+var fixedMembers = []string{"account", "context", "po_number", "purchase_order_ref", "media_buy_id"}
+
+// acceptedMembers are fixed in an acceptance. The input of a create_media_buy may choose another
+// proposal, as it always could: no key is made of it.
+var acceptedMembers = []string{"proposal_id", "proposal_terms_digest"}
+
+// immutableRule is the rule that an input breaks by setting what it can't change.
+const immutableRule = "must not be set: an input can't change it"
 
 // maxOnBehalfOf is the longest name of an approver, in characters.
 const maxOnBehalfOf = 200
@@ -58,7 +65,7 @@ func ParseInput(body []byte) (Input, error) {
 	}
 	for _, name := range slices.Concat(orchestratorMembers, fixedMembers) {
 		if _, set := in.Arguments[name]; set {
-			c.Add("input."+name, validation.Immutable, "must not be set: an input can't change it", "leave it out")
+			c.Add("input."+name, validation.Immutable, immutableRule, "leave it out")
 		}
 	}
 	if json.Unmarshal(members["on_behalf_of"], &in.OnBehalfOf) != nil || !validation.Line(in.OnBehalfOf, maxOnBehalfOf) {
@@ -79,6 +86,9 @@ func ParseInput(body []byte) (Input, error) {
 // first one's.
 func (in Input) checkArguments(c *validation.Checks, op operation.Operation, all map[string]json.RawMessage) {
 	for name, v := range in.Arguments {
+		if op.Type == adcp.AcceptProposal && slices.Contains(acceptedMembers, name) {
+			c.Add(validation.Member("input", name), validation.Immutable, immutableRule, "leave it out")
+		}
 		if strings.Contains(string(v), credentialPlaceholder(op.ID)) { // stands for what only we may place
 			c.Add(validation.Member("input", name), validation.Reserved, "must not contain a text that is reserved",
 				"leave out "+credentialPlaceholder(op.ID))
@@ -86,7 +96,7 @@ func (in Input) checkArguments(c *validation.Checks, op operation.Operation, all
 	}
 	fields := maps.Clone(all)
 	// What an input can't change was accepted with the request, whatever the rules were then.
-	for _, name := range slices.Concat(orchestratorMembers, []string{"context", "po_number"}) {
+	for _, name := range slices.Concat(orchestratorMembers, []string{"context", "po_number", "purchase_order_ref"}) {
 		delete(fields, name)
 	}
 	SubmitRequest{AgentID: op.AgentID, Type: op.Type, fields: fields}.check(c)

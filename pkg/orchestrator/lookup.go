@@ -144,7 +144,7 @@ func (l *lookUp) run(ctx context.Context) (answer *adcp.Answer, complete bool, e
 		if err = listErr; err != nil && !answered(err) {
 			return nil, false, err
 		}
-		if answer = buy.answer(); answer != nil && answer.Status != "" {
+		if answer = buy.answer(l.op.Type); answer != nil && answer.Status != "" {
 			return answer, true, nil
 		}
 		lists = append(lists, list)

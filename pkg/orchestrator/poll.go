@@ -113,7 +113,7 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 	if answer.ResultMissing && answer.TaskID == op.TaskID && listsBuys(op, c.profile) {
 		buy, _, err := newLookUp(c, request, op, p.NewKey).buy(ctx)
 		if later = retryAfter(err); err == nil && buy != nil {
-			answer = *buy.answer()
+			answer = *buy.answer(op.Type)
 		}
 	}
 	return p.apply(ctx, op, c.profile, answer, later)

@@ -45,7 +45,7 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		UpdatedAt:   now,
 		Webhook:     operation.WebhookConfig{Mode: operation.WebhookNone},
 	}
-	if op.NaturalKey, err = r.naturalKey(agent.URL); err != nil {
+	if err = r.takeNaturalKeys(&op); err != nil {
 		return NewOperation{}, err
 	}
 	key, err := uuid.NewRandomFromReader(source(s.Random))

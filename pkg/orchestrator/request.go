@@ -28,7 +28,8 @@ type SubmitRequest struct {
 	fields map[string]json.RawMessage
 }
 
-// DedupeBy is what makes two purchases the same one, beside their idempotency keys.
+// DedupeBy is what makes two purchases the same one, beside their idempotency keys. po_number is
+// the purchase order, whichever member names it.
 type DedupeBy string
 
 // What can make two purchases the same one.
@@ -127,11 +128,15 @@ func taskNames() string {
 	return strings.Join(names, ", ")
 }
 
-// PONumber returns the request's purchase order number, or "".
-func (r SubmitRequest) PONumber() string {
-	var s string
-	_ = json.Unmarshal(r.fields["po_number"], &s)
-	return s
+// PONumber returns the number of the request's purchase order, or "".
+func (r SubmitRequest) PONumber() string { return textOf(r.fields[r.orderMember()]) }
+
+// orderMember is the member that names the purchase order: 3.2's tools have renamed it.
+func (r SubmitRequest) orderMember() string {
+	if r.Type == adcp.BuyProducts || r.Type == adcp.AcceptProposal {
+		return "purchase_order_ref"
+	}
+	return "po_number"
 }
 
 // fingerprint is SHA-256 of the JCS of the submission.

@@ -9,9 +9,13 @@ import (
 	"adcp-orchestrator/pkg/validation"
 )
 
-// maxPONumber is the longest purchase order number, in characters. It is part of the operation's
-// document, which the table limits.
-const maxPONumber = 128
+// maxPONumber is the longest po_number, in characters, and maxOrderRef the longest
+// purchase_order_ref, which is AdCP's own bound. They are part of the operation's document, which
+// the table limits.
+const (
+	maxPONumber = 128
+	maxOrderRef = 255
+)
 
 // check checks the task's arguments, as far as the orchestrator depends on them.
 func (r SubmitRequest) check(c *validation.Checks) {
@@ -20,13 +24,9 @@ func (r SubmitRequest) check(c *validation.Checks) {
 			c.Add("request."+name, validation.Reserved, "must not be set: the orchestrator sets it", "leave it out")
 		}
 	}
-	if po, set := r.fields["po_number"]; set {
-		var s string
-		if json.Unmarshal(po, &s) != nil || !validation.Line(s, maxPONumber) {
-			c.Add("request.po_number", validation.InvalidValue,
-				fmt.Sprintf("must be a string of 1 to %d visible characters on one line", maxPONumber),
-				"send the purchase order's number, or leave it out")
-		}
+	checkLine(c, r.fields, "po_number", maxPONumber)
+	if r.orderMember() != "po_number" {
+		checkLine(c, r.fields, r.orderMember(), maxOrderRef)
 	}
 	if a, set := r.fields["account"]; set {
 		checkAccount(c, a)
@@ -37,9 +37,27 @@ func (r SubmitRequest) check(c *validation.Checks) {
 	switch r.Type {
 	case adcp.CreateMediaBuy:
 		r.checkBuy(c)
-	case adcp.UpdateMediaBuy:
+	case adcp.BuyProducts:
+		r.require(c, "account", "start_time", "end_time")
+		r.checkFlight(c)
+	case adcp.AcceptProposal:
+		r.require(c, "account", "proposal_id", "proposal_terms_digest")
+		r.checkID(c, "proposal_id", "send the id that the agent gave the committed proposal")
+		r.checkID(c, "proposal_terms_digest", "send the terms_digest of the committed proposal")
+	case adcp.UpdateMediaBuy, adcp.ControlMediaBuy:
 		r.require(c, "account", "media_buy_id")
-		r.checkBuyID(c)
+		r.checkID(c, "media_buy_id", "send the id that the agent gave the buy")
+	}
+}
+
+// checkLine checks a purchase order.
+func checkLine(c *validation.Checks, fields map[string]json.RawMessage, name string, longest int) {
+	raw, set := fields[name]
+	var s string
+	if set && (json.Unmarshal(raw, &s) != nil || !validation.Line(s, longest)) {
+		c.Add("request."+name, validation.InvalidValue,
+			fmt.Sprintf("must be a string of 1 to %d visible characters on one line", longest),
+			"send the purchase order's number, or leave it out")
 	}
 }
 
@@ -62,13 +80,13 @@ func (r SubmitRequest) checkBuy(c *validation.Checks) {
 	r.checkFlight(c)
 }
 
-// checkBuyID checks the id that keeps the changes of one media buy apart.
-func (r SubmitRequest) checkBuyID(c *validation.Checks) {
+// checkID checks a member that a natural key is made of: it keeps the changes of one media buy, and
+// the acceptances of one proposal, apart.
+func (r SubmitRequest) checkID(c *validation.Checks, name, remedy string) {
 	var s string
-	raw, set := r.fields["media_buy_id"]
+	raw, set := r.fields[name]
 	if set && string(raw) != "null" && (json.Unmarshal(raw, &s) != nil || s == "") {
-		c.Add("request.media_buy_id", validation.InvalidValue, "must be a string that is not empty",
-			"send the id that the agent gave the buy")
+		c.Add("request."+name, validation.InvalidValue, "must be a string that is not empty", remedy)
 	}
 }
 

@@ -26,10 +26,19 @@ type NewOperation struct {
 	Request     json.RawMessage // the frozen arguments
 	KeyHash     string
 	Fingerprint string
-	// NaturalFingerprint is kept with Op.NaturalKey, if the operation has one: SHA-256 of what the
-	// client wants. Replaces is the operation that is known to hold the key and makes room.
-	NaturalFingerprint string
-	Replaces           string
+	// NaturalFingerprint is kept with each of the operation's natural keys: SHA-256 of what the client
+	// wants. Replaces is the operation that is known to hold Op.NaturalKey and makes room,
+	// ReplacesOrder the one that holds Op.OrderKey.
+	NaturalFingerprint      string
+	Replaces, ReplacesOrder string
+}
+
+// Replaced is where a new operation names the operation that makes room at one of its natural keys.
+func (n *NewOperation) Replaced(key string) *string {
+	if key == n.Op.OrderKey {
+		return &n.ReplacesOrder
+	}
+	return &n.Replaces
 }
 
 // operationReader reads single operations. Every read is consistent: it sees every write that was

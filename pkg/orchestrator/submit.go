@@ -21,7 +21,7 @@ type SubmitStore interface {
 	registry.AgentReader
 	// IdempotencyRecord returns what an idempotency key is bound to, or store.ErrNotFound.
 	IdempotencyRecord(ctx context.Context, tenant, keyHash string) (IdempotencyRecord, error)
-	// Create stores a new operation with its key and natural key. It returns store.ErrKeyTaken or a
+	// Create stores a new operation with its key and natural keys. It returns store.ErrKeyTaken or a
 	// *store.NaturalKeyTakenError; then nothing was stored.
 	Create(ctx context.Context, n NewOperation) error
 	// NaturalKeyHolder returns the operation that holds a natural key, with the fingerprint that the
@@ -53,9 +53,12 @@ type DedupMatch string
 
 // How a submission found its operation.
 const (
-	MatchNew     DedupMatch = ""
-	MatchKey     DedupMatch = "idempotency_key"
+	MatchNew DedupMatch = ""
+	MatchKey DedupMatch = "idempotency_key"
+	// MatchNatural: by its purchase order, whichever member names it.
 	MatchNatural DedupMatch = "po_number"
+	// MatchProposal: by the proposal that it accepts.
+	MatchProposal DedupMatch = "proposal_id"
 )
 
 // Run stores the operation of a valid request, or finds the one that was stored for it before, and
@@ -111,7 +114,7 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 	return op, MatchKey, err
 }
 
-// create stores a new operation, or finds the one that holds the same natural key.
+// create stores a new operation, or finds the one that holds one of its natural keys.
 func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	if err := s.Queue.admit(ctx); err != nil { // before anything is stored, and after the key was looked up
@@ -140,10 +143,5 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 	if op, match, settled, err := s.competeWithFormer(ctx, &n, r); settled || err != nil {
 		return op, match, err
 	}
-	err = s.Store.Create(ctx, n)
-	var taken *store.NaturalKeyTakenError
-	if errors.As(err, &taken) {
-		return s.compete(ctx, n, taken, r)
-	}
-	return n.Op, MatchNew, err
+	return s.store(ctx, n, r)
 }

@@ -28,11 +28,11 @@ var (
 	ErrThrottled = errors.New("the record has no capacity left at present")
 )
 
-// NaturalKeyTakenError reports that another operation holds the natural key, and the fingerprint
-// that the key was taken with.
-type NaturalKeyTakenError struct{ OperationID, Fingerprint string }
+// NaturalKeyTakenError reports that another operation holds a natural key, the fingerprint that the
+// key was taken with, and the hash of the key.
+type NaturalKeyTakenError struct{ OperationID, Fingerprint, Key string }
 
-func (e *NaturalKeyTakenError) Error() string { return "the natural key is held by " + e.OperationID }
+func (e *NaturalKeyTakenError) Error() string { return "a natural key is held by " + e.OperationID }
 
 // DeliveryTakenError reports that a delivery with this key was accepted before.
 type DeliveryTakenError struct{ First operation.Delivery }

@@ -235,7 +235,8 @@ func (t *table) Commit(ctx context.Context, c operation.Change) error {
 		return err
 	}
 	loads := t.itemLoads(beside, op)
-	for _, more := range []bool{c.BindTask, c.Delivery != nil, c.FreeNaturalKey && c.Op.NaturalKey != ""} {
+	for _, more := range []bool{c.BindTask, c.Delivery != nil, c.FreeNaturalKey && c.Op.NaturalKey != "",
+		c.FreeNaturalKey && c.Op.OrderKey != ""} {
 		if more {
 			loads = append(loads, writeUnits(small).twice())
 		}

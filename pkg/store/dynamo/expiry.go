@@ -20,15 +20,15 @@ const expiryBatch = 10
 
 // SetExpiry sets the ttl of everything that is kept beside an operation, or removes it if the
 // operation does not expire. Each transaction is on condition that the operation still has that
-// expiry, so that a slow run can't undo a later one. The natural key comes first: after it Bind
+// expiry, so that a slow run can't undo a later one. The natural keys come first: after them Bind
 // binds no key that does not expire, and the query sees all that were bound before. What the query
 // does not see was stored after the operation's expiry, and has it already. It returns
 // store.ErrStale.
 func (s *Store) SetExpiry(ctx context.Context, op operation.Operation) error {
 	ttl, keyTTL := layout.TTL(op.ExpiresAt), layout.KeyTTL(op.ExpiresAt)
 	var first []types.TransactWriteItem
-	if op.NaturalKey != "" {
-		first = append(first, s.setTTL(naturalKey(op.Tenant, op.NaturalKey), keyTTL, op.ID))
+	for _, k := range op.NaturalKeys() {
+		first = append(first, s.setTTL(naturalKey(op.Tenant, k), keyTTL, op.ID))
 	}
 	if op.TaskID != "" {
 		first = append(first, s.setTTL(taskKey(op), ttl, op.ID))

@@ -15,6 +15,18 @@ func idempotencyKey(tenant, keyHash string) item { return key(tenant, "idempoten
 
 func naturalKey(tenant, hash string) item { return key(tenant, "natural_key", hash, skOnly) }
 
+// takeNaturalKey is the write of a transaction by which a new operation takes one of its natural
+// keys, which must be free or held by the operation that makes room.
+func (s *Store) takeNaturalKey(c orchestrator.NewOperation, hash string) types.TransactWriteItem {
+	i := with(naturalKey(c.Op.Tenant, hash), item{
+		"operation_id": str(c.Op.ID),
+		"fingerprint":  str(c.NaturalFingerprint),
+	})
+	free := "attribute_not_exists(operation_id) OR operation_id = :replaces OR #ttl < :now"
+	values := item{":replaces": str(*c.Replaced(hash)), ":now": num(s.now().Unix())}
+	return s.put(i, free, values, map[string]string{"#ttl": "ttl"})
+}
+
 // freeNaturalKey is the write of a transaction that frees a natural key if the operation holds it.
 // The item stays without a holder until the table deletes it: functions that end operations have no
 // permission to delete.

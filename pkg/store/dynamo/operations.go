@@ -14,7 +14,7 @@ import (
 	"adcp-orchestrator/pkg/store/layout"
 )
 
-// Create stores an operation with its event, request, idempotency key and natural key, in one
+// Create stores an operation with its event, request, idempotency key and natural keys, in one
 // transaction. It returns store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	op, beside, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
@@ -25,14 +25,8 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	record := orchestrator.IdempotencyRecord{OperationID: id, Fingerprint: c.Fingerprint}
 	writes := append(s.bindKey(t, c.KeyHash, record), s.put(attributes(op), absent, nil, nil))
 	natural := len(writes)
-	if c.Op.NaturalKey != "" {
-		i := with(naturalKey(t, c.Op.NaturalKey), item{
-			"operation_id": str(id),
-			"fingerprint":  str(c.NaturalFingerprint),
-		})
-		free := "attribute_not_exists(operation_id) OR operation_id = :replaces OR #ttl < :now"
-		values := item{":replaces": str(c.Replaces), ":now": num(s.now().Unix())}
-		writes = append(writes, s.put(i, free, values, map[string]string{"#ttl": "ttl"}))
+	for _, k := range c.Op.NaturalKeys() {
+		writes = append(writes, s.takeNaturalKey(c, k))
 	}
 	for _, i := range beside {
 		writes = append(writes, s.put(attributes(i), "", nil, nil))
@@ -44,10 +38,13 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	if _, taken := failed[0]; taken {
 		return store.ErrKeyTaken
 	}
-	if holder, taken := failed[natural]; taken {
-		return &store.NaturalKeyTakenError{
-			OperationID: text(holder, "operation_id"),
-			Fingerprint: text(holder, "fingerprint"),
+	for i, k := range c.Op.NaturalKeys() {
+		if holder, taken := failed[natural+i]; taken {
+			return &store.NaturalKeyTakenError{
+				OperationID: text(holder, "operation_id"),
+				Fingerprint: text(holder, "fingerprint"),
+				Key:         k,
+			}
 		}
 	}
 	if len(failed) > 0 {
@@ -59,6 +56,14 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 // Commit stores a change with everything that belongs to it, in one transaction. It returns
 // store.ErrStale, store.ErrTaskTaken, a *store.DeliveryTakenError or store.ErrNewerSchema.
 func (s *Store) Commit(ctx context.Context, c operation.Change) error {
+	if c.FreeNaturalKey {
+		return s.commit(ctx, c, c.Op.NaturalKeys())
+	}
+	return s.commit(ctx, c, nil)
+}
+
+// commit is Commit for a change that frees natural keys.
+func (s *Store) commit(ctx context.Context, c operation.Change, free []string) error {
 	op, err := layout.OperationItem(c.Op, s.dueShards)
 	if err != nil {
 		return err
@@ -74,7 +79,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	for _, i := range beside {
 		writes = append(writes, s.put(attributes(i), "", nil, nil))
 	}
-	task, delivery, natural := -1, -1, -1
+	task, delivery := -1, -1
 	if c.BindTask {
 		task = len(writes)
 		i := with(taskKey(c.Op), item{"operation_id": str(c.Op.ID)})
@@ -89,9 +94,9 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 		delivery = len(writes)
 		writes = append(writes, s.claimDelivery(t, *c.Delivery))
 	}
-	if c.FreeNaturalKey && c.Op.NaturalKey != "" {
-		natural = len(writes)
-		writes = append(writes, s.freeNaturalKey(t, c.Op.NaturalKey, c.Op.ID))
+	natural := len(writes)
+	for _, k := range free {
+		writes = append(writes, s.freeNaturalKey(t, k, c.Op.ID))
 	}
 	failed, err := s.transact(ctx, writes)
 	if err != nil {
@@ -106,10 +111,15 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	if _, taken := failed[task]; taken {
 		return store.ErrTaskTaken
 	}
-	if _, lost := failed[natural]; lost {
-		// Another operation holds the key, or none: nothing is left to free, and the change itself holds.
-		c.FreeNaturalKey = false
-		return s.Commit(ctx, c)
+	var left []string
+	for i, k := range free {
+		if _, lost := failed[natural+i]; !lost {
+			left = append(left, k)
+		}
+	}
+	if len(left) < len(free) {
+		// Another operation holds the key, or none: it is not to be freed, and the change itself holds.
+		return s.commit(ctx, c, left)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func OperationItem(op operation.Operation, shards int) (Item, error) {
 	if op.Schema > operation.SchemaVersion {
 		return nil, store.ErrNewerSchema
 	}
-	op.Schema = operation.SchemaVersion
+	op.Schema = op.WrittenSchema()
 	i, err := OperationKey(op.Tenant, op.ID, SKOperation).With(Item{
 		"version": op.Version,
 		"state":   string(op.State),

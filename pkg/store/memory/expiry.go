@@ -31,7 +31,9 @@ func (s *Store) SetExpiry(_ context.Context, op operation.Operation) error {
 			claims[k] = c
 		}
 	}
-	set(s.naturalKeys, id{op.Tenant, op.NaturalKey}, keyTTL)
+	for _, k := range op.NaturalKeys() {
+		set(s.naturalKeys, id{op.Tenant, k}, keyTTL)
+	}
 	set(s.tasks, taskID(op), ttl)
 	for sk, i := range r.items {
 		if hash, ok := strings.CutPrefix(sk, layout.SKKey); ok {

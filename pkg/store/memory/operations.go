@@ -62,7 +62,7 @@ func (s *Store) itemsOf(tenant, opID, sk string) []layout.Item {
 	return nil
 }
 
-// Create stores an operation with its event, request, idempotency key and natural key. It returns
+// Create stores an operation with its event, request, idempotency key and natural keys. It returns
 // store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 	op, items, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
@@ -70,10 +70,7 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 		return err
 	}
 	items = append(items, op)
-	small := 2 // the idempotency key, and the item by which the operation finds it
-	if c.Op.NaturalKey != "" {
-		small++
-	}
+	small := 2 + len(c.Op.NaturalKeys()) // and the idempotency key, and the item by which the operation finds it
 	if err := s.admit("Create", items, small); err != nil {
 		return err
 	}
@@ -83,11 +80,13 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 	if _, taken := s.held(s.idempotency, id{t, c.KeyHash}); taken {
 		return store.ErrKeyTaken
 	}
-	if natural := (id{t, c.Op.NaturalKey}); natural.key != "" {
-		if first, taken := s.held(s.naturalKeys, natural); taken && first.operationID != c.Replaces {
-			return &store.NaturalKeyTakenError{OperationID: first.operationID, Fingerprint: first.fingerprint}
+	for _, k := range c.Op.NaturalKeys() {
+		if first, taken := s.held(s.naturalKeys, id{t, k}); taken && first.operationID != *c.Replaced(k) {
+			return &store.NaturalKeyTakenError{OperationID: first.operationID, Fingerprint: first.fingerprint, Key: k}
 		}
-		s.naturalKeys[natural] = claim{c.Op.ID, c.NaturalFingerprint, 0}
+	}
+	for _, k := range c.Op.NaturalKeys() {
+		s.naturalKeys[id{t, k}] = claim{c.Op.ID, c.NaturalFingerprint, 0}
 	}
 	r := &record{items: map[string]layout.Item{}, version: c.Op.Version}
 	r.put(items...)
@@ -124,8 +123,8 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	if c.Delivery != nil {
 		small++
 	}
-	if c.FreeNaturalKey && c.Op.NaturalKey != "" {
-		small++
+	if c.FreeNaturalKey {
+		small += len(c.Op.NaturalKeys())
 	}
 	if err := s.admit("Commit", append(slices.Clone(beside), op), small); err != nil {
 		return err
@@ -152,8 +151,10 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	if d := c.Delivery; d != nil {
 		s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}] = *d
 	}
-	if natural := (id{t, c.Op.NaturalKey}); c.FreeNaturalKey && s.naturalKeys[natural].operationID == c.Op.ID {
-		delete(s.naturalKeys, natural)
+	for _, k := range c.Op.NaturalKeys() {
+		if natural := (id{t, k}); c.FreeNaturalKey && s.naturalKeys[natural].operationID == c.Op.ID {
+			delete(s.naturalKeys, natural)
+		}
 	}
 	r.version = c.Op.Version
 	r.put(beside...)

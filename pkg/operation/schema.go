@@ -1,0 +1,21 @@
+package operation
+
+import "adcp-orchestrator/pkg/adcp"
+
+// SchemaVersion is the latest form of an operation's document that this code knows. It grows when
+// older code would do harm by changing a newer document, though it keeps the members that it does
+// not know. Older code may read such a document and must not write over it: stores refuse that with
+// store.ErrNewerSchema.
+const SchemaVersion = 2
+
+// WrittenSchema is the schema of the operation's document. Code that knows schema 1 only knows
+// these tasks: of any other it would not know that it buys, and would send it again to an agent that
+// does not deduplicate, or free its natural key.
+func (op *Operation) WrittenSchema() int {
+	switch op.Type {
+	case adcp.CreateMediaBuy, adcp.UpdateMediaBuy, adcp.SyncCreatives, adcp.BuildCreative, adcp.GetProducts,
+		adcp.GetSignals, adcp.ActivateSignal, adcp.SyncCatalogs, adcp.SyncAccounts, adcp.SyncAudiences:
+		return 1
+	}
+	return SchemaVersion
+}
