@@ -109,13 +109,19 @@ func TestACompetingSubmissionNamesTheOperationInItsWay(t *testing.T) {
 	update := request(t, "submit")
 	update.Body = `{"agent_id":"seller","type":"update_media_buy",
 		"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","paused":true}}`
+	control, products, accept := request(t, "submit"), request(t, "submit"), request(t, "submit")
+	control.Body = strings.Replace(update.Body, "update_media_buy", "control_media_buy", 1)
+	products.Body = `{"agent_id":"seller","type":"buy_products","request":{"account":{"account_id":"a"},
+		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","purchase_order_ref":"PO-9","paused":true}}`
+	accept.Body = `{"agent_id":"seller","type":"accept_proposal","request":{"account":{"account_id":"a"},
+		"proposal_id":"pr_1","proposal_terms_digest":"sha256:A","name":"one"}}`
 	for name, tc := range map[string]struct {
 		first  events.APIGatewayProxyRequest
 		change [2]string
 		code   string
 		field  string
 		remedy string
-		goOn   string // the member by which the client goes on
+		goOn   string // the member by which the client goes on, "" for another proposal
 		waits  bool
 	}{
 		"another buy under one purchase order": {
@@ -125,6 +131,17 @@ func TestACompetingSubmissionNamesTheOperationInItsWay(t *testing.T) {
 		"two changes of one buy": {
 			update, [2]string{`"paused":true`, `"paused":false`},
 			"buy_has_open_change", "request.media_buy_id", `"on_conflict": "wait"`, `{"on_conflict":"wait",`, true,
+		},
+		"two controls of one buy": {
+			control, [2]string{`"paused":true`, `"paused":false`},
+			"buy_has_open_change", "request.media_buy_id", `"on_conflict": "wait"`, `{"on_conflict":"wait",`, true,
+		},
+		"another buy of products under one purchase order": {
+			products, [2]string{`"paused":true`, `"paused":false`},
+			"po_number_in_use", "request.purchase_order_ref", `"dedupe_by": "none"`, `{"dedupe_by":"none",`, false,
+		},
+		"another acceptance of one proposal": {
+			accept, [2]string{"one", "two"}, "proposal_in_use", "request.proposal_id", "another proposal", "", false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +158,11 @@ func TestACompetingSubmissionNamesTheOperationInItsWay(t *testing.T) {
 				!strings.Contains(p.Errors[0].Remedy, tc.remedy) {
 				t.Errorf("got %+v", p)
 			}
-			second.Body = strings.Replace(second.Body, "{", tc.goOn, 1)
+			if tc.goOn == "" {
+				second.Body = strings.Replace(second.Body, "pr_1", "pr_2", 1)
+			} else {
+				second.Body = strings.Replace(second.Body, "{", tc.goOn, 1)
+			}
 			next := decode[httpapi.Operation](t, call(t, submit, second), 202)
 			if next.ID == op.ID || next.MatchedBy != "" || (next.WaitsFor == op.ID) != tc.waits {
 				t.Errorf("after the remedy got %+v", next)

@@ -17,6 +17,10 @@ func TestWhoHoldsItsNaturalKey(t *testing.T) {
 	}{
 		{"a purchase holds it when it is completed", adcp.CreateMediaBuy, "", []State{Completed}},
 		{"a change holds it while it is open", adcp.UpdateMediaBuy, "", nil},
+		{"a purchase of products holds it when it is completed", adcp.BuyProducts, "", []State{Completed}},
+		{"an acceptance holds it when it is completed", adcp.AcceptProposal, "", []State{Completed}},
+		{"a control holds it while it is open", adcp.ControlMediaBuy, "", nil},
+		{"a request for proposals has none to hold", adcp.RequestProposals, "", nil},
 		{"one that ended before its turn holds it", adcp.UpdateMediaBuy, "op_0", ends},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

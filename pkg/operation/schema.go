@@ -9,7 +9,7 @@ import "adcp-orchestrator/pkg/adcp"
 const SchemaVersion = 2
 
 // WrittenSchema is the schema of the operation's document. Code that knows schema 1 only knows
-// these tasks: of any other it would not know that it buys, and would send it again to an agent that
+// these tasks. Of any other it would not know that it buys: it would send it again to an agent that
 // does not deduplicate, or free its natural key.
 func (op *Operation) WrittenSchema() int {
 	switch op.Type {

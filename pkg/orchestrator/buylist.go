@@ -101,7 +101,7 @@ func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err e
 	// An agent that refused the filter or the account listed what it likes.
 	left := l.leftOut[buysTool]
 	list.complete = read.proven && seen.withContext > 0 && !seen.hidden() &&
-		!slices.Contains(left, "status_filter") && !slices.Contains(left, "account")
+		seen.showsProposals() && !slices.Contains(left, "status_filter") && !slices.Contains(left, "account")
 	if list.complete && l.op.NeedsCleanLookUp() {
 		found, list.complete, err = l.filters(ctx, seen.statuses)
 	}

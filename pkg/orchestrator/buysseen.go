@@ -104,11 +104,12 @@ func (s *buysSeen) mayBeOurs(b *listedBuy) bool {
 }
 
 // hidden reports whether the list may have the operation's buy without showing it: as one of
-// unknown origin, because it is another account's list, or because it shows no proposals and may
-// have the buy that an accepted one has changed.
-func (s *buysSeen) hidden() bool {
-	return s.unknown > 0 || s.foreign > 0 && s.own == 0 || s.proposal != "" && s.withProposal == 0
-}
+// unknown origin, or because it is another account's list.
+func (s *buysSeen) hidden() bool { return s.unknown > 0 || s.foreign > 0 && s.own == 0 }
+
+// showsProposals reports whether the list would show what an accepted proposal has changed: not if
+// no buy shows the proposal that it stands on.
+func (s *buysSeen) showsProposals() bool { return s.proposal == "" || s.withProposal > 0 }
 
 // differ reports whether two ids are known and not the same.
 func differ(a, b string) bool { return a != "" && b != "" && a != b }

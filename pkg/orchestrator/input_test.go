@@ -25,8 +25,8 @@ func TestParseInputNamesEveryWrongField(t *testing.T) {
 			[]string{"input.idempotency_key", "input.account", "input.context"},
 		},
 		"another natural key": {
-			`{"generation":1,"input":{"po_number":"PO-2","media_buy_id":"mb_2"},"on_behalf_of":"j"}`,
-			[]string{"input.po_number", "input.media_buy_id"},
+			`{"generation":1,"input":{"po_number":"PO-2","purchase_order_ref":"PO-2","media_buy_id":"mb_2"},"on_behalf_of":"j"}`,
+			[]string{"input.po_number", "input.purchase_order_ref", "input.media_buy_id"},
 		},
 		"an unknown member": {
 			`{"generation":1,"input":{},"on_behalf_of":"j","decision":"yes"}`,

@@ -25,13 +25,17 @@ func TestOrderThatWasNeverCarriedOutGoesStale(t *testing.T) {
 	}{
 		"the client's time": {withNotAfter(`"2026-11-23T18:00:00Z"`), 6 * time.Hour},
 		"a week by default": {buySubmission, 7 * 24 * time.Hour},
+		"a week for an acceptance": {acceptSubmission, 7 * 24 * time.Hour},
+		"the end of a buy of products": {
+			strings.Replace(buyProductsSubmission, "2027-06-30T23:59:59Z", "2026-11-25T12:00:00Z", 1), 48 * time.Hour,
+		},
 		"the end of the buy": {
 			strings.Replace(buySubmission, "2027-06-30T23:59:59Z", "2026-11-25T12:00:00Z", 1), 48 * time.Hour,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			agent := &fakeAgent{profile: buyProfile(), discoverErr: away, answers: []adcp.Response{submitted}}
+			agent := &fakeAgent{profile: lifeCycleProfile(), discoverErr: away, answers: []adcp.Response{submitted}}
 			h := newHarnessWith(t, agent, c.submission)
 			if want := now.Add(c.after); !h.op().NotAfter.Equal(want) {
 				t.Fatalf("not after %s, want %s", h.op().NotAfter, want)

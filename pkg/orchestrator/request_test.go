@@ -112,6 +112,36 @@ func TestSubmissionNamesEveryWrongField(t *testing.T) {
 			`{"agent_id":"s","type":"update_media_buy","request":{"account":{"account_id":"a"},"media_buy_id":""}}`,
 			[]string{"request.media_buy_id"},
 		},
+		"a control without its buy": {
+			`{"agent_id":"s","type":"control_media_buy","request":{"account":{"account_id":"a"}}}`,
+			[]string{"request.media_buy_id"},
+		},
+		"a control with an empty id": {
+			`{"agent_id":"s","type":"control_media_buy","request":{"account":{"account_id":"a"},"media_buy_id":""}}`,
+			[]string{"request.media_buy_id"},
+		},
+		"an empty purchase of products": {
+			`{"agent_id":"s","type":"buy_products","request":{}}`,
+			[]string{"request.account", "request.end_time", "request.start_time"},
+		},
+		"a purchase of products with a flight that ends first": {
+			`{"agent_id":"s","type":"buy_products","request":{"account":{"account_id":"a"},` +
+				`"start_time":"2027-04-01T00:00:00Z","end_time":"2027-03-01T00:00:00Z","purchase_order_ref":"a\nb"}}`,
+			[]string{"request.end_time", "request.purchase_order_ref"},
+		},
+		"a purchase of products with the longest order": {
+			`{"agent_id":"s","type":"buy_products","request":{"account":{"account_id":"a"},"start_time":"asap",` +
+				`"end_time":"2027-03-01T00:00:00Z","purchase_order_ref":"` + strings.Repeat("x", 255) + `"}}`, nil,
+		},
+		"an empty acceptance": {
+			`{"agent_id":"s","type":"accept_proposal","request":{}}`,
+			[]string{"request.account", "request.proposal_id", "request.proposal_terms_digest"},
+		},
+		"an acceptance of nothing": {
+			`{"agent_id":"s","type":"accept_proposal","request":{"account":{"account_id":"a"},"proposal_id":"",` +
+				`"proposal_terms_digest":7,"purchase_order_ref":"` + strings.Repeat("x", 256) + `"}}`,
+			[]string{"request.proposal_id", "request.proposal_terms_digest", "request.purchase_order_ref"},
+		},
 		"choices": {
 			strings.Replace(good, `{"agent_id"`, `{"dedupe_by":"none","on_conflict":"wait","agent_id"`, 1), nil,
 		},
