@@ -19,6 +19,7 @@ type changeSeller struct {
 	keys []string // of the changes, in the order in which it first heard of them
 	sent []string // the changes by their number, with those still in work: "2 in 1" is overtaking
 	done []time.Time
+	with []string // the tool of each
 }
 
 func (*changeSeller) Discover(context.Context, registry.Agent) (registry.Profile, error) {
@@ -46,8 +47,8 @@ func (s *changeSeller) Call(_ context.Context, _ registry.Agent, tool string, ar
 		if !s.now().Before(s.done[n]) {
 			status = adcp.StatusCompleted
 		}
-		return response(`{"status":%q,"task_id":%q,"task_type":"update_media_buy","result":{"media_buy_id":"mb_1"}}`,
-			status, in.TaskID), nil
+		return response(`{"status":%q,"task_id":%q,"task_type":%q,"result":{"media_buy_id":"mb_1"}}`,
+			status, in.TaskID, s.with[n]), nil
 	}
 	n := slices.Index(s.keys, in.Key)
 	if n < 0 {
@@ -56,6 +57,7 @@ func (s *changeSeller) Call(_ context.Context, _ registry.Agent, tool string, ar
 		if n > 0 && s.now().Before(s.done[n-1]) {
 			change += " in " + fmt.Sprint(n-1)
 		}
+		s.with = append(s.with, tool)
 		s.keys, s.sent, s.done = append(s.keys, in.Key), append(s.sent, change), append(s.done, s.now().Add(10*time.Minute))
 	}
 	return response(`{"status":"submitted","task_id":"task_%d"}`, n), nil
@@ -70,8 +72,9 @@ func playChanges(t *testing.T, c *Crash) (*changeSeller, []operation.Operation) 
 	var all []operation.Operation
 	for i := range 3 {
 		op, err := w.submit(t.Context(), Tenant, fmt.Sprint("key-", i), fmt.Appendf(nil, `{"agent_id":%q,
-			"type":"update_media_buy","on_conflict":"wait",
-			"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","budget":%d}}`, Agent, i))
+			"type":%q,"on_conflict":"wait",
+			"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","budget":%d}}`,
+			Agent, []string{"update_media_buy", "control_media_buy"}[i%2], i))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func (f *faults) of(id string) *evidence {
 
 // observe keeps what the seller answered to the operation that runs.
 func (f *faults) observe(tool string, r adcp.Response, err error) {
-	e, buys := f.of(f.w.running), tool == "create_media_buy"
+	e, buys := f.of(f.w.running), buysWith(tool)
 	var ce *adcp.CallError
 	switch {
 	case errors.As(err, &ce):
@@ -94,12 +94,12 @@ func (e *evidence) read(id, tool string, payload json.RawMessage) {
 	if a.Status == adcp.StatusInputRequired {
 		e.asked++
 	}
-	switch tool {
-	case "create_media_buy":
+	switch {
+	case buysWith(tool):
 		named := a.TaskID != "" || a.Status == adcp.StatusInputRequired
 		e.accepted = e.accepted || !named
 		e.mayHaveBought = e.mayHaveBought || !named && a.BuyID == ""
-	case "get_task_status":
+	case tool == "get_task_status":
 		if a.Status == adcp.StatusCompleted && a.Result.Buy == "" {
 			e.incomplete++
 		}

@@ -87,7 +87,7 @@ func (f *faults) carry(
 		return adcp.Response{}, err
 	}
 	key, timeout := keyOf(arguments), 25*time.Second
-	if tool == "create_media_buy" {
+	if buysWith(tool) {
 		timeout = 240 * time.Second
 	}
 	ambiguous := &adcp.CallError{Outcome: adcp.Ambiguous, Cause: errors.New(kind)}
@@ -173,7 +173,7 @@ func (f *faults) adcpError(a registry.Agent, tool, key string) (_ *adcp.Error, w
 	}
 	s := f.w.seller(a.Tenant)
 	_, carriedOut := s.byKey[key]
-	if tool != "create_media_buy" {
+	if !buysWith(tool) {
 		notFound := &adcp.Error{Code: "REFERENCE_NOT_FOUND", Recovery: adcp.Correctable}
 		errs = append(append(errs, strange...), notFound, verdicts[0])
 	} else {

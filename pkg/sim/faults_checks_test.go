@@ -93,7 +93,7 @@ func (f *faults) checkCall(a registry.Agent, tool string, arguments json.RawMess
 		if key != "" {
 			f.pollKeys[key] = true
 		}
-	case "create_media_buy":
+	case "create_media_buy", "buy_products", "accept_proposal":
 		place := f.w.running + a.ContinueTask.TaskID
 		first, sent := f.firstBytes[place]
 		if refused := f.refusedInputs[keyOf(first)]; sent && !refused && !bytes.Equal(first, arguments) {

@@ -106,7 +106,7 @@ func (f *faults) extraWebhook(s *Seller, t *task, end *outgoing, n int) (kind st
 		report := t.webhook(after.at, "whk_the_report_"+t.id, member, "completed",
 			`,"result":{"media_buy_deliveries":[]}`)
 		taskType := pick(f.rng, "update_media_buy", "media_buy_delivery")
-		report.body = bytes.Replace(report.body, []byte("create_media_buy"), []byte(taskType), 1)
+		report.body = bytes.Replace(report.body, []byte(t.tool), []byte(taskType), 1)
 		return kind, report, true
 	}
 	// A sync id: a seller makes up an id for a task that it has answered at once.

@@ -100,7 +100,7 @@ func (s *Seller) Discover(context.Context, registry.Agent) (registry.Profile, er
 		p.PollTool = ""
 	}
 	if s.ListsBuys {
-		p.Tasks = []string{"create_media_buy", "get_media_buys"}
+		p.Tasks = []string{"create_media_buy", "buy_products", "accept_proposal", "get_media_buys"}
 	}
 	if s.Lists.Tasks {
 		p.ListTool = "list_tasks"
@@ -121,10 +121,13 @@ func (s *Seller) failure(tool string) (before, after error) {
 
 // callArguments are the arguments of a call, as far as the seller reads them.
 type callArguments struct {
-	Key     string `json:"idempotency_key"`
-	TaskID  string `json:"task_id"`
-	PO      string `json:"po_number"`
-	Account struct {
+	Key    string `json:"idempotency_key"`
+	TaskID string `json:"task_id"`
+	PO     string `json:"po_number"`
+	// OrderRef is what newer tools call a purchase order, Proposal what an acceptance accepts.
+	OrderRef string `json:"purchase_order_ref"`
+	Proposal string `json:"proposal_id"`
+	Account  struct {
 		ID string `json:"account_id"`
 	} `json:"account"`
 	// Context is of a purchase, Statuses of a question for buys, Filters of a question for tasks.
@@ -177,7 +180,7 @@ func (s *Seller) Call(
 	}
 	t, replayed := s.byKey[in.Key], true
 	if t == nil || s.NoIdempotency || s.now().Sub(t.begun) > s.TTL {
-		t, replayed = s.begin(in), false
+		t, replayed = s.begin(tool, in), false
 	}
 	if after != nil {
 		return adcp.Response{}, after

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -47,7 +48,7 @@ func (s *Seller) listBuys(in callArguments) adcp.Response {
 		in.Statuses = []string{"active"}
 	}
 	var buys []string
-	show := func(id, account, status, confirmed, context string) {
+	show := func(id, account, status, confirmed, context, more string) {
 		if !slices.Contains(in.Statuses, status) || in.Account.ID != "" && account != in.Account.ID {
 			return
 		}
@@ -57,16 +58,21 @@ func (s *Seller) listBuys(in callArguments) adcp.Response {
 			context = ""
 		}
 		buys = append(buys, fmt.Sprintf(
-			`{"media_buy_id":%q,"account":{"account_id":%q},"status":%q,"confirmed_at":%s,"packages":[]%s}`,
-			id, account, status, confirmed, context))
+			`{"media_buy_id":%q,"account":{"account_id":%q},"status":%q,"confirmed_at":%s,"packages":[]%s%s}`,
+			id, account, status, confirmed, context, more))
 	}
 	for _, o := range s.others {
-		show(o.id, o.account, o.status, strconv.Quote("2026-11-01T00:00:00Z"), o.context)
+		show(o.id, o.account, o.status, strconv.Quote("2026-11-01T00:00:00Z"), o.context, "")
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.tasks)) {
 		if t := s.tasks[id]; t.approved {
 			status, confirmed := s.buyOf(t)
-			show("mb_"+s.prefix+id, t.account, status, confirmed, string(t.context))
+			more := ""
+			if t.tool != "create_media_buy" {
+				more = fmt.Sprintf(`,"accepted_proposal_id":%q,"accepted_proposal":%s`,
+					cmp.Or(t.proposal, "pr-of-"+t.id), t.accepted())
+			}
+			show("mb_"+s.prefix+id, t.account, status, confirmed, string(t.context), more)
 		}
 	}
 	return response(`{"media_buys":[%s]}`, strings.Join(buys, ","))
@@ -107,8 +113,8 @@ func (s *Seller) listTasks(in callArguments) adcp.Response {
 		if !s.Lists.TasksHideContext && len(t.context) > 0 {
 			context = `,"context":` + string(t.context)
 		}
-		tasks = append(tasks, fmt.Sprintf(`{"task_id":%q,"task_type":"create_media_buy","created_at":%q%s}`,
-			id, t.begun.Format(time.RFC3339), context))
+		tasks = append(tasks, fmt.Sprintf(`{"task_id":%q,"task_type":%q,"created_at":%q%s}`,
+			id, t.tool, t.begun.Format(time.RFC3339), context))
 	}
 	return response(`{"tasks":[%s],"pagination":{"has_more":false}}`, strings.Join(tasks, ","))
 }

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -10,12 +11,13 @@ import (
 
 // task is a purchase at the seller.
 type task struct {
-	id, operation, url, token string
-	key, po, account          string
-	context                   json.RawMessage
-	sync                      bool
-	outcome                   adcp.Status
-	begun, done               time.Time
+	tool                       string
+	id, operation, url, token  string
+	key, po, account, proposal string
+	context                    json.RawMessage
+	sync                       bool
+	outcome                    adcp.Status
+	begun, done                time.Time
 
 	// provisional: the seller reports the task completed from made on, and commits itself to the buy
 	// or refuses it when the task is done.
@@ -45,14 +47,16 @@ type outgoing struct {
 }
 
 // begin begins the task that a call requests.
-func (s *Seller) begin(in callArguments) *task {
+func (s *Seller) begin(tool string, in callArguments) *task {
 	t := &task{
+		tool:      tool,
 		id:        fmt.Sprintf("task_%d", len(s.tasks)+1),
 		operation: in.Push.OperationID,
 		url:       in.Push.URL,
 		token:     in.Push.Token,
 		key:       in.Key,
-		po:        in.PO,
+		po:        cmp.Or(in.PO, in.OrderRef),
+		proposal:  in.Proposal,
 		account:   in.Account.ID,
 		context:   in.Context,
 		sync:      s.Sync,
@@ -91,8 +95,8 @@ func (s *Seller) accepted(t *task, replayed bool) adcp.Response {
 		confirmed = `,"confirmed_at":null`
 	}
 	if t.sync {
-		return response(`{"status":"completed","media_buy_id":"mb_%s%s","packages":[],"replayed":%v%s%s%s}`,
-			s.prefix, t.id, replayed, id, confirmed, s.extras(t, ByAnswer, "confirmed_at"))
+		return response(`{"status":"completed","media_buy_id":"mb_%s%s",%s,"replayed":%v%s%s%s}`,
+			s.prefix, t.id, t.body(), replayed, id, confirmed, s.extras(t, ByAnswer, "confirmed_at"))
 	}
 	return response(`{"status":"submitted","task_id":%q,"replayed":%v}`, t.id, replayed)
 }
@@ -115,17 +119,32 @@ func (s *Seller) pollAnswer(in callArguments) adcp.Response {
 		return adcp.Response{Err: &adcp.Error{Code: "REFERENCE_NOT_FOUND", Recovery: adcp.Correctable}}
 	}
 	if !t.approved {
-		return response(`{"status":"input-required","task_id":%q,"task_type":"create_media_buy"}`, id)
+		return response(`{"status":"input-required","task_id":%q,"task_type":%q}`, id, t.tool)
 	}
 	if s.now().Before(t.done) && t.provisional && !s.now().Before(t.made) {
-		return response(`{"status":"completed","task_id":%q,"task_type":"create_media_buy","result":%s}`,
-			id, s.provisionalResult(t, ByPoll))
+		return response(`{"status":"completed","task_id":%q,"task_type":%q,"result":%s}`,
+			id, t.tool, s.provisionalResult(t, ByPoll))
 	}
 	if s.now().Before(t.done) {
-		return response(`{"status":"working","task_id":%q,"task_type":"create_media_buy"}`, id)
+		return response(`{"status":"working","task_id":%q,"task_type":%q}`, id, t.tool)
 	}
-	return response(`{"status":%q,"task_id":%q,"task_type":"create_media_buy","result":%s%s}`,
-		t.outcome, id, s.result(t, ByPoll), s.extras(t, AroundPoll))
+	return response(`{"status":%q,"task_id":%q,"task_type":%q,"result":%s%s}`,
+		t.outcome, id, t.tool, s.result(t, ByPoll), s.extras(t, AroundPoll))
+}
+
+// body is what a purchase's result has besides its buy's id.
+func (t *task) body() string {
+	if t.tool == "create_media_buy" {
+		return `"packages":[]`
+	}
+	return `"accepted_proposal":` + t.accepted() + `,"purchase_bindings":[{"purchase_index":0,"product_id":"p",` +
+		`"package_id":"pk"}],"available_actions":[]`
+}
+
+// accepted is the proposal that the buy stands on: a purchase of products has made one.
+func (t *task) accepted() string {
+	return fmt.Sprintf(`{"proposal_id":%q,"proposal_kind":"new_media_buy","proposal_status":"accepted"}`,
+		cmp.Or(t.proposal, "pr-of-"+t.id))
 }
 
 // result is a task's end on a channel.
@@ -133,13 +152,13 @@ func (s *Seller) result(t *task, by Channel) string {
 	if t.outcome != adcp.StatusCompleted {
 		return `{"errors":[{"code":"POLICY_VIOLATION","message":"no"}]}`
 	}
-	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","packages":[]%s}`, s.prefix, t.id, s.extras(t, by))
+	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s",%s%s}`, s.prefix, t.id, t.body(), s.extras(t, by))
 }
 
 // provisionalResult is what a task has made before the seller commits itself to it (contract A9).
 func (s *Seller) provisionalResult(t *task, by Channel) string {
-	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","confirmed_at":null,"packages":[]%s}`,
-		s.prefix, t.id, s.extras(t, by, "confirmed_at"))
+	return fmt.Sprintf(`{"media_buy_id":"mb_%s%s","confirmed_at":null,%s%s}`,
+		s.prefix, t.id, t.body(), s.extras(t, by, "confirmed_at"))
 }
 
 // sendEnd puts the webhook of a task's end into the outbox, or what the seller sends instead.
@@ -176,9 +195,9 @@ func (t *task) operationMember() string { return fmt.Sprintf(`"operation_id":%q,
 // webhook is one delivery about a task. operationID is its member operation_id or "", more are
 // members at its end.
 func (t *task) webhook(at time.Time, key, operationID, status, more string) outgoing {
-	body := fmt.Sprintf(`{"idempotency_key":%q,%s"task_id":%q,"task_type":"create_media_buy",`+
+	body := fmt.Sprintf(`{"idempotency_key":%q,%s"task_id":%q,"task_type":%q,`+
 		`"status":%q,"timestamp":%q,"token":%q%s}`,
-		key, operationID, t.id, status, at.Format(time.RFC3339), t.token, more)
+		key, operationID, t.id, t.tool, status, at.Format(time.RFC3339), t.token, more)
 	return outgoing{at: at, url: t.url, body: []byte(body)}
 }
 

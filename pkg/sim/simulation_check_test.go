@@ -27,7 +27,7 @@ const maxEvents = 25000
 func (s *simulation) check(t *testing.T) {
 	t.Helper()
 	ordered, limits := map[purchase]int{}, map[string]int{
-		"create_media_buy": maxCalls, "tools/list": maxPolls,
+		"create_media_buy": maxCalls, "buy_products": maxCalls, "accept_proposal": maxCalls, "tools/list": maxPolls,
 		// A question is repeated without what the seller refuses, and tasks are searched for twice.
 		"get_task_status": 2 * maxPolls, "get_media_buys": 2 * maxPolls, "list_tasks": 4 * maxPolls,
 	}

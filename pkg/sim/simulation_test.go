@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
@@ -26,6 +27,9 @@ type simulation struct {
 	*faults
 	operations map[string]purchase // by id
 }
+
+// buysWith reports whether a tool makes a media buy.
+func buysWith(tool string) bool { return adcp.Task(tool).MakesBuy() }
 
 // purchase is a tenant's purchase order for an account.
 type purchase struct{ tenant, account, po string }
@@ -48,6 +52,9 @@ func newSimulation(t *testing.T, def Definition, seed uint64) *simulation {
 	f.traits = drawTraits(seed)
 	f.traits.applyTo(seller)
 	f.traits.count(f.counts, seller)
+	// No draw: a world whose clients buy with create_media_buy stays the world that it was.
+	w.Tool = []adcp.Task{adcp.CreateMediaBuy, adcp.CreateMediaBuy, adcp.BuyProducts, adcp.AcceptProposal}[seed%4]
+	f.counts["worlds that buy with "+string(w.Tool)]++
 	f.drawRates(seller)
 	var source [32]byte
 	source[0], source[1], source[2], source[3] = byte(seed), byte(seed>>8), byte(seed>>16), byte(seed>>24)

@@ -25,7 +25,9 @@ type World struct {
 	// SecondSeller, if set, is the agent of a second tenant. Both tenants know their agent by the same
 	// id.
 	SecondSeller *Seller
-	Store        *memory.Store
+	// Tool is what Submit buys with, create_media_buy by default.
+	Tool  adcp.Task
+	Store *memory.Store
 	// Replies are the receiver's replies to webhooks, in order.
 	Replies []webhook.Reply
 	// Line carries the orchestrator's calls to the seller. By default it is the seller itself.
@@ -170,14 +172,14 @@ func (w *World) deps() orchestrator.Deps {
 
 func (w *World) store() crashStore { return crashStore{w.Store, w.crash, w.Watch} }
 
-// Submit submits a create_media_buy, as a client that repeats its request until it gets an answer.
+// Submit submits a purchase with the world's Tool, as a client that repeats its request until it gets an answer.
 func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
 	return w.submitFor(ctx, tenant, Account, key, po)
 }
 
 // submitFor is Submit for an account.
 func (w *World) submitFor(ctx context.Context, tenant, account, key, po string) (operation.Operation, error) {
-	return w.submit(ctx, tenant, key, submission(account, fmt.Sprintf(`,"po_number":%q`, po)))
+	return w.submit(ctx, tenant, key, w.purchase(account, po))
 }
 
 func (w *World) submit(ctx context.Context, tenant, key string, body []byte) (operation.Operation, error) {
@@ -196,6 +198,21 @@ func (w *World) submit(ctx context.Context, tenant, key string, body []byte) (op
 		}
 		w.now = w.now.Add(time.Second)
 	}
+}
+
+// purchase is the API's body for a purchase order of an account, with the world's Tool.
+func (w *World) purchase(account, po string) []byte {
+	flight := `"brand":{"domain":"acme.example"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z"`
+	switch w.Tool {
+	case adcp.BuyProducts:
+		return fmt.Appendf(nil, `{"agent_id":%q,"type":%q,"request":{"account":{"account_id":%q},%s,"feed_version":"1",
+			"purchases":[{"product_id":"p"}],"purchase_order_ref":%q}}`, Agent, w.Tool, account, flight, po)
+	case adcp.AcceptProposal:
+		return fmt.Appendf(nil, `{"agent_id":%q,"type":%q,"request":{"account":{"account_id":%q},"proposal_id":%q,
+			"proposal_terms_digest":"sha256:%s","purchase_order_ref":%q}}`,
+			Agent, w.Tool, account, "pr-"+account+"-"+po, account, po)
+	}
+	return submission(account, fmt.Sprintf(`,"po_number":%q`, po))
 }
 
 // submission is the API's body for a purchase of an account. more is appended to the members of the

@@ -3,6 +3,7 @@ package dynamo_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,22 +24,33 @@ func TestALostNaturalKeyDoesNotRefuseTheChange(t *testing.T) {
 		Op:             operation.Operation{Tenant: "t", ID: "op_1", Version: 2, NaturalKey: "hash"},
 		FreeNaturalKey: true,
 	}
+	both := change
+	both.Op.OrderKey = "order"
 	for name, tc := range map[string]struct {
 		answers []error
 		calls   int
 		writes  int // of the last transaction
 		want    error
 	}{
-		"freed":             {[]error{nil}, 1, 2, nil},
-		"lost":              {[]error{canceled(none, conditionFailed), nil}, 2, 1, nil},
-		"lost and stale":    {[]error{canceled(conditionFailed, conditionFailed)}, 1, 2, store.ErrStale},
-		"stale":             {[]error{canceled(conditionFailed, none)}, 1, 2, store.ErrStale},
-		"lost, stale later": {[]error{canceled(none, conditionFailed), canceled(conditionFailed)}, 2, 1, store.ErrStale},
+		"both freed":            {[]error{nil}, 1, 3, nil},
+		"both, the first lost":  {[]error{canceled(none, conditionFailed, none), nil}, 2, 2, nil},
+		"both, the second lost": {[]error{canceled(none, none, conditionFailed), nil}, 2, 2, nil},
+		"both lost":             {[]error{canceled(none, conditionFailed, conditionFailed), nil}, 2, 1, nil},
+		"both, stale":           {[]error{canceled(conditionFailed, none, conditionFailed)}, 1, 3, store.ErrStale},
+		"freed":                 {[]error{nil}, 1, 2, nil},
+		"lost":                  {[]error{canceled(none, conditionFailed), nil}, 2, 1, nil},
+		"lost and stale":        {[]error{canceled(conditionFailed, conditionFailed)}, 1, 2, store.ErrStale},
+		"stale":                 {[]error{canceled(conditionFailed, none)}, 1, 2, store.ErrStale},
+		"lost, stale later":     {[]error{canceled(none, conditionFailed), canceled(conditionFailed)}, 2, 1, store.ErrStale},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := &fakeAPI{answers: tc.answers}
-			err := dynamo.New(api, "table", time.Now).Commit(t.Context(), change)
+			freeing := change
+			if strings.HasPrefix(name, "both") {
+				freeing = both
+			}
+			err := dynamo.New(api, "table", time.Now).Commit(t.Context(), freeing)
 			if !errors.Is(err, tc.want) || api.calls != tc.calls || len(api.items) != tc.writes {
 				t.Errorf("%v after %d calls, the last with %d writes", err, api.calls, len(api.items))
 			}
