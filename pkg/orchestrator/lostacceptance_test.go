@@ -116,7 +116,8 @@ func TestLostBuyOfBuyProductsIsFound(t *testing.T) {
 }
 
 // An agent that fails after it has bought, or that names the buy that it was to change, has said
-// nothing of the end: the operation does not fail while a buy may be live, and nothing is sent again.
+// nothing of the end: the operation does not fail while a buy may be live, and nothing is sent
+// again.
 func TestErrorAfterBuyingIsNoFailure(t *testing.T) {
 	t.Parallel()
 	internal := errorWith("INTERNAL_ERROR", "")

@@ -172,7 +172,8 @@ func (w *World) deps() orchestrator.Deps {
 
 func (w *World) store() crashStore { return crashStore{w.Store, w.crash, w.Watch} }
 
-// Submit submits a purchase with the world's Tool, as a client that repeats its request until it gets an answer.
+// Submit submits a purchase with the world's Tool, as a client that repeats its request until it
+// gets an answer.
 func (w *World) Submit(ctx context.Context, tenant, key, po string) (operation.Operation, error) {
 	return w.submitFor(ctx, tenant, Account, key, po)
 }
