@@ -58,6 +58,8 @@ type Traits struct {
 	// Governed: in 3.2 the task commits to spending always, or in some cases, which a governance agent
 	// has to approve.
 	Governed bool
+	// Protocol is the part of AdCP that the task belongs to, like "media-buy".
+	Protocol string
 	// Releases are those that have the task.
 	Releases Releases
 	// Deadline is how long an operation waits before it raises attention (contract N). It never ends
@@ -89,6 +91,7 @@ func TraitsOf(t Task) (traits Traits, ok bool) {
 		MakesBuy:   t == CreateMediaBuy || t == BuyProducts || t == AcceptProposal,
 		ChangesBuy: t == UpdateMediaBuy || t == ControlMediaBuy,
 		Governed:   s.commitment != "",
+		Protocol:   s.protocol,
 		Releases:   s.in,
 		Deadline:   deadline(t),
 	}, true

@@ -203,8 +203,13 @@ func TestTakesAsksTheReleasesSchema(t *testing.T) {
 			t.Errorf("%s takes %s in %s: %v", c.task, c.member, c.release, got)
 		}
 	}
-	if traits, _ := TraitsOf(BuyProducts); traits.Releases.Has("3.1") || !traits.Releases.Has("3.2") {
-		t.Errorf("buy_products is in %b", traits.Releases)
+	if traits, _ := TraitsOf(BuyProducts); traits.Releases.Has("3.1") || !traits.Releases.Has("3.2") ||
+		traits.Protocol != "media-buy" || !traits.Governed {
+		t.Errorf("buy_products has the traits %+v", traits)
+	}
+	if NeedsKey(BuyProducts, "3.1") || !NeedsKey(BuyProducts, "3.2") || NeedsKey(GetProducts, "3.2") ||
+		NeedsKey("no_such_task", "3.2") {
+		t.Error("buy_products needs a key in 3.2 only, and get_products never")
 	}
 	if got := Reads(); !slices.Contains(got, "get_media_buys") || !slices.Contains(got, "list_products") ||
 		!slices.Contains(got, "get_products") || slices.Contains(got, "create_media_buy") || IsRead("no_such_tool") {

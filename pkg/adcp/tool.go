@@ -45,8 +45,6 @@ type tool struct {
 	key, needsKey, webhook Releases
 	// commitment is the scope of x-governed-commitment: "always", "conditional" or "".
 	commitment string
-	// fallback is the tool that takes this one's place in older releases, if the manifest names one.
-	fallback string
 	// statuses are the values of the task's own status, which stands in some releases where a task's
 	// status stands in others.
 	statuses []string
@@ -104,6 +102,13 @@ func Takes(t Task, release, member string) bool {
 		return s.webhook.Has(release)
 	}
 	return false
+}
+
+// NeedsKey reports whether a task's request requires an idempotency_key in a release's schema
+// (contract C24).
+func NeedsKey(t Task, release string) bool {
+	s, ok := toolOf(string(t))
+	return ok && s.needsKey.Has(release)
 }
 
 // IsRead reports whether a tool changes nothing, though it may answer later (contract O12). The

@@ -9,7 +9,7 @@ const Tables = "3.0.18 3.1.27 3.2.4"
 var tools = [...]tool{
 	{name: "accept_proposal", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		commitment: "conditional", fallback: "create_media_buy",
+		commitment: "conditional",
 		successes: []success{
 			{{"accepted_proposal", `{`}, {"available_actions", `[`}, {"media_buy_id", `"`},
 				{"purchase_bindings", `[`}, {"revision", `0`}},
@@ -38,7 +38,7 @@ var tools = [...]tool{
 	},
 	{name: "buy_products", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		commitment: "always", fallback: "create_media_buy",
+		commitment: "always",
 		successes: []success{
 			{{"accepted_proposal", `{`}, {"available_actions", `[`}, {"media_buy_id", `"`},
 				{"purchase_bindings", `[`}, {"revision", `0`}},
@@ -60,8 +60,8 @@ var tools = [...]tool{
 	},
 	{name: "control_media_buy", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		commitment: "conditional", fallback: "update_media_buy",
-		successes: []success{{{"media_buy_id", `"`}, {"revision", `0`}}},
+		commitment: "conditional",
+		successes:  []success{{{"media_buy_id", `"`}, {"revision", `0`}}},
 	},
 	{name: "create_collection_list", protocol: "collection", in: inAll, mutating: inAll,
 		key: inAll, needsKey: inAll,
@@ -192,7 +192,6 @@ var tools = [...]tool{
 	},
 	{name: "list_products", protocol: "media-buy", in: in32,
 		key: in32, webhook: in32,
-		fallback:  "get_products",
 		successes: []success{{{"cache_scope", `"`}, {"feed_version", `"`}, {"outcome", `"`}}},
 	},
 	{name: "list_property_lists", protocol: "property", in: inAll,
@@ -218,7 +217,6 @@ var tools = [...]tool{
 	},
 	{name: "refine_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		fallback:  "get_products",
 		successes: []success{{{"products", `[`}, {"results", `[`}}},
 	},
 	{name: "report_plan_adjustment", protocol: "governance", in: in32, mutating: in32,
@@ -239,7 +237,6 @@ var tools = [...]tool{
 	},
 	{name: "request_proposals", protocol: "media-buy", in: in32, mutating: in32, async: in32,
 		key: in32, needsKey: in32, webhook: in32,
-		fallback: "get_products",
 		successes: []success{
 			{{"outcome", `"`}, {"products", `[`}, {"proposals", `[`}},
 			{{"outcome", `"`}, {"products", `[`}, {"purchase_continuation", `{`}},

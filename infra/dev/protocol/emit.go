@@ -40,7 +40,8 @@ func (t tables) header() *bytes.Buffer {
 
 func (t tables) writeTools() []byte {
 	b := t.header()
-	fmt.Fprintf(b, "// Tables names what the tables were derived from.\nconst Tables = %q\n\n", strings.Join(t.versions, " "))
+	fmt.Fprintf(b, "// Tables names what the tables were derived from.\nconst Tables = %q\n\n",
+		strings.Join(t.versions, " "))
 	b.WriteString("// tools are the tools of all releases, sorted by name.\nvar tools = [...]tool{\n")
 	for _, tl := range t.tools {
 		fmt.Fprintf(b, "{name: %q, protocol: %q, in: %s", tl.name, tl.protocol, set(tl.in))
@@ -54,13 +55,8 @@ func (t tables) writeTools() []byte {
 			writeSet(&line, "webhook", tl.webhook)
 			b.WriteString(strings.TrimPrefix(line.String(), ", ") + ",\n")
 		}
-		switch {
-		case tl.commitment != "" && tl.fallback != "":
-			fmt.Fprintf(b, "commitment: %q, fallback: %q,\n", tl.commitment, tl.fallback)
-		case tl.commitment != "":
+		if tl.commitment != "" {
 			fmt.Fprintf(b, "commitment: %q,\n", tl.commitment)
-		case tl.fallback != "":
-			fmt.Fprintf(b, "fallback: %q,\n", tl.fallback)
 		}
 		if len(tl.statuses) > 0 {
 			fmt.Fprintf(b, "statuses: %#v,\n", tl.statuses)

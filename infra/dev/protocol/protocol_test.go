@@ -77,8 +77,9 @@ func TestSuccessesOfASchema(t *testing.T) {
 		want  []string
 	}{
 		"what it requires, without the envelope": {
-			files: map[string]string{"a/response.json": `{"required":["id","status"],"properties":{"id":` + id + `,"x":` + id + `}}`},
-			want:  []string{`id"`},
+			files: map[string]string{"a/response.json": `{"required":["id","status"],
+				"properties":{"id":` + id + `,"x":` + id + `}}`},
+			want: []string{`id"`},
 		},
 		"arms of errors and of work that is open are none": {
 			files: map[string]string{"a/response.json": `{"oneOf":[
@@ -97,7 +98,8 @@ func TestSuccessesOfASchema(t *testing.T) {
 		"references beside the file, of a version, into a file, and in allOf": {
 			files: map[string]string{
 				"a/response.json": `{"allOf":[{"$ref":"../b/base.json"},{"$ref":"/schemas/3.2.4/b/more.json"}],
-					"required":["kind"],"properties":{"kind":{"$ref":"https://x.example/schemas/3.2.4/b/more.json#/definitions/kind"}}}`,
+					"required":["kind"],
+					"properties":{"kind":{"$ref":"https://x.example/schemas/3.2.4/b/more.json#/definitions/kind"}}}`,
 				"b/base.json": `{"required":["id"],"properties":{"id":` + id + `}}`,
 				"b/more.json": `{"required":["n"],"properties":{"n":{"$ref":"#/definitions/n"}},
 					"definitions":{"n":{"type":"integer"},"kind":{"enum":["a","b"]}}}`,
@@ -105,7 +107,8 @@ func TestSuccessesOfASchema(t *testing.T) {
 			want: []string{`id" kind" n0`},
 		},
 		"both sides of a condition": {
-			files: map[string]string{"a/response.json": `{"properties":{"list":` + list + `,"v":` + id + `,"same":{"type":"boolean"}},
+			files: map[string]string{"a/response.json": `{
+				"properties":{"list":` + list + `,"v":` + id + `,"same":{"type":"boolean"}},
 				"if":{"properties":{"same":{"const":true}},"required":["same"]},
 				"then":{"required":["v"]},"else":{"required":["list"]}}`},
 			want: []string{`list[n`, `same` + `t v"`},
@@ -115,8 +118,9 @@ func TestSuccessesOfASchema(t *testing.T) {
 			want:  []string{`successt`},
 		},
 		"any member of a form that requires none": {
-			files: map[string]string{"a/response.json": `{"properties":{"id":` + id + `,"list":` + list + `,"ext":{"type":"object"}}}`},
-			want:  []string{`id" list[n`},
+			files: map[string]string{"a/response.json": `{
+				"properties":{"id":` + id + `,"list":` + list + `,"ext":{"type":"object"}}}`},
+			want: []string{`id" list[n`},
 		},
 		"the result, where the response requires one": {
 			files: map[string]string{"a/response.json": `{"required":["result"],"properties":{"result":{"oneOf":[

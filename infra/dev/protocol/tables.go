@@ -18,7 +18,7 @@ type tool struct {
 	name, protocol         string
 	in, mutating, async    []string
 	key, needsKey, webhook []string
-	commitment, fallback   string
+	commitment             string
 	// successes have what proves a success: all members of one. anySuccesses are forms that require
 	// nothing of their own: any member of one proves it.
 	successes, anySuccesses [][]member
@@ -45,9 +45,6 @@ type manifest struct {
 		Request  string   `json:"request_schema"`
 		Response string   `json:"response_schema"`
 		Async    []string `json:"async_response_schemas"`
-		Fallback struct {
-			Tool string `json:"tool"`
-		} `json:"legacy_fallback"`
 	} `json:"tools"`
 	Codes map[string]struct {
 		Recovery string `json:"recovery"`
@@ -88,7 +85,7 @@ func derive(bundle string) (tables, error) {
 			}
 			tl := tools[name]
 			tl.in = append(tl.in, release)
-			tl.protocol, tl.fallback = entry.Protocol, entry.Fallback.Tool
+			tl.protocol = entry.Protocol
 			if entry.Mutating {
 				tl.mutating = append(tl.mutating, release)
 			}
