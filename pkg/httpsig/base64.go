@@ -16,8 +16,12 @@ var (
 
 // decodeBytes decodes a byte sequence. AdCP 3.1 writes base64url without padding, general libraries
 // write padded standard base64, and the official vectors contain both. It reads either one, but
-// refuses a text that mixes them (contract F40). Padding belongs to the standard alphabet.
-func decodeBytes(s string) ([]byte, error) {
+// refuses a text that mixes them (contract F40). Padding belongs to the standard alphabet. For
+// requests of 3.2, which only padded standard base64 is, it reads nothing else (contract B50).
+func decodeBytes(s string, onlyPadded bool) ([]byte, error) {
+	if onlyPadded {
+		return padded.DecodeString(s)
+	}
 	if strings.ContainsAny(s, "-_") {
 		if strings.ContainsAny(s, "+/=") {
 			return nil, errors.New("base64 mixes two alphabets")

@@ -119,7 +119,7 @@ func BenchmarkVerify(b *testing.B) {
 // parsedSignature returns the signature of a message and its signature base.
 func parsedSignature(b *testing.B, m Message) (signature, []byte) {
 	b.Helper()
-	s, err := parseHeaders(m.Header)
+	s, err := parseHeaders(m.Header, false)
 	if err != nil {
 		b.Fatal(err)
 	}

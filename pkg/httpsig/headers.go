@@ -34,15 +34,15 @@ type signature struct {
 	hasNonce, hasKeyID       bool
 	hasAlg, hasTag           bool
 	contentType, digestField string // as received (contract F41)
-	digest                   []byte // the SHA-256 digest, or nil
+	digest, digest512        []byte // the SHA-256 digest and, beside it, that of SHA-512; or nil
 }
 
 // parseHeaders is step 1, except for the presence of both headers, which readSignature checks.
-func parseHeaders(h http.Header) (s signature, err error) {
+func parseHeaders(h http.Header, onlyPadded bool) (s signature, err error) {
 	if err := s.parseInput(joinedHeader(h, HeaderInput)); err != nil {
 		return s, fmt.Errorf("%s: %w", HeaderInput, err)
 	}
-	if err := s.parseValue(joinedHeader(h, HeaderSignature)); err != nil {
+	if err := s.parseValue(joinedHeader(h, HeaderSignature), onlyPadded); err != nil {
 		return s, fmt.Errorf("%s: %w", HeaderSignature, err)
 	}
 	if s.contentType, err = singleHeader(h, headerType); err != nil {
@@ -51,7 +51,7 @@ func parseHeaders(h http.Header) (s signature, err error) {
 	if commaOutsideQuotes(s.contentType) {
 		return s, errors.New("several content types")
 	}
-	return s, s.parseDigest(h)
+	return s, s.parseDigest(h, onlyPadded)
 }
 
 // Claimed returns the key id and the nonce that a message claims, without verifying it. With them a
@@ -121,7 +121,7 @@ func (s *signature) complete() bool {
 	return s.hasCreated && s.hasExpires && s.hasNonce && s.hasKeyID && s.hasAlg && s.hasTag
 }
 
-func (s *signature) parseValue(field string) error {
+func (s *signature) parseValue(field string, onlyPadded bool) error {
 	m, err := signatureMember(field)
 	if err != nil {
 		return err
@@ -129,13 +129,13 @@ func (s *signature) parseValue(field string) error {
 	if m.isList || m.value.kind != kindBytes {
 		return errors.New("sig1 is not a byte sequence")
 	}
-	s.value, err = decodeBytes(m.value.text)
+	s.value, err = decodeBytes(m.value.text, onlyPadded)
 	return err
 }
 
-// parseDigest reads Content-Digest. It refuses several algorithms: a wrong digest could stand
-// beside the one that is checked.
-func (s *signature) parseDigest(h http.Header) (err error) {
+// parseDigest reads Content-Digest. Of several algorithms it takes only those that are checked: a
+// wrong digest could stand beside the right one.
+func (s *signature) parseDigest(h http.Header, onlyPadded bool) (err error) {
 	if s.digestField, err = singleHeader(h, HeaderDigest); err != nil || s.digestField == "" {
 		return err
 	}
@@ -143,16 +143,21 @@ func (s *signature) parseDigest(h http.Header) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", HeaderDigest, err)
 	}
-	m := members[0]
-	if len(members) != 1 || m.isList || m.value.kind != kindBytes || len(m.params) > 0 {
-		return errors.New(HeaderDigest + " is not a single digest")
-	}
-	digest, err := decodeBytes(m.value.text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", HeaderDigest, err)
-	}
-	if m.name == "sha-256" {
-		s.digest = digest
+	for _, m := range members {
+		if m.isList || m.value.kind != kindBytes || len(m.params) > 0 {
+			return errors.New(HeaderDigest + " is not a digest")
+		}
+		digest, err := decodeBytes(m.value.text, onlyPadded)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", HeaderDigest, err)
+		case m.name == "sha-256":
+			s.digest = digest
+		case m.name == "sha-512" && len(members) > 1:
+			s.digest512 = digest
+		case len(members) > 1:
+			return errors.New(HeaderDigest + " has a digest that is not checked")
+		}
 	}
 	return nil
 }

@@ -34,6 +34,10 @@ type Profile struct {
 	uses       []string // the values of a key's adcp_use that are accepted
 	// extraFields: a signature may cover other header fields too.
 	extraFields bool
+	// padded: byte sequences are padded standard base64 (RFC 8941), and nothing else is read.
+	padded bool
+	// bodiless: a message without a body needs no digest.
+	bodiless bool
 	// strictBody: duplicate keys in the body are refused.
 	strictBody bool
 	// unsignedCode is the error code for a message without signature headers.
@@ -58,8 +62,8 @@ func WebhookProfile() Profile {
 	}
 }
 
-// RequestProfile returns the rules for requests to agents (contract B.4) under the agent's digest
-// policy.
+// RequestProfile returns the rules for requests to agents of 3.1 and 3.0 (contract B.4) under the
+// agent's digest policy.
 func RequestProfile(digest DigestPolicy) Profile {
 	return Profile{
 		prefix:       "request",
@@ -71,9 +75,17 @@ func RequestProfile(digest DigestPolicy) Profile {
 	}
 }
 
+// RequestProfile32 returns the rules for requests to agents that speak 3.2 or later (contract B50).
+// There is no policy: a signature covers the digest of every body.
+func RequestProfile32() Profile {
+	p := RequestProfile(DigestRequired)
+	p.padded, p.bodiless = true, true
+	return p
+}
+
 // checkComponents is step 6: a signature covers what the profile requires and, on requests, nothing
 // else.
-func (p Profile) checkComponents(components []component) *Error {
+func (p Profile) checkComponents(components []component, body bool) *Error {
 	has := func(name string) bool {
 		return slices.ContainsFunc(components, func(c component) bool { return c.name == name && !c.params })
 	}
@@ -83,7 +95,7 @@ func (p Profile) checkComponents(components []component) *Error {
 		}
 	}
 	switch digest := has(compDigest); {
-	case p.digest == DigestRequired && !digest:
+	case p.digest == DigestRequired && !digest && (body || !p.bodiless):
 		return p.fail("6", componentsIncomplete, "content-digest is not covered")
 	case p.digest == DigestForbidden && digest:
 		return p.fail("6", componentsUnexpected, "content-digest is covered")

@@ -34,8 +34,8 @@ type Stamp struct {
 	Lifetime time.Duration
 	// Nonce is at least 16 random bytes, as base64url without padding.
 	Nonce string
-	// Padded writes the signature and the digest in padded standard base64, as AdCP 3.2 requires on
-	// requests, and not in base64url (contract B50).
+	// Padded writes the signature and the digest in padded standard base64 and not in base64url, also
+	// where the profile leaves both open (contract B50).
 	Padded bool
 }
 
@@ -59,7 +59,7 @@ func Sign(ctx context.Context, p Profile, id Identity, m Message, stamp Stamp) (
 	components := p.components
 	if p.digest != DigestForbidden {
 		sum := sha256.Sum256(m.Body)
-		headers.Set(HeaderDigest, "sha-256="+encodeBytes(sum[:], stamp.Padded))
+		headers.Set(HeaderDigest, "sha-256="+encodeBytes(sum[:], stamp.Padded || p.padded))
 		components = append(components[:len(components):len(components)], compDigest)
 	}
 	params, err := p.params(id.Key, components, stamp)
@@ -84,7 +84,7 @@ func Sign(ctx context.Context, p Profile, id Identity, m Message, stamp Stamp) (
 	}
 	headers.Del(headerType)
 	headers.Set(HeaderInput, label+"="+params)
-	headers.Set(HeaderSignature, label+"="+encodeBytes(sig, stamp.Padded))
+	headers.Set(HeaderSignature, label+"="+encodeBytes(sig, stamp.Padded || p.padded))
 	return headers, nil
 }
 

@@ -14,7 +14,7 @@ import (
 // own policy, URL and key set.
 func TestVectorRequestSigner(t *testing.T) {
 	t.Parallel()
-	eachVector(t, "request-signing/positive", func(t *testing.T, v vector, all JWKS, private map[string]string) {
+	signs := func(t *testing.T, v vector, all JWKS, private map[string]string) {
 		m := v.message()
 		keyID, _ := Claimed(m.Header)
 		d, err := base64.RawURLEncoding.DecodeString(private[keyID])
@@ -31,7 +31,7 @@ func TestVectorRequestSigner(t *testing.T) {
 			}
 			id.Signer = derSigner{key}
 		}
-		p, now := RequestProfile(v.Capability.Digest), time.Unix(v.Now, 0)
+		p, now := v.profile(), time.Unix(v.Now, 0)
 		m.Header = http.Header{headerType: m.Header[headerType]}
 		nonce := base64.RawURLEncoding.EncodeToString(make([]byte, 16))
 		h, err := Sign(t.Context(), p, id, m, Stamp{Created: now, Nonce: nonce})
@@ -44,5 +44,7 @@ func TestVectorRequestSigner(t *testing.T) {
 		if _, err := v.verifier(t, p, all).Verify(t.Context(), m, now); err != nil {
 			t.Errorf("%v: %v", h, err)
 		}
-	})
+	}
+	eachVector(t, "request-signing/positive", signs)
+	eachVector324(t, "request-signing/profile-3.2/positive", signs)
 }

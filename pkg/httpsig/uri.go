@@ -128,6 +128,7 @@ func canonicalHost(host string) (string, error) {
 			return "", errURI
 		}
 	}
+	host = strings.TrimSuffix(host, ".") // the root's; a second dot was refused above
 	if host == "" || len(host) > maxHost {
 		return "", errURI
 	}

@@ -26,7 +26,7 @@ func TestCanonicalURI(t *testing.T) {
 		"https://u:p@A.example:8443/p":                     "https://a.example:8443/p",
 		"https://faß.example/":                             "https://xn--fa-hia.example/", // nontransitional
 		"https://a。example/":                               "https://a.example/",
-		"https://a_b.example./":                            "https://a_b.example./",
+		"https://a_b.example./":                            "https://a_b.example/", // the root's dot
 		"":                                                 "",
 		"a.example/p":                                      "",
 		"ftp://a.example/":                                 "",

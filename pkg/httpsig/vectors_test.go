@@ -1,11 +1,14 @@
 package httpsig
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +19,8 @@ import (
 
 // vector is a file of the directory webhook-signing or request-signing (contract P1, P4).
 type vector struct {
-	Now     int64 `json:"reference_now"`
+	Now     int64  `json:"reference_now"`
+	Version string `json:"signing_profile_version"` // of requests
 	Request struct {
 		Method  string            `json:"method"`
 		URL     string            `json:"url"`
@@ -58,10 +62,18 @@ func (v vector) message() Message {
 	return Message{
 		Method: v.Request.Method,
 		URL:    v.Request.URL,
-		Host:   rawAuthority(v.Request.URL),
+		Host:   cmp.Or(v.Request.Headers["Host"], rawAuthority(v.Request.URL)),
 		Header: h,
 		Body:   []byte(v.Request.Body),
 	}
+}
+
+// profile is the one that a vector of requests is for.
+func (v vector) profile() Profile {
+	if v.Version == "3.2" {
+		return RequestProfile32()
+	}
+	return RequestProfile(v.Capability.Digest)
 }
 
 // privateKeys reads the private parts of a keys.json.
@@ -122,12 +134,55 @@ func (v vector) verifier(t *testing.T, p Profile, all JWKS) Verifier {
 // vectorTest tests one vector; all and private are the keys of its directory.
 type vectorTest func(t *testing.T, v vector, all JWKS, private map[string]string)
 
-// eachVector runs a test for every vector of a directory.
-func eachVector(t *testing.T, dir string, test vectorTest) {
+// vectors324 is where the bundle has the vectors of 3.2.4.
+const vectors324 = "_compliance/3.2.4/test-vectors/"
+
+// bundledVectors reads the vectors of 3.2.4 in a directory, by their names without ".json".
+func bundledVectors(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
-	files := adcptest.VectorDir(t, dir)
+	paths, err := filepath.Glob(filepath.Join(adcptest.BundleDir(t), filepath.FromSlash(vectors324+dir), "*.json"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%s: %d vectors, %v", dir, len(paths), err)
+	}
+	files := map[string][]byte{}
+	for _, path := range paths {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[strings.TrimSuffix(filepath.Base(path), ".json")] = b
+	}
+	return files
+}
+
+// eachVector runs a test for every vector of a directory: those of 3.1.19, and those of 3.2.4. It
+// skips those of 3.1.19 that AdCP has corrected: what they ask for now is what 3.2.4's ask for.
+func eachVector(t *testing.T, dir string, test vectorTest, corrected ...string) {
+	t.Helper()
 	parent, _, _ := strings.Cut(dir, "/")
-	keys := adcptest.Vector(t, parent+"/keys.json")
+	t.Run("3.1.19", func(t *testing.T) {
+		t.Parallel()
+		files := adcptest.VectorDir(t, dir)
+		for _, name := range corrected {
+			delete(files, name)
+		}
+		runVectors(t, files, adcptest.Vector(t, parent+"/keys.json"), test)
+	})
+	eachVector324(t, dir, test)
+}
+
+// eachVector324 runs a test for every vector of a directory of 3.2.4.
+func eachVector324(t *testing.T, dir string, test vectorTest) {
+	t.Helper()
+	parent, _, _ := strings.Cut(dir, "/")
+	t.Run("3.2.4", func(t *testing.T) {
+		t.Parallel()
+		runVectors(t, bundledVectors(t, dir), adcptest.Bundle(t, vectors324+parent+"/keys.json"), test)
+	})
+}
+
+func runVectors(t *testing.T, files map[string][]byte, keys []byte, test vectorTest) {
+	t.Helper()
 	all, err := ParseJWKS(keys)
 	if err != nil {
 		t.Fatal(err)
@@ -154,9 +209,11 @@ func TestVectorWebhookPositive(t *testing.T) {
 
 func TestVectorRequestPositive(t *testing.T) {
 	t.Parallel()
-	eachVector(t, "request-signing/positive", func(t *testing.T, v vector, all JWKS, private map[string]string) {
-		v.checkAccepted(t, RequestProfile(v.Capability.Digest), all, private)
-	})
+	accepted := func(t *testing.T, v vector, all JWKS, private map[string]string) {
+		v.checkAccepted(t, v.profile(), all, private)
+	}
+	eachVector(t, "request-signing/positive", accepted)
+	eachVector324(t, "request-signing/profile-3.2/positive", accepted)
 }
 
 func TestVectorWebhookNegative(t *testing.T) {
@@ -172,9 +229,9 @@ func TestVectorWebhookNegative(t *testing.T) {
 
 func TestVectorRequestNegative(t *testing.T) {
 	t.Parallel()
-	eachVector(t, "request-signing/negative", func(t *testing.T, v vector, all JWKS, _ map[string]string) {
-		v.checkRefused(t, RequestProfile(v.Capability.Digest), all)
-	})
+	refused := func(t *testing.T, v vector, all JWKS, _ map[string]string) { v.checkRefused(t, v.profile(), all) }
+	eachVector(t, "request-signing/negative", refused, "026-non-ascii-host") // contract B54
+	eachVector324(t, "request-signing/profile-3.2/negative", refused)
 }
 
 func (v vector) checkRefused(t *testing.T, p Profile, all JWKS) {
@@ -197,7 +254,7 @@ func (v vector) checkAccepted(t *testing.T, p Profile, all JWKS, private map[str
 		errors.As(err, &refused)
 		t.Fatalf("refused: %+v", refused)
 	}
-	s, err := parseHeaders(m.Header)
+	s, err := parseHeaders(m.Header, p.padded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,16 +274,23 @@ func (v vector) checkAccepted(t *testing.T, p Profile, all JWKS, private map[str
 		t.Fatal(err)
 	}
 	key := ed25519.NewKeyFromSeed(seed)
-	signed, field := label+"="+encodeBytes(ed25519.Sign(key, base), false), m.Header.Get(HeaderSignature)
+	signed, field := label+"="+encodeBytes(ed25519.Sign(key, base), p.padded), m.Header.Get(HeaderSignature)
 	if !strings.HasPrefix(field, signed) { // a relay's signature may follow
 		t.Errorf("signature\n%s\nwant\n%s", signed, field)
 	}
-	if s.covers(compDigest) { // the vectors write the digest in the other alphabet: see TestSign
+	if s.covers(compDigest) != p.padded { // 3.1's write the digest in the other alphabet: see TestSign
 		return
+	}
+	if strings.Contains(s.digestField, "sha-512") { // which a signer of ours does not write
+		return
+	}
+	signing := p
+	if !p.padded {
+		signing = RequestProfile(DigestForbidden)
 	}
 	id := Identity{all[got.KeyID], ed25519Signer(key)}
 	stamp := Stamp{Created: got.Created, Lifetime: got.Expires.Sub(got.Created), Nonce: got.Nonce}
-	h, err := Sign(t.Context(), RequestProfile(DigestForbidden), id, m, stamp)
+	h, err := Sign(t.Context(), signing, id, m, stamp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,15 +311,26 @@ func TestVectorCanonicalization(t *testing.T) {
 			Reject    bool   `json:"reject"`
 		} `json:"cases"`
 	}
-	if err := json.Unmarshal(adcptest.Vector(t, "request-signing/canonicalization.json"), &file); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range file.Cases {
-		t.Run(c.Name, func(t *testing.T) {
+	for version, read := range map[string]func(*testing.T) []byte{
+		"3.1.19": func(t *testing.T) []byte { return adcptest.Vector(t, "request-signing/canonicalization.json") },
+		"3.2.4": func(t *testing.T) []byte {
+			return adcptest.Bundle(t, vectors324+"request-signing/canonicalization.json")
+		},
+	} {
+		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			got, err := canonical(c.Input)
-			if c.Reject != (err != nil) || got.full != c.Target || got.authority != c.Authority {
-				t.Errorf("%s gave %+v, %v", c.Input, got, err)
+			file := file
+			if err := json.Unmarshal(read(t), &file); err != nil || len(file.Cases) == 0 {
+				t.Fatal(err)
+			}
+			for _, c := range file.Cases {
+				t.Run(c.Name, func(t *testing.T) {
+					t.Parallel()
+					got, err := canonical(c.Input)
+					if c.Reject != (err != nil) || got.full != c.Target || got.authority != c.Authority {
+						t.Errorf("%s gave %+v, %v", c.Input, got, err)
+					}
+				})
 			}
 		})
 	}

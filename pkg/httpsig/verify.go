@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
+	"crypto/sha512"
 	"crypto/subtle"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (v Verifier) Verify(ctx context.Context, m Message, now time.Time) (Verifie
 		Expires: time.Unix(s.expires, 0),
 	}
 	// 2 to 6. The checks that need no other data.
-	if err := p.checkParams(s, now.Unix()); err != nil {
+	if err := p.checkParams(s, now.Unix(), len(m.Body) > 0); err != nil {
 		return claims, err
 	}
 	// 7 and 8. The key.
@@ -145,19 +146,18 @@ func (p Profile) readSignature(m Message) (signature, error) {
 	if !input || !value {
 		return signature{}, p.fail("1", headerMalformed, "one signature header without the other")
 	}
-	s, err := parseHeaders(m.Header)
+	s, err := parseHeaders(m.Header, p.padded)
 	if err != nil {
 		return signature{}, p.fail("1", headerMalformed, err.Error())
 	}
-	// Contract B54: the code of the vectors; the documents have request_target_uri_malformed.
-	if !ascii(rawAuthority(m.URL)) {
-		return signature{}, p.fail("1", headerMalformed, "target_uri_malformed: the host has to be an A-label")
+	if !ascii(rawAuthority(m.URL)) { // contract B54
+		return signature{}, p.fail("10", targetMalformed, "the host has to be an A-label")
 	}
 	return s, nil
 }
 
 // checkParams is steps 2 to 6.
-func (p Profile) checkParams(s signature, now int64) error {
+func (p Profile) checkParams(s signature, now int64, body bool) error {
 	switch {
 	case !s.complete():
 		return p.fail("2", paramsIncomplete, "")
@@ -170,7 +170,7 @@ func (p Profile) checkParams(s signature, now int64) error {
 		detail := fmt.Sprintf("created=%d expires=%d now=%d", s.created, s.expires, now)
 		return p.fail("5", windowInvalid, detail)
 	}
-	if err := p.checkComponents(s.components); err != nil {
+	if err := p.checkComponents(s.components, body); err != nil {
 		return err // not returned directly: a nil *Error would be an error that is not nil
 	}
 	return nil
@@ -220,7 +220,12 @@ func (p Profile) checkSignature(m Message, s signature, key crypto.PublicKey) er
 	if !s.covers(compDigest) {
 		return nil
 	}
-	if sum := sha256.Sum256(m.Body); subtle.ConstantTimeCompare(sum[:], s.digest) != 1 {
+	sum, sum512 := sha256.Sum256(m.Body), s.digest512
+	if sum512 != nil {
+		long := sha512.Sum512(m.Body)
+		sum512 = long[:]
+	}
+	if subtle.ConstantTimeCompare(sum[:], s.digest)&subtle.ConstantTimeCompare(sum512, s.digest512) != 1 {
 		return p.fail("11", digestMismatch, "")
 	}
 	return nil

@@ -239,7 +239,7 @@ func standardBase64(t *testing.T, m *Message) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := decodeBytes(in.value.text)
+	raw, err := decodeBytes(in.value.text, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ func TestVerifyRequest(t *testing.T) {
 	idn := m
 	idn.URL = "https://bücher.example/mcp"
 	code, step = refusal(v.Verify(t.Context(), idn, now))
-	if code != "request_signature_header_malformed" || step != "1" { // contract B54
+	if code != "request_target_uri_malformed" || step != "10" { // contract B54
 		t.Errorf("a host that is not ASCII: %s at step %s", code, step)
 	}
 }
