@@ -119,15 +119,17 @@ func TestNegotiate(t *testing.T) {
 		`{}`:                                    "",
 		`{"supported_versions":[]}`:             "",
 		`{"supported_versions":"3.1"}`:          "",
-		`{"supported_versions":["3.2","2.6"]}`:  "",
+		`{"supported_versions":["3.3","2.6"]}`:  "",
 		`{"supported_versions":["3.1-beta.1"]}`: "",
-		`{"supported_versions":["3.0","3.2"]}`:  "3.0",
+		`{"supported_versions":["3.0","3.2"]}`:  "3.2",
 		`{"supported_versions":["3.0","3.1"]}`:  "3.1",
+		`{"supported_versions":["3.1.19"]}`:     "3.1",
+		`{"supported_versions":["3","3.0"]}`:    "3.0",
 		`{"supported_versions":["3"]}`:          "3.1",
 		`{"supported_versions":[2,3]}`:          "3.1",
 	} {
 		e := Error{Code: "VERSION_UNSUPPORTED", Details: json.RawMessage(details)}
-		if got, ok := Negotiate(e.SupportedVersions()); got != want || ok != (want != "") {
+		if got, ok := Negotiate(e.SupportedVersions(), ""); got != want || ok != (want != "") {
 			t.Errorf("%s: %q, %v", details, got, ok)
 		}
 	}

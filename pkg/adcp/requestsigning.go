@@ -3,6 +3,7 @@ package adcp
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 )
 
 // RequestSigning is request_signing: which requests the agent wants signed, and how
@@ -20,7 +21,40 @@ type RequestSigning struct {
 	// MethodsRequired are the Methods that the agent refuses without a signature.
 	MethodsRequired []string `json:"protocol_methods_required,omitempty"`
 	Unknown         string   `json:"-" document:"unknown"`
+
+	// Profile32: signatures are made as 3.2 wants them, without regard to Digest (contract B50). It is
+	// derived from the agent's releases and not stored: see Capabilities.Signing.
+	Profile32 bool `json:"-"`
 }
+
+// Signing returns which requests the agent wants signed, and how. The agent's releases choose the
+// profile, whatever release a request is written in (contract B50).
+func (c Capabilities) Signing() RequestSigning {
+	s := c.Requests
+	s.Profile32 = slices.ContainsFunc(c.Versions, func(v string) bool {
+		major, minor, ok := releaseNumbers(v)
+		return ok && (major > 3 || major == 3 && minor >= 2)
+	})
+	return s
+}
+
+// MethodName reports whether a text has the form of a JSON-RPC method that an agent may want
+// signed: a path, or a name of A2A 1.0 in Pascal case (contract B44).
+func MethodName(s string) bool {
+	segments := strings.Split(s, "/")
+	for i, segment := range segments {
+		word := strings.Trim(segment, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
+		first := segment != "" && (segment[0] >= 'a' && segment[0] <= 'z' && (i > 0 || len(segments) > 1) ||
+			segment[0] >= 'A' && segment[0] <= 'Z' && (i > 0 || len(segments) == 1))
+		if !word || !first {
+			return false
+		}
+	}
+	return len(s) <= maxMethodName
+}
+
+// maxMethodName is the schema's bound on the name of a method.
+const maxMethodName = 256
 
 func readRequestSigning(m map[string]json.RawMessage) RequestSigning {
 	s := RequestSigning{

@@ -151,9 +151,27 @@ func (s *mcpSession) tools(ctx context.Context) ([]string, error) {
 	return nil, x.failed(fmt.Errorf("the agent's tool list has more than %d pages", maxPages))
 }
 
-// readCapabilities requests the agent's capabilities. An answer without any is not a failure.
+// readCapabilities requests the agent's capabilities. An answer without any is not a failure. The
+// request is written in Version, which agents of every release of 3 take. One that refuses it is
+// asked once more: in a release that it names, or without any if it names none (contract B31). What
+// it names is all that is known of it if it refuses again, or shares no release.
 func readCapabilities(ctx context.Context, s session, p *registry.Profile) error {
 	r, err := s.call(ctx, capabilitiesTool, json.RawMessage(`{"adcp_version":"`+adcp.Version+`"}`))
+	if err == nil && r.Err != nil && r.Err.Code == adcp.VersionUnsupported {
+		named := r.Err.SupportedVersions()
+		release, shared := adcp.Negotiate(named, "")
+		if shared || len(named) == 0 {
+			again := json.RawMessage(`{}`)
+			if shared && release != adcp.Version {
+				again = json.RawMessage(`{"adcp_version":"` + release + `"}`)
+			}
+			r, err = s.call(ctx, capabilitiesTool, again)
+		}
+		if err == nil && r.Err != nil {
+			p.Capabilities.Versions = named
+			return nil
+		}
+	}
 	if err != nil {
 		if f := (*failure)(nil); errors.As(err, &f) && f.rpc != nil && f.status < 300 && !f.accessError {
 			return nil

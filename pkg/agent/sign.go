@@ -89,6 +89,18 @@ func (s requestSigner) wants(sub subject) (sign, must bool) {
 	return sign, must
 }
 
+// profile is the one that the agent verifies by (contract B48, B50).
+func (s requestSigner) profile() httpsig.Profile {
+	if s.policy.Profile32 {
+		return httpsig.RequestProfile32()
+	}
+	digest := httpsig.DigestPolicy(s.policy.Digest)
+	if digest != httpsig.DigestForbidden && digest != httpsig.DigestRequired {
+		digest = httpsig.DigestEither // httpsig covers the digest then
+	}
+	return httpsig.RequestProfile(digest)
+}
+
 // sign signs a request over the bytes of its body and the URL that is dialed. Each attempt gets a
 // new signature (contract B48, B51).
 func (s requestSigner) sign(req *http.Request, body []byte) error {
@@ -103,13 +115,9 @@ func (s requestSigner) sign(req *http.Request, body []byte) error {
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
 		return fmt.Errorf("the request could not be signed: %w", err)
 	}
-	digest := httpsig.DigestPolicy(s.policy.Digest)
-	if digest != httpsig.DigestForbidden && digest != httpsig.DigestRequired {
-		digest = httpsig.DigestEither // httpsig covers the digest then
-	}
 	m := httpsig.Message{Method: req.Method, URL: req.URL.String(), Header: req.Header, Body: body}
 	stamp := httpsig.Stamp{Created: s.now(), Nonce: base64.RawURLEncoding.EncodeToString(nonce)}
-	h, err := httpsig.Sign(req.Context(), httpsig.RequestProfile(digest), id, m, stamp)
+	h, err := httpsig.Sign(req.Context(), s.profile(), id, m, stamp)
 	if err != nil {
 		return fmt.Errorf("the request could not be signed: %w", err)
 	}

@@ -86,6 +86,10 @@ func problemOf(ctx context.Context, err error) Problem {
 		return p
 	case errors.As(err, &refused) && refused.Code == orchestrator.OperationExpired:
 		return expired(refused)
+	case errors.As(err, &refused) && refused.Code == orchestrator.VersionUnsupported:
+		return NewProblem(http.StatusUnprocessableEntity, string(refused.Code), refused.Words, validation.FieldError{
+			Field: "agent_id", Code: validation.InvalidValue, Rule: "must be an agent that speaks a release of AdCP " +
+				"which has the task", Remedy: "choose another agent, or register this one again when it has been upgraded"})
 	case errors.As(err, &refused):
 		return competing(refused)
 	case errors.As(err, &exceeded):

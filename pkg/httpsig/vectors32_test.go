@@ -104,8 +104,8 @@ func TestVectorBodyIntegrity(t *testing.T) {
 }
 
 // sellersResolution is why the negative vectors of A2A are not run: each of them is a body, or the
-// lack of a signature, that a seller has to refuse before it verifies anything. What a buyer owes is
-// a body that names one operation: see TestA2ACallNamesItsOperationOnce of pkg/agent.
+// lack of a signature, that a seller has to refuse before it verifies anything. What a buyer owes
+// is a body that names one operation: see TestA2ACallNamesItsOperationOnce of pkg/agent.
 const sellersResolution = "a seller resolves the operation from the body"
 
 // Signatures of A2A requests are those of 3.2: they verify, and Sign makes the same bytes. A

@@ -139,10 +139,14 @@ type Call struct {
 	// Named describes what the last answer named that could not be read otherwise: for the person who
 	// looks for it at the agent.
 	Named string `json:"named,omitempty"`
-	// ADCPVersion is the release that the request is sent in; empty for the one that it was frozen in
-	// (contract B31).
+	// ADCPVersion is the release that the request is sent in. Before the first attempt it is the one
+	// that the submission prefers, or empty; then the one that was agreed, empty only where older code
+	// has called in the release that the request was frozen in (contract B31, B58).
 	ADCPVersion string `json:"adcp_version,omitempty"`
-	Unknown     string `json:"-" document:"unknown"`
+	// RefusedVersions are the releases that the agent has refused with VERSION_UNSUPPORTED: none is
+	// tried twice.
+	RefusedVersions []string `json:"refused_versions,omitempty"`
+	Unknown         string   `json:"-" document:"unknown"`
 }
 
 // Attempts counts what was tried.

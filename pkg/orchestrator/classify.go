@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"cmp"
-	"encoding/json"
 	"math"
 	"strings"
 	"time"
@@ -223,32 +222,4 @@ func flagUnresolved(op *operation.Operation, e *adcp.Error, offer adcp.Idempoten
 		op.Flag(operation.OutcomeUnclear, now,
 			e.Describe()+", and may have carried the request out")
 	}
-}
-
-// renegotiate makes the next attempt use the best release that an agent names in a
-// VERSION_UNSUPPORTED, once (contract B31). The agent has refused the request for its version, so
-// nothing was carried out. Where an earlier attempt may have been, other bytes under its key would
-// prove nothing.
-func renegotiate(op *operation.Operation, e *adcp.Error) bool {
-	if e.Code != "VERSION_UNSUPPORTED" || op.State != operation.CallingAdCP || op.Call.Unclear ||
-		op.Call.ADCPVersion != "" {
-		return false
-	}
-	v, shared := adcp.Negotiate(e.SupportedVersions())
-	if !shared || v == adcp.Version {
-		return false
-	}
-	op.Call.ADCPVersion = v
-	return true
-}
-
-// withVersion is a frozen request in another release. Its members stay in the order of their names,
-// as when it was frozen.
-func withVersion(request json.RawMessage, version string) (json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(request, &members); err != nil {
-		return nil, err
-	}
-	members["adcp_version"] = json.RawMessage(`"` + version + `"`)
-	return json.Marshal(members)
 }

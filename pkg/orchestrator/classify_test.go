@@ -11,8 +11,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// contract B31: an agent that does not support our release is called in the best shared one, and in
-// that one only.
+// contract B31: an agent is called in the best shared release, and in each one that it refuses only
+// once.
 func TestVersionIsNegotiated(t *testing.T) {
 	t.Parallel()
 	unsupported := errorWith("VERSION_UNSUPPORTED", "")
@@ -37,15 +37,41 @@ func TestVersionIsNegotiated(t *testing.T) {
 			[]string{"3.0"}, []adcp.Response{submitted},
 			[]string{"3.0"}, operation.Submitted,
 		},
-		"no shared release: ours": {
+		"the best release": {
+			[]string{"3.0", "3.1", "3.2"}, []adcp.Response{submitted},
+			[]string{"3.2"}, operation.Submitted,
+		},
+		"3.2 only": {
+			[]string{"3.2"}, []adcp.Response{submitted},
+			[]string{"3.2"}, operation.Submitted,
+		},
+		"no shared release: nothing is sent": {
 			[]string{"4.0"}, []adcp.Response{submitted},
-			[]string{"3.1"}, operation.Submitted,
+			nil, operation.Failed,
+		},
+		"3.2 offered and refused": {
+			[]string{"3.1", "3.2"}, []adcp.Response{wants(`"3.1"`), submitted},
+			[]string{"3.2", "3.1"}, operation.Submitted,
+		},
+		"3.2 offered and refused without a word: the next one that it offers": {
+			[]string{"3.1", "3.2"}, []adcp.Response{unsupported, submitted},
+			[]string{"3.2", "3.1"}, operation.Submitted,
+		},
+		"3.2 only, said by refusing 3.1": {
+			nil, []adcp.Response{wants(`"3.2"`), submitted},
+			[]string{"3.1", "3.2"}, operation.Submitted,
+		},
+		"each release refused for another one: no ping-pong": {
+			[]string{"3.2"}, []adcp.Response{
+				wants(`"3.1"`), wants(`"3.0","3.2"`), wants(`"3.1","3.2"`), wants(`"3.0","3.1","3.2"`),
+			},
+			[]string{"3.2", "3.1", "3.0"}, operation.Failed,
 		},
 		"the error names a shared release": {
 			nil, []adcp.Response{wants(`"3.0"`), submitted},
 			[]string{"3.1", "3.0"}, operation.Submitted,
 		},
-		"the error names a shared release twice: negotiated once": {
+		"the error names the release that it refuses": {
 			nil, []adcp.Response{wants(`"3.0"`)},
 			[]string{"3.1", "3.0"}, operation.Failed,
 		},

@@ -20,7 +20,8 @@ func (d Dispatch) conclude(ctx context.Context, called operation.Operation, prof
 		opLog(called).WarnContext(ctx, "no answer from the agent", "error", callErr)
 	}
 	end := callEnd{generation: called.PendingInput(), response: r, err: callErr,
-		idempotency: profile.Capabilities.Idempotency, support: support(called, profile)}
+		idempotency: profile.Capabilities.Idempotency, versions: profile.Capabilities.Versions,
+		support: support(called, profile)}
 	next, err := d.planner(called, profile).advance(ctx, called, end.record)
 	if errors.Is(err, store.ErrTaskTaken) {
 		return d.clash(ctx, called, profile)
@@ -46,6 +47,7 @@ type callEnd struct {
 	response    adcp.Response
 	err         error
 	idempotency adcp.IdempotencyOffer
+	versions    []string // that the agent offered
 	support     operation.AgentSupport
 }
 
@@ -64,7 +66,7 @@ func (c callEnd) record(op *operation.Operation, now time.Time) *operation.Chang
 		if !inputEndsOperation(*op, c.generation, answer.Err, workFailed) {
 			return recorded(recordInputError(op, c.generation, answer.Err, now))
 		}
-	case answer.Err != nil && renegotiate(op, answer.Err):
+	case answer.Err != nil && renegotiate(op, answer.Err, c.versions):
 		return recorded(op.FailAttempt(now, 0, adcp.Unsent, 0, "the agent wants AdCP "+op.Call.ADCPVersion))
 	case answer.Err != nil && !endsOperation(*op, answer.Err):
 		return recorded(c.recordError(op, answer.Err, now))

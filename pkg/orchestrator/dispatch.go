@@ -68,6 +68,8 @@ func (d Dispatch) dispatch(ctx context.Context, op operation.Operation, c contac
 		return operation.Decision{}, err
 	case c.waits.reason != "":
 		return d.planner(op, c.profile).advance(ctx, op, c.waits.record)
+	case unspoken(op, c.profile):
+		return d.endUnspoken(ctx, op, c)
 	case !c.profile.Offers(op.Type):
 		ce := &adcp.CallError{Outcome: adcp.Refused, Cause: errors.New("no such tool")}
 		return d.skip(ctx, op, c, ce, "the agent does not offer "+string(op.Type))
@@ -92,7 +94,7 @@ func (d Dispatch) call(ctx context.Context, op operation.Operation, c contact) (
 		return operation.Decision{}, errNoTime
 	}
 	// 1. Store that the agent is about to be called.
-	op, began, next, err := d.begin(ctx, op, support(op, c.profile), c.profile.Capabilities.Versions, rootID)
+	op, began, next, err := d.begin(ctx, op, c.profile, rootID)
 	if err != nil || !began {
 		return next, err
 	}
@@ -125,7 +127,7 @@ func (d Dispatch) plan(ctx context.Context, op operation.Operation, agent regist
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	_, _, next, err := d.begin(ctx, op, support(op, known), nil, "")
+	_, _, next, err := d.begin(ctx, op, known, "")
 	return next, err
 }
 
@@ -146,14 +148,15 @@ func (d Dispatch) expire(ctx context.Context, op operation.Operation, agent regi
 	})
 }
 
-// begin stores that a call begins, if one is due now. Before the first call it settles the release
-// that the agent is addressed in: from then on each attempt sends the same bytes (contract C6).
-func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation.AgentSupport, versions []string,
-	rootID string) (_ operation.Operation, began bool, next operation.Decision, err error) {
+// begin stores that a call begins, if one is due now. In the same write as the first call it
+// settles the release that the agent is addressed in: from then on each attempt sends the same
+// bytes (contract C6).
+func (d Dispatch) begin(ctx context.Context, op operation.Operation, p registry.Profile, rootID string) (
+	_ operation.Operation, began bool, next operation.Decision, err error) {
 	generation := op.PendingInput()
 	op, err = updateFrom(ctx, d.Store, op, func(op operation.Operation) (*operation.Change, error) {
 		began = false
-		now, planned := d.Deps.Now().UTC(), op
+		now, planned, s := d.Deps.Now().UTC(), op, support(op, p)
 		if next = planned.Plan(now, d.Deps.Jitter(), s); next.Next != operation.NextRetry {
 			// Ended, answered, or not to be sent again: only newly due attention is worth a write.
 			return attentionOnly(op, planned, now, &next), nil
@@ -169,15 +172,14 @@ func (d Dispatch) begin(ctx context.Context, op operation.Operation, s operation
 		if now.Before(op.NotBefore) || now.Before(op.Admission.Slot) {
 			return nil, nil // contract D8: never earlier than the agent asked
 		}
-		first := generation == 0 && op.Call.FirstAt.IsZero()
+		if generation == 0 && op.Call.FirstAt.IsZero() {
+			op.Call.ADCPVersion = releaseOf(op, p)
+		}
 		e, ok := op.StartAttempt(now, s)
 		if !ok {
 			return nil, nil // another dispatcher holds the lease: the decision waits for its end
 		}
 		began = true
-		if v, shared := adcp.Negotiate(versions); shared && first && v != adcp.Version {
-			op.Call.ADCPVersion = v
-		}
 		if op.Webhook.RootID == "" {
 			op.Webhook.RootID = rootID
 		}
@@ -204,17 +206,12 @@ func (d Dispatch) planner(op operation.Operation, p registry.Profile) planner {
 	return planner{d.Store, d.Deps, support(op, p), d.probe}
 }
 
-// seal turns the frozen bytes into those that go out: always the same for an operation (contract
-// C6).
+// seal turns the frozen bytes into those that go out, in the agreed release: always the same for an
+// operation (contract C6).
 func seal(op operation.Operation, request json.RawMessage, credential string) (json.RawMessage, error) {
-	if op.Call.ADCPVersion != "" {
-		var err error
-		if request, err = withVersion(request, op.Call.ADCPVersion); err != nil {
-			return nil, err
-		}
-	}
-	if credential == "" {
-		return request, nil
+	request, err := inRelease(op, request)
+	if err != nil || credential == "" {
+		return request, err
 	}
 	return sealCredential(request, op.ID, credential), nil
 }

@@ -37,6 +37,9 @@ func findable(op operation.Operation, p registry.Profile) bool {
 func support(op operation.Operation, p registry.Profile) operation.AgentSupport {
 	s := p.Support()
 	s.Searchable = listsBuys(op, p)
+	if !adcp.SendsKey(string(op.Type), releaseOf(op, p)) { // without a key nothing is replayed
+		s.ReplayWindow = 0
+	}
 	return s
 }
 

@@ -10,7 +10,8 @@ import (
 	"adcp-orchestrator/pkg/operation"
 )
 
-// SubmitRefusedError says that another operation stands in a submission's way: nothing was stored.
+// SubmitRefusedError says that another operation, or the agent, stands in a submission's way:
+// nothing was stored.
 type SubmitRefusedError struct {
 	Code SubmitRefusal
 	// OperationID and State are the other operation's.
@@ -18,6 +19,8 @@ type SubmitRefusedError struct {
 	State       operation.State
 	// Member is the member of the request that is in use, of PONumberInUse: "" for po_number.
 	Member string
+	// Words are for people, where there is no other operation.
+	Words string
 }
 
 // SubmitRefusal is the code of a SubmitRefusedError.
@@ -31,6 +34,8 @@ const (
 	// OperationExpired: the operation of this idempotency key, or the completed purchase of this
 	// purchase order or proposal, has expired; its keys have not yet.
 	OperationExpired SubmitRefusal = "operation_expired"
+	// VersionUnsupported: the agent speaks no release of AdCP that has the task.
+	VersionUnsupported SubmitRefusal = "version_unsupported"
 )
 
 // Error returns the code.

@@ -1,13 +1,11 @@
 package orchestrator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
-
-	"adcp-orchestrator/pkg/adcp"
 )
 
 const (
@@ -38,7 +36,8 @@ type extent struct {
 
 // pages calls a listing tool for one page after the other, a hundred items to each (contract G7),
 // until read has seen enough, there is none left, or the time is over. The items are in the member
-// list. Each question has the request's account and a fresh key.
+// list. Each question has the request's account and,
+// in the releases that want one, a fresh key.
 func (l *lookUp) pages(ctx context.Context, tool, list string, arguments map[string]any,
 	read func(item json.RawMessage) (enough bool)) (extent, error) {
 	account, err := accountOf(l.request)
@@ -48,8 +47,7 @@ func (l *lookUp) pages(ctx context.Context, tool, list string, arguments map[str
 	if len(account) > 0 {
 		arguments["account"] = account
 	}
-	arguments["adcp_version"] = cmp.Or(l.op.Call.ADCPVersion, adcp.Version)
-	arguments["idempotency_key"] = ""
+	maps.Copy(arguments, askIn(releaseOf(l.op, l.profile), tool))
 	pagination := map[string]any{"max_results": 100}
 	arguments["pagination"] = pagination
 	for _, member := range l.leftOut[tool] {

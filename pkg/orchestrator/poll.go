@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +45,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 		return operation.Decision{}, err
 	}
 	if op.State.Terminal() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) ||
-		op.MaySendInput(now, known.Support()) ||
+		op.MaySendInput(now, support(op, known)) ||
 		known.Fresh(now) && !pollable(op, known) {
 		return p.skip(ctx, op, known, unasked(op, known))
 	}
@@ -120,24 +119,20 @@ func (p Poll) poll(ctx context.Context, op operation.Operation, c contact) (oper
 }
 
 // question asks as contract E2 and E8 want it: with the request's account, for the result too, and
-// with a fresh key each time. If the agent refuses a member that a poll can do without, it is asked
-// once more without it: some agents take our version for purchases and not for polls (contract
-// B31), or look a task up by its id alone.
+// with a fresh key each time in the releases that want one. If the agent refuses a member that a
+// poll can do without, it is asked once more without it: some agents take our version for purchases
+// and not for polls (contract B31), or look a task up by its id alone.
 func (p Poll) question(ctx context.Context, c contact, op operation.Operation, request json.RawMessage) (
 	adcp.Response, error) {
 	account, err := accountOf(request)
 	if err != nil {
 		return adcp.Response{}, err
 	}
-	arguments := map[string]any{
-		"task_id":        op.TaskID,
-		"include_result": true,
-		"adcp_version":   cmp.Or(op.Call.ADCPVersion, adcp.Version),
-	}
+	arguments := askIn(releaseOf(op, c.profile), c.profile.PollTool)
+	arguments["task_id"], arguments["include_result"] = op.TaskID, true
 	if len(account) > 0 {
 		arguments["account"] = account
 	}
-	arguments["idempotency_key"] = ""
 	for {
 		if key := p.NewKey(); arguments["idempotency_key"] != nil {
 			arguments["idempotency_key"] = key

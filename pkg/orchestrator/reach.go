@@ -119,7 +119,7 @@ func (l line) reach(ctx context.Context, op operation.Operation, known registry.
 	c.caller = observedCaller{l.agents, report}
 	c.profile, err = registry.Refresh(ctx, l.profiles, c.caller, agent, known.For(op.Type), now)
 	c.profile.PollEvery = answer.PollEvery
-	c.agent.Signing = c.profile.Capabilities.Requests
+	c.agent.Signing = c.profile.Capabilities.Signing()
 	return use(c, err)
 }
 

@@ -19,6 +19,7 @@ var ErrPayloadDiffers = errors.New("the idempotency key was used with another pa
 type SubmitStore interface {
 	operationReader
 	registry.AgentReader
+	registry.Profiles
 	// IdempotencyRecord returns what an idempotency key is bound to, or store.ErrNotFound.
 	IdempotencyRecord(ctx context.Context, tenant, keyHash string) (IdempotencyRecord, error)
 	// Create stores a new operation with its key and natural keys. It returns store.ErrKeyTaken or a
@@ -133,6 +134,9 @@ func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string,
 		return operation.Operation{}, "", c.Err()
 	}
 	if err != nil {
+		return operation.Operation{}, "", err
+	}
+	if err := s.checkSpoken(ctx, agent, r.Type); err != nil {
 		return operation.Operation{}, "", err
 	}
 	n, err := s.prepare(tenant, r, agent)

@@ -125,14 +125,19 @@ func (r *report) idempotency(c adcp.Capabilities) {
 // version checks whether the agent names a release whose answers can be read, or none at all.
 // Pre-releases only match exactly (contract B31).
 func (r *report) version(c adcp.Capabilities) {
-	_, shared := adcp.Negotiate(c.Versions)
+	_, shared := adcp.Negotiate(c.Versions, "")
 	otherMajor := len(c.MajorVersions) > 0 && !slices.Contains(c.MajorVersions, adcp.MajorVersion)
-	if !otherMajor && (shared || len(c.Versions) == 0) {
-		return
+	_, callable := c.Agree(adcp.CreateMediaBuy, "")
+	switch {
+	case !callable:
+		r.add(SeverityUnsafe, "version_not_shared", "adcp.supported_versions", "the agent supports no AdCP of "+
+			adcp.SpokenReleases()+": operations with it are refused, and nothing is sent",
+			"ask the agent's owner for AdCP 3")
+	case otherMajor, !shared && len(c.Versions) > 0:
+		r.add(SeverityUnsafe, "version_not_shared", "adcp.supported_versions", "the agent names no AdCP of "+
+			adcp.SpokenReleases()+" for sure: it may refuse requests, and its answers may not be understood",
+			"ask the agent's owner to name the releases that it supports")
 	}
-	r.add(SeverityUnsafe, "version_not_shared", "adcp.supported_versions", "the agent supports neither AdCP "+
-		adcp.Version+" nor 3.0: it may refuse requests, and its answers may not be understood",
-		"ask the agent's owner for AdCP "+adcp.Version)
 }
 
 // polling checks how operations with the agent can be followed (contract B38).

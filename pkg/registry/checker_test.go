@@ -85,8 +85,18 @@ func TestCheckVersion(t *testing.T) {
 	notShared := []string{"unsafe version_not_shared adcp.supported_versions"}
 	checkCases{
 		"other releases": {
-			func(s *subject) { s.capabilities.Versions = []string{"3.2", "3.1-beta.1"} },
+			func(s *subject) { s.capabilities.Versions = []string{"3.3", "3.1-beta.1"} },
 			notShared,
+		},
+		"only 2.5": {
+			func(s *subject) {
+				s.capabilities.Versions, s.capabilities.MajorVersions = []string{"2.5"}, []int{2}
+			},
+			notShared,
+		},
+		"only 3.2": {
+			func(s *subject) { s.capabilities.Versions = []string{"3.2"} },
+			nil,
 		},
 		"other major versions": {
 			func(s *subject) { s.capabilities.Versions, s.capabilities.MajorVersions = nil, []int{2, 4} },

@@ -40,6 +40,7 @@ func Refresh(ctx context.Context, s Profiles, agents Caller, a Agent, known Prof
 	}
 	discovering, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
+	a.Signing = known.Capabilities.Signing() // as the agent wanted its requests signed so far
 	p, err := agents.Discover(discovering, a)
 	if err != nil {
 		var ce *adcp.CallError

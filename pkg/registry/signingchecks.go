@@ -95,7 +95,7 @@ func (r *report) webhooks(c adcp.Capabilities) {
 // methods are never matched with each other, so a request would never be signed because of a name
 // in the wrong list (contract B44).
 func (r *report) signingLists(s adcp.RequestSigning) {
-	const methods, tasks = "JSON-RPC methods, which have a slash", "AdCP tasks, which have no slash"
+	const methods, tasks = "JSON-RPC methods, which have a slash or begin with a capital", "AdCP tasks, which do not"
 	for _, list := range []struct {
 		field string
 		names []string
@@ -106,7 +106,7 @@ func (r *report) signingLists(s adcp.RequestSigning) {
 		{"supported_for", s.SupportedFor, tasks},
 		{"protocol_methods_*", s.Methods, methods},
 	} {
-		wrong := func(name string) bool { return strings.Contains(name, "/") != (list.kind == methods) }
+		wrong := func(name string) bool { return adcp.MethodName(name) != (list.kind == methods) }
 		if i := slices.IndexFunc(list.names, wrong); i >= 0 { // one name shows the mistake
 			r.add(SeverityRefused, "signing_misconfigured", "request_signing."+list.field,
 				"the list must hold "+list.kind+"; "+quoteName(list.names[i])+" is not one",

@@ -185,6 +185,16 @@ func TestCheckSigningLists(t *testing.T) {
 			func(s *subject) { s.capabilities.Requests.Methods = []string{"tasks/get", "create_media_buy"} },
 			[]string{"refused signing_misconfigured request_signing.protocol_methods_*"},
 		},
+		"methods of A2A 0.3 and 1.0": {
+			func(s *subject) {
+				s.capabilities.Requests.Methods = []string{"tasks/pushNotificationConfig/set", "CancelTask"}
+			},
+			nil,
+		},
+		"a method of A2A 1.0 among the tasks": {
+			func(s *subject) { s.capabilities.Requests.SupportedFor = []string{"CancelTask"} },
+			[]string{"refused signing_misconfigured request_signing.supported_for"},
+		},
 	}.run(t)
 }
 
