@@ -56,7 +56,7 @@ func closed(tool, release string) bool {
 // Shape returns a request for a tool as a release wants it: it names that release, and has no
 // member that the release does not take. It depends on its arguments alone, so every attempt of a
 // call sends the same bytes (contract C6). Where nothing changes, the bytes stay as they are;
-// otherwise the members are in the order of their names.
+// otherwise the members are in the order of their names (contract B59).
 func Shape(tool, release string, request json.RawMessage) (json.RawMessage, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(request, &members); err != nil {

@@ -21,8 +21,8 @@ var assumed = [...]string{Version, "3.0", "3.2"}
 
 // Shared returns the releases that we share with an agent, the best first. supported names the
 // agent's releases, like "3.1". A patch counts as its release, though agents must not name any; a
-// pre-release is shared with nobody here (contract B29, B31). Of an agent that only names our major,
-// as "3", no release is known: those that it may speak.
+// pre-release is shared with nobody here (contract B29, B31). An agent that only names our major,
+// as "3", may speak any of them.
 func Shared(supported []string) []string {
 	var all []string
 	for _, v := range spoken {

@@ -118,9 +118,11 @@ func TestOperationOfAnAgentWithoutASharedReleaseEndsWithoutACall(t *testing.T) {
 		majors     []int
 		words      string
 	}{
-		"2.5":                   {buySubmission, []string{"2.5"}, []int{2}, "no AdCP of 3.2, 3.1 or 3.0"},
-		"major 2":               {buySubmission, nil, []int{2}, "ask its owner for AdCP 3"},
-		"a task of 3.2, at 3.1": {compact, []string{"3.0", "3.1"}, []int{3}, "does not speak AdCP 3.2, which has buy_products"},
+		"2.5":     {buySubmission, []string{"2.5"}, []int{2}, "no AdCP of 3.2, 3.1 or 3.0"},
+		"major 2": {buySubmission, nil, []int{2}, "ask its owner for AdCP 3"},
+		"a task of 3.2, at 3.1": {
+			compact, []string{"3.0", "3.1"}, []int{3}, "does not speak AdCP 3.2, which has buy_products",
+		},
 	} {
 		agent := speaks(c.versions, submitted)
 		agent.profile.Capabilities.MajorVersions = c.majors
@@ -181,8 +183,8 @@ func TestOldStatementOfReleasesEndsNothing(t *testing.T) {
 	}
 }
 
-// In 3.2 a read has no key, so no answer of it is replayed; it does no harm to repeat it. Before, it
-// has one as always (contract C3).
+// In 3.2 a read has no key, so no answer of it is replayed; it does no harm to repeat it. Before,
+// it has one as always (contract C3).
 func TestReadHasAKeyOnlyBefore32(t *testing.T) {
 	t.Parallel()
 	for version, keyed := range map[string]bool{"3.2": false, "3.1": true, "3.0": true} {
@@ -242,5 +244,39 @@ func TestLookUpAsksInTheAgreedRelease(t *testing.T) {
 		member(t, agent.sent[0], "idempotency_key") == "" || member(t, agent.sent[1], "idempotency_key") != "" ||
 		member(t, agent.sent[1], "adcp_version") != `"3.2"` {
 		t.Errorf("%v, sent %v", agent.tools, agent.sent)
+	}
+}
+
+// signingCaller records how requests were to be signed.
+type signingCaller struct {
+	*fakeAgent
+	discovered, called []bool
+}
+
+func (c *signingCaller) Discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
+	c.discovered = append(c.discovered, a.Signing.Profile32)
+	return c.fakeAgent.Discover(ctx, a)
+}
+
+func (c *signingCaller) Call(ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage) (
+	adcp.Response, error) {
+	c.called = append(c.called, a.Signing.Profile32)
+	return c.fakeAgent.Call(ctx, a, tool, arguments)
+}
+
+// The agent's stored releases choose how its requests are signed, also one that is written in 3.1,
+// and the next discovery; code that stored the profile need not have known that (contract B50).
+func TestStoredReleasesChooseHowRequestsAreSigned(t *testing.T) {
+	t.Parallel()
+	agent := &signingCaller{fakeAgent: speaks([]string{"3.1", "3.2"}, answerWith(`{"status":"odd"}`), submitted)}
+	agent.profile.Capabilities.Idempotency.ReplayTTL = 7 * 24 * time.Hour
+	h := newHarnessWith(t, agent, buySubmission)
+	h.edit(func(op *operation.Operation) { op.Call.ADCPVersion = "3.1" })
+	h.dispatch()
+	h.at = h.at.Add(25 * time.Hour)
+	h.dispatch()
+	if !slices.Equal(agent.called, []bool{true, true}) || !slices.Equal(agent.discovered, []bool{false, true}) ||
+		member(t, agent.sent[1], "adcp_version") != `"3.1"` {
+		t.Errorf("called %v, discovered %v, sent %v", agent.called, agent.discovered, agent.sent)
 	}
 }

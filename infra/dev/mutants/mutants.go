@@ -70,7 +70,8 @@ var mutants = []mutant{
 		"	if outcome == adcp.Ambiguous {\n		c.Unclear = false"},
 	{"other bytes at each attempt", "pkg/orchestrator/dispatch.go",
 		"	if err != nil || credential == \"\" {\n		return request, err",
-		"	if err != nil || credential == \"\" {\n		head, n := request[:len(request)-1:len(request)-1], byte('0'+op.Call.Attempts%10)\n" +
+		"	if err != nil || credential == \"\" {\n" +
+			"		head, n := request[:len(request)-1:len(request)-1], byte('0'+op.Call.Attempts%10)\n" +
 			"		return append(append(head, `,\"try\":`...), n, '}'), err"},
 	{"a retry_after is cut short", "pkg/operation/attempt.go",
 		"	op.NotBefore = until\n",
