@@ -23,8 +23,8 @@ func TestOrderThatWasNeverCarriedOutGoesStale(t *testing.T) {
 		submission string
 		after      time.Duration
 	}{
-		"the client's time": {withNotAfter(`"2026-11-23T18:00:00Z"`), 6 * time.Hour},
-		"a week by default": {buySubmission, 7 * 24 * time.Hour},
+		"the client's time":        {withNotAfter(`"2026-11-23T18:00:00Z"`), 6 * time.Hour},
+		"a week by default":        {buySubmission, 7 * 24 * time.Hour},
 		"a week for an acceptance": {acceptSubmission, 7 * 24 * time.Hour},
 		"the end of a buy of products": {
 			strings.Replace(buyProductsSubmission, "2027-06-30T23:59:59Z", "2026-11-25T12:00:00Z", 1), 48 * time.Hour,
