@@ -111,7 +111,6 @@ func TestPreferredReleaseIsKeptIfTheAgentSharesIt(t *testing.T) {
 // An agent that speaks no release of ours, or none that has the task, gets nothing (contract B58).
 func TestOperationOfAnAgentWithoutASharedReleaseEndsWithoutACall(t *testing.T) {
 	t.Parallel()
-	const compact = `{"agent_id":"seller","type":"buy_products","request":{}}`
 	for name, c := range map[string]struct {
 		submission string
 		versions   []string
@@ -121,7 +120,7 @@ func TestOperationOfAnAgentWithoutASharedReleaseEndsWithoutACall(t *testing.T) {
 		"2.5":     {buySubmission, []string{"2.5"}, []int{2}, "no AdCP of 3.2, 3.1 or 3.0"},
 		"major 2": {buySubmission, nil, []int{2}, "ask its owner for AdCP 3"},
 		"a task of 3.2, at 3.1": {
-			compact, []string{"3.0", "3.1"}, []int{3}, "does not speak AdCP 3.2, which has buy_products",
+			buyProductsSubmission, []string{"3.0", "3.1"}, []int{3}, "does not speak AdCP 3.2, which has buy_products",
 		},
 	} {
 		agent := speaks(c.versions, submitted)
