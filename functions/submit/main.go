@@ -39,7 +39,7 @@ func main() {
 		Store: store, Workflow: workflow, Breaker: gates.Breaker(store, 0), Deps: deps,
 	}
 	lambda.Start(api.Route(map[string]httpapi.Function{
-		"POST /v1/operations":              api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit.Run)),
+		"POST /v1/operations":              api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit)),
 		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsWrite, api.SendInput(input.Run)),
 		"POST /v1/operations/{id}/redrive": api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
 	}))

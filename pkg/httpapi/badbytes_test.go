@@ -72,8 +72,10 @@ func TestSubmissionNamesBadBytesAndWrongFieldsTogether(t *testing.T) {
 		got = append(got, f.Field)
 	}
 	slices.Sort(got)
-	want := []string{"Idempotency-Key", "request.brand.domain", "request.packages[0].budget",
-		"request.packages[1].budget", "request.po_number", "request.start_time", "surplus"}
+	want := []string{"Idempotency-Key", "request.brand.domain",
+		"request.packages[0].budget", "request.packages[0].pricing_option_id", "request.packages[0].product_id",
+		"request.packages[1].budget", "request.packages[1].pricing_option_id", "request.packages[1].product_id",
+		"request.po_number", "request.start_time", "surplus"}
 	if !slices.Equal(got, want) {
 		t.Errorf("named %v, want %v", got, want)
 	}
@@ -126,8 +128,8 @@ func TestPurchaseOrderNumberIsBounded(t *testing.T) {
 	_, submit := newSubmit(t, operation.WebhookHMAC)
 	body := func(po string) string {
 		return `{"agent_id":"seller","type":"create_media_buy","request":{"account":{"account_id":"a"},` +
-			`"brand":{"domain":"d"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{}],` +
-			`"po_number":` + po + `}}`
+			`"brand":{"domain":"d"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z",` +
+			`"packages":[{"product_id":"p","pricing_option_id":"cpm","budget":1000}],"po_number":` + po + `}}`
 	}
 	e := request(t, "submit")
 	for _, po := range []string{

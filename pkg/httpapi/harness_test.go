@@ -141,5 +141,5 @@ func newSubmit(t *testing.T, mode operation.WebhookMode) (*memory.Store, httpapi
 	}
 	submit := orchestrator.Submit{Store: s, Workflow: fakeWorkflow{}, Deps: orchestrator.Deps{Now: clock},
 		BaseURL: baseURL}
-	return s, api.Serve(apikey.ScopeOperationsWrite, api.Submit(submit.Run))
+	return s, api.Serve(apikey.ScopeOperationsWrite, api.Submit(submit))
 }

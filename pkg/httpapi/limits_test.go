@@ -25,7 +25,7 @@ func newLimited(t *testing.T, l quota.Limits) (*memory.Store, httpapi.API, httpa
 	a := httpapi.API{BaseURL: baseURL, Limits: quota.NewGuard(s, l, clock)}
 	submit := orchestrator.Submit{Store: s, Workflow: fakeWorkflow{}, Deps: orchestrator.Deps{Now: clock},
 		BaseURL: baseURL, Admit: a.Limits.Submission}
-	return s, a, a.ServeUncounted(apikey.ScopeOperationsWrite, a.Submit(submit.Run))
+	return s, a, a.ServeUncounted(apikey.ScopeOperationsWrite, a.Submit(submit))
 }
 
 // submission is the request of events/submit.json as a new operation under a key.
@@ -196,7 +196,7 @@ func TestLimitsCostAtMostOneWriteForACall(t *testing.T) {
 		}
 		use := orchestrator.Submit{Store: s, Workflow: fakeWorkflow{}, Deps: orchestrator.Deps{Now: clock},
 			BaseURL: baseURL, Admit: a.Limits.Submission}
-		submit := a.ServeUncounted(apikey.ScopeOperationsWrite, a.Submit(use.Run))
+		submit := a.ServeUncounted(apikey.ScopeOperationsWrite, a.Submit(use))
 		show := a.Serve(apikey.ScopeOperationsRead, a.ShowOperation(s))
 		first := decode[httpapi.Operation](t, call(t, submit, submission(t, "key-0")), 202)
 		get := request(t, "operations")

@@ -23,37 +23,51 @@ func validIdempotencyKey(s string) bool {
 	return s != "" && len(s) <= 255
 }
 
-// submit is the use case behind Submit.
-type submit func(ctx context.Context, tenant, key string, r orchestrator.SubmitRequest) (
-	operation.Operation, orchestrator.DedupMatch, error)
+// Submitter is the use case behind Submit.
+type Submitter interface {
+	// Run opens an operation, or finds the one that was opened before.
+	Run(ctx context.Context, tenant, key string, r orchestrator.SubmitRequest) (
+		operation.Operation, orchestrator.DedupMatch, error)
+	// Validate says what Run would do, and stores nothing. What is known to be wrong already is part of
+	// its error.
+	Validate(ctx context.Context, tenant, key string, r orchestrator.SubmitRequest, wrong *validation.Error) (
+		orchestrator.Verdict, error)
+}
 
 // Submit serves POST /v1/operations: 202 with the operation, the same operation for each
-// repetition.
-func (a API) Submit(run submit) Handler {
+// repetition. With ?validate=only it answers 200 with what it would do, and does nothing.
+func (a API) Submit(s Submitter) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		if len(r.Body) > maxBody {
 			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge,
 				"a submission holds at most 1 MiB")
 		}
-		var wrong []validation.FieldError
+		var c validation.Checks
+		only := r.Query.Has("validate")
+		if only && r.Query.Get("validate") != "only" {
+			c.Add("validate", validation.InvalidValue, `must be "only"`, "leave it out to submit the request")
+		}
 		key := r.Header.Get("Idempotency-Key")
-		if !validIdempotencyKey(key) {
-			wrong = append(wrong, validation.FieldError{Field: "Idempotency-Key", Code: validation.InvalidValue,
-				Rule:   "must be a header of 1 to 255 visible ASCII characters",
-				Remedy: "send a UUID of your own, and the same one when you repeat the request"})
+		if !validIdempotencyKey(key) && !(only && key == "") {
+			c.Add("Idempotency-Key", validation.InvalidValue, "must be a header of 1 to 255 visible ASCII characters",
+				"send a UUID of your own, and the same one when you repeat the request")
 		}
 		request, err := orchestrator.ParseSubmitRequest(r.Body)
 		var invalid *validation.Error
-		switch {
-		case errors.As(err, &invalid):
-			wrong = append(wrong, invalid.Fields...)
-		case err != nil:
+		if err != nil && !errors.As(err, &invalid) {
 			return Response{}, err
 		}
-		if len(wrong) > 0 {
-			return Response{}, &validation.Error{Fields: wrong}
+		c.Include(invalid)
+		errors.As(c.Err(), &invalid)
+		if only {
+			if err := a.Limits.Request(ctx, r.Principal.Tenant); err != nil { // it opens nothing
+				return Response{}, err
+			}
 		}
-		op, match, err := run(ctx, r.Principal.Tenant, key, request)
+		if only || invalid != nil {
+			return a.validate(ctx, s, r.Principal.Tenant, key, request, invalid)
+		}
+		op, match, err := s.Run(ctx, r.Principal.Tenant, key, request)
 		if err != nil {
 			return Response{}, err
 		}
@@ -65,6 +79,16 @@ func (a API) Submit(run submit) Handler {
 		}
 		return Response{Status: http.StatusAccepted, Header: header, Body: v}, nil
 	}
+}
+
+// validate answers what a submission would do.
+func (a API) validate(ctx context.Context, s Submitter, tenant, key string, request orchestrator.SubmitRequest,
+	wrong *validation.Error) (Response, error) {
+	v, err := s.Validate(ctx, tenant, key, request, wrong)
+	if err != nil {
+		return Response{}, err
+	}
+	return Response{Status: http.StatusOK, Body: a.viewVerdict(v)}, nil
 }
 
 // ShowOperation serves GET /v1/operations/{id}. What would make the answer too large to be

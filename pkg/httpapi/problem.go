@@ -32,6 +32,8 @@ type Problem struct {
 	State       operation.State `json:"state,omitempty"`
 	// Limit is the limit that the request would exceed.
 	Limit *Limit `json:"limit,omitempty"`
+	// ADCPVersion is the release of AdCP that the request was checked against.
+	ADCPVersion string `json:"adcp_version,omitempty"`
 	// Errors names every wrong field.
 	Errors []validation.FieldError `json:"errors,omitempty"`
 
@@ -101,8 +103,12 @@ func problemOf(ctx context.Context, err error) Problem {
 		p.retryAfter = full.RetryAfter
 		return p
 	case errors.As(err, &invalid):
-		return NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
+		p = NewProblem(http.StatusBadRequest, codeInvalidRequest, "the request breaks a rule; see errors",
 			invalid.Fields...)
+		if p.ADCPVersion = invalid.Release; p.ADCPVersion != "" {
+			p.Detail += "; it was checked against AdCP " + p.ADCPVersion
+		}
+		return p
 	case errors.Is(err, store.ErrNotFound):
 		return NewProblem(http.StatusNotFound, codeNotFound, "it does not exist, or it is not yours")
 	case errors.Is(err, orchestrator.ErrPayloadDiffers):

@@ -10,7 +10,7 @@ import (
 const module = "adcp-orchestrator/"
 
 // useCases is the reach of a package that uses package orchestrator.
-const useCases = "adcp breaker circuit digest inbox operation orchestrator quota registry store validation"
+const useCases = "adcp adcp/schema breaker circuit digest inbox operation orchestrator quota registry store validation"
 
 // A pure package reaches neither the network nor other processes.
 const pure = ""
@@ -33,7 +33,9 @@ var reach = map[string]struct{ inside, outside string }{
 	"circuit":    {"", pure},
 	"digest":     {"", pure},
 	"validation": {"", pure},
-	"operation":  {"adcp", pure},
+	// The request schemas of the releases.
+	"adcp/schema": {"validation", pure},
+	"operation":   {"adcp", pure},
 	// The use cases and what they share. They know interfaces, and no SDK.
 	"store":        {"adcp operation", pure},
 	"apikey":       {"adcp digest operation store validation", pure},

@@ -30,7 +30,7 @@ const buySubmission = `{
 		"brand": {"domain": "d"},
 		"start_time": "asap",
 		"end_time": "2027-06-30T23:59:59Z",
-		"packages": [{"ext":{"adcp_version":"3.1"}}],
+		"packages": [{"product_id":"p","pricing_option_id":"cpm","budget":1000,"ext":{"adcp_version":"3.1"}}],
 		"context": {"mine":1}
 	}
 }`

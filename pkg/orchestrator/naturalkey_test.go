@@ -75,7 +75,7 @@ func wantRefused(t *testing.T, err error, code orchestrator.SubmitRefusal, id st
 
 const (
 	theAccount = `{"account_id": "a"}`
-	thePackage = `{"ext":{"adcp_version":"3.1"}}`
+	theBudget  = `"budget":1000`
 )
 
 func TestTheSamePurchaseOrderInAnotherAccountIsAnotherBuy(t *testing.T) {
@@ -90,7 +90,7 @@ func TestTheSamePurchaseOrderInAnotherAccountIsAnotherBuy(t *testing.T) {
 func TestAnotherBuyUnderAPurchaseOrderIsNotSwallowed(t *testing.T) {
 	t.Parallel()
 	h := poHarness(t, answerWith(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`))
-	other := with(t, poSubmission, thePackage, `{"budget":99000}`)
+	other := with(t, poSubmission, theBudget, `"budget":99000`)
 	_, _, err := h.trySubmit(other, "k-2")
 	wantRefused(t, err, orchestrator.PONumberInUse, h.id, operation.Requested)
 	h.dispatch()
@@ -129,13 +129,10 @@ func TestTheSameBuyIsKnownByWhatTheClientWants(t *testing.T) {
 			with(t, byBrand, `{"brand":{"domain":"d"},"operator":"o"}`, `{ "operator": "o", "brand": {"domain": "d"} }`),
 		},
 		"the account's default named": {
-			poSubmission, with(t, poSubmission, theAccount, `{"sandbox":false,"account_id":"a"}`),
+			byBrand, with(t, byBrand, `"operator"`, `"sandbox":false,"operator"`),
 		},
 		"the account's default not named": {
-			with(t, poSubmission, theAccount, `{"sandbox":false,"account_id":"a"}`), poSubmission,
-		},
-		"an account with nothing more in it": {
-			poSubmission, with(t, poSubmission, theAccount, `{"account_id":"a","ext":{}}`),
+			with(t, byBrand, `"operator"`, `"sandbox":false,"operator"`), byBrand,
 		},
 		"the default named": {poSubmission, with(t, poSubmission, `"type"`, `"dedupe_by":"po_number","type"`)},
 	} {
@@ -181,7 +178,7 @@ func TestABuyThatCameToNothingFreesItsPurchaseOrder(t *testing.T) {
 			if op := h.op(); string(op.State) != status {
 				t.Fatalf("the first is %s", op.State)
 			}
-			next, match, err := h.trySubmit(with(t, poSubmission, thePackage, `{"budget":5}`), "k-2")
+			next, match, err := h.trySubmit(with(t, poSubmission, theBudget, `"budget":5`), "k-2")
 			if err != nil || next.ID == h.id || match != orchestrator.MatchNew {
 				t.Errorf("got %s, matched by %q; %v", next.ID, match, err)
 			}
@@ -225,7 +222,7 @@ func TestTheEndFreesTheNaturalKeyInTheSameWrite(t *testing.T) {
 func TestAPurchaseOrderThatIsFreedMeanwhileIsTaken(t *testing.T) {
 	t.Parallel()
 	h := poHarness(t)
-	other := with(t, poSubmission, thePackage, `{"budget":5}`)
+	other := with(t, poSubmission, theBudget, `"budget":5`)
 	free := submitStore{h.store, func() {
 		op := h.op()
 		if op.State.Terminal() {

@@ -28,6 +28,13 @@ func (h *harness) registerAgain(id, url string) {
 	}
 }
 
+// An account that is named by brand and operator, with its default, and its sandbox.
+const (
+	brandAccount = `{"brand":{"domain":"d"},"operator":"o"}`
+	brandDefault = `{"brand":{"domain":"d"},"operator":"o","sandbox":false}`
+	brandSandbox = `{"brand":{"domain":"d"},"operator":"o","sandbox":true}`
+)
+
 // The seller is known by its URL, whatever its entries are called.
 func TestOneSellerUnderTwoIDsDoesNotSellTwice(t *testing.T) {
 	t.Parallel()
@@ -39,11 +46,12 @@ func TestOneSellerUnderTwoIDsDoesNotSellTwice(t *testing.T) {
 	if err != nil || op.ID != h.id || match != orchestrator.MatchNatural {
 		t.Errorf("got %s, matched by %q, want %s; %v", op.ID, match, h.id, err)
 	}
-	_, _, err = h.trySubmit(with(t, again, thePackage, `{"budget":5}`), "k-3")
+	_, _, err = h.trySubmit(with(t, again, theBudget, `"budget":5`), "k-3")
 	wantRefused(t, err, orchestrator.PONumberInUse, h.id, operation.Requested)
 	for name, other := range map[string]string{
-		"another seller": with(t, poSubmission, `"seller"`, `"other"`),
-		"its sandbox":    with(t, poSubmission, theAccount, `{"account_id":"a","sandbox":true}`),
+		"another seller":  with(t, poSubmission, `"seller"`, `"other"`),
+		"another account": with(t, poSubmission, theAccount, brandAccount),
+		"its sandbox":     with(t, poSubmission, theAccount, brandSandbox),
 	} {
 		if op, match, err := h.trySubmit(other, name); err != nil || op.ID == h.id || match != orchestrator.MatchNew {
 			t.Errorf("%s: got %s, matched by %q; %v", name, op.ID, match, err)
@@ -53,12 +61,13 @@ func TestOneSellerUnderTwoIDsDoesNotSellTwice(t *testing.T) {
 
 func TestTwoChangesOfOneBuyAreNotBothOpenHoweverTheyAreWritten(t *testing.T) {
 	t.Parallel()
-	h := updateHarness(t)
+	first := with(t, updateSubmission, theUpdatesAccount, brandAccount)
+	h := newHarnessWith(t, &fakeAgent{}, first)
 	h.registerAgain("again", "https://seller.example/mcp")
-	second := with(t, updateSubmission, "true", "false")
+	second := with(t, first, "true", "false")
 	for i, change := range []string{
-		with(t, second, theUpdatesAccount, `{"account_id":"a","sandbox":false}`),
-		with(t, second, theUpdatesAccount, `{"account_id":"a","ext":{}}`),
+		with(t, second, brandAccount, brandDefault),
+		with(t, second, brandAccount, `{ "operator": "o", "brand": {"domain": "d"} }`),
 		with(t, second, `"seller"`, `"again"`),
 	} {
 		_, _, err := h.trySubmit(change, fmt.Sprint("k-", i+2))
@@ -87,8 +96,8 @@ func TestBuyOfOlderCodeIsNotBoughtAgain(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ stored, again string }{
 		"the same":                   {theAccount, theAccount},
-		"stored with the default":    {`{"account_id":"a","sandbox":false}`, `{"account_id":"a","sandbox":false}`},
-		"submitted with the default": {theAccount, `{"account_id":"a","sandbox":false}`},
+		"stored with the default":    {brandDefault, brandDefault},
+		"submitted with the default": {brandAccount, brandDefault},
 	} {
 		for _, completed := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, completed %v", name, completed), func(t *testing.T) {
@@ -118,7 +127,7 @@ func TestBuyOfOlderCodeIsNotBoughtAgain(t *testing.T) {
 				if op, match, err := h.trySubmit(again, "k-0"); err != nil || op.ID != old.ID || match != orchestrator.MatchKey {
 					t.Errorf("its repetition got %s, matched by %q; %v", op.ID, match, err)
 				}
-				_, _, err = h.trySubmit(with(t, again, thePackage, `{"budget":5}`), "k-other")
+				_, _, err = h.trySubmit(with(t, again, theBudget, `"budget":5`), "k-other")
 				wantRefused(t, err, orchestrator.PONumberInUse, old.ID, h.op().State)
 			})
 		}

@@ -34,10 +34,9 @@ func unspoken(op operation.Operation, p registry.Profile) bool {
 
 // checkSpoken refuses a submission to an agent that is known to speak no release of AdCP that has
 // the task (contract B58). What is not known now, the first call finds out.
-func (s Submit) checkSpoken(ctx context.Context, agent registry.Agent, t adcp.Task) error {
-	p, err := registry.Recall(ctx, s.Store, agent)
-	if err != nil || !p.Fresh(s.Deps.Now()) {
-		return err
+func (s Submit) checkSpoken(p registry.Profile, t adcp.Task) error {
+	if _, known := adcp.TraitsOf(t); !known || !p.Fresh(s.Deps.Now()) {
+		return nil
 	}
 	if _, ok := p.Capabilities.Agree(t, ""); !ok {
 		return &SubmitRefusedError{Code: VersionUnsupported, Words: p.Capabilities.Unspoken(t)}

@@ -18,7 +18,7 @@ const goodRequest = `{
 	"brand": {"domain": "d"},
 	"start_time": "2027-04-01T00:00:00Z",
 	"end_time": "2027-06-30T23:59:59Z",
-	"packages": [{}],
+	"packages": [{"product_id":"p","pricing_option_id":"cpm","budget":1000}],
 	"po_number": "po-1"
 }`
 
@@ -329,4 +329,30 @@ func FuzzParseSubmitRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A request that was stored by code that checked no schema may have more in its account.
+func TestAnAccountWithNothingMoreInItIsTheSameAccount(t *testing.T) {
+	t.Parallel()
+	key := func(account string) string {
+		r, err := ParseSubmitRequest([]byte(submissionWith(t, "account", account)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := r.naturalKey("https://seller.example/mcp")
+		if err != nil || k == "" {
+			t.Fatal(k, err)
+		}
+		return k
+	}
+	want := key(`{"account_id":"a"}`)
+	for account, same := range map[string]bool{
+		`{"account_id":"a","ext":{}}`:        true,
+		`{"account_id":"a","sandbox":false}`: true,
+		`{"account_id":"a","sandbox":true}`:  false,
+	} {
+		if (key(account) == want) != same {
+			t.Errorf("%s: another account: %v", account, same)
+		}
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
-	"adcp-orchestrator/pkg/validation"
 )
 
 // ErrPayloadDiffers says that the idempotency key was used with another payload.
@@ -115,33 +114,35 @@ func (s Submit) find(ctx context.Context, tenant, keyHash, fingerprint string) (
 	return op, MatchKey, err
 }
 
-// create stores a new operation, or finds the one that holds one of its natural keys.
+// create checks a submission and stores a new operation, or finds the one that holds one of its
+// natural keys.
 func (s Submit) create(ctx context.Context, tenant, keyHash, fingerprint string, r SubmitRequest) (
 	operation.Operation, DedupMatch, error) {
 	if err := s.Queue.admit(ctx); err != nil { // before anything is stored, and after the key was looked up
 		return operation.Operation{}, "", err
 	}
-	if s.Admit != nil {
+	k, err := s.check(ctx, tenant, r, nil)
+	if err != nil {
+		return operation.Operation{}, "", err
+	}
+	if s.Admit != nil { // what is refused opens nothing, so it is not counted
 		if err := s.Admit(ctx, tenant); err != nil {
 			return operation.Operation{}, "", err
 		}
 	}
-	agent, err := s.Store.Agent(ctx, tenant, r.AgentID)
-	if errors.Is(err, store.ErrNotFound) {
-		var c validation.Checks
-		c.Add("agent_id", validation.UnknownAgent, "must be the id of one of your agents",
-			"register it with PUT /v1/agents/{id}")
-		return operation.Operation{}, "", c.Err()
-	}
+	return s.open(ctx, tenant, keyHash, fingerprint, r, k)
+}
+
+// open stores the operation of a submission that was checked, or finds the one that holds the same
+// natural key.
+func (s Submit) open(ctx context.Context, tenant, keyHash, fingerprint string, r SubmitRequest, k checked) (
+	operation.Operation, DedupMatch, error) {
+	n, err := s.prepare(tenant, r, k.agent)
 	if err != nil {
 		return operation.Operation{}, "", err
 	}
-	if err := s.checkSpoken(ctx, agent, r.Type); err != nil {
-		return operation.Operation{}, "", err
-	}
-	n, err := s.prepare(tenant, r, agent)
-	if err != nil {
-		return operation.Operation{}, "", err
+	if k.agreed {
+		n.Op.Call.ADCPVersion = k.release
 	}
 	n.KeyHash, n.Fingerprint = keyHash, fingerprint
 	if op, match, settled, err := s.competeWithFormer(ctx, &n, r); settled || err != nil {

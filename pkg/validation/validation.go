@@ -33,7 +33,13 @@ type FieldError struct {
 }
 
 // Error names every wrong field of an input.
-type Error struct{ Fields []FieldError }
+type Error struct {
+	Fields []FieldError
+	// Release is the release of AdCP that the input was checked against, "" for none.
+	Release string
+
+	more int // wrong fields that are not named
+}
 
 // Error returns all field errors in one line.
 func (e *Error) Error() string {
@@ -46,7 +52,7 @@ func (e *Error) Error() string {
 
 // maxFields is how many wrong fields one answer names: a body of a megabyte can have a hundred
 // thousand, and an answer that names them all could not be delivered.
-const maxFields = 100
+const maxFields = 50
 
 // Checks collects field errors, so that one answer names them all.
 type Checks struct {
@@ -63,6 +69,25 @@ func (c *Checks) Add(field string, code Code, rule, remedy string) {
 	c.found = append(c.found, FieldError{Field: cutField(field), Code: code, Rule: rule, Remedy: remedy})
 }
 
+// AddMore counts errors that are not named.
+func (c *Checks) AddMore(n int) { c.more += n }
+
+// Include takes over the errors of another check; nil has none.
+func (c *Checks) Include(e *Error) {
+	if e == nil {
+		return
+	}
+	for _, f := range e.Fields {
+		if f.Field != uncounted {
+			c.Add(f.Field, f.Code, f.Rule, f.Remedy)
+		}
+	}
+	c.more += e.more
+}
+
+// uncounted stands in the place of a field for those that are not named.
+const uncounted = "(more)"
+
 // Has reports whether an error of a field is recorded.
 func (c *Checks) Has(field string) bool {
 	return slices.ContainsFunc(c.found, func(f FieldError) bool { return f.Field == field })
@@ -70,7 +95,7 @@ func (c *Checks) Has(field string) bool {
 
 func (c *Checks) full() bool { return len(c.found) >= maxFields }
 
-// Err returns nil if nothing was added, else an *Error. It names the first 100 fields and counts
+// Err returns nil if nothing was added, else an *Error. It names the first 50 fields and counts
 // the others.
 func (c *Checks) Err() error {
 	if len(c.found) == 0 {
@@ -78,9 +103,9 @@ func (c *Checks) Err() error {
 	}
 	fields := slices.Clone(c.found)
 	if c.more > 0 {
-		fields = append(fields, FieldError{Field: "(more)", Code: InvalidValue,
+		fields = append(fields, FieldError{Field: uncounted, Code: InvalidValue,
 			Rule:   fmt.Sprintf("must be correct: %d more values are not", c.more),
 			Remedy: "correct the fields that are named and send it again, to see the others"})
 	}
-	return &Error{Fields: fields}
+	return &Error{Fields: fields, more: c.more}
 }

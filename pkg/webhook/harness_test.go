@@ -167,7 +167,7 @@ func (h *harness) submit(t *testing.T, agent, name string) {
 	request, err := orchestrator.ParseSubmitRequest([]byte(`{"agent_id":"` + agent + `",
 		"type":"create_media_buy",
 		"request":{"account":{"account_id":"x"},"brand":{"domain":"d"},"start_time":"asap",
-			"end_time":"2027-06-30T23:59:59Z","packages":[{}]}}`))
+			"end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p","pricing_option_id":"cpm","budget":1000}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
