@@ -104,7 +104,7 @@ func (c *Checks) Err() error {
 	fields := slices.Clone(c.found)
 	if c.more > 0 {
 		fields = append(fields, FieldError{Field: uncounted, Code: InvalidValue,
-			Rule:   fmt.Sprintf("must be correct: %d more values are not", c.more),
+			Rule:   fmt.Sprintf("must be correct: at least %d more values are not", c.more),
 			Remedy: "correct the fields that are named and send it again, to see the others"})
 	}
 	return &Error{Fields: fields, more: c.more}

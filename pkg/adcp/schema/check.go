@@ -17,6 +17,11 @@ type checker struct {
 // megabyte takes some two million.
 const maxSteps = 50_000_000
 
+// valid reports whether a whole request is valid. One that takes too long to check is not.
+func (c *checker) valid(n *node, request map[string]any) bool {
+	return c.check(n, request, nil, nil) && c.steps <= maxSteps
+}
+
 // check reports whether a value is valid, and adds what is wrong to a report unless that is nil.
 func (c *checker) check(n *node, v any, at *place, out *report) bool {
 	for n.Ref != nil {
@@ -169,6 +174,11 @@ func (c *checker) members(n *node, members map[string]any, at *place, out *repor
 		return true
 	}
 	if out == nil {
+		for _, name := range n.tells { // the cheapest first: most alternatives end here
+			if v, has := members[name]; has && !c.check(n.Properties[name], v, nil, nil) {
+				return false
+			}
+		}
 		for name, v := range members {
 			if !c.member(n, name, v, at, nil) {
 				return false

@@ -32,7 +32,7 @@ func (c *checker) combined(n *node, v any, at *place, out *report) bool {
 		}
 	}
 	if n.Not != nil && (valid || out != nil) && c.check(n.Not, v, nil, nil) {
-		valid = out.addAt(func() (*place, finding) { return c.not(n.Not, v, at, out) })
+		valid = out.addAt(func() (*place, finding) { return c.not(n.Not, n.Required, v, at, out) })
 	}
 	return valid
 }
@@ -92,8 +92,11 @@ const maxPerArm = 20
 // choose reports why a value fits no alternative: by the one that it resembles most.
 func (c *checker) choose(n *node, arms []*node, v any, at *place, out *report) {
 	if names := requirements(arms); names != nil {
-		first := strings.Fields(names[0])[0]
-		out.add(at.member(first, out), func() finding { return oneRequired(names) })
+		c.chooseRequired(arms, names, v, at, out)
+		return
+	}
+	if len(out.found) >= out.limit { // only counted from here on: which alternative is the best is not asked
+		out.add(at, func() finding { return finding{} })
 		return
 	}
 	reports := make([]*report, len(arms))
@@ -113,12 +116,24 @@ func (c *checker) choose(n *node, arms []*node, v any, at *place, out *report) {
 	case reports[best].full():
 		c.check(arms[best], v, at, out) // once more, to count all
 	default:
-		suffix := ""
-		if len(arms) > 1 && least > 0 {
-			suffix = fmt.Sprintf(" in the one of %d alternatives that it resembles most", len(arms))
-		}
-		out.take(reports[best], suffix)
+		out.take(reports[best], fmt.Sprintf(", or match another of %d alternatives", len(arms)))
 	}
+}
+
+// chooseRequired reports why a value fits none of the alternatives, if they differ only in what they
+// require: what is missing of the first one that is there in part, else of the first one.
+func (c *checker) chooseRequired(arms []*node, names []string, v any, at *place, out *report) {
+	members, _ := v.(map[string]any)
+	has := func(name string) bool { _, has := members[name]; return has }
+	lacks := func(name string) bool { return !has(name) }
+	begun := func(n *node) bool { return slices.ContainsFunc(n.Required, has) }
+	if slices.ContainsFunc(arms, func(n *node) bool { return !slices.ContainsFunc(n.Required, lacks) }) {
+		out.add(at, func() finding { return ambiguous(arms) }) // they exclude each other
+		return
+	}
+	i := max(slices.IndexFunc(arms, begun), 0)
+	first := arms[i].Required[slices.IndexFunc(arms[i].Required, lacks)]
+	out.add(at.member(first, out), func() finding { return oneRequired(names, i, first) })
 }
 
 // How badly a value fits an alternative, beside the number of findings.
@@ -237,26 +252,30 @@ func (n *node) requiresOnly() bool {
 		n.OneOf == nil && n.If == nil && n.AdditionalProperties == nil && n.PatternProperties == nil
 }
 
-// not says what a value must not be, and where.
-func (c *checker) not(n *node, v any, at *place, out *report) (*place, finding) {
+// not says what a value must not be, and where. beside are the members that the same schema requires:
+// they exclude the others.
+func (c *checker) not(n *node, beside []string, v any, at *place, out *report) (*place, finding) {
 	for n.Ref != nil {
 		n = c.doc.definition(*n.Ref)
 	}
 	for _, arm := range slices.Concat(n.AnyOf, n.OneOf) {
 		if len(n.Required) == 0 && n.Properties == nil && c.check(arm, v, nil, nil) {
-			return c.not(arm, v, at, out)
+			return c.not(arm, beside, v, at, out)
 		}
 	}
-	switch {
-	case n.requiresOnly() && len(n.Required) == 1:
-		return at.member(n.Required[0], out), excluded("must not be given here")
-	case n.requiresOnly():
-		last := n.Required[len(n.Required)-1]
-		others := strings.Join(slices.DeleteFunc(slices.Clone(n.Required), func(s string) bool { return s == last }), " and ")
-		return at.member(last, out), excluded("must not be given together with " + others)
-	case len(n.Properties) == 1:
+	members, isObject := v.(map[string]any)
+	if n.requiresOnly() && isObject {
+		last := len(n.Required) - 1
+		beside = slices.Concat(beside, n.Required[:last])
+		rule := "must not be given here"
+		if len(beside) > 0 {
+			rule = "must not be given together with " + strings.Join(beside, " and ")
+		}
+		return at.member(n.Required[last], out), excluded(rule)
+	}
+	if isObject && len(n.Properties) == 1 {
 		for name := range n.Properties {
-			if members, ok := v.(map[string]any); ok && members[name] != nil {
+			if _, has := members[name]; has {
 				return at.member(name, out), excluded("must not have this value here")
 			}
 		}

@@ -12,6 +12,7 @@ type node struct {
 	nothing   bool  // the schema false
 	allowed   []any // of enum or const, if constants is set
 	constants bool
+	tells     []string // the members that must have one value: they tell alternatives apart
 
 	Ref   *int            `json:"ref"`
 	Types types           `json:"type"`
@@ -56,6 +57,11 @@ func (n *node) UnmarshalJSON(b []byte) error {
 	type plain node
 	if err := json.Unmarshal(b, (*plain)(n)); err != nil {
 		return err
+	}
+	for name, p := range n.Properties {
+		if len(p.allowed) == 1 {
+			n.tells = append(n.tells, name)
+		}
 	}
 	n.allowed, n.constants = n.Enum, n.Enum != nil
 	if n.Const != nil {

@@ -3,6 +3,7 @@ package schema
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"adcp-orchestrator/pkg/validation"
 )
@@ -114,7 +115,9 @@ func (r *report) full() bool { return r != nil && len(r.seen) >= r.count }
 // take adds the findings of another report, each with a text behind its rule.
 func (r *report) take(other *report, suffix string) {
 	for _, f := range other.found {
-		f.Rule += suffix
+		if !strings.Contains(f.Rule, ", or ") { // one of the alternatives within is named already
+			f.Rule += suffix
+		}
 		r.add(f.at, func() finding { return f })
 	}
 }

@@ -42,14 +42,16 @@ func missing(because string) finding {
 		Rule: "must be given" + because, Remedy: defined}}
 }
 
-func oneRequired(names []string) finding {
+// oneRequired says that a member is missing, of one of several sets of members.
+func oneRequired(sets []string, i int, member string) finding {
 	rule := "must be given"
-	if len(names) > 1 {
-		rule += ", or instead " + strings.Join(names[1:], ", or ")
+	if sets[i] != member {
+		rule += " (" + sets[i] + ")"
 	}
-	if first, rest, several := strings.Cut(names[0], " and "); several {
-		rule = "must be given with " + rest + strings.TrimPrefix(rule, "must be given")
-		_ = first
+	for j, set := range sets {
+		if j != i {
+			rule += ", or " + set + " instead"
+		}
 	}
 	return finding{kind: isMissing, FieldError: validation.FieldError{Code: validation.Required, Rule: rule,
 		Remedy: "send one of them"}}

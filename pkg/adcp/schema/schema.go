@@ -46,7 +46,7 @@ func (r Request) Valid(release, tool string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return c.check(n, r.members, nil, nil) && c.steps <= maxSteps, nil
+	return c.valid(n, r.members), nil
 }
 
 // Check returns what is wrong with a request: each wrong field once, as path within the place that
@@ -57,7 +57,7 @@ func (r Request) Check(release, tool, at string, own ...string) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	if c.check(n, r.members, nil, nil) && c.steps <= maxSteps {
+	if c.valid(n, r.members) {
 		return Result{}, nil
 	}
 	c.steps = 0
