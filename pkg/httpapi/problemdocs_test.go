@@ -33,6 +33,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 		{"problems of handlers", constants(t, ".", named("code")), codeUnauthorized},
 		{"refusals of inputs", constants(t, "../orchestrator", typed("InputRefusal")), "input_superseded"},
 		{"refusals of submissions", constants(t, "../orchestrator", typed("SubmitRefusal")), "po_number_in_use"},
+		{"findings of submissions", constants(t, "../orchestrator", named("finding")), "older_release"},
 		{"field errors", constants(t, "../validation", typed("Code")), "unknown_agent"},
 		{"findings", findingCodes(t), "webhooks_not_signed"},
 		{"webhook replies", replyCodes(t, "../webhook"), "unknown_operation"},

@@ -41,7 +41,7 @@ func (s Submit) check(ctx context.Context, tenant string, r SubmitRequest, wrong
 	var c validation.Checks
 	c.Include(wrong)
 	var k checked
-	if !c.Has("agent_id") {
+	if r.AgentID != "" && !c.Has("agent_id") {
 		var err error
 		k.agent, err = s.Store.Agent(ctx, tenant, r.AgentID)
 		switch {
