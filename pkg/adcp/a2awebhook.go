@@ -62,7 +62,8 @@ func ParseA2AWebhook(body []byte) (Webhook, error) {
 	data := a.members
 	faults := readTexts(data, w.identities())
 	// Where these are not strings, the A2A task's own values stay.
-	readTexts(data, []member{{"timestamp", &w.Timestamp}, {"message", &w.Message}, {"context_id", &w.ContextID}})
+	readTexts(data, []member{{"timestamp", &w.Timestamp}, {"message", &w.Message}, {"context_id", &w.ContextID},
+		{"notification_type", (*string)(&w.NotificationType)}})
 	w.ContextID = boundedID(w.ContextID)
 	w.Status = workStatus(data, a.State)
 	w.Result = a2aResult(a.Data, data, w.Status)

@@ -79,7 +79,7 @@ func TestTaskTypesWithASchemaOfTheirOwnAreReports(t *testing.T) {
 		t.Errorf("results are resolved otherwise: %+v", r)
 	}
 	for taskType := range r.Overrides {
-		if w := (Webhook{TaskType: taskType, Status: StatusCompleted}); !w.IsReport() {
+		if w := (Webhook{TaskType: taskType, Status: StatusCompleted}); w.News().Type.Anchor() != AnchorReport {
 			t.Errorf("%s is no report", taskType)
 		}
 		if _, ok := toolOf(taskType); ok {
@@ -89,7 +89,7 @@ func TestTaskTypesWithASchemaOfTheirOwnAreReports(t *testing.T) {
 }
 
 // contract F13, F15: an impairment before the task's end must not be read as that end.
-func TestEveryNotificationIsAReport(t *testing.T) {
+func TestEveryNotificationIsNews(t *testing.T) {
 	t.Parallel()
 	for result, want := range map[string]bool{
 		`{"notification_type":"impairment","media_buy_id":"mb_1"}`:             true,
@@ -99,7 +99,7 @@ func TestEveryNotificationIsAReport(t *testing.T) {
 		`{"media_buy_id":"mb_1","packages":[{"notification_type":"delayed"}]}`: false,
 	} {
 		w := Webhook{TaskType: "create_media_buy", Status: StatusCompleted, Result: []byte(result)}
-		if got := w.IsReport(); got != want {
+		if got := w.News().Type != ""; got != want {
 			t.Errorf("%s: got %v", result, got)
 		}
 	}

@@ -20,18 +20,11 @@ type Webhook struct {
 	ContextID      string          `json:"context_id"`
 	Token          string          `json:"token"`
 	Result         json.RawMessage `json:"result"`
-}
-
-// IsReport reports whether w is a notification about a media buy, for example a delivery report or
-// an impairment, which says nothing about a task (contract F13, F15, O14). It decides by the task
-// type or by the result's notification_type, which no task's result has: some agents send
-// notifications under the type of the task that made the buy, or under another type.
-func (w Webhook) IsReport() bool {
-	if w.TaskType == "media_buy_delivery" {
-		return true
-	}
-	notification, _ := text(object(w.Result)["notification_type"])
-	return notification != ""
+	// NotificationType stands beside the result; News reads the result's own too.
+	NotificationType NotificationType `json:"notification_type,omitempty"`
+	// Bare: a notification about no operation, in the form of its own schema (contract F13). The
+	// receiver sets OperationID to the operation whose webhook it came to.
+	Bare bool `json:"-"`
 }
 
 // EnvelopeError says why a payload is not an AdCP webhook (contract F25).
@@ -70,7 +63,11 @@ func ParseWebhook(body []byte) (Webhook, error) {
 		return Webhook{}, err
 	}
 	m := object(body)
+	if w, ok, err := bareNotification(body, m); ok {
+		return w, err
+	}
 	w := Webhook{Result: m["result"]}
+	readTexts(m, []member{{"notification_type", (*string)(&w.NotificationType)}})
 	faults := readTexts(m, append(w.identities(),
 		member{"status", (*string)(&w.Status)},
 		member{"timestamp", &w.Timestamp},

@@ -17,6 +17,8 @@ type Observation struct {
 	// InputGeneration is the generation of the input request whose input is answered directly, 0 if
 	// none is.
 	InputGeneration int
+	// News is what a webhook says beside its task.
+	News adcp.News
 }
 
 // answersInput reports whether o is the direct answer to the input of the last input request.
@@ -34,17 +36,26 @@ const (
 	Stale     Verdict = "stale"      // non-terminal after the end, or an older answer
 	Duplicate Verdict = "duplicate"  // the end that is already known
 	Conflict  Verdict = "conflict"   // another end than the known one: the first wins
-	News      Verdict = "kept"       // after the end, about the buy and not about its task (contract F15)
+	News      Verdict = "kept"       // about the buy, an account or the agent, and not about a task (contract F15)
 	WrongTask Verdict = "wrong_task" // of another task than the operation's (contract A29, E6)
 )
 
 // Apply is the convergence function: direct answers, polls and webhooks all go through it. It
-// returns the changed operation with its version counted up, and the event that records the change.
+// returns the changed operation with its version counted up, and the event that records the change;
+// news that the timeline has already told has no event of its own.
 // The first authoritative end wins (contract H2), and terminal states absorb. An observation of
 // another task changes nothing.
 func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	before := op.State
 	verdict, detail := converge(&op, o)
+	if verdict == News {
+		op.BumpVersion(o.At)
+		e, tell := op.keepNews(o)
+		if e.Detail = detail; !tell {
+			e = Event{}
+		}
+		return op, e, verdict
+	}
 	kind := EventSeen
 	switch verdict {
 	case Advanced:
@@ -68,10 +79,8 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 
 func converge(op *Operation, o Observation) (Verdict, string) {
 	a := o.Answer
-	if op.State.Terminal() {
-		if detail, news := isNews(*op, o); news {
-			return News, detail
-		}
+	if detail, news := isNews(*op, o); news {
+		return News, detail
 	}
 	if a.TaskType != "" && a.TaskType != string(op.Type) {
 		return WrongTask, "the agent names another task type"

@@ -60,37 +60,78 @@ func sameMembers(known *Terminal, seen end) bool {
 	return common > 0
 }
 
-// isNews reports whether an observation after the end is about the buy that the operation has made
-// and not about its task, and describes it: a webhook outlives its task (contract F15). It has to
-// name the same buy. Another end of the task itself is no news.
+// isNews reports whether a webhook is about the buy, an account or the agent and not about the
+// operation's task, and describes it: a webhook outlives its task, and some news overtakes its end
+// (contract F15). Another end of the task itself is no news, and neither is another buy.
 func isNews(op Operation, o Observation) (detail string, news bool) {
-	a := o.Answer
-	if o.Channel != ByWebhook || op.State != Completed || op.Terminal.Members[identity] == "" {
+	switch {
+	case o.Channel != ByWebhook:
+		return "", false
+	case o.News.Type != "":
+		return describeNotification(o.News), true
+	case !op.State.Terminal():
+		return "about the buy, before the end of its task", newsBeforeTheEnd(op, o.Answer)
+	case op.State != Completed || op.Terminal.Members[identity] == "":
 		return "", false
 	}
-	if a.EndOfBuy || a.Provisional { // the buy's status, of a task that is completed (contract A31)
+	return newsAfterTheEnd(op, o.Answer)
+}
+
+func describeNotification(n adcp.News) string {
+	switch n.Type.Anchor() {
+	case adcp.AnchorBuy:
+		return "a notification about the buy"
+	case adcp.AnchorReport:
+		return "a delivery report"
+	case adcp.AnchorAccount:
+		return "a notification about an account"
+	case adcp.AnchorCaller:
+		return "a notification about the agent"
+	}
+	return "a notification of a type that is not known"
+}
+
+// newsBeforeTheEnd reports whether an answer under another task's name tells how the operation's buy
+// is, which the seller has made and not confirmed.
+func newsBeforeTheEnd(op Operation, a adcp.Answer) bool {
+	members := endOf(op.Type, withBody(a)).members
+	tells := hasMember(members, "impairments", "health")
+	return concernsBuy(op.Type) && otherTask(op, a) && tells
+}
+
+func newsAfterTheEnd(op Operation, a adcp.Answer) (detail string, news bool) {
+	buyEnds, stands := a.EndOfBuy, a.BuyStatus()
+	if buyEnds {
+		stands = string(a.Status)
+	}
+	if buyEnds || a.Provisional { // the buy's status, of a task that is completed (contract A31)
 		a.Status = adcp.StatusCompleted
 	}
-	if len(a.Value) == 0 {
-		a.Value = a.Progress // an open status has its body there
-	}
+	a = withBody(a)
 	e, known := endOf(op.Type, a), op.Terminal.Members
-	if e.members[identity] != known[identity] {
+	id, named := e.members[identity]
+	if named && id != known[identity] {
 		return "", false
 	}
-	otherTask := op.TaskID != "" && a.TaskID != "" && a.TaskID != op.TaskID ||
-		a.TaskType != "" && a.TaskType != string(op.Type)
-	stands := a.BuyStatus()
+	other := otherTask(op, a)
+	ended := a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected
 	switch {
-	case a.Status == adcp.StatusCompleted:
-		news = sameEnd(op, a) && saysMore(known, e.members, otherTask)
-	case otherTask:
+	case buyEnds && (op.Type.MakesBuy() || other):
 		news = true
-	case a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected:
+	case ended && !other:
 		// A buy can end like this when its task is long done (contract A11). Both of a buy's own states
-		// are a task's too: whose it is, the buy's status says, or that only a buy was made here.
+		// are a task's too: whose it is, the buy's status says, or that only a buy was made here. What is
+		// canceled after its end is the buy, whether it is named or not.
 		news = stands == string(a.Status) || stands == "" && op.Type.MakesBuy()
 		stands = string(a.Status)
+	case other && named, other && ended && op.Type.MakesBuy():
+		news = a.Status != adcp.StatusCompleted || !sameEnd(op, a) || saysMore(known, e.members, true)
+	case a.Status == adcp.StatusCompleted && named:
+		moved := sameEnd(op, a) || differs(known, e.members, "revision") // a later revision has other contents
+		news = moved && saysMore(known, e.members, false)
+	case !named:
+		// A failure of a task of its own says nothing about the buy, whatever it shows.
+		news = a.Status != adcp.StatusFailed && hasMember(e.members, tellsOfBuy...)
 	case !a.Status.Terminal():
 		news = saysMore(known, withoutProgress(e.members), true)
 	}
@@ -98,6 +139,33 @@ func isNews(op Operation, o Observation) (detail string, news bool) {
 		detail += ": it is " + stands
 	}
 	return detail, news
+}
+
+// tellsOfBuy are members that only a message about a buy's state has.
+var tellsOfBuy = []string{"impairments", "health", "media_buy_status", "cancellation", "rejection_reason"}
+
+// hasMember reports whether there is one of the members.
+func hasMember(members map[string]string, names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return members[name] != "" })
+}
+
+// differs reports whether both have a member, and it is not the same.
+func differs(known, seen map[string]string, name string) bool {
+	return known[name] != "" && seen[name] != "" && known[name] != seen[name]
+}
+
+// otherTask reports whether an answer names another task than the operation's, or another type.
+func otherTask(op Operation, a adcp.Answer) bool {
+	return op.TaskID != "" && a.TaskID != "" && a.TaskID != op.TaskID ||
+		a.TaskType != "" && a.TaskType != string(op.Type)
+}
+
+// withBody returns an answer whose body is its Value: an open status has it in its progress.
+func withBody(a adcp.Answer) adcp.Answer {
+	if len(a.Value) == 0 {
+		a.Value, a.ResultMissing = a.Progress, false
+	}
+	return a
 }
 
 // progressMembers are what the body of an open task has besides the buy's id.

@@ -217,18 +217,26 @@ func TestNewsOfTheBuyAfterTheTaskIsNoContradiction(t *testing.T) {
 		"a package active": {
 			about(adcp.StatusCompleted, "task_1", buy, strings.Replace(active, `"p0"`, `"p0","status":"active"`, 1)), News,
 		},
+		"canceled, no body":  {about(adcp.StatusCanceled, "task_1", buy, ""), News},
+		"canceled elsewhere": {about(adcp.StatusCanceled, "imp_3", buy, ""), News},
+		"impaired, no buy":   {about(adcp.StatusCompleted, "imp_1", buy, `{"health":"impaired","impairments":[{}]}`), News},
+		"impaired, own task": {about(adcp.StatusWorking, "task_1", buy, `{"health":"impaired"}`), News},
+		"other packages, a later revision": {
+			about(adcp.StatusCompleted, "task_1", buy, strings.Replace(active, "p0", "p1", 1)), News,
+		},
+		"changed by another task": {
+			about(adcp.StatusCompleted, "t2", buy, strings.Replace(active, "p0", "p1", 1)), News,
+		},
 
 		"the end again":    {about(adcp.StatusCompleted, "task_1", buy, known), Duplicate},
 		"an invented task": {about(adcp.StatusCompleted, "sync-1", buy, known), Duplicate},
 
-		"the task itself failed":   {about(adcp.StatusFailed, "task_1", buy, `{"media_buy_id":"mb_1"}`), Conflict},
-		"the task itself canceled": {about(adcp.StatusCanceled, "task_1", buy, ""), Conflict},
+		"the task itself failed": {about(adcp.StatusFailed, "task_1", buy, `{"media_buy_id":"mb_1"}`), Conflict},
 		"other packages": {
-			about(adcp.StatusCompleted, "task_1", buy, strings.Replace(active, "p0", "p1", 1)), Conflict,
+			about(adcp.StatusCompleted, "task_1", buy, strings.Replace(known, "p0", "p1", 1)), Conflict,
 		},
 		"another buy":          {about(adcp.StatusCompleted, "imp_1", buy, `{"media_buy_id":"mb_2"}`), WrongTask},
 		"no buy":               {about(adcp.StatusFailed, "imp_1", buy, `{"errors":[]}`), WrongTask},
-		"another task's buy":   {about(adcp.StatusCompleted, "t2", buy, strings.Replace(active, "p0", "p1", 1)), WrongTask},
 		"another type, no buy": {about(adcp.StatusCompleted, "task_1", "sync_creatives", `{"creatives":[]}`), WrongTask},
 		"canceled, but the buy is active": {
 			about(adcp.StatusCanceled, "task_1", buy, `{"media_buy_id":"mb_1","media_buy_status":"active"}`), Conflict,
@@ -247,7 +255,7 @@ func TestNewsOfTheBuyAfterTheTaskIsNoContradiction(t *testing.T) {
 		if v != tc.want || (after.Attention != nil) != clash || (e.Kind == EventConflict) != clash {
 			t.Errorf("%s: %s, event %+v, attention %+v", name, v, e, after.Attention)
 		}
-		if v == News && (e.Kind != EventSeen || e.Detail == "" || after.ADCPStatus != op.ADCPStatus) {
+		if v == News && (e.Kind != EventNews || e.Notification == nil || e.Detail == "" || after.ADCPStatus != op.ADCPStatus) {
 			t.Errorf("%s: event %+v, status %s", name, e, after.ADCPStatus)
 		}
 		if after.State != Completed || !reflect.DeepEqual(after.Terminal, op.Terminal) {

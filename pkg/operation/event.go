@@ -1,6 +1,10 @@
 package operation
 
-import "time"
+import (
+	"time"
+
+	"adcp-orchestrator/pkg/adcp"
+)
 
 // Channel is the way by which something was observed. No channel has priority over another
 // (contract H2).
@@ -27,7 +31,10 @@ type Event struct {
 	From    State     `json:"from"`
 	To      State     `json:"to"`
 	Detail  string    `json:"detail,omitempty"`
-	Unknown string    `json:"-" document:"unknown"`
+	// Notification and Buy are what a delivery about no task says, and a read of the buy shows.
+	Notification *Notification  `json:"notification,omitempty"`
+	Buy          *adcp.BuyFacts `json:"buy,omitempty"`
+	Unknown      string         `json:"-" document:"unknown"`
 }
 
 // EventKind is what happened.
@@ -48,6 +55,8 @@ const (
 	EventRestarted     EventKind = "restarted"      // a new workflow execution
 	EventInputAnswered EventKind = "input_answered" // a person has answered an input request
 	EventPublished     EventKind = "published"      // the end was published
+	EventNews          EventKind = "news"           // a delivery about the buy, an account or the agent was kept
+	EventSnapshot      EventKind = "snapshot"       // the buy was read
 )
 
 func (op *Operation) event(k EventKind, c Channel, from State, now time.Time, detail string) Event {

@@ -56,6 +56,8 @@ type Operation struct {
 	// ADCPStatus is the last status on the wire, unknown included (contract A20).
 	ADCPStatus adcp.Status `json:"adcp_status,omitempty"`
 	Attention  *Attention  `json:"attention,omitempty"`
+	// News is what came beside the task; zero if nothing did.
+	News BuyNews `json:"news,omitzero"`
 
 	// NotBefore is the earliest time of the next call: a retry_after is never cut short (contract
 	// D8).

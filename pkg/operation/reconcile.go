@@ -15,11 +15,16 @@ const (
 	indexGrace = 10 * time.Minute
 )
 
-// Restart begins the next generation of the workflow execution.
+// Restart begins the next generation of the workflow execution. For an operation that is settled, and
+// only has its buy read or its expiry stored, that is no event.
 func (op *Operation) Restart(now time.Time) Event {
 	op.Generation++
 	op.TaskToken = ""
 	op.DueAt = now.Add(reconcileGrace)
+	if !op.PublishedAt.IsZero() {
+		op.Version++ // no change that a client should see
+		return Event{}
+	}
 	op.BumpVersion(now)
 	return op.event(EventRestarted, ByOrchestrator, op.State, now, "")
 }

@@ -58,8 +58,11 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	case op.State.Terminal():
 		next = NextSettle
 		if !op.PublishedAt.IsZero() {
-			if !op.ExpiryPending {
-				op.DueAt = time.Time{}
+			switch {
+			case op.SnapshotDue(now):
+				next, op.DueAt = NextPoll, now.Add(reconcileGrace)
+			case !op.ExpiryPending:
+				op.DueAt = op.snapshotAt()
 			}
 			return op.decide(next, 0)
 		}

@@ -22,8 +22,11 @@ var buyStatuses = []string{
 
 // listsBuys reports whether what an operation makes is a buy, and the agent lists its buys.
 func listsBuys(op operation.Operation, p registry.Profile) bool {
-	return op.Type.MakesBuy() && slices.Contains(p.Tasks, buysTool)
+	return op.Type.MakesBuy() && hasBuysTool(p)
 }
+
+// hasBuysTool reports whether the agent lists its buys.
+func hasBuysTool(p registry.Profile) bool { return slices.Contains(p.Tasks, buysTool) }
 
 // listedBuy is a media buy as the agent lists it.
 type listedBuy struct {

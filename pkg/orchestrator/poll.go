@@ -44,7 +44,11 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 	if err != nil {
 		return operation.Decision{}, err
 	}
-	if op.State.Terminal() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) ||
+	if op.SnapshotDue(now) {
+		if known.Fresh(now) && !hasBuysTool(known) {
+			return p.noSnapshot(ctx, op, known)
+		}
+	} else if op.State.Terminal() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) ||
 		op.MaySendInput(now, support(op, known)) ||
 		known.Fresh(now) && !pollable(op, known) {
 		return p.skip(ctx, op, known, unasked(op, known))
@@ -64,6 +68,8 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 // ask asks an agent that was reached, or records why it can't be asked. err is reach's.
 func (p Poll) ask(ctx context.Context, op operation.Operation, c contact, err error) (operation.Decision, error) {
 	switch {
+	case op.State.Terminal():
+		return p.readBuy(ctx, op, c, err)
 	case err != nil:
 		return p.failByError(ctx, op, c.profile, err)
 	case c.waits.reason != "":

@@ -10,6 +10,7 @@ import (
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -25,9 +26,6 @@ var (
 	ErrKeyReused = errors.New("idempotency_key was used with another payload")
 	// ErrConflict: the delivery contradicts what is known. It changes nothing (contract H2, H3).
 	ErrConflict = errors.New("contradicts what is known of the task")
-	// ErrReport: a notification on the same webhook (contract F13, F15), for example a delivery
-	// report: about the buy and not about the task. Nothing here reads it yet.
-	ErrReport = errors.New("a notification about the buy: kept, not applied")
 	// ErrTooMany: more deliveries for one operation than any honest sender makes.
 	ErrTooMany = errors.New("too many deliveries for this operation")
 )
@@ -36,6 +34,7 @@ var (
 type ReceiveStore interface {
 	operations
 	inbox.Quarantine
+	registry.Profiles
 }
 
 // Receive applies authentic webhooks.
@@ -69,17 +68,20 @@ func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp
 		return ReceiveResult{Operation: registered}, err
 	}
 	got := ReceiveResult{Operation: target}
-	if !tokenMatches(target, w.Token) {
+	if !tokenMatches(target, w.Token) && !(w.Bare && w.Token == "") { // its schemas have no place for one
 		return got, ErrToken
 	}
-	if w.IsReport() {
-		return got, ErrReport
-	}
-	answer := adcp.ReadWebhook(target.Type, w)
-	if target.TooManyDeliveries(answer) {
+	o := operation.Observation{Channel: operation.ByWebhook, News: w.News()}
+	if o.Answer = adcp.ReadWebhook(target.Type, w); !target.Keeps(o) && target.TooManyDeliveries(o.Answer) {
 		return got, ErrTooMany
 	}
-	return r.apply(ctx, target, answer, digest.Hex(w.IdempotencyKey), fingerprint)
+	if o.News.Type == adcp.CapabilitiesChanged {
+		// Before the delivery is stored: who dies in between gets it again.
+		if err := registry.Outdate(ctx, r.Store, agentOf(target), r.Deps.Now().UTC()); err != nil {
+			return got, err
+		}
+	}
+	return r.apply(ctx, target, o, digest.Hex(w.IdempotencyKey), fingerprint)
 }
 
 // target returns the operation that a payload names. The delivery was authenticated for registered,
@@ -123,26 +125,30 @@ func PayloadFingerprint(body []byte) string {
 	return fingerprint
 }
 
-// apply puts an answer through the convergence function, and stores it with the claim of the
+// apply puts an observation through the convergence function, and stores it with the claim of the
 // delivery's key.
-func (r Receive) apply(ctx context.Context, target operation.Operation, answer adcp.Answer,
+func (r Receive) apply(ctx context.Context, target operation.Operation, o operation.Observation,
 	keyHash, fingerprint string) (ReceiveResult, error) {
+	answer := o.Answer
 	got := ReceiveResult{First: true}
 	var pollSoon bool
 	var err error
 	got.Operation, err = updateFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
 		now, bound := r.Deps.Now().UTC(), op.TaskID
+		o.At = now
 		var e operation.Event
-		op, e, got.Verdict = operation.Apply(op,
-			operation.Observation{Channel: operation.ByWebhook, Answer: answer, At: now})
+		op, e, got.Verdict = operation.Apply(op, o)
 		pollSoon = got.Verdict == operation.Repeated && answer.Status == adcp.StatusCompleted &&
 			!op.State.Terminal() && op.PollSoon(now)
 		op.ReconcileSoon(now)
 		result := resultOf(&op, answer, got.Verdict, now)
 		delivery := &operation.Delivery{Tenant: op.Tenant, Sender: inbox.SenderID(op.Target), KeyHash: keyHash,
 			Fingerprint: fingerprint, OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}
-		return &operation.Change{Op: op, Events: []operation.Event{e}, Result: result, BindTask: op.TaskID != bound,
-			Delivery: delivery}, nil
+		c := &operation.Change{Op: op, Result: result, BindTask: op.TaskID != bound, Delivery: delivery}
+		if e.Kind != "" {
+			c.Events = []operation.Event{e}
+		}
+		return c, nil
 	})
 	var taken *store.DeliveryTakenError
 	switch {

@@ -37,8 +37,12 @@ func ensureExecution(ctx context.Context, s committer, w Executions, op operatio
 	case ExecutionMissing:
 		return ExecutionStarted, nil
 	}
-	e := begin(&op)
-	if err := s.Commit(ctx, operation.Change{Op: op, Events: []operation.Event{e}}); err != nil {
+	c := operation.Change{}
+	if e := begin(&op); e.Kind != "" {
+		c.Events = []operation.Event{e}
+	}
+	c.Op = op
+	if err := s.Commit(ctx, c); err != nil {
 		return "", err
 	}
 	return ExecutionRestarted, w.Start(ctx, op.Tenant, op.ID, op.Generation)
@@ -63,7 +67,7 @@ func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operatio
 		if err != nil {
 			return operation.Operation{}, "", err
 		}
-		if !op.PublishedAt.IsZero() {
+		if !op.PublishedAt.IsZero() && !op.AwaitsSnapshot() {
 			return op, ExecutionSettled, nil
 		}
 		now := r.Deps.Now().UTC()
@@ -105,7 +109,11 @@ func (r Redrive) next(op operation.Operation) operation.Next {
 // an execution that is alive, or that Step Functions has forgotten, would stop or wait at once
 // again.
 func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Time) (operation.Operation, error) {
-	if op.State.Terminal() {
+	switch {
+	case op.AwaitsSnapshot():
+		op.HurrySnapshot(now)
+		return op, r.Store.Commit(ctx, operation.Change{Op: op})
+	case op.State.Terminal():
 		return op, nil
 	}
 	if err := r.Breaker.Hurry(ctx, op.Tenant, agentOf(op).CircuitKey()); err != nil {

@@ -55,3 +55,18 @@ func Refresh(ctx context.Context, s Profiles, agents Caller, a Agent, known Prof
 	store.CarryUnknown(&p, known)
 	return p, s.PutProfile(ctx, a.Tenant, a.ID, p)
 }
+
+// Outdate notes that an agent says its capabilities have changed (contract F13): the next call
+// discovers it again. A chatty agent can't make every call do that: a profile is believed for
+// minProfileAge.
+func Outdate(ctx context.Context, s Profiles, a Agent, now time.Time) error {
+	p, err := Recall(ctx, s, a)
+	if err != nil || p.DiscoveredAt.IsZero() || !p.StaleFrom.IsZero() {
+		return err
+	}
+	p.StaleFrom = p.DiscoveredAt.Add(minProfileAge)
+	if p.StaleFrom.Before(now) {
+		p.StaleFrom = now
+	}
+	return s.PutProfile(ctx, a.Tenant, a.ID, p)
+}

@@ -38,6 +38,9 @@ type Profile struct {
 	// Capabilities are the answer of get_adcp_capabilities.
 	Capabilities adcp.Capabilities `json:"capabilities"`
 	DiscoveredAt time.Time         `json:"discovered_at"`
+	// StaleFrom is when the profile stops being believed because the agent said that it has changed;
+	// zero if it has not said so.
+	StaleFrom time.Time `json:"stale_from,omitzero"`
 	// Unknown holds the members of the stored profile that only newer code knows.
 	Unknown string `json:"-" document:"unknown"`
 
@@ -80,13 +83,14 @@ func (p Profile) For(t adcp.Task) Profile {
 }
 
 // Fresh reports whether a profile is still believed: for a day, or for less if the agent says so
-// (contract B37).
+// (contract B37), and not once the agent has said that it changed (contract F13).
 func (p Profile) Fresh(now time.Time) bool {
 	ttl := maxProfileAge
 	if stated := p.Capabilities.Changes.TTL; stated > 0 {
 		ttl = min(ttl, max(stated, minProfileAge))
 	}
-	return !p.DiscoveredAt.IsZero() && !p.outdated && now.Sub(p.DiscoveredAt) < ttl
+	changed := !p.StaleFrom.IsZero() && !now.Before(p.StaleFrom)
+	return !p.DiscoveredAt.IsZero() && !p.outdated && !changed && now.Sub(p.DiscoveredAt) < ttl
 }
 
 // KnownFor reports whether the profile was discovered of the agent as it is registered now.

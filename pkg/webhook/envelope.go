@@ -22,7 +22,11 @@ var errUncorrelated = &adcp.EnvelopeError{
 // parse reads the payload in the registered format (contract F27).
 func (in inbound) parse() (adcp.Webhook, error) {
 	if in.op.Webhook.Format != adcp.FormatA2A {
-		return adcp.ParseWebhook(in.delivery.Body)
+		w, err := adcp.ParseWebhook(in.delivery.Body)
+		if w.Bare { // it is about no operation, so the webhook that it came to is as good as any
+			w.OperationID = in.op.ID
+		}
+		return w, err
 	}
 	w, err := adcp.ParseA2AWebhook(in.delivery.Body)
 	if err != nil {
@@ -33,8 +37,11 @@ func (in inbound) parse() (adcp.Webhook, error) {
 	}
 	if w.OperationID == "" {
 		// A2A's payloads have no operation_id, and the URL may not correlate (contract F5). The agent's
-		// task id does, once another channel has reported it.
-		if w.TaskID == "" || w.TaskID != in.op.TaskID {
+		// task id does, once another channel has reported it, and so does the buy of an operation that has
+		// ended. A notification that names neither is about no operation.
+		n := w.News()
+		ours := w.TaskID != "" && w.TaskID == in.op.TaskID || in.op.IsAbout(w.Buy().MediaBuyID)
+		if !ours && (n.Type == "" || n.Buy.MediaBuyID != "") {
 			return w, errUncorrelated
 		}
 		w.OperationID = in.op.ID

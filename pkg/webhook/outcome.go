@@ -39,7 +39,6 @@ var notApplied = []struct {
 		}},
 	}},
 	{orchestrator.ErrConflict, Reply{Status: http.StatusConflict, Code: "conflict"}},
-	{orchestrator.ErrReport, Reply{Status: http.StatusOK, Code: "kept"}},
 	{orchestrator.ErrTooMany, Reply{Status: http.StatusTooManyRequests, Code: "too_many_deliveries"}},
 }
 
