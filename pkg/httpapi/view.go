@@ -26,6 +26,8 @@ type Operation struct {
 	// WaitsFor is the operation whose end has to come before the agent is called.
 	WaitsFor   string `json:"waits_for,omitempty"`
 	MediaBuyID string `json:"media_buy_id,omitempty"`
+	// Buy is the media buy as the agent last showed it, if news of it had it read.
+	Buy *buy `json:"buy,omitempty"`
 	// MatchedBy is why a submission returned an operation that was stored before.
 	MatchedBy            orchestrator.DedupMatch `json:"matched_by,omitempty"`
 	IdempotencyKeyPrefix string                  `json:"idempotency_key_prefix"`
@@ -62,6 +64,14 @@ type ended struct {
 	EventID string            `json:"event_id"`
 	// Reason is why the orchestrator itself ended it.
 	Reason operation.EndReason `json:"reason,omitempty"`
+}
+
+// buy is a media buy as the agent showed it at a time.
+type buy struct {
+	adcp.BuyFacts
+	AsOf time.Time `json:"as_of"`
+	// Missing: the agent did not show it then; the rest is of the last time that it did.
+	Missing bool `json:"missing,omitempty"`
 }
 
 // EndedBy is the channel that ended the operation, "" while it is open.
@@ -101,6 +111,9 @@ func (a API) View(op operation.Operation) Operation {
 		SubmittedAt:          op.SubmittedAt,
 		PublishedAt:          op.PublishedAt,
 		ExpiresAt:            op.ExpiresAt,
+	}
+	if s := op.News.Snapshot; s != nil {
+		v.Buy = &buy{s.Facts, s.AsOf, s.Missing}
 	}
 	if t := op.Terminal; t != nil {
 		v.Ended = &ended{By: t.Channel, At: t.At, EventID: orchestrator.EndedEventID(op), Reason: t.Reason}

@@ -71,10 +71,23 @@ func isNews(op Operation, o Observation) (detail string, news bool) {
 		return describeNotification(o.News), true
 	case !op.State.Terminal():
 		return "about the buy, before the end of its task", newsBeforeTheEnd(op, o.Answer)
-	case op.State != Completed || op.Terminal.Members[identity] == "":
+	case op.State != Completed:
 		return "", false
+	case op.Terminal.Members[identity] == "":
+		return newsOfUnshownBuy(op, o.Answer)
 	}
 	return newsAfterTheEnd(op, o.Answer)
+}
+
+// newsOfUnshownBuy is newsAfterTheEnd for a purchase whose end showed no buy: there is nothing that
+// the delivery could contradict but the buy that the agent named before.
+func newsOfUnshownBuy(op Operation, a adcp.Answer) (detail string, news bool) {
+	a = withBody(a)
+	facts := adcp.ReadBuyFacts(a.Value)
+	ended := a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected
+	tells := hasMember(endOf(op.Type, a).members, tellsOfBuy...) && a.Status != adcp.StatusFailed
+	return "about the buy, after its task",
+		op.Type == adcp.CreateMediaBuy && (ended || tells) && !op.isOtherBuy(facts.MediaBuyID)
 }
 
 func describeNotification(n adcp.News) string {

@@ -38,6 +38,7 @@ func (f *faults) shapeTask(s *Seller, t *task) {
 // webhooksOf draws what a seller sends of a task: the webhook of its end, and what real sellers
 // were seen to send besides it, or instead of it.
 func (f *faults) webhooksOf(s *Seller, t *task, end outgoing) []outgoing {
+	f.planNews(s, t)
 	all := []outgoing{end}
 	if f.happens(f.webhookRate) {
 		all = f.faultyEnd(t, end)

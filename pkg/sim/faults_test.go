@@ -19,7 +19,9 @@ type faults struct {
 	// tableRNG draws what the table does. It is a source of its own, so that the other draws of a seed
 	// do not depend on how often a write is tried.
 	tableRNG *rand.Rand
-	w        *World
+	// newsRNG draws what sellers tell about their buys.
+	newsRNG *rand.Rand
+	w       *World
 	// How often a call, a webhook and a write go wrong, and how often a process dies; until when.
 	callRate, webhookRate, writeRate, deathRate float64
 	until                                       time.Time

@@ -28,6 +28,14 @@ type Lists struct {
 // otherBuy is a buy that no task of the seller has made: a person's, or another buyer's.
 type otherBuy struct{ id, account, status, context string }
 
+// tenant is whose seller it is.
+func (s *Seller) tenant() string {
+	if s.prefix != "" {
+		return SecondTenant
+	}
+	return Tenant
+}
+
 // unlessRefused answers a question, or refuses it for its account.
 func (s *Seller) unlessRefused(refuses bool, in callArguments, answer func(callArguments) adcp.Response) adcp.Response {
 	if !refuses || in.Account.ID == "" {
@@ -44,12 +52,13 @@ func (s *Seller) unlessRefused(refuses bool, in callArguments, answer func(callA
 // and those of all accounts, unless one is asked for. A seller shows a buy from its approval on,
 // and commits itself to it when its work is done.
 func (s *Seller) listBuys(in callArguments) adcp.Response {
-	if in.Statuses == nil {
+	if in.Statuses == nil && in.IDs == nil {
 		in.Statuses = []string{"active"}
 	}
 	var buys []string
 	show := func(id, account, status, confirmed, context, more string) {
-		if !slices.Contains(in.Statuses, status) || in.Account.ID != "" && account != in.Account.ID {
+		left := in.Statuses != nil && !slices.Contains(in.Statuses, status) || in.IDs != nil && !slices.Contains(in.IDs, id)
+		if left || in.Account.ID != "" && account != in.Account.ID {
 			return
 		}
 		if context != "" && !s.Lists.BuysHideContext {
@@ -86,7 +95,7 @@ func (s *Seller) buyOf(t *task) (status, confirmed string) {
 	confirmed = strconv.Quote(t.done.Format(time.RFC3339))
 	switch t.outcome {
 	case adcp.StatusCompleted:
-		return "pending_creatives", confirmed
+		return cmp.Or(t.buyStatus, "pending_creatives"), confirmed
 	case adcp.StatusCanceled:
 		status = "canceled"
 	default:

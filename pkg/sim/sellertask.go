@@ -33,6 +33,9 @@ type task struct {
 	takes       time.Duration
 	// approved: the seller has bought. refused: it never will.
 	approved, refused bool
+	// buyStatus is how the buy stands since its task is done, "" as it was then; buyAt is since when.
+	buyStatus string
+	buyAt     time.Time
 	// responses are the answers to those who continued the task, by idempotency key.
 	responses map[string]adcp.Response
 }
@@ -199,6 +202,13 @@ func (t *task) webhook(at time.Time, key, operationID, status, more string) outg
 		`"status":%q,"timestamp":%q,"token":%q%s}`,
 		key, operationID, t.id, t.tool, status, at.Format(time.RFC3339), t.token, more)
 	return outgoing{at: at, url: t.url, body: []byte(body)}
+}
+
+// tell puts a webhook about a task's buy into the outbox: under the task's own id, or another one.
+func (s *Seller) tell(t *task, key, taskID, status, result string) {
+	named := *t
+	named.id = taskID
+	s.outbox = append(s.outbox, named.webhook(s.now(), key, t.operationMember(), status, `,"result":`+result))
 }
 
 // response is an answer without an AdCP error.

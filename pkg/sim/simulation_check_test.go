@@ -143,6 +143,7 @@ func (s *simulation) checkCompleted(r operation.Record, bought *task) {
 		s.violated("%s: completed with %s, the seller has %+v", r.Op.ID, r.Result, bought)
 		return
 	}
+	s.checkNews(r, bought)
 	if r.Op.Terminal.At.Add(maxSkew).Before(bought.done) {
 		s.violated("%s: completed at %s, before the seller confirmed the buy", r.Op.ID, r.Op.Terminal.At.Sub(epoch))
 	}

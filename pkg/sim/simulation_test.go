@@ -61,6 +61,7 @@ func newSimulation(t *testing.T, def Definition, seed uint64) *simulation {
 	w.Random, w.Jitter = rand.NewChaCha8(source), rng.Float64
 	w.Caller, w.Gateway, w.Watch = f, f.gateway, f.checkStored
 	crash.Faults = f.effect
+	f.newsRNG = rand.New(rand.NewPCG(seed, 0x9e35))
 	f.tableRNG = rand.New(rand.NewPCG(seed, 0x7ab1e))
 	w.Store.Conflict, w.Store.IndexLag = f.conflict, pick(f.tableRNG, 0, time.Second, 30*time.Second)
 	tenants := []string{Tenant}
