@@ -105,11 +105,14 @@ func describeNotification(n adcp.News) string {
 }
 
 // newsBeforeTheEnd reports whether an answer under another task's name tells how the operation's buy
-// is, which the seller has made and not confirmed.
+// is: the seller has made it and not confirmed it, or the end of its task is still on its way. The
+// operation is followed by its own task as ever.
 func newsBeforeTheEnd(op Operation, a adcp.Answer) bool {
+	ended := a.EndOfBuy || a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected
 	members := endOf(op.Type, withBody(a)).members
-	tells := hasMember(members, "impairments", "health")
-	return concernsBuy(op.Type) && otherTask(op, a) && tells
+	id := adcp.ReadBuyFacts(withBody(a).Value).MediaBuyID
+	tells := hasMember(members, "impairments", "health") || ended && id != "" && op.Type == adcp.CreateMediaBuy
+	return concernsBuy(op.Type) && otherTask(op, a) && tells && !op.isOtherBuy(id)
 }
 
 func newsAfterTheEnd(op Operation, a adcp.Answer) (detail string, news bool) {

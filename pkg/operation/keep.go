@@ -64,7 +64,7 @@ func (op *Operation) FinishExpiry(at time.Time) (ok bool) {
 	if !op.ExpiryPending || !op.ExpiresAt.Equal(at) {
 		return false
 	}
-	op.ExpiryPending, op.DueAt = false, op.snapshotAt()
+	op.ExpiryPending, op.DueAt = false, time.Time{}
 	op.Version++
 	return true
 }

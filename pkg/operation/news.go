@@ -38,8 +38,11 @@ type SnapshotRead struct {
 	Due bool `json:"due,omitempty"`
 	// Wanted counts the news that asked for a read: one that comes during a read asks for another.
 	Wanted int `json:"wanted,omitempty"`
-	// NotBefore is when the read is due. Failures counts those in a row that failed, Done the others.
+	// NotBefore is when the read is due. LookAt is when the reconciler looks whether it was made, if it
+	// has begun. DueAt has neither: code from before there were reads restarts for ever what is
+	// published and due. Failures counts the reads in a row that failed, Done the others.
 	NotBefore time.Time `json:"not_before,omitzero"`
+	LookAt    time.Time `json:"look_at,omitzero"`
 	Failures  int       `json:"failures,omitempty"`
 	Done      int       `json:"done,omitempty"`
 	LastAt    time.Time `json:"last_at,omitzero"`

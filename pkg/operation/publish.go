@@ -42,7 +42,7 @@ func (op *Operation) FinishPublication(now time.Time, fence int) (e Event, ok bo
 		return Event{}, false
 	}
 	op.PublishedAt = now
-	op.DueAt = op.snapshotAt()
+	op.DueAt = time.Time{}
 	op.TaskToken = ""
 	op.BumpVersion(now)
 	return op.event(EventPublished, ByOrchestrator, op.State, now, ""), true

@@ -20,7 +20,9 @@ const (
 func (op *Operation) Restart(now time.Time) Event {
 	op.Generation++
 	op.TaskToken = ""
-	op.DueAt = now.Add(reconcileGrace)
+	if op.beginRead(now); !op.AwaitsSnapshot() || op.ExpiryPending {
+		op.DueAt = now.Add(reconcileGrace)
+	}
 	if !op.PublishedAt.IsZero() {
 		op.Version++ // no change that a client should see
 		return Event{}
@@ -79,14 +81,15 @@ func PutOff(failures int) time.Duration {
 // FailuresForgotten is how long after the last failed look the count begins anew.
 const FailuresForgotten = 2*reconcileLater + time.Minute
 
-// IndexAt is where the operation stands in the reconciler's index: at DueAt, or where it stood
+// IndexAt is where the operation stands in the reconciler's index: at LooksAt, or where it stood
 // before if that is only a little earlier. Every move costs two writes of the index, and most
 // operations end before the reconciler gets to them. A look that comes too early reads DueAt and
 // moves the entry.
 func (op *Operation) IndexAt() time.Time {
-	early := op.DueAt.Sub(op.IndexedAt)
-	if op.DueAt.IsZero() || op.IndexedAt.IsZero() || early < 0 || early > indexGrace {
-		return op.DueAt
+	at := op.LooksAt()
+	early := at.Sub(op.IndexedAt)
+	if at.IsZero() || op.IndexedAt.IsZero() || early < 0 || early > indexGrace {
+		return at
 	}
 	return op.IndexedAt
 }
@@ -94,7 +97,8 @@ func (op *Operation) IndexAt() time.Time {
 // DueMoves reports whether the time of the reconciler's look changes so much that it has to be
 // stored although nothing else changes.
 func (op *Operation) DueMoves(to time.Time) bool {
-	return op.DueAt.IsZero() != to.IsZero() || to.Sub(op.DueAt) > indexGrace
+	at := op.LooksAt()
+	return at.IsZero() != to.IsZero() || to.Sub(at) > indexGrace
 }
 
 // ReconcileSoon brings the reconciler's look forward for an operation that has ended and is not

@@ -58,11 +58,12 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	case op.State.Terminal():
 		next = NextSettle
 		if !op.PublishedAt.IsZero() {
-			switch {
-			case op.SnapshotDue(now):
-				next, op.DueAt = NextPoll, now.Add(reconcileGrace)
-			case !op.ExpiryPending:
-				op.DueAt = op.snapshotAt()
+			if !op.ExpiryPending {
+				op.DueAt = time.Time{}
+			}
+			if op.SnapshotDue(now) {
+				next = NextPoll
+				op.beginRead(now)
 			}
 			return op.decide(next, 0)
 		}

@@ -18,8 +18,7 @@ const (
 	snapshotMaxWait = 6 * time.Hour
 )
 
-// wantSnapshot asks for a read of the buy, and lets the reconciler start it if the operation is
-// settled.
+// wantSnapshot asks for a read of the buy. The reconciler starts it once the operation is settled.
 func (op *Operation) wantSnapshot(now time.Time) {
 	r := &op.News.Read
 	r.Wanted++
@@ -28,13 +27,10 @@ func (op *Operation) wantSnapshot(now time.Time) {
 		if r.Done >= snapshotsFast {
 			gap = snapshotLater
 		}
-		r.Due, r.Failures, r.NotBefore = true, 0, now
+		r.Due, r.Failures, r.NotBefore, r.LookAt = true, 0, now, time.Time{}
 		if next := r.LastAt.Add(gap); r.Done > 0 && next.After(now) {
 			r.NotBefore = next
 		}
-	}
-	if at := op.snapshotAt(); !at.IsZero() && (op.DueAt.IsZero() || op.DueAt.After(at)) {
-		op.DueAt = at
 	}
 }
 
@@ -49,7 +45,7 @@ func (op *Operation) SnapshotDue(now time.Time) bool {
 	return op.AwaitsSnapshot() && !now.Before(op.snapshotAt())
 }
 
-// snapshotAt is when the buy of a settled operation is to be read, zero if it is not: never earlier
+// snapshotAt is when the buy of a settled operation may be read, zero if it is not: never earlier
 // than the agent asked (contract D8).
 func (op *Operation) snapshotAt() time.Time {
 	switch at := op.News.Read.NotBefore; {
@@ -62,9 +58,30 @@ func (op *Operation) snapshotAt() time.Time {
 	}
 }
 
+// LooksAt is when the reconciler looks at the operation, zero when nothing is left to do: at DueAt, or
+// because its buy is to be read.
+func (op *Operation) LooksAt() time.Time {
+	at := op.snapshotAt()
+	if look := op.News.Read.LookAt; !at.IsZero() && look.After(at) {
+		at = look
+	}
+	if at.IsZero() || !op.DueAt.IsZero() && op.DueAt.Before(at) {
+		return op.DueAt
+	}
+	return at
+}
+
+// beginRead keeps the reconciler from an operation whose buy is about to be read.
+func (op *Operation) beginRead(now time.Time) {
+	if op.AwaitsSnapshot() {
+		op.News.Read.LookAt = now.Add(reconcileGrace)
+	}
+}
+
 // HurrySnapshot makes a read of the buy due now, because a person wants it.
 func (op *Operation) HurrySnapshot(now time.Time) {
-	op.News.Read.NotBefore, op.News.Read.Failures, op.DueAt = now, 0, now
+	r := &op.News.Read
+	r.NotBefore, r.LookAt, r.Failures = now, time.Time{}, 0
 	op.BumpVersion(now)
 }
 
@@ -91,6 +108,7 @@ func (op *Operation) PutOffSnapshot(now time.Time, wait time.Duration, detail st
 		}
 		return op.event(EventNoAnswer, ByPoll, op.State, now, "the buy could not be read: "+detail), true
 	}
+	r.LookAt = time.Time{}
 	r.NotBefore = now.Add(max(wait, min(time.Minute<<(2*(r.Failures-1)), snapshotMaxWait)))
 	return Event{}, false
 }
@@ -113,7 +131,7 @@ func (op *Operation) TakeSnapshot(now time.Time, wanted int, seen BuySeen) (e Ev
 	n, before := &op.News, op.News.Snapshot
 	clash := op.contradictedBy(seen)
 	r := &n.Read
-	r.Due, r.Failures, r.LastAt = r.Wanted != wanted, 0, now
+	r.Due, r.Failures, r.LastAt, r.LookAt = r.Wanted != wanted, 0, now, time.Time{}
 	r.Done++
 	if r.Due {
 		r.NotBefore = now.Add(snapshotGap)

@@ -142,10 +142,10 @@ func (r Reconcile) reconcileOne(ctx context.Context, ref operation.Ref) (
 	}
 	now := r.Deps.Now().UTC()
 	switch {
-	case err != nil || op.DueAt.IsZero() || now.Before(op.IndexedAt): // the index lags
+	case err != nil || op.LooksAt().IsZero() || now.Before(op.IndexedAt): // the index lags
 		return op, "", err
-	case now.Before(op.DueAt): // it stood early in the index
-		return op, "", ignoreStale(r.Store.MoveDue(ctx, op, op.DueAt))
+	case now.Before(op.LooksAt()): // it stood early in the index
+		return op, "", ignoreStale(r.Store.MoveDue(ctx, op, op.LooksAt()))
 	}
 	result, err = ensureExecution(ctx, r.Store, r.Workflow, op,
 		func(op *operation.Operation) operation.Event { return op.Restart(now) })

@@ -132,8 +132,8 @@ func (run *reconcileRun) look(ctx context.Context, ref operation.Ref) {
 	if err == nil {
 		return
 	}
-	if !op.DueAt.IsZero() { // in the index it may have been put off before
-		run.dueSince(op.DueAt, now)
+	if at := op.LooksAt(); !at.IsZero() { // in the index it may have been put off before
+		run.dueSince(at, now)
 	}
 	run.putOff(ctx, ref, "operation not reconciled", err)
 }

@@ -66,8 +66,8 @@ func soldHarness(t *testing.T, s *buySeller) *harness {
 	h := newHarnessWith(t, s, buySubmission)
 	h.dispatch()
 	h.runSettle(h.keeping(h.store))
-	if op := h.op(); op.State != operation.Completed || !op.DueAt.IsZero() {
-		t.Fatalf("%s, due %v", op.State, op.DueAt)
+	if op := h.op(); op.State != operation.Completed || !op.LooksAt().IsZero() {
+		t.Fatalf("%s, due %v", op.State, op.LooksAt())
 	}
 	h.workflow.status[execution(h.id, 1)] = orchestrator.ExecutionOver
 	return h
@@ -133,9 +133,9 @@ func TestNewsOfASettledBuyHasTheBuyReadOnce(t *testing.T) {
 	}
 	r, err := h.store.Load(t.Context(), "acme", h.id)
 	op := r.Op
-	if err != nil || op.State != operation.Completed || op.Attention != nil || !op.DueAt.IsZero() || s.sold != 1 ||
+	if err != nil || op.State != operation.Completed || op.Attention != nil || !op.LooksAt().IsZero() || s.sold != 1 ||
 		!op.PublishedAt.Equal(ended.PublishedAt) || op.Publication != ended.Publication {
-		t.Errorf("%s, attention %+v, due %v, published %v, sold %d", op.State, op.Attention, op.DueAt, op.PublishedAt, s.sold)
+		t.Errorf("%s, attention %+v, due %v, published %v, sold %d", op.State, op.Attention, op.LooksAt(), op.PublishedAt, s.sold)
 	}
 	facts := op.News.Snapshot.Facts
 	if facts.Status != "active" || facts.Health != "impaired" || facts.Revision != 3 || facts.Impaired != 2 ||
@@ -192,9 +192,9 @@ func TestAReadOfTheBuyThatFailsIsTriedAgainAndThenGivenUp(t *testing.T) {
 		if op.News.Snapshot != nil {
 			got = op.News.Snapshot.Facts.Status
 		}
-		if got != want || ran > 12 || len(s.asked) > 12 || op.Attention != nil || !op.DueAt.IsZero() {
+		if got != want || ran > 12 || len(s.asked) > 12 || op.Attention != nil || !op.LooksAt().IsZero() {
 			t.Errorf("%d failures: %q after %d executions and %d questions, attention %+v, due %v",
-				failures, got, ran, len(s.asked), op.Attention, op.DueAt)
+				failures, got, ran, len(s.asked), op.Attention, op.LooksAt())
 		}
 		if want == "" { // news asks again
 			h.tell("k2", impairmentOfBuy)
@@ -212,8 +212,8 @@ func TestABuyThatCantBeReadCostsNothingMore(t *testing.T) {
 	h := soldHarness(t, s)
 	h.tell("k", impairmentOfBuy)
 	h.sweepAndRun()
-	if op := h.op(); len(s.asked) != 0 || !op.DueAt.IsZero() || op.News.Read.Due || op.Attention != nil {
-		t.Errorf("asked %v, due %v, %+v", s.asked, op.DueAt, op.News.Read)
+	if op := h.op(); len(s.asked) != 0 || !op.LooksAt().IsZero() || op.News.Read.Due || op.Attention != nil {
+		t.Errorf("asked %v, due %v, %+v", s.asked, op.LooksAt(), op.News.Read)
 	}
 }
 
@@ -231,8 +231,8 @@ func TestNewsDuringAReadHasTheBuyReadAgain(t *testing.T) {
 	h.sweepAndRun()
 	h.at = h.at.Add(10 * time.Minute)
 	h.sweepAndRun()
-	if op := h.op(); op.News.Snapshot.Facts.Status != "canceled" || !op.DueAt.IsZero() || op.Attention != nil {
-		t.Errorf("the buy is %+v, due %v, attention %+v", op.News.Snapshot, op.DueAt, op.Attention)
+	if op := h.op(); op.News.Snapshot.Facts.Status != "canceled" || !op.LooksAt().IsZero() || op.Attention != nil {
+		t.Errorf("the buy is %+v, due %v, attention %+v", op.News.Snapshot, op.LooksAt(), op.Attention)
 	}
 }
 
@@ -288,8 +288,8 @@ func TestNewsBeforeTheEndHasTheBuyReadAfterIt(t *testing.T) {
 	h.dispatch()
 	h.runSettle(h.keeping(h.store))
 	h.workflow.status[execution(h.id, 1)] = orchestrator.ExecutionOver
-	if ran := h.sweepAndRun(); ran != 1 || h.op().News.Snapshot == nil || !h.op().DueAt.IsZero() {
-		t.Errorf("%d executions, %+v, due %v", ran, h.op().News, h.op().DueAt)
+	if ran := h.sweepAndRun(); ran != 1 || h.op().News.Snapshot == nil || !looksAt(h).IsZero() {
+		t.Errorf("%d executions, %+v, due %v", ran, h.op().News, looksAt(h))
 	}
 }
 
@@ -314,4 +314,9 @@ func TestRedriveReadsABuyWhoseReadWaits(t *testing.T) {
 	if _, got, err := redrive.Run(t.Context(), "acme", h.id); err != nil || got != orchestrator.ExecutionSettled {
 		t.Errorf("once more: %s, %v", got, err)
 	}
+}
+
+func looksAt(h *harness) time.Time {
+	op := h.op()
+	return op.LooksAt()
 }

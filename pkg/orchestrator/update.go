@@ -106,7 +106,7 @@ func attentionOnly(op, planned operation.Operation, now time.Time, next *operati
 	switch {
 	case planned.Attention != op.Attention:
 		planned.BumpVersion(now)
-	case op.DueMoves(planned.DueAt):
+	case op.DueMoves(planned.LooksAt()):
 		planned.Version++ // no change that a client should see
 	default:
 		return nil

@@ -63,7 +63,7 @@ func purchases(s *Seller) int {
 // checkEnded checks what must be true of every ended operation.
 func checkEnded(t *testing.T, w *World, r operation.Record, state operation.State) {
 	t.Helper()
-	if r.Op.State != state || r.Op.PublishedAt.IsZero() || !r.Op.DueAt.IsZero() {
+	if r.Op.State != state || r.Op.PublishedAt.IsZero() || !r.Op.LooksAt().IsZero() {
 		t.Errorf("state %s, published %v, due %v; want a published %s", r.Op.State, r.Op.PublishedAt, r.Op.DueAt, state)
 	}
 	if state == operation.Completed && len(r.Result) == 0 {

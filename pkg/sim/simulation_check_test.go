@@ -110,7 +110,7 @@ func (s *simulation) checkOperation(r operation.Record) {
 		s.violated("%s: bound to %s, which is not its own", op.ID, op.TaskID)
 	}
 	switch {
-	case op.State.Terminal() && (op.PublishedAt.IsZero() || !op.DueAt.IsZero()):
+	case op.State.Terminal() && (op.PublishedAt.IsZero() || !op.LooksAt().IsZero()):
 		s.violated("%s: %s, and not settled", op.ID, op.State)
 	case op.State == operation.Completed:
 		s.checkCompleted(r, bought)

@@ -68,7 +68,7 @@ func (w *world) set(t *testing.T, k at, name, value string) {
 }
 
 // foreign are members whose content is not made of our structs.
-var foreign = []string{"prompt", "details", "issues", "members", "key_origins"}
+var foreign = []string{"prompt", "details", "issues", "members", "parts", "key_origins"}
 
 // extend adds a member that no code knows to each object of a document, and stores it. It returns
 // where the members are: "" for the document itself, "webhook" and so on.

@@ -18,6 +18,12 @@ import (
 // deliver sends the webhook that a buy's agent would send.
 func (w *world) deliver(t *testing.T, b build, buy json.RawMessage, task string) httpAnswer {
 	t.Helper()
+	return w.deliverWith(t, b, buy, task, "delivery-of", "completed", boughtResult)
+}
+
+// deliverWith sends a webhook with the members that differ from one to another.
+func (w *world) deliverWith(t *testing.T, b build, buy json.RawMessage, task, key, status, result string) httpAnswer {
+	t.Helper()
 	var in struct {
 		Config struct {
 			URL            string
@@ -28,9 +34,9 @@ func (w *world) deliver(t *testing.T, b build, buy json.RawMessage, task string)
 	}
 	must(t, json.Unmarshal(buy, &in))
 	at := time.Now().UTC()
-	body := fmt.Sprintf(`{"idempotency_key":"delivery-of-%s","operation_id":%q,"task_id":%q,"token":%q,`+
-		`"task_type":"create_media_buy","protocol":"media-buy","status":"completed","timestamp":%q,"result":%s}`,
-		in.Config.OperationID, in.Config.OperationID, task, in.Config.Token, at.Format(time.RFC3339), boughtResult)
+	body := fmt.Sprintf(`{"idempotency_key":%q,"operation_id":%q,"task_id":%q,"token":%q,`+
+		`"task_type":"create_media_buy","protocol":"media-buy","status":%q,"timestamp":%q,"result":%s}`,
+		key+"-"+in.Config.OperationID, in.Config.OperationID, task, in.Config.Token, status, at.Format(time.RFC3339), result)
 	now := strconv.FormatInt(at.Unix(), 10)
 	callback := strings.TrimPrefix(in.Config.URL, baseURL+"/v1/webhooks/")
 	return w.serve(t, b, "webhook", func(event map[string]any) {
@@ -232,5 +238,67 @@ func TestEitherBuildReconcilesTheOther(t *testing.T) {
 			t.Errorf("reconcile of %s started %d executions", by[1].name, n)
 		}
 		w.kept(t, k, by[1], places)
+	}
+}
+
+// tell sends news of a buy after its end, as its agent would.
+func (w *world) tell(t *testing.T, b build, buy json.RawMessage, key, result string) httpAnswer {
+	t.Helper()
+	return w.deliverWith(t, b, buy, "news-"+key, "news-"+key, "working", result)
+}
+
+const toldImpairment = `{"notification_type":"impairment","media_buy_id":"mb_1","health":"impaired"}`
+
+// A buy of which newer code has kept news, and which it wants to read, is left as it is by functions
+// of the last release: they start nothing for it, publish nothing twice, and lose nothing. Newer code
+// reads it then.
+func TestTheLastReleaseLeavesNewsOfABuyAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.submit(t, w.today)
+	w.follow(t, w.today, "dispatch", id, "await")
+	w.seller.becomes("completed")
+	w.follow(t, w.today, "poll", id, "settle")
+	settle := func(b build) {
+		t.Helper()
+		_, err := w.invoke(t, b, "settle", operation.Ref{Tenant: w.tenant, OperationID: id})
+		must(t, err)
+	}
+	settle(w.today)
+	buy := w.seller.received()[0]
+	if a := w.tell(t, w.today, buy, "1", toldImpairment); a.StatusCode != 200 {
+		t.Fatalf("the news was answered with %+v", a)
+	}
+	if r := w.load(t, id); r.Op.LooksAt().IsZero() || !r.Op.DueAt.IsZero() {
+		t.Fatalf("nothing is due: %+v", r.Op.News)
+	}
+	places := w.extend(t, w.operationAt(id), nil)
+	started := w.services.count("StartExecution")
+	if _, err := w.invoke(t, w.release, "reconcile", struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.services.count("StartExecution") - started; n != 0 {
+		t.Errorf("the release started %d executions for it", n)
+	}
+	w.follow(t, w.release, "dispatch", id, "settle")
+	settle(w.release)
+	w.kept(t, w.operationAt(id), w.release, places)
+	r := w.load(t, id)
+	if r.Op.LooksAt().IsZero() || r.Op.News.Kept != 1 || !r.Op.News.Read.Due || w.services.count("PutEvents") != 1 {
+		t.Errorf("due %v, news %+v, %d publications", r.Op.LooksAt(), r.Op.News, w.services.count("PutEvents"))
+	}
+	if a := w.tell(t, w.release, buy, "2", toldImpairment); a.StatusCode != 200 {
+		t.Errorf("the release answered news with %+v", a)
+	}
+	if a := w.tell(t, w.today, buy, "3", toldImpairment); a.StatusCode != 200 {
+		t.Errorf("the news was answered with %+v", a)
+	}
+	if r := w.load(t, id); r.Op.LooksAt().IsZero() || r.Op.State != operation.Completed {
+		t.Errorf("%s, due %v after more news", r.Op.State, r.Op.LooksAt())
+	}
+	w.follow(t, w.today, "dispatch", id, "poll")
+	w.follow(t, w.today, "poll", id, "settle") // the agent does not list its buys
+	if r := w.load(t, id); !r.Op.LooksAt().IsZero() || r.Op.News.Read.Due || r.Op.Attention != nil {
+		t.Errorf("due %v, news %+v, attention %+v", r.Op.LooksAt(), r.Op.News, r.Op.Attention)
 	}
 }

@@ -29,7 +29,7 @@ func OperationItem(op operation.Operation, shards int) (Item, error) {
 	if op.TaskToken != "" {
 		i["task_token"] = op.TaskToken
 	}
-	if !op.DueAt.IsZero() {
+	if !op.LooksAt().IsZero() {
 		i = i.With(DueEntry(op.ID, op.IndexAt(), shards))
 	}
 	return expire(i, op.ExpiresAt), nil
