@@ -28,8 +28,8 @@ type Submitter interface {
 	// Run opens an operation, or finds the one that was opened before.
 	Run(ctx context.Context, tenant, key string, r orchestrator.SubmitRequest) (
 		operation.Operation, orchestrator.DedupMatch, error)
-	// Validate says what Run would do, and stores nothing. What is known to be wrong already is part of
-	// its error.
+	// Validate says what Run would do, and stores nothing. What is known to be wrong already is part
+	// of its error.
 	Validate(ctx context.Context, tenant, key string, r orchestrator.SubmitRequest, wrong *validation.Error) (
 		orchestrator.Verdict, error)
 }

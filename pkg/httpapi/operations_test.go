@@ -110,11 +110,13 @@ func TestACompetingSubmissionNamesTheOperationInItsWay(t *testing.T) {
 	update.Body = `{"agent_id":"seller","type":"update_media_buy",
 		"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","paused":true}}`
 	control, products, accept := request(t, "submit"), request(t, "submit"), request(t, "submit")
-	control.Body = strings.Replace(update.Body, "update_media_buy", "control_media_buy", 1)
+	control.Body = `{"agent_id":"seller","type":"control_media_buy",
+		"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","revision":3,"paused":true}}`
 	products.Body = `{"agent_id":"seller","type":"buy_products","request":{"account":{"account_id":"a"},
+		"brand":{"domain":"d"},"feed_version":"f","purchases":[{"product_id":"p","pricing_option_id":"o"}],
 		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","purchase_order_ref":"PO-9","paused":true}}`
 	accept.Body = `{"agent_id":"seller","type":"accept_proposal","request":{"account":{"account_id":"a"},
-		"proposal_id":"pr_1","proposal_terms_digest":"sha256:A","name":"one"}}`
+		"proposal_id":"pr_1","proposal_terms_digest":"sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","name":"one"}}`
 	for name, tc := range map[string]struct {
 		first  events.APIGatewayProxyRequest
 		change [2]string

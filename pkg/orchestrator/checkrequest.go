@@ -109,8 +109,8 @@ func (k *checked) conform(c *validation.Checks, r SubmitRequest) error {
 	return nil
 }
 
-// releasesFor returns the releases that a request may be written in, the best first. known: they are
-// those that the agent states and that have the task.
+// releasesFor returns the releases that a request may be written in, the best first. known: they
+// are those that the agent states and that have the task.
 func releasesFor(p registry.Profile, task string) (releases []string, known bool) {
 	have := schema.Releases(task)
 	shared := slices.DeleteFunc(adcp.Shared(p.Capabilities.Versions), func(release string) bool {
@@ -146,13 +146,11 @@ func (r SubmitRequest) outgoing(agent registry.Agent, release string) (schema.Re
 		}
 		extra["push_notification_config"] = config
 	}
-	for name := range extra {
-		if !schema.Takes(release, string(r.Type), name) {
-			delete(extra, name)
-		}
-	}
 	frozen, err := r.freeze(extra)
 	if err != nil {
+		return schema.Request{}, err
+	}
+	if frozen, err = adcp.Shape(string(r.Type), release, frozen); err != nil {
 		return schema.Request{}, err
 	}
 	return schema.Read(frozen)

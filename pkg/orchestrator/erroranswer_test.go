@@ -142,7 +142,7 @@ func TestUnknownCodeIsSentAgainAFewTimes(t *testing.T) {
 			t.Parallel()
 			agent := &fakeAgent{profile: registry.Profile{Tasks: []string{"get_products"}}, answers: c.answers}
 			h := newHarnessWith(t, agent,
-				`{"agent_id":"seller","type":"get_products","request":{"account":{"account_id":"a"},"brief":"shoes"}}`)
+				`{"agent_id":"seller","type":"get_products","request":{"buying_mode":"brief","brief":"shoes"}}`)
 			h.follow(6 * 24 * time.Hour)
 			if op := h.op(); len(agent.sent) != c.calls || op.State != c.state ||
 				(op.Attention == nil) != op.State.Terminal() {

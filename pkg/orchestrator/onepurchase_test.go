@@ -22,7 +22,7 @@ const (
 		"account": {"account_id": "a"},
 		"brand": {"domain": "d"},
 		"feed_version": "f1",
-		"purchases": [{"product_id": "p"}],
+		"purchases": [{"product_id": "p", "pricing_option_id": "o"}],
 		"start_time": "asap",
 		"end_time": "2027-06-30T23:59:59Z",
 		"purchase_order_ref": "PO-1"
@@ -116,7 +116,7 @@ func TestProposalIsAcceptedOnceWhateverTheKey(t *testing.T) {
 	for i, same := range []string{
 		acceptSubmission,
 		with(t, acceptSubmission, `"type"`, `"dedupe_by":"none","type"`),
-		with(t, acceptSubmission, `"account_id": "a"`, `"sandbox": false, "account_id": "a"`),
+		with(t, acceptSubmission, `"account_id": "a"}`, `"account_id": "a"} `),
 	} {
 		op, match, err := h.trySubmit(same, fmt.Sprint("same-", i))
 		if err != nil || op.ID != h.id || match != orchestrator.MatchProposal {
@@ -277,7 +277,9 @@ func TestLabelOfAnAccountsUnitMakesNoOtherAccount(t *testing.T) {
 	unit := func(unit string) string {
 		return with(t, poSubmission, theAccount, `{"brand":{"domain":"d"},"operator":"o","operator_unit":`+unit+`}`)
 	}
-	h := newHarnessWith(t, nil, unit(`{"id":"u","name":"EMEA"}`))
+	h := newHarness(t, &fakeAgent{profile: buyProfile()})
+	h.knows("3.2") // older releases know no units
+	h.id = h.submit(unit(`{"id":"u","name":"EMEA"}`), "k-unit").ID
 	for i, same := range []string{unit(`{"id":"u","name":"Europe"}`), unit(`{"id":"u"}`)} {
 		if op, match, err := h.trySubmit(same, fmt.Sprint("k-", i)); err != nil || op.ID != h.id ||
 			match != orchestrator.MatchNatural {

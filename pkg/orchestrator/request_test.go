@@ -339,7 +339,7 @@ func TestAnAccountWithNothingMoreInItIsTheSameAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, err := r.naturalKey("https://seller.example/mcp")
+		k, err := r.naturalKey(orderKind, "https://seller.example/mcp")
 		if err != nil || k == "" {
 			t.Fatal(k, err)
 		}

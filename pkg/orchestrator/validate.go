@@ -101,19 +101,19 @@ func (k checked) findings(t adcp.Task) []registry.Finding {
 // A dryStore is a store in which a submission finds what it would find, and stores nothing.
 type dryStore struct{ SubmitStore }
 
-// Create returns what it would return if another operation holds the natural key.
+// Create returns what it would return if another operation holds a natural key.
 func (s dryStore) Create(ctx context.Context, n NewOperation) error {
-	if n.Op.NaturalKey == "" {
-		return nil
+	for _, key := range n.Op.NaturalKeys() {
+		holder, err := s.NaturalKeyHolder(ctx, n.Op.Tenant, key)
+		switch {
+		case errors.Is(err, store.ErrNotFound) || err == nil && holder.OperationID == *n.Replaced(key):
+		case err != nil:
+			return err
+		default:
+			return &store.NaturalKeyTakenError{OperationID: holder.OperationID, Fingerprint: holder.Fingerprint, Key: key}
+		}
 	}
-	holder, err := s.NaturalKeyHolder(ctx, n.Op.Tenant, n.Op.NaturalKey)
-	switch {
-	case errors.Is(err, store.ErrNotFound) || err == nil && holder.OperationID == n.Replaces:
-		return nil
-	case err != nil:
-		return err
-	}
-	return &store.NaturalKeyTakenError{OperationID: holder.OperationID, Fingerprint: holder.Fingerprint}
+	return nil
 }
 
 // Bind binds nothing.

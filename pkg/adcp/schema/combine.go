@@ -120,8 +120,8 @@ func (c *checker) choose(n *node, arms []*node, v any, at *place, out *report) {
 	}
 }
 
-// chooseRequired reports why a value fits none of the alternatives, if they differ only in what they
-// require: what is missing of the first one that is there in part, else of the first one.
+// chooseRequired reports why a value fits none of the alternatives, if they differ only in what
+// they require: what is missing of the first one that is there in part, else of the first one.
 func (c *checker) chooseRequired(arms []*node, names []string, v any, at *place, out *report) {
 	members, _ := v.(map[string]any)
 	has := func(name string) bool { _, has := members[name]; return has }
@@ -233,8 +233,8 @@ func typesOf(reports []*report, at *place) (all types) {
 	return all
 }
 
-// requirements are the members that each alternative requires, if the alternatives differ in nothing
-// else; nil if they do.
+// requirements are the members that each alternative requires, if the alternatives differ in
+// nothing else; nil if they do.
 func requirements(arms []*node) (names []string) {
 	for _, arm := range arms {
 		if !arm.requiresOnly() {
@@ -252,8 +252,8 @@ func (n *node) requiresOnly() bool {
 		n.OneOf == nil && n.If == nil && n.AdditionalProperties == nil && n.PatternProperties == nil
 }
 
-// not says what a value must not be, and where. beside are the members that the same schema requires:
-// they exclude the others.
+// not says what a value must not be, and where. beside are the members that the same schema
+// requires: they exclude the others.
 func (c *checker) not(n *node, beside []string, v any, at *place, out *report) (*place, finding) {
 	for n.Ref != nil {
 		n = c.doc.definition(*n.Ref)

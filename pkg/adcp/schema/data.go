@@ -116,8 +116,8 @@ func unpack(release string) (*document, error) {
 	return &document{lines: lines, parsed: make([]parsed, len(lines))}, nil
 }
 
-// definition returns a definition by its number. The data is ours, and a test parses all of it: what
-// can't be read allows everything, and the agent decides.
+// definition returns a definition by its number. The data is ours, and a test parses all of it:
+// what can't be read allows everything, and the agent decides.
 func (d *document) definition(number int) *node {
 	p := &d.parsed[number]
 	p.once.Do(func() {

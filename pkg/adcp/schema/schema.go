@@ -50,8 +50,8 @@ func (r Request) Valid(release, tool string) (bool, error) {
 }
 
 // Check returns what is wrong with a request: each wrong field once, as path within the place that
-// is named at. Members that are the caller's own are not the client's to correct: what is wrong with
-// them is left out. It returns an error if the release has no such tool.
+// is named at. Members that are the caller's own are not the client's to correct: what is wrong
+// with them is left out. It returns an error if the release has no such tool.
 func (r Request) Check(release, tool, at string, own ...string) (Result, error) {
 	c, n, err := open(release, tool)
 	if err != nil {
@@ -78,19 +78,6 @@ func (r Request) Check(release, tool, at string, own ...string) (Result, error) 
 			Rule: "must be smaller: checking it takes too long", Remedy: "send fewer values"}}, result.Fields...)
 	}
 	return result, nil
-}
-
-// Takes reports whether a tool's request may have a member at its top.
-func Takes(release, tool, member string) bool {
-	c, n, err := open(release, tool)
-	if err != nil {
-		return false
-	}
-	for n.Ref != nil {
-		n = c.doc.definition(*n.Ref)
-	}
-	p, known := n.Properties[member]
-	return known && !p.nothing || !known && (n.AdditionalProperties == nil || !n.AdditionalProperties.nothing)
 }
 
 func open(release, tool string) (*checker, *node, error) {

@@ -181,22 +181,6 @@ func TestWhatTheCallerSetsIsNotReported(t *testing.T) {
 	}
 }
 
-func TestASchemaSaysWhichMembersItTakes(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		release, tool, member string
-		want                  bool
-	}{
-		{"3.0", "create_property_list", "adcp_version", false}, {"3.1", "create_property_list", "adcp_version", true},
-		{"3.0", "create_media_buy", "adcp_version", true}, {"3.2", "buy_products", "push_notification_config", true},
-		{"3.2", "sync_reporting_status", "push_notification_config", false}, {"3.0", "no_tool", "context", false},
-	} {
-		if got := Takes(tc.release, tc.tool, tc.member); got != tc.want {
-			t.Errorf("%+v: %v", tc, got)
-		}
-	}
-}
-
 // A value that may be a secret is not quoted, a long one neither; nor is any other that is wrong.
 func TestNoSecretAndNoLongValueIsQuoted(t *testing.T) {
 	t.Parallel()
