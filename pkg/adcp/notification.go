@@ -46,8 +46,8 @@ func (t NotificationType) Anchor() Anchor {
 	return AnchorUnknown
 }
 
-// Readable returns the type as a timeline shows it: one that an agent could write a sentence with is
-// called unknown.
+// Readable returns the type as a timeline shows it: one that an agent could write a sentence with
+// is called unknown.
 func (t NotificationType) Readable() string {
 	if t != "" && !plainID(string(t)) {
 		return "unknown"
@@ -88,8 +88,8 @@ type BuyFacts struct {
 // maxImpairments is how many ids of impairments are kept.
 const maxImpairments = 8
 
-// ReadBuyFacts reads what an object shows of a media buy: in the object, or in its member media_buy.
-// What has another form than its schema's is left out.
+// ReadBuyFacts reads what an object shows of a media buy: in the object, or in its member
+// media_buy. What has another form than its schema's is left out.
 func ReadBuyFacts(raw json.RawMessage) BuyFacts { return buyFacts(object(raw)) }
 
 func buyFacts(m map[string]json.RawMessage) BuyFacts {
@@ -123,8 +123,8 @@ func buyFacts(m map[string]json.RawMessage) BuyFacts {
 }
 
 // News reads what a webhook says beside its task. A notification is recognized by its
-// notification_type, in the result or beside it, by the task type of delivery reports, or by the one
-// impairment that it has: no task's result has any of these, and some agents send notifications
+// notification_type, in the result or beside it, by the task type of delivery reports, or by the
+// one impairment that it has: no task's result has any of these, and some agents send notifications
 // under the type of the task that made the buy, or under another one.
 func (w Webhook) News() News {
 	_, m := unwrapResult(w.Result)

@@ -2,11 +2,14 @@ package httpapi_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
@@ -170,5 +173,24 @@ func TestACompetingSubmissionNamesTheOperationInItsWay(t *testing.T) {
 				t.Errorf("after the remedy got %+v", next)
 			}
 		})
+	}
+}
+
+// What news of a buy has had read is shown beside the operation's own state, which it never
+// changes.
+func TestShownOperationHasItsBuyAsTheAgentShowsIt(t *testing.T) {
+	t.Parallel()
+	at := clock()
+	op := operation.Operation{ID: "op_1", State: operation.Completed, MediaBuyID: "mb_1"}
+	if v := api.View(op); v.Buy != nil {
+		t.Errorf("without a read: %+v", v.Buy)
+	}
+	op.News.Snapshot = &operation.BuySnapshot{AsOf: at, Facts: adcp.BuyFacts{
+		MediaBuyID: "mb_1", Status: "canceled", Revision: 4, Health: "impaired", Impairments: []string{"imp_1"}, Impaired: 1}}
+	b, err := json.Marshal(api.View(op))
+	want := `"buy":{"media_buy_id":"mb_1","status":"canceled","revision":4,"health":"impaired",` +
+		`"impairments":["imp_1"],"impaired":1,"as_of":"` + at.Format(time.RFC3339Nano) + `"}`
+	if err != nil || !strings.Contains(string(b), want) || !strings.Contains(string(b), `"state":"completed"`) {
+		t.Errorf("got %s, %v", b, err)
 	}
 }

@@ -104,9 +104,9 @@ func describeNotification(n adcp.News) string {
 	return "a notification of a type that is not known"
 }
 
-// newsBeforeTheEnd reports whether an answer under another task's name tells how the operation's buy
-// is: the seller has made it and not confirmed it, or the end of its task is still on its way. The
-// operation is followed by its own task as ever.
+// newsBeforeTheEnd reports whether an answer under another task's name tells how the operation's
+// buy is: the seller has made it and not confirmed it, or the end of its task is still on its way.
+// The operation is followed by its own task as ever.
 func newsBeforeTheEnd(op Operation, a adcp.Answer) bool {
 	ended := a.EndOfBuy || a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected
 	members := endOf(op.Type, withBody(a)).members

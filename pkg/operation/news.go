@@ -38,9 +38,9 @@ type SnapshotRead struct {
 	Due bool `json:"due,omitempty"`
 	// Wanted counts the news that asked for a read: one that comes during a read asks for another.
 	Wanted int `json:"wanted,omitempty"`
-	// NotBefore is when the read is due. LookAt is when the reconciler looks whether it was made, if it
-	// has begun. DueAt has neither: code from before there were reads restarts for ever what is
-	// published and due. Failures counts the reads in a row that failed, Done the others.
+	// NotBefore is when the read is due. LookAt is when the reconciler looks whether it was made,
+	// if it has begun. DueAt has neither: code from before there were reads restarts for ever what
+	// is published and due. Failures counts the reads in a row that failed, Done the others.
 	NotBefore time.Time `json:"not_before,omitzero"`
 	LookAt    time.Time `json:"look_at,omitzero"`
 	Failures  int       `json:"failures,omitempty"`
@@ -66,8 +66,8 @@ type Notification struct {
 	Unknown string      `json:"-" document:"unknown"`
 }
 
-// The bounds of what a chatty seller can make one operation keep (contract F90): after maxNewsEvents
-// events one a day.
+// The bounds of what a chatty seller can make one operation keep (contract F90): after
+// maxNewsEvents events one a day.
 const (
 	maxNewsEvents  = 100
 	newsEventEvery = 24 * time.Hour
@@ -117,8 +117,8 @@ func (op *Operation) keepNews(o Observation) (e Event, tell bool) {
 	return e, true
 }
 
-// newsFacts returns what a delivery shows of a buy. An end that is the buy's stands in the status of
-// the webhook alone, where the seller shows no more.
+// newsFacts returns what a delivery shows of a buy. An end that is the buy's stands in the status
+// of the webhook alone, where the seller shows no more.
 func newsFacts(o Observation) adcp.BuyFacts {
 	facts := o.News.Buy
 	if o.News.Type == "" {

@@ -15,8 +15,8 @@ const (
 	indexGrace = 10 * time.Minute
 )
 
-// Restart begins the next generation of the workflow execution. For an operation that is settled, and
-// only has its buy read or its expiry stored, that is no event.
+// Restart begins the next generation of the workflow execution. For an operation that is settled,
+// and only has its buy read or its expiry stored, that is no event.
 func (op *Operation) Restart(now time.Time) Event {
 	op.Generation++
 	op.TaskToken = ""

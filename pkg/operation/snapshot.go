@@ -58,8 +58,8 @@ func (op *Operation) snapshotAt() time.Time {
 	}
 }
 
-// LooksAt is when the reconciler looks at the operation, zero when nothing is left to do: at DueAt, or
-// because its buy is to be read.
+// LooksAt is when the reconciler looks at the operation, zero when nothing is left to do: at DueAt,
+// or because its buy is to be read.
 func (op *Operation) LooksAt() time.Time {
 	at := op.snapshotAt()
 	if look := op.News.Read.LookAt; !at.IsZero() && look.After(at) {
@@ -119,8 +119,8 @@ type BuySeen struct {
 	// complete (contract G17).
 	Found, Gone bool
 	Facts       adcp.BuyFacts
-	// Unconfirmed: the seller has not committed itself to it (contract A9). Ours: its context names the
-	// operation.
+	// Unconfirmed: the seller has not committed itself to it (contract A9). Ours: its context names
+	// the operation.
 	Unconfirmed, Ours bool
 }
 

@@ -12,9 +12,9 @@ import (
 	"adcp-orchestrator/pkg/registry"
 )
 
-// readBuy reads the buy of a settled operation of which there is news: what is true of a buy is what
-// get_media_buys shows (contract G13). It goes through the same gate as a poll. What it finds changes
-// neither the operation's end nor its publication. err is reach's.
+// readBuy reads the buy of a settled operation of which there is news: what is true of a buy is
+// what get_media_buys shows (contract G13). It goes through the same gate as a poll. What it finds
+// changes neither the operation's end nor its publication. err is reach's.
 func (p Poll) readBuy(ctx context.Context, op operation.Operation, c contact, err error) (
 	operation.Decision, error) {
 	switch {

@@ -87,8 +87,8 @@ func (h *harness) tell(key, result string) orchestrator.ReceiveResult {
 	return got
 }
 
-// sweepAndRun does what the reconciler and the execution that it starts do, until the execution ends. It
-// returns how many executions ran.
+// sweepAndRun does what the reconciler and the execution that it starts do, until the execution
+// ends. It returns how many executions ran.
 func (h *harness) sweepAndRun() (ran int) {
 	h.t.Helper()
 	before := h.op().Generation
@@ -127,7 +127,8 @@ func TestNewsOfASettledBuyHasTheBuyReadOnce(t *testing.T) {
 	for n := range 7 {
 		h.tell(fmt.Sprint("k", n), impairmentOfBuy)
 	}
-	if ran := h.sweepAndRun(); ran != 1 || len(s.asked) != 1 || !strings.Contains(s.asked[0], `"media_buy_ids":["mb_1"]`) ||
+	if ran := h.sweepAndRun(); ran != 1 || len(s.asked) != 1 ||
+		!strings.Contains(s.asked[0], `"media_buy_ids":["mb_1"]`) ||
 		!strings.Contains(s.asked[0], `"account":{"account_id":"a"}`) {
 		t.Fatalf("%d executions, asked %v", ran, s.asked)
 	}
@@ -135,7 +136,8 @@ func TestNewsOfASettledBuyHasTheBuyReadOnce(t *testing.T) {
 	op := r.Op
 	if err != nil || op.State != operation.Completed || op.Attention != nil || !op.LooksAt().IsZero() || s.sold != 1 ||
 		!op.PublishedAt.Equal(ended.PublishedAt) || op.Publication != ended.Publication {
-		t.Errorf("%s, attention %+v, due %v, published %v, sold %d", op.State, op.Attention, op.LooksAt(), op.PublishedAt, s.sold)
+		t.Errorf("%s, attention %+v, due %v, published %v, sold %d",
+			op.State, op.Attention, op.LooksAt(), op.PublishedAt, s.sold)
 	}
 	facts := op.News.Snapshot.Facts
 	if facts.Status != "active" || facts.Health != "impaired" || facts.Revision != 3 || facts.Impaired != 2 ||
@@ -236,8 +238,8 @@ func TestNewsDuringAReadHasTheBuyReadAgain(t *testing.T) {
 	}
 }
 
-// contract F91: a buy that was canceled later, or is over and not listed any more, lives its life. An
-// agent contradicts itself if it shows that the buy never was.
+// contract F91: a buy that was canceled later, or is over and not listed any more, lives its life.
+// An agent contradicts itself if it shows that the buy never was.
 func TestOnlyASnapshotThatDeniesTheBuyIsAClash(t *testing.T) {
 	t.Parallel()
 	const confirmed = `"confirmed_at":"2026-11-23T12:00:00Z"`
@@ -259,10 +261,12 @@ func TestOnlyASnapshotThatDeniesTheBuyIsAClash(t *testing.T) {
 		"rejected from the start": {
 			&buySeller{buy: buy("rejected", `"confirmed_at":null`)}, impairmentOfBuy, operation.ProtocolClash,
 		},
-		"not there":                   {&buySeller{}, impairmentOfBuy, operation.ProtocolClash},
-		"not there, says an error":    {&buySeller{code: "MEDIA_BUY_NOT_FOUND"}, impairmentOfBuy, operation.ProtocolClash},
-		"over, and not there":         {&buySeller{}, `{"media_buy_status":"canceled"}`, ""},
-		"shown only among all others": {&buySeller{code: "MEDIA_BUY_NOT_FOUND", buy: buy("paused", confirmed)}, impairmentOfBuy, ""},
+		"not there":                {&buySeller{}, impairmentOfBuy, operation.ProtocolClash},
+		"not there, says an error": {&buySeller{code: "MEDIA_BUY_NOT_FOUND"}, impairmentOfBuy, operation.ProtocolClash},
+		"over, and not there":      {&buySeller{}, `{"media_buy_status":"canceled"}`, ""},
+		"shown only among all others": {
+			&buySeller{code: "MEDIA_BUY_NOT_FOUND", buy: buy("paused", confirmed)}, impairmentOfBuy, "",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -130,7 +130,7 @@ type callArguments struct {
 	Account  struct {
 		ID string `json:"account_id"`
 	} `json:"account"`
-	// Context is of a purchase, Statuses and IDs of a question for buys, Filters of a question for tasks.
+	// Context is of a purchase, Statuses and IDs of a question for buys, Filters of one for tasks.
 	Context  json.RawMessage `json:"context"`
 	Statuses []string        `json:"status_filter"`
 	IDs      []string        `json:"media_buy_ids"`

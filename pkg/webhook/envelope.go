@@ -36,9 +36,9 @@ func (in inbound) parse() (adcp.Webhook, error) {
 		w.Token, _ = singleHeader(in.delivery.Header, headerA2AToken)
 	}
 	if w.OperationID == "" {
-		// A2A's payloads have no operation_id, and the URL may not correlate (contract F5). The agent's
-		// task id does, once another channel has reported it, and so does the buy of an operation that has
-		// ended. A notification that names neither is about no operation.
+		// A2A's payloads have no operation_id, and the URL may not correlate (contract F5). The
+		// agent's task id does, once another channel has reported it, and so does the buy of an
+		// operation that has ended. A notification that names neither is about no operation.
 		n := w.News()
 		ours := w.TaskID != "" && w.TaskID == in.op.TaskID || in.op.IsAbout(w.Buy().MediaBuyID)
 		if !ours && (n.Type == "" || n.Buy.MediaBuyID != "") {

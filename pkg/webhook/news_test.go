@@ -33,32 +33,32 @@ func newsOfABuy() map[string]map[string]any {
 	typed := m{"notification_type": "impairment"}
 	buy := func(status string) m { return m{"media_buy_id": "mb_a", "media_buy_status": status} }
 	news := map[string]m{
-		"an impairment under the task":           impaired(typed),
-		"an impairment under a new task":         with(impaired(typed), m{"task_id": "imp_task"}),
-		"an impairment at work":                  with(impaired(typed), m{"status": "working"}),
-		"an impairment at work, a new task":      with(impaired(typed), m{"status": "working", "task_id": "imp_task"}),
-		"an impairment of no type":               impaired(nil),
-		"an impairment of no type at work":       with(impaired(nil), m{"status": "working", "task_id": "imp_task"}),
-		"an impairment typed in the envelope":    with(impaired(nil), m{"notification_type": "impairment"}),
-		"impairments without the buy":            {"result": m{"health": "impaired", "impairments": []m{impairment}}},
-		"the buy canceled":                       {"status": "canceled", "result": m{"media_buy_id": "mb_a"}},
-		"the buy canceled, a new task":           {"status": "canceled", "task_id": "t9", "result": m{"media_buy_id": "mb_a"}},
-		"the buy canceled, no body":              {"status": "canceled", "result": nil},
-		"the buy canceled, said by completed":    {"result": buy("canceled")},
-		"the buy canceled, said by working":      {"status": "working", "result": buy("canceled")},
-		"the buy canceled, said by a new task":   {"task_id": "t9", "result": buy("canceled")},
-		"the buy rejected":                       {"status": "rejected", "result": m{"media_buy_id": "mb_a", "errors": []m{{}}}},
-		"active a day later":                     {"result": buy("active")},
-		"active a day later, at work":            {"status": "working", "task_id": "t9", "result": buy("active")},
-		"a delivery report":                      {"task_type": "media_buy_delivery", "task_id": "r1"},
-		"a report of no type":                    {"task_id": "r1", "result": m{"media_buy_deliveries": []m{}}},
-		"a type of a later release":              {"task_id": "n1", "result": m{"notification_type": "buy.audited"}},
-		"a type that is a sentence":              {"result": m{"notification_type": "call me at once!"}},
-		"another agent task's, about this buy":   {"task_type": "update_media_buy", "status": "failed", "task_id": "u1"},
-		"creatives, named for another buy":       {"result": m{"notification_type": "indicators.changed", "media_buy_id": "x"}},
-		"an account's, in the task's envelope":   {"result": m{"notification_type": "account.status_changed", "status": "active"}},
-		"the agent's, in the task's envelope":    {"result": m{"notification_type": "capabilities.changed"}},
-		"a creative's under its own task's type": {"task_type": "sync_creatives", "result": m{"notification_type": "creative.purged"}},
+		"an impairment":                 impaired(typed),
+		"impairment, a new task":        with(impaired(typed), m{"task_id": "imp_task"}),
+		"an impairment at work":         with(impaired(typed), m{"status": "working"}),
+		"impairment at work, new task":  with(impaired(typed), m{"status": "working", "task_id": "imp_task"}),
+		"impairment of no type":         impaired(nil),
+		"no type, at work":              with(impaired(nil), m{"status": "working", "task_id": "imp_task"}),
+		"an impairment typed outside":   with(impaired(nil), m{"notification_type": "impairment"}),
+		"impairments, no buy":           {"result": m{"health": "impaired", "impairments": []m{impairment}}},
+		"the buy canceled":              {"status": "canceled", "result": m{"media_buy_id": "mb_a"}},
+		"canceled, a new task":          {"status": "canceled", "task_id": "t9", "result": m{"media_buy_id": "mb_a"}},
+		"the buy canceled, no body":     {"status": "canceled", "result": nil},
+		"canceled, completed says":      {"result": buy("canceled")},
+		"canceled, working says":        {"status": "working", "result": buy("canceled")},
+		"canceled, a new task says":     {"task_id": "t9", "result": buy("canceled")},
+		"the buy rejected":              {"status": "rejected", "result": m{"media_buy_id": "mb_a", "errors": []m{{}}}},
+		"active a day later":            {"result": buy("active")},
+		"active later, at work":         {"status": "working", "task_id": "t9", "result": buy("active")},
+		"a delivery report":             {"task_type": "media_buy_delivery", "task_id": "r1"},
+		"a report of no type":           {"task_id": "r1", "result": m{"media_buy_deliveries": []m{}}},
+		"a type of a later release":     {"task_id": "n1", "result": m{"notification_type": "buy.audited"}},
+		"a type that is a sentence":     {"result": m{"notification_type": "call me at once!"}},
+		"another task's, about the buy": {"task_type": "update_media_buy", "status": "failed", "task_id": "u1"},
+		"another buy's":                 {"result": m{"notification_type": "indicators.changed", "media_buy_id": "x"}},
+		"an account's":                  {"result": m{"notification_type": "account.status_changed", "status": "active"}},
+		"the agent's":                   {"result": m{"notification_type": "capabilities.changed"}},
+		"a creative's":                  {"task_type": "sync_creatives", "result": m{"notification_type": "creative.purged"}},
 	}
 	for _, kind := range []string{
 		"scheduled", "final", "delayed", "adjusted", "window_update", "creative.status_changed",
@@ -72,8 +72,8 @@ func newsOfABuy() map[string]map[string]any {
 	return news
 }
 
-// The registration of a buy lives as long as the buy (contract A11, F15). What comes on it after the
-// end of the task is news: 2xx, an event, no contradiction, and no other state.
+// The registration of a buy lives as long as the buy (contract A11, F15). What comes on it after
+// the end of the task is news: 2xx, an event, no contradiction, and no other state.
 func TestNewsAfterTheEndIsKeptAndIsNoClash(t *testing.T) {
 	t.Parallel()
 	for name, changes := range newsOfABuy() {
@@ -267,8 +267,8 @@ func bareWithKey(kind, key string) []byte {
 	return b
 }
 
-// A seller that never stops to tell can't fill the operation, nor its timeline, and is never refused
-// for its number: a refused delivery is never sent again.
+// A seller that never stops to tell can't fill the operation, nor its timeline, and is never
+// refused for its number: a refused delivery is never sent again.
 func TestAChattySellerFillsNothing(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, operation.WebhookBearer)

@@ -249,9 +249,9 @@ func (w *world) tell(t *testing.T, b build, buy json.RawMessage, key, result str
 
 const toldImpairment = `{"notification_type":"impairment","media_buy_id":"mb_1","health":"impaired"}`
 
-// A buy of which newer code has kept news, and which it wants to read, is left as it is by functions
-// of the last release: they start nothing for it, publish nothing twice, and lose nothing. Newer code
-// reads it then.
+// A buy of which newer code has kept news, and which it wants to read, is left as it is by
+// functions of the last release: they start nothing for it, publish nothing twice, and lose
+// nothing. Newer code reads it then.
 func TestTheLastReleaseLeavesNewsOfABuyAlone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
