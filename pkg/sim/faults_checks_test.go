@@ -87,8 +87,9 @@ func (f *faults) checkCall(a registry.Agent, tool string, arguments json.RawMess
 		if !refused && !bytes.Contains(arguments, []byte(`"account":{"account_id":`)) {
 			f.violated("%s: asked without the account, which the seller has not refused", id)
 		}
-		if key == "" && !refused || f.pollKeys[key] {
-			f.violated("%s: the key %q again", id, key)
+		keyless := bytes.Contains(arguments, []byte(`"adcp_version":"3.2"`)) // contract C3
+		if key == "" && !refused && !keyless || key != "" && keyless || f.pollKeys[key] {
+			f.violated("%s: the key %q again, or against its release", id, key)
 		}
 		if key != "" {
 			f.pollKeys[key] = true
