@@ -12,7 +12,8 @@ func everyChannel(t *testing.T, task Task, body string) map[string]Answer {
 	if !ok {
 		t.Errorf("the answer %s is not readable", body)
 	}
-	poll, ok := ReadPoll(task, Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed","result":` + body + `}`)})
+	poll, ok := ReadPoll(task,
+		Response{Payload: json.RawMessage(`{"task_id":"t","status":"completed","result":` + body + `}`)})
 	if !ok {
 		t.Errorf("the poll %s is not readable", body)
 	}
@@ -22,8 +23,8 @@ func everyChannel(t *testing.T, task Task, body string) map[string]Answer {
 
 // accepted is the body of an accept_proposal of a kind, after which the buy has a status.
 func accepted(kind, buy, more string) string {
-	return `{"media_buy_id":"mb_1","revision":3,"media_buy_status":"` + buy + `","accepted_proposal":{"proposal_id":"pr_1"` +
-		kind + `},"purchase_bindings":[],"available_actions":[]` + more + `}`
+	return `{"media_buy_id":"mb_1","revision":3,"media_buy_status":"` + buy +
+		`","accepted_proposal":{"proposal_id":"pr_1"` + kind + `},"purchase_bindings":[],"available_actions":[]` + more + `}`
 }
 
 const (

@@ -284,7 +284,8 @@ func businessStatus(m map[string]json.RawMessage, end Status) bool {
 	}
 	refused := hasAny(m, "adcp_error") || !saysNothing(m["errors"])
 	if hasAny(m, "reason") { // a rejected task gives its reason, and so does a canceled buy
-		refused = refused || Status(status) != StatusCanceled || !hasAny(m, "revision", "affected_packages", "affected_package_ids")
+		refused = refused || Status(status) != StatusCanceled ||
+			!hasAny(m, "revision", "affected_packages", "affected_package_ids")
 	}
 	return id != "" && mediaBuyStatus(status) && Status(status) != end && !hasAny(m, "media_buy_status") &&
 		(!ambiguous || !refused)

@@ -27,9 +27,9 @@ func successOf(t *testing.T, task Task) string {
 		SyncCatalogs:   `{"catalogs":[]}`,
 		SyncAccounts:   `{"accounts":[]}`,
 		SyncAudiences:  `{"audiences":[]}`,
-		BuyProducts: `{"accepted_proposal":{"proposal_id":"pr_1","proposal_kind":"new_media_buy"},"available_actions":[],` +
+		BuyProducts: `{"accepted_proposal":{"proposal_id":"p","proposal_kind":"new_media_buy"},"available_actions":[],` +
 			`"media_buy_id":"mb_1","purchase_bindings":[],"revision":1}`,
-		AcceptProposal: `{"accepted_proposal":{"proposal_id":"pr_1","proposal_kind":"new_media_buy"},"available_actions":[],` +
+		AcceptProposal: `{"accepted_proposal":{"proposal_id":"p","proposal_kind":"new_media_buy"},"available_actions":[],` +
 			`"media_buy_id":"mb_1","purchase_bindings":[],"revision":1}`,
 		ControlMediaBuy:  `{"media_buy_id":"mb_1","revision":2}`,
 		RequestProposals: `{"outcome":"proposed","products":[],"proposals":[]}`,

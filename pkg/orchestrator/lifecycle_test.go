@@ -85,7 +85,8 @@ func (h *harness) deliver(task adcp.Task, key, result string) orchestrator.Recei
 	}
 	r := orchestrator.Receive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
 	got, err := r.Run(h.t.Context(), h.op(), adcp.Webhook{IdempotencyKey: key, OperationID: h.id, TaskID: "task_1",
-		TaskType: string(task), Status: adcp.StatusCompleted, Token: request.Push.Token, Result: json.RawMessage(result)}, key)
+		TaskType: string(task), Status: adcp.StatusCompleted, Token: request.Push.Token,
+		Result: json.RawMessage(result)}, key)
 	if err != nil {
 		h.t.Fatal(err)
 	}

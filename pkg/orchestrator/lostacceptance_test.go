@@ -62,8 +62,9 @@ func (l *lostSeller) Call(_ context.Context, _ registry.Agent, tool string, argu
 const (
 	theTerms   = `"accepted_proposal_terms_digest":"sha256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"`
 	othersBuy  = `"context":{"adcp_operation_id":"op_other"}`
-	onProposal = `"accepted_proposal_id":"pr_1",` + theTerms + `,"accepted_proposal":{"proposal_id":"pr_1","proposal_kind":`
-	onOther    = `"accepted_proposal_id":"pr_9"`
+	onProposal = `"accepted_proposal_id":"pr_1",` + theTerms +
+		`,"accepted_proposal":{"proposal_id":"pr_1","proposal_kind":`
+	onOther = `"accepted_proposal_id":"pr_9"`
 )
 
 // An acceptance whose answer was lost is found by its proposal: the buy that it changed keeps the
@@ -80,14 +81,22 @@ func TestLostAcceptanceIsFoundByItsProposal(t *testing.T) {
 			operation.Completed},
 		"a new buy, rejected": {`{"media_buy_id":"mb_1","status":"rejected","context":OURS,` + onProposal +
 			`"new_media_buy"}}`, operation.Rejected},
+		"a new buy without a context": {`{"media_buy_id":"mb_1","status":"active",` + onProposal + `"new_media_buy"}}`,
+			operation.Completed},
+		"the buy of an earlier acceptance": {`{"media_buy_id":"mb_1","status":"active",` + othersBuy + `,` + onProposal +
+			`"new_media_buy"}}`, operation.CallingAdCP},
+		"a buy of an acceptance that ended": {`{"media_buy_id":"mb_1","status":"canceled",` + onProposal +
+			`"new_media_buy"}}`, operation.CallingAdCP},
 		"an amendment": {`{"media_buy_id":"mb_1","status":"active",` + othersBuy + `,` + onProposal + `"media_buy_update"}}`,
 			operation.Completed},
 		"an amendment of a buy without a context": {`{"media_buy_id":"mb_1","status":"paused",` + onProposal +
 			`"media_buy_update"}}`, operation.Completed},
 		"a cancellation": {`{"media_buy_id":"mb_1","status":"canceled",` + othersBuy + `,` + onProposal +
 			`"media_buy_cancellation"}}`, operation.Completed},
-		"not accepted":     {`{"media_buy_id":"mb_1","status":"active",` + othersBuy + `,` + onOther + `}`, operation.CallingAdCP},
-		"other terms":      {`{"media_buy_id":"mb_1","status":"active","accepted_proposal_id":"pr_1","accepted_proposal_terms_digest":"sha256:B"}`, operation.CallingAdCP},
+		"not accepted": {`{"media_buy_id":"mb_1","status":"active",` + othersBuy + `,` + onOther + `}`,
+			operation.CallingAdCP},
+		"other terms": {`{"media_buy_id":"mb_1","status":"active","accepted_proposal_id":"pr_1",` +
+			`"accepted_proposal_terms_digest":"sha256:B"}`, operation.CallingAdCP},
 		"no proposals":     {`{"media_buy_id":"mb_1","status":"active",` + othersBuy + `}`, operation.CallingAdCP},
 		"no origin at all": {`{"media_buy_id":"mb_1","status":"active"}`, operation.CallingAdCP},
 	} {
@@ -135,6 +144,9 @@ func TestErrorAfterBuyingIsNoFailure(t *testing.T) {
 		"accept_proposal, named and not amended": {acceptSubmission,
 			answerWith(`{"status":"working","media_buy_id":"mb_1"}`),
 			`{"media_buy_id":"mb_1","status":"active","created_at":"2026-01-01T00:00:00Z"}`, operation.Working},
+		"accept_proposal, named, made and canceled": {acceptSubmission,
+			answerWith(`{"status":"working","media_buy_id":"mb_1"}`),
+			`{"media_buy_id":"mb_1","status":"canceled",` + onProposal + `"new_media_buy"}}`, operation.Canceled},
 		"accept_proposal, named and made": {acceptSubmission, answerWith(`{"status":"working","media_buy_id":"mb_1"}`),
 			`{"media_buy_id":"mb_1","status":"active","created_at":"2026-11-23T12:00:00Z"}`, operation.Completed},
 	} {

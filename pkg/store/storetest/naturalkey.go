@@ -25,13 +25,15 @@ func (s *suite) holder(t *testing.T, natural string) store.NaturalKeyTakenError 
 
 func naturalKeyKeepsItsFingerprint(t *testing.T, s *suite) {
 	must(t, s.Create(t.Context(), s.newOperation("op_1", "k1", "po")))
-	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{OperationID: "op_1", Fingerprint: "wants-op_1", Key: "po"}) {
+	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{
+		OperationID: "op_1", Fingerprint: "wants-op_1", Key: "po"}) {
 		t.Errorf("got %+v", got)
 	}
 	second := s.newOperation("op_2", "k2", "po")
 	second.Replaces = "op_1"
 	must(t, s.Create(t.Context(), second))
-	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{OperationID: "op_2", Fingerprint: "wants-op_2", Key: "po"}) {
+	if got := s.holder(t, "po"); got != (store.NaturalKeyTakenError{
+		OperationID: "op_2", Fingerprint: "wants-op_2", Key: "po"}) {
 		t.Errorf("after the replacement, got %+v", got)
 	}
 	holder := orchestrator.IdempotencyRecord{OperationID: "op_2", Fingerprint: "wants-op_2"}
@@ -158,7 +160,8 @@ func bothNaturalKeysAreFreedWithTheChange(t *testing.T, s *suite) {
 	if got := s.holders(t, "proposal", "po"); !slices.Equal(got, []string{"", "op_2"}) {
 		t.Errorf("held by %q", got)
 	}
-	if got, err := s.Get(t.Context(), s.tenant, "op_1"); err != nil || got.OrderKey != "po" || got.State != operation.Working {
+	got, err := s.Get(t.Context(), s.tenant, "op_1")
+	if err != nil || got.OrderKey != "po" || got.State != operation.Working {
 		t.Errorf("stored %+v; %v", got, err)
 	}
 }
