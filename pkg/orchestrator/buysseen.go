@@ -73,10 +73,11 @@ func (s *buysSeen) add(raw json.RawMessage) (enough bool) {
 	return false
 }
 
-// standsOnProposal reports whether a buy stands on the proposal that the operation accepts, so that
-// the acceptance was carried out. The buy that it changes keeps the context of the task that made
-// it (contract A32). A buy that an acceptance has made may be that of an earlier operation: so it is if
-// it has another context, and so it may be if it has ended, because its proposal is free then.
+// standsOnProposal reports whether a buy stands on the proposal that the operation accepts, so
+// that the acceptance was carried out. The buy that it changes keeps the context of the task that
+// made it (contract A32). A buy that an acceptance has made may be that of an earlier operation:
+// so it is if it has another context, and so it may be if it has ended, because its proposal is
+// free then.
 func (s *buysSeen) standsOnProposal(b *listedBuy) bool {
 	if s.proposal == "" || b.proposalID() != s.proposal || differ(textOf(b.TermsDigest), s.terms) {
 		return false
@@ -89,8 +90,8 @@ func (s *buysSeen) standsOnProposal(b *listedBuy) bool {
 }
 
 // isNew reports whether a buy that the agent named in an answer proves that the operation's call
-// was carried out. An acceptance may name the buy that it is to change, which was there before: then
-// the buy has to be newer, or to stand on the proposal.
+// was carried out. An acceptance may name the buy that it is to change, which was there before:
+// then the buy has to be newer, or to stand on the proposal.
 func (s *buysSeen) isNew(b *listedBuy) bool {
 	if s.look.op.Type != adcp.AcceptProposal {
 		return true
