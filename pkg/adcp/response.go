@@ -107,6 +107,12 @@ type CallError struct {
 	// Signature is the fault of the request's signature (contract B57): a code request_..., or
 	// SigningFailed. Usually "".
 	Signature string
+	// Authorization is why no OAuth token was got for the call (contract L27): a code of package oauth.
+	// Usually "". AuthorizationWaits: that may go away by itself, no person has to act.
+	Authorization      string
+	AuthorizationWaits bool
+	// DemandsOAuth: the agent answered 401 and named its OAuth metadata (contract L28).
+	DemandsOAuth bool
 	// Code is the code of the AdCP error that the agent answered, for a call that can't return an
 	// adcp.Error, or ContinuationLost. Usually "".
 	Code  string

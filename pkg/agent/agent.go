@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/oauth"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/safehttp"
 )
@@ -53,6 +54,7 @@ type Client struct {
 	base    http.RoundTripper
 	now     func() time.Time
 	cards   cardCache
+	tokens  *oauth.Client
 }
 
 var _ registry.Caller = (*Client)(nil)
@@ -63,13 +65,16 @@ func New(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	base := safehttp.New(o.HTTP).Transport
+	checkURL := func(u string) error { return safehttp.CheckURL(u, o.HTTP.AllowLoopback) }
 	return &Client{
 		secrets: o.Secrets,
 		signer:  o.Signer,
 		random:  cmp.Or(o.Random, rand.Reader),
-		base:    safehttp.New(o.HTTP).Transport,
+		base:    base,
 		now:     o.Now,
 		cards:   newCardCache(),
+		tokens:  oauth.New(oauth.Fetcher{HTTP: base, CheckURL: checkURL, Now: o.Now}),
 	}
 }
 
@@ -88,33 +93,38 @@ func New(o Options) *Client {
 func (c *Client) Call(
 	ctx context.Context, a registry.Agent, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
-	return c.confidential(ctx, a, arguments, func(token string) (adcp.Response, error) {
-		return c.call(ctx, a, token, tool, arguments)
+	return c.confidential(ctx, a, arguments, func(k *authorization) (adcp.Response, error) {
+		return c.call(ctx, a, k, tool, arguments)
 	})
 }
 
 // confidential makes a call with the agent's credential, and redacts what comes back.
 func (c *Client) confidential(
-	ctx context.Context, a registry.Agent, arguments json.RawMessage, call func(token string) (adcp.Response, error),
-) (adcp.Response, error) {
+	ctx context.Context, a registry.Agent, arguments json.RawMessage,
+	call func(*authorization) (adcp.Response, error),
+) (r adcp.Response, callErr error) {
 	if err := checkArguments(arguments); err != nil {
 		return adcp.Response{}, err
 	}
-	token, err := c.token(ctx, a)
+	err := c.withCredential(ctx, a, func(k *authorization) refusal {
+		r, callErr = call(k)
+		how := k.judge(r, callErr)
+		secrets := a.Secrets.And(adcp.SecretsOf(arguments)).And(k.secrets)
+		r, callErr = secrets.Response(r), redactError(secrets, callErr)
+		return how
+	})
 	if err != nil {
 		return classify(err)
 	}
-	secrets := a.Secrets.And(adcp.SecretsOf(arguments)).And(adcp.NewSecrets(token))
-	r, err := call(token)
-	return secrets.Response(r), redactError(secrets, err)
+	return r, callErr
 }
 
 func (c *Client) call(
-	ctx context.Context, a registry.Agent, token, tool string, arguments json.RawMessage,
+	ctx context.Context, a registry.Agent, k *authorization, tool string, arguments json.RawMessage,
 ) (adcp.Response, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends a stream that the agent keeps open after its answer
-	s, err := c.open(ctx, ctx, a, token)
+	s, err := c.open(ctx, ctx, a, k)
 	if err != nil {
 		return classify(err)
 	}
@@ -170,16 +180,16 @@ type toolAnswer struct {
 
 // open opens a session with an agent. A failure here is before the call: nothing was requested.
 // When life is over, the session is not ended at the agent.
-func (c *Client) open(ctx, life context.Context, a registry.Agent, token string) (session, error) {
+func (c *Client) open(ctx, life context.Context, a registry.Agent, k *authorization) (session, error) {
 	if a.Transport != adcp.MCP && a.Transport != adcp.A2A {
 		return nil, unsent(fmt.Errorf("transport %q is not supported, use %q or %q",
 			a.Transport, adcp.MCP, adcp.A2A))
 	}
 	t := &transport{
-		base:   c.base,
+		base:   watched{c.base, k.seen},
 		life:   life,
 		now:    c.now,
-		token:  token,
+		token:  k.token,
 		signer: requestSigner{signer: c.signer, policy: a.Signing, random: c.random, now: c.now},
 	}
 	if a.Transport == adcp.A2A {
@@ -188,7 +198,7 @@ func (c *Client) open(ctx, life context.Context, a registry.Agent, token string)
 	return openMCP(ctx, a.URL, t)
 }
 
-// token returns the agent's credential, "" if it has none.
+// token returns the token that the agent's owner stored, "" if there is none.
 func (c *Client) token(ctx context.Context, a registry.Agent) (string, error) {
 	if a.CredentialRef == "" {
 		return "", nil

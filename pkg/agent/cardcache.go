@@ -30,7 +30,7 @@ type cachedCard struct {
 // caller.
 type cardKey struct{ tenant, url, credential string }
 
-func keyOf(a registry.Agent) cardKey { return cardKey{a.Tenant, a.URL, a.CredentialRef} }
+func keyOf(a registry.Agent) cardKey { return cardKey{a.Tenant, a.URL, a.CredentialKey()} }
 
 func newCardCache() cardCache {
 	return cardCache{lru.New[cardKey, cachedCard](maxCards, maxCardBytes)}
@@ -44,7 +44,7 @@ func (c cardCache) get(a registry.Agent, now time.Time) (card, bool) {
 // put keeps a card. The names of its skills are our own.
 func (c cardCache) put(a registry.Agent, fetched card, now time.Time) {
 	const word = 8
-	size := len(a.Tenant) + len(a.URL) + len(a.CredentialRef) + len(fetched.endpoint) + len(fetched.tenant) +
+	size := len(a.Tenant) + len(a.URL) + len(a.CredentialKey()) + len(fetched.endpoint) + len(fetched.tenant) +
 		2*word*cap(fetched.skills)
 	c.Put(a.Tenant, keyOf(a), cachedCard{card: fetched, until: now.Add(cardTTL)}, size)
 }

@@ -52,29 +52,38 @@ const (
 func (c *Client) Discover(ctx context.Context, a registry.Agent) (registry.Profile, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	token, err := c.token(ctx, a)
-	if err == nil {
-		var p registry.Profile
-		if p, err = c.discover(ctx, a, token); err == nil {
-			return p, nil
+	var p registry.Profile
+	var failed error
+	err := c.withCredential(ctx, a, func(k *authorization) refusal {
+		if p, failed = c.discover(ctx, a, k); failed == nil {
+			return accepted
 		}
-	}
-	resp, err := classify(err)
-	if resp.Err != nil { // an AdCP error, such as AUTH_MISSING or RATE_LIMITED
-		code := clean(resp.Err.Code)
-		err = &adcp.CallError{
-			Outcome:    adcp.Refused,
-			RetryAfter: resp.Err.RetryAfter,
-			Code:       code,
-			Cause:      fmt.Errorf("%s: %s", code, clean(resp.Err.Message)),
+		resp, err := classify(failed)
+		if resp.Err != nil { // an AdCP error, such as AUTH_MISSING or RATE_LIMITED
+			code := clean(resp.Err.Code)
+			err = &adcp.CallError{
+				Outcome:    adcp.Refused,
+				RetryAfter: resp.Err.RetryAfter,
+				Code:       code,
+				Cause:      fmt.Errorf("%s: %s", code, clean(resp.Err.Message)),
+			}
 		}
+		how := k.judge(resp, err)
+		failed = redactError(a.Secrets.And(k.secrets), err)
+		if how == refused { // whatever was read: a discovery changes nothing
+			return unread
+		}
+		return how
+	})
+	if err != nil {
+		_, failed = classify(err)
 	}
-	return registry.Profile{}, redactError(a.Secrets.And(adcp.NewSecrets(token)), err)
+	return p, failed
 }
 
-func (c *Client) discover(ctx context.Context, a registry.Agent, token string) (registry.Profile, error) {
+func (c *Client) discover(ctx context.Context, a registry.Agent, k *authorization) (registry.Profile, error) {
 	c.cards.forget(a) // a discovery must read the present card
-	s, err := c.open(ctx, ctx, a, token)
+	s, err := c.open(ctx, ctx, a, k)
 	if err != nil {
 		return registry.Profile{}, err
 	}

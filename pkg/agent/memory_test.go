@@ -125,7 +125,7 @@ func TestToolNamesDoNotFillTheMemory(t *testing.T) {
 			m.ID, name, page, next)
 	})}).start(t)
 	ctx := t.Context()
-	opened, err := client(t).open(ctx, ctx, s.agent(), "")
+	opened, err := client(t).open(ctx, ctx, s.agent(), &authorization{seen: &challenge{}})
 	if err != nil {
 		t.Fatal(err)
 	}

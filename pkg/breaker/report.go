@@ -44,6 +44,8 @@ func ReportOf(r adcp.Response, err error) Report {
 		return Report{Result: ResultUnknown}
 	case ce.Signature == adcp.SigningFailed: // our key failed, not the agent
 		return Report{Result: ResultUnknown}
+	case ce.Authorization != "" && !ce.AuthorizationWaits: // a person has to mend it: the probes come less often
+		return Report{Result: ResultDenied, RetryAfter: ce.RetryAfter}
 	case ce.Code != "":
 		return reportOfCode(ce.Code, ce.RetryAfter)
 	}

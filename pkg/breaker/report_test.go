@@ -38,24 +38,30 @@ func TestReportOf(t *testing.T) {
 		noAnswer    = breaker.ResultNoAnswer
 		unknown     = breaker.ResultUnknown
 	)
+	noToken := func(waits bool) breaker.Report {
+		return breaker.ReportOf(adcp.Response{}, &adcp.CallError{Outcome: adcp.Unsent, RetryAfter: time.Minute,
+			Authorization: "oauth_client_refused", AuthorizationWaits: waits})
+	}
 	payload := adcp.Response{Payload: json.RawMessage(`{}`)}
 	for name, tc := range map[string]struct{ got, want breaker.Report }{
-		"an answer":             {breaker.ReportOf(payload, nil), report(answered, 0)},
-		"a business error":      {answer("BUDGET_TOO_LOW", 0), report(answered, 0)},
-		"busy, in AdCP's terms": {answer("SERVICE_UNAVAILABLE", time.Minute), report(answered, 0)},
-		"no permission":         {answer("PERMISSION_DENIED", 0), report(answered, 0)},
-		"limited":               {answer("RATE_LIMITED", time.Minute), report(rateLimited, time.Minute)},
-		"a bad credential":      {answer("AUTH_INVALID", 0), report(denied, 0)},
-		"no credential":         {answer("AUTH_REQUIRED", 0), report(denied, 0)},
-		"HTTP 401":              {refused(http.StatusUnauthorized, 0), report(denied, 0)},
-		"HTTP 429":              {refused(http.StatusTooManyRequests, time.Second), report(rateLimited, time.Second)},
-		"HTTP 403":              {refused(http.StatusForbidden, 0), report(noAnswer, 0)},
-		"HTTP 400":              {ambiguous(http.StatusBadRequest, 0), report(answered, 0)},
-		"HTTP 503":              {ambiguous(http.StatusServiceUnavailable, time.Minute), report(noAnswer, time.Minute)},
-		"no connection":         {failed(adcp.Unsent, 0, 0, errors.New("broken")), report(noAnswer, 0)},
-		"a timeout":             {failed(adcp.Ambiguous, 200, 0, context.DeadlineExceeded), report(noAnswer, 0)},
-		"we canceled":           {failed(adcp.Ambiguous, 0, 0, context.Canceled), report(unknown, 0)},
-		"our own fault":         {breaker.ReportOf(adcp.Response{}, errors.New("broken")), report(unknown, 0)},
+		"an answer":                     {breaker.ReportOf(payload, nil), report(answered, 0)},
+		"a business error":              {answer("BUDGET_TOO_LOW", 0), report(answered, 0)},
+		"busy, in AdCP's terms":         {answer("SERVICE_UNAVAILABLE", time.Minute), report(answered, 0)},
+		"no permission":                 {answer("PERMISSION_DENIED", 0), report(answered, 0)},
+		"limited":                       {answer("RATE_LIMITED", time.Minute), report(rateLimited, time.Minute)},
+		"a bad credential":              {answer("AUTH_INVALID", 0), report(denied, 0)},
+		"no credential":                 {answer("AUTH_REQUIRED", 0), report(denied, 0)},
+		"HTTP 401":                      {refused(http.StatusUnauthorized, 0), report(denied, 0)},
+		"HTTP 429":                      {refused(http.StatusTooManyRequests, time.Second), report(rateLimited, time.Second)},
+		"HTTP 403":                      {refused(http.StatusForbidden, 0), report(noAnswer, 0)},
+		"HTTP 400":                      {ambiguous(http.StatusBadRequest, 0), report(answered, 0)},
+		"HTTP 503":                      {ambiguous(http.StatusServiceUnavailable, time.Minute), report(noAnswer, time.Minute)},
+		"no connection":                 {failed(adcp.Unsent, 0, 0, errors.New("broken")), report(noAnswer, 0)},
+		"a timeout":                     {failed(adcp.Ambiguous, 200, 0, context.DeadlineExceeded), report(noAnswer, 0)},
+		"we canceled":                   {failed(adcp.Ambiguous, 0, 0, context.Canceled), report(unknown, 0)},
+		"no token, a person has to act": {noToken(false), report(denied, time.Minute)},
+		"no token at present":           {noToken(true), report(noAnswer, time.Minute)},
+		"our own fault":                 {breaker.ReportOf(adcp.Response{}, errors.New("broken")), report(unknown, 0)},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: got %+v, want %+v", name, tc.got, tc.want)

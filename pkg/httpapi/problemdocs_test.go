@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/registry"
 )
 
 // Every code that a client or an agent can get is a heading of docs/problems.md, where the type of
@@ -36,6 +39,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 		{"findings of submissions", constants(t, "../orchestrator", named("finding")), "older_release"},
 		{"field errors", constants(t, "../validation", typed("Code")), "unknown_agent"},
 		{"findings", findingCodes(t), "webhooks_not_signed"},
+		{"OAuth", constants(t, "../oauth", typed("Code")), "oauth_client_refused"},
 		{"webhook replies", replyCodes(t, "../webhook"), "unknown_operation"},
 		{"the webhook mode", constants(t, "../webhook", named("code")), "webhook_mode_mismatch"},
 		{"webhook envelopes", replyCodes(t, "../adcp"), "invalid_envelope_status"},
@@ -208,4 +212,22 @@ func signatureCodes(t *testing.T) (codes []string) {
 		}
 	}
 	return codes
+}
+
+// A code of package oauth that the registry does not describe would be called an outage.
+func TestEveryFaultOfOAuthIsDescribed(t *testing.T) {
+	t.Parallel()
+	describe := func(code string) string {
+		text := registry.DescribeCallError(&adcp.CallError{Authorization: code})
+		return strings.ReplaceAll(text, code, "")
+	}
+	codes := constants(t, "../oauth", typed("Code"))
+	for _, code := range codes {
+		if describe(code) == describe("an unknown one") && code != "oauth_token_unavailable" {
+			t.Errorf("%s is not described", code)
+		}
+	}
+	if len(codes) < 20 {
+		t.Errorf("only %d codes: %v", len(codes), codes)
+	}
 }

@@ -102,6 +102,7 @@ type Target struct {
 	URL           string         `json:"url"`
 	Transport     adcp.Transport `json:"transport"`
 	CredentialRef string         `json:"credential_ref,omitempty"`
+	Auth          Auth           `json:"auth,omitzero"`
 	Poll          PollPolicy     `json:"poll"`
 	// BrandURL is the address of the agent's brand.json if its entry names one; else it is discovered
 	// (contract F48).

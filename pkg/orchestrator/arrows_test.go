@@ -48,6 +48,7 @@ var reach = map[string]struct{ inside, outside string }{
 	"lru":      {"", pure},
 	"safehttp": {"", network},
 	"httpsig":  {"adcp", network},
+	"oauth":    {"adcp lru safehttp", network},
 	"keyring": {
 		"adcp breaker circuit digest httpsig inbox lru operation quota registry safehttp store validation",
 		network,
@@ -55,7 +56,7 @@ var reach = map[string]struct{ inside, outside string }{
 	"signing": {"adcp httpsig", network + " " + aws},
 	// Adapters: one technology each.
 	"agent": {
-		"adcp breaker circuit httpsig lru operation quota registry safehttp store validation",
+		"adcp breaker circuit httpsig lru oauth operation quota registry safehttp store validation",
 		network,
 	},
 	"webhook":        {useCases + " httpsig keyring lru safehttp", network},
@@ -69,7 +70,7 @@ var reach = map[string]struct{ inside, outside string }{
 	"config":    {"", network + " " + aws},
 	"telemetry": {"", pure},
 	"wire": {
-		useCases + " agent config httpsig lru safehttp secretsmanager signing",
+		useCases + " agent config httpsig lru oauth safehttp secretsmanager signing",
 		network + " " + aws,
 	},
 	"wire/gates": {"adcp breaker circuit operation store", network},

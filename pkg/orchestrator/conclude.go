@@ -95,11 +95,20 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 	if c.generation == 0 && (ce.Outcome == adcp.Refused || ce.Status == http.StatusNotFound) {
 		op.LookUpBeforeRetry(now, 0, c.support)
 	}
+	flagUnauthorized(op, ce, now)
 	denied := ce.Status == http.StatusUnauthorized || ce.Status == http.StatusForbidden
 	if denied && op.State == operation.CallingAdCP && op.NeedsCleanLookUp() { // which needs the credential too
 		op.Flag(operation.AgentRefuses, now, detail)
 	}
 	return e
+}
+
+// flagUnauthorized raises attention if the agent's authorization server gives no token, and will not
+// by itself (contract L27).
+func flagUnauthorized(op *operation.Operation, ce *adcp.CallError, now time.Time) {
+	if ce.Authorization != "" && !ce.AuthorizationWaits && op.NeedsCall() {
+		op.Flag(operation.AgentRefuses, now, registry.DescribeCallError(ce))
+	}
 }
 
 // recordError records an AdCP error that answers the request and does not end the operation.

@@ -198,6 +198,7 @@ func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, c
 		if !ok {
 			return nil
 		}
+		flagUnauthorized(op, ce, now)
 		return recorded(e)
 	})
 }

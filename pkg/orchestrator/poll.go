@@ -258,7 +258,7 @@ func (p Poll) failByError(ctx context.Context, op operation.Operation, profile r
 	opLog(op).WarnContext(ctx, "poll without answer", "error", ce)
 	reason := operation.AgentUnreached
 	switch {
-	case outcomeOfCall(ce) == adcp.Refused:
+	case outcomeOfCall(ce) == adcp.Refused, ce.Authorization != "" && !ce.AuthorizationWaits:
 		reason = operation.AgentRefuses
 	case ce.RPCCode != 0:
 		reason = operation.AgentAnswersError

@@ -32,7 +32,7 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		Type:    r.Type,
 		AgentID: agent.ID,
 		Target: operation.Target{URL: agent.URL, Transport: agent.Transport,
-			CredentialRef: agent.CredentialRef, Poll: agent.Poll, BrandURL: agent.BrandURL},
+			CredentialRef: agent.CredentialRef, Auth: agent.Authorization(), Poll: agent.Poll, BrandURL: agent.BrandURL},
 		State:       operation.Requested,
 		Version:     1,
 		PONumber:    r.PONumber(),

@@ -15,7 +15,7 @@ import (
 // agentOf is the agent as the operation froze it.
 func agentOf(op operation.Operation) registry.Agent {
 	return registry.Agent{Tenant: op.Tenant, ID: op.AgentID, URL: op.Target.URL,
-		Transport: op.Target.Transport, CredentialRef: op.Target.CredentialRef,
+		Transport: op.Target.Transport, CredentialRef: op.Target.CredentialRef, Auth: op.Target.Auth,
 		Poll: op.Target.Poll, WebhookMode: op.Webhook.Mode}
 }
 

@@ -20,12 +20,15 @@ var AgentIDForm = validation.Pattern(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 // Agent is a registry entry: a sales agent as one tenant uses it. It never holds a credential, only
 // the name of the secret in Secrets Manager.
 type Agent struct {
-	Tenant        string                `json:"-"`
-	ID            string                `json:"id"`
-	URL           string                `json:"url"`
-	Transport     adcp.Transport        `json:"transport"`
-	CredentialRef string                `json:"credential_ref,omitempty"`
-	WebhookMode   operation.WebhookMode `json:"webhook_mode"`
+	Tenant        string         `json:"-"`
+	ID            string         `json:"id"`
+	URL           string         `json:"url"`
+	Transport     adcp.Transport `json:"transport"`
+	CredentialRef string         `json:"credential_ref,omitempty"`
+	// Auth is how calls are authorized if CredentialRef is empty. Code that does not know it may store a
+	// CredentialRef beside it, which is newer then: see Authorization.
+	Auth        operation.Auth        `json:"auth,omitzero"`
+	WebhookMode operation.WebhookMode `json:"webhook_mode"`
 	// WebhookFormat is empty for AdCP's own form, which agents send over MCP and A2A alike.
 	WebhookFormat adcp.Format `json:"webhook_format,omitempty"`
 	// BrandURL is the address of the agent's brand.json, which leads to its keys; empty to discover it
@@ -74,11 +77,31 @@ type AgentReader interface {
 	Agent(ctx context.Context, tenant, id string) (Agent, error)
 }
 
+// Authorization returns how calls of the agent are authorized beside CredentialRef, zero if not at
+// all.
+func (a Agent) Authorization() operation.Auth {
+	if a.CredentialRef != "" {
+		return operation.Auth{}
+	}
+	return a.Auth
+}
+
+// CredentialKey names what calls of the agent are authorized with, as far as the entry says. It
+// holds no secret.
+func (a Agent) CredentialKey() string {
+	auth := a.Authorization()
+	if auth.Type == "" {
+		return a.CredentialRef
+	}
+	return strings.Join([]string{string(auth.Type), auth.CredentialRef, auth.Scope, auth.Resource, auth.Audience,
+		auth.Issuer, auth.TokenEndpointAuthMethod}, "\x00")
+}
+
 // CircuitKey names the circuit of an agent as it is called: by id, transport, address and
 // credential. An entry that gets another address has another circuit, so a failing old endpoint
 // does not block the new one.
 func (a Agent) CircuitKey() string {
-	sum := sha256.Sum256([]byte(string(a.Transport) + "\x00" + a.URL + "\x00" + a.CredentialRef))
+	sum := sha256.Sum256([]byte(string(a.Transport) + "\x00" + a.URL + "\x00" + a.CredentialKey()))
 	return a.ID + "." + hex.EncodeToString(sum[:8])
 }
 

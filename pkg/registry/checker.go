@@ -45,11 +45,21 @@ func (c Checker) Check(a Agent, p Profile, callErr *adcp.CallError) []Finding {
 		r.polling(p)
 		r.tasks(p)
 	}
+	return gravestFirst(r.findings, nil)
+}
+
+// gravestFirst returns findings together, the gravest first. What two checks found is told once.
+func gravestFirst(found, more []Finding) []Finding {
+	for _, f := range more {
+		if !slices.ContainsFunc(found, func(have Finding) bool { return have.Code == f.Code }) {
+			found = append(found, f)
+		}
+	}
 	rank := []Severity{SeverityRefused, SeverityUnsafe, SeverityNote}
-	slices.SortStableFunc(r.findings, func(a, b Finding) int {
+	slices.SortStableFunc(found, func(a, b Finding) int {
 		return slices.Index(rank, a.Severity) - slices.Index(rank, b.Severity)
 	})
-	return r.findings
+	return found
 }
 
 // report collects the findings about one agent.
@@ -66,12 +76,28 @@ func (r *report) add(s Severity, code, field, detail, remedy string) {
 // unreached reports how far the call of an agent went, without addresses and without the agent's
 // own text.
 func (r *report) unreached(e *adcp.CallError) {
+	if code := e.Authorization; code != "" {
+		detail, remedy := describeAuthorization(code)
+		r.add(SeverityUnsafe, code, "auth", detail, remedy)
+		return
+	}
+	if e.DemandsOAuth {
+		r.add(SeverityUnsafe, "oauth_demanded", "auth", "the agent demands an OAuth token",
+			`have the agent's owner register you as an OAuth client, store {"client_id": "…", "client_secret": "…"} as a `+
+				`secret, and register the agent with "auth": {"type": "oauth_client_credentials", "credential_ref": "…"}`)
+		return
+	}
 	if e.Signature == "" && breaker.ReportOf(adcp.Response{}, e).Result == breaker.ResultDenied {
-		remedy := "store the token that the agent's owner gave you in the secret " + r.agent.CredentialRef
-		if r.agent.CredentialRef == "" {
+		field, remedy := "credential_ref", "store the token that the agent's owner gave you in the secret "+
+			r.agent.CredentialRef
+		switch {
+		case r.agent.Authorization().Type != "":
+			field, remedy = "auth", "the authorization server gave a token: ask the agent's owner what your client may "+
+				"do, and check auth.scope, auth.resource and auth.audience"
+		case r.agent.CredentialRef == "":
 			remedy = "store the token that the agent's owner gave you as a secret, and name it in credential_ref"
 		}
-		r.add(SeverityUnsafe, "credential_refused", "credential_ref", "the agent refuses the credential", remedy)
+		r.add(SeverityUnsafe, "credential_refused", field, "the agent refuses the credential", remedy)
 		return
 	}
 	check := "check the address, the transport and the credential"
@@ -93,6 +119,10 @@ func (r *report) entry() {
 		r.add(SeverityUnsafe, "webhook_mode_legacy", "webhook_mode",
 			"a Bearer token is a legacy mode: it proves nothing about a webhook's body",
 			"choose rfc9421 as soon as the agent signs, or none to poll the agent instead")
+	}
+	if auth := r.agent.Authorization(); auth.Type != "" && auth.Issuer == "" {
+		r.add(SeverityNote, "oauth_issuer_not_pinned", "auth.issuer", "the agent's metadata decides which authorization "+
+			"server gets the client's secret, and can change that", "pin the server that you trust in auth.issuer")
 	}
 	if u, err := url.Parse(r.agent.URL); err == nil && strings.EqualFold(u.Scheme, "http") {
 		r.add(SeverityNote, "loopback", "url",

@@ -11,6 +11,11 @@ import (
 // agent's.
 func DescribeCallError(e *adcp.CallError) string {
 	switch {
+	case e.Authorization != "":
+		detail, remedy := describeAuthorization(e.Authorization)
+		return "not called: " + detail + " (" + e.Authorization + "): " + remedy
+	case e.DemandsOAuth:
+		return "the agent answered HTTP " + statusText(e.Status) + " and demands an OAuth token (oauth_demanded)"
 	case e.Signature == adcp.SigningFailed:
 		return "not called: the request has to be signed, and could not be"
 	case e.Signature != "":

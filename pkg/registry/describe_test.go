@@ -1,6 +1,8 @@
 package registry_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"adcp-orchestrator/pkg/adcp"
@@ -31,5 +33,26 @@ func TestDescriptionPrefersTheSignatureToTheStatus(t *testing.T) {
 		if got := registry.DescribeCallError(&c.err); got != c.want {
 			t.Errorf("%+v is described as %q, want %q", c.err, got, c.want)
 		}
+	}
+}
+
+// contract L27: a timeline says what is wrong and who has to act, and nothing of the server's.
+func TestDescriptionSaysWhyThereIsNoToken(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string][]string{
+		"oauth_client_refused":    {"not called: ", "refuses the client id or its secret", "check the secret"},
+		"oauth_token_unavailable": {"not called: ", "no token at present", "operations try again by themselves"},
+	} {
+		got := registry.DescribeCallError(&adcp.CallError{Outcome: adcp.Unsent, Authorization: code,
+			Cause: errors.New("words of the server")})
+		for _, part := range append(want, code) {
+			if !strings.Contains(got, part) || strings.Contains(got, "words") {
+				t.Errorf("%s: %q", code, got)
+			}
+		}
+	}
+	demand := registry.DescribeCallError(&adcp.CallError{Outcome: adcp.Refused, Status: 401, DemandsOAuth: true})
+	if !strings.Contains(demand, "HTTP 401") || !strings.Contains(demand, "OAuth") {
+		t.Errorf("got %q", demand)
 	}
 }

@@ -17,6 +17,7 @@ type entry struct {
 	URL           string
 	Transport     adcp.Transport
 	CredentialRef string
+	Auth          operation.Auth
 	WebhookMode   operation.WebhookMode
 	WebhookFormat adcp.Format
 	BrandURL      string
@@ -25,7 +26,7 @@ type entry struct {
 
 // The names of the members of an entry and of its poll, for the remedy of a misspelled one.
 const (
-	entryMembers = "url, transport, credential_ref, webhook_mode, webhook_format, brand_json_url and poll"
+	entryMembers = "url, transport, credential_ref, auth, webhook_mode, webhook_format, brand_json_url and poll"
 	pollMembers  = "interval_seconds, backoff_rate and max_delay_seconds"
 )
 
@@ -60,10 +61,11 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 			"must name one of your secrets in Secrets Manager: adcp/"+tenant+"/<name>",
 			"store the agent's token there and send the secret's name")
 	}
+	auth := r.checkAuth(&c, tenant, in)
 	checkChoices(&c, in)
 	checkPoll(&c, in.Poll)
 	return Agent{Tenant: tenant, ID: id, URL: in.URL, Transport: in.Transport, CredentialRef: in.CredentialRef,
-		WebhookMode: in.WebhookMode, WebhookFormat: in.WebhookFormat, BrandURL: in.BrandURL,
+		Auth: auth, WebhookMode: in.WebhookMode, WebhookFormat: in.WebhookFormat, BrandURL: in.BrandURL,
 		Poll: in.Poll.WithDefaults()}, c.Err()
 }
 
@@ -76,16 +78,18 @@ func readEntry(c *validation.Checks, tenant string, body []byte) (in entry, ok b
 		return in, false
 	}
 	c.AddBadValues(body) // first: "must be a number" would be a puzzle to the sender of 1e400
-	var poll json.RawMessage
+	var poll, auth json.RawMessage
 	readMembers(c, "", body, entryMembers, map[string]target{
 		"url":            {&in.URL, "a string"},
 		"transport":      {&in.Transport, "a string"},
 		"credential_ref": {&in.CredentialRef, "a string"},
+		"auth":           {&auth, "an object"},
 		"webhook_mode":   {&in.WebhookMode, "a string"},
 		"webhook_format": {&in.WebhookFormat, "a string"},
 		"brand_json_url": {&in.BrandURL, "a string"},
 		"poll":           {&poll, "an object"},
 	})
+	in.Auth = readAuth(c, auth)
 	if len(poll) > 0 && string(poll) != "null" {
 		readMembers(c, "poll", poll, pollMembers, map[string]target{
 			"interval_seconds":  {&in.Poll.IntervalSeconds, "a whole number"},

@@ -111,12 +111,13 @@ func (r Register) Show(ctx context.Context, tenant, id string) (Agent, Discovery
 func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reached bool, err error) {
 	asking, cancel := context.WithTimeout(ctx, registerTimeout)
 	defer cancel()
+	authFindings := r.inspect(asking, a)
 	p, err := r.Agents.Discover(asking, a)
 	if err == nil {
 		known, err := Recall(ctx, r.Store, a)
 		p.found(a, r.Now())
 		store.CarryUnknown(&p, known)
-		return Discovery{p, r.Checker.Check(a, p, nil)}, true, err
+		return Discovery{p, gravestFirst(r.Checker.Check(a, p, nil), authFindings(true))}, true, err
 	}
 	var ce *adcp.CallError
 	if !errors.As(err, &ce) {
@@ -124,7 +125,7 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 	}
 	slog.WarnContext(ctx, "agent not discovered", "tenant", a.Tenant, "agent_id", a.ID, "error", ce)
 	p, err = Recall(ctx, r.Store, a)
-	return Discovery{p, r.Checker.Check(a, p, ce)}, false, err
+	return Discovery{p, gravestFirst(r.Checker.Check(a, p, ce), authFindings(false))}, false, err
 }
 
 // put stores the entry as the next version of the stored one, again if another writer was faster.
