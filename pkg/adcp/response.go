@@ -107,8 +107,8 @@ type CallError struct {
 	// Signature is the fault of the request's signature (contract B57): a code request_..., or
 	// SigningFailed. Usually "".
 	Signature string
-	// Authorization is why no OAuth token was got for the call (contract L27): a code of package oauth.
-	// Usually "". AuthorizationWaits: that may go away by itself, no person has to act.
+	// Authorization is why no OAuth token was got for the call (contract L27): a code of package
+	// oauth. Usually "". AuthorizationWaits: that may go away by itself, no person has to act.
 	Authorization      string
 	AuthorizationWaits bool
 	// DemandsOAuth: the agent answered 401 and named its OAuth metadata (contract L28).
@@ -132,8 +132,8 @@ const (
 	// Refused: the agent says that its HTTP layer refused the request before AdCP saw it (401, 403,
 	// 405, 406, 429, and some of 400). Contract C29 says of which agents that is believed.
 	Refused Outcome = "refused"
-	// Ambiguous: the request may have been carried out. The call timed out, was reset, or was answered
-	// with a 5xx or unreadably (contract C19).
+	// Ambiguous: the request may have been carried out. The call timed out, was reset, or was
+	// answered with a 5xx or unreadably (contract C19).
 	Ambiguous Outcome = "ambiguous"
 )
 

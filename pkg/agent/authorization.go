@@ -74,10 +74,10 @@ func unauthorized(f *oauth.Fault, secrets adcp.Secrets) *adcp.CallError {
 	}
 }
 
-// withCredential makes a call with the agent's credential. If the agent refuses a token that was got
-// for it, the token is dropped; if that also proves that the agent did not look at the request, the
-// call is made once more with another token (contract L27, D12). try reports how it went by refusal.
-// The error says that there was no credential; then try was not called.
+// withCredential makes a call with the agent's credential. If the agent refuses a token that was
+// got for it, the token is dropped; if that also proves that the agent did not look at the request,
+// the call is made once more with another token (contract L27, D12). try reports how it went by
+// refusal. The error says that there was no credential; then try was not called.
 func (c *Client) withCredential(ctx context.Context, a registry.Agent, try func(*authorization) refusal) error {
 	first, err := c.authorize(ctx, a)
 	if err != nil {
@@ -167,8 +167,8 @@ func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// bearerChallenge returns the parameters of the first Bearer challenge (RFC 9110, section 11.6.1), by
-// their names in lower case; nil if there is none.
+// bearerChallenge returns the parameters of the first Bearer challenge (RFC 9110, section 11.6.1),
+// by their names in lower case; nil if there is none.
 func bearerChallenge(h http.Header) map[string]string {
 	var found map[string]string
 	for _, v := range h.Values("WWW-Authenticate") {

@@ -23,12 +23,12 @@ const (
 	clientSecret = "client-secret-0123456789"
 )
 
-// guardedSeller is a seller that accepts the last token of its own authorization server only, on the
-// same origin.
+// guardedSeller is a seller that accepts the last token of its own authorization server only, on
+// the same origin.
 type guardedSeller struct {
 	seller
-	// refuse answers a request with a token that is not the last one. By default it answers as RFC 6750
-	// says.
+	// refuse answers a request with a token that is not the last one. By default it answers as RFC
+	// 6750 says.
 	refuse handler
 	// late: only tools/call is guarded.
 	late bool
@@ -324,8 +324,9 @@ func TestDemandForOAuthIsReported(t *testing.T) {
 		challenges []string
 		want       bool
 	}{
-		"RFC 9728":          {[]string{`Bearer resource_metadata="https://a.example/x"`}, true},
-		"among others":      {[]string{`Basic realm="a, Bearer b"`, `Digest q=1, bearer error="e", resource_metadata="x"`}, true},
+		"RFC 9728": {[]string{`Bearer resource_metadata="https://a.example/x"`}, true},
+		"among others": {[]string{`Basic realm="a, Bearer b"`,
+			`Digest q=1, bearer error="e", resource_metadata="x"`}, true},
 		"a plain bearer":    {[]string{`Bearer realm="resource_metadata=x"`}, false},
 		"of another scheme": {[]string{`Bearer, DPoP resource_metadata="x"`}, false},
 		"nothing":           {nil, false},

@@ -44,13 +44,14 @@ func (c Credential) basic() string {
 	return base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.ID) + ":" + url.QueryEscape(c.Secret)))
 }
 
-// sendable reports whether a text of a secret or of a server can go out: printable ASCII, not empty.
+// sendable reports whether a text of a secret or of a server can go out: printable ASCII, not
+// empty.
 func sendable(s string, limit int) bool {
 	return s != "" && len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7e })
 }
 
-// authMethod chooses how the secret is sent: as the entry says, or by the server's metadata. Only one
-// way is tried.
+// authMethod chooses how the secret is sent: as the entry says, or by the server's metadata. Only
+// one way is tried.
 func (s Server) authMethod(chosen string) (string, *Fault) {
 	switch {
 	case chosen != "":
@@ -82,7 +83,8 @@ func (r Request) tokenRequest(method string) (form url.Values, authorization str
 	return form, "Basic " + r.Credential.basic()
 }
 
-// resource is what the token is for (RFC 8707): the agent's address, unless the entry says otherwise.
+// resource is what the token is for (RFC 8707): the agent's address, unless the entry says
+// otherwise.
 func (r Request) resource() string {
 	if r.Resource != "" {
 		return r.Resource

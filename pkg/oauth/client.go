@@ -36,7 +36,8 @@ type Request struct {
 	Credential Credential
 	// Scope, Resource and Audience go into the request; Resource is the agent's address by default.
 	Scope, Resource, Audience string
-	// Issuer is the only server that may get the secret; if it is empty, the agent's metadata names it.
+	// Issuer is the only server that may get the secret; if it is empty, the agent's metadata names
+	// it.
 	Issuer string
 	// AuthMethod is SecretBasic or SecretPost; if it is empty, the server's metadata says.
 	AuthMethod string

@@ -88,11 +88,11 @@ func TestTokenIsRenewedBeforeItLapses(t *testing.T) {
 					t.Fatal(got)
 				}
 				if tc.serves > 0 {
-					time.Sleep(tc.serves - time.Second)
+					pass(tc.serves - time.Second)
 					if got := get(t, c, wanted()); got != "token-1" {
 						t.Errorf("renewed too early")
 					}
-					time.Sleep(time.Second)
+					pass(time.Second)
 				}
 				if got := get(t, c, wanted()); got != "token-2" {
 					t.Errorf("got %s", got)
@@ -115,17 +115,17 @@ func TestLivingTokenServesWhileItCannotBeRenewed(t *testing.T) {
 		}}
 		c := s.client()
 		get(t, c, wanted())
-		time.Sleep(54 * time.Minute)
+		pass(54 * time.Minute)
 		for range 35 { // 350 s
 			if got := get(t, c, wanted()); got != "token-1" {
 				t.Fatal(got)
 			}
-			time.Sleep(10 * time.Second)
+			pass(10 * time.Second)
 		}
 		if n := s.requests(); n < 10 || n > 14 {
 			t.Errorf("%d requests", n)
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		_, err := c.Token(t.Context(), wanted())
 		if f := (*oauth.Fault)(nil); !errors.As(err, &f) || f.Code != oauth.TokenUnavailable || !f.Waiting {
 			t.Errorf("a lapsed token: %v", err)

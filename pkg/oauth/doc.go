@@ -8,5 +8,6 @@
 // graph.go and client.go fetch.
 //
 // golang.org/x/oauth2 is not used: it bounds an answer at 1 MiB, quotes it whole in its errors,
-// shares a token by the value that it is kept in, and knows nothing of where an endpoint comes from.
+// shares a token by the value that it is kept in, and knows nothing of where an endpoint comes
+// from.
 package oauth

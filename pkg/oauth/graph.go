@@ -121,8 +121,8 @@ func (w *walk) server(ctx context.Context, issuer string) (Server, *Fault) {
 	return ReadServer(body, issuer, w.CheckURL)
 }
 
-// reachable asks an endpoint for nothing, without a credential. Any answer but a fault of the server
-// will do: many token endpoints have no route for GET.
+// reachable asks an endpoint for nothing, without a credential. Any answer but a fault of the
+// server will do: many token endpoints have no route for GET.
 func (w *walk) reachable(ctx context.Context, field, address string) *Fault {
 	a, f := w.get(ctx, address, field, EndpointUnreachable)
 	switch {
@@ -135,8 +135,8 @@ func (w *walk) reachable(ctx context.Context, field, address string) *Fault {
 	return f
 }
 
-// document reads a document from the first of its addresses that has it. missing is the code for one
-// that can't be had.
+// document reads a document from the first of its addresses that has it. missing is the code for
+// one that can't be had.
 func (w *walk) document(ctx context.Context, addresses []string, field string, missing Code) ([]byte, *Fault) {
 	last := fault(missing, field, "it has no address")
 	for _, address := range addresses {

@@ -22,8 +22,8 @@ const (
 // server is an authorization server with the metadata of one agent. Its members change what it
 // answers.
 type server struct {
-	// token answers a request for a token; n is its number, from 1. By default it gives token-n for an
-	// hour.
+	// token answers a request for a token; n is its number, from 1. By default it gives token-n for
+	// an hour.
 	token func(n int) (status int, body string)
 	// methods, endpoint and location change the metadata.
 	methods, endpoint string
@@ -109,3 +109,6 @@ func get(t *testing.T, c *oauth.Client, r oauth.Request) string {
 	}
 	return token
 }
+
+// pass lets virtual time pass, in a bubble of synctest.
+func pass(d time.Duration) { <-time.After(d) }

@@ -103,8 +103,8 @@ func (c callEnd) recordFailure(op *operation.Operation, now time.Time) operation
 	return e
 }
 
-// flagUnauthorized raises attention if the agent's authorization server gives no token, and will not
-// by itself (contract L27).
+// flagUnauthorized raises attention if the agent's authorization server gives no token, and will
+// not by itself (contract L27).
 func flagUnauthorized(op *operation.Operation, ce *adcp.CallError, now time.Time) {
 	if ce.Authorization != "" && !ce.AuthorizationWaits && op.NeedsCall() {
 		op.Flag(operation.AgentRefuses, now, registry.DescribeCallError(ce))

@@ -38,8 +38,8 @@ func (l *lockedAgent) Call(ctx context.Context, a registry.Agent, tool string, a
 	return l.fakeAgent.Call(ctx, a, tool, arguments)
 }
 
-// contract L27: without a token nothing was sent. What a person has to mend raises attention at once,
-// with what it is; what goes away by itself is tried again when the server allows it.
+// contract L27: without a token nothing was sent. What a person has to mend raises attention at
+// once, with what it is; what goes away by itself is tried again when the server allows it.
 func TestOperationWaitsForAToken(t *testing.T) {
 	t.Parallel()
 	words := errors.New("words of the server")
@@ -111,7 +111,8 @@ func TestOperationKeepsItsAuthorization(t *testing.T) {
 	if err := h.store.PutAgent(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	h.id = h.submit(strings.Replace(buySubmission, `"account_id": "a"`, `"account_id": "b"`, 1), "another-key-0123456789").ID
+	another := strings.Replace(buySubmission, `"account_id": "a"`, `"account_id": "b"`, 1)
+	h.id = h.submit(another, "another-key-0123456789").ID
 	a.Auth, a.Version = operation.Auth{}, a.Version+1
 	if err := h.store.PutAgent(t.Context(), a); err != nil {
 		t.Fatal(err)

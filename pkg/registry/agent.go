@@ -25,14 +25,14 @@ type Agent struct {
 	URL           string         `json:"url"`
 	Transport     adcp.Transport `json:"transport"`
 	CredentialRef string         `json:"credential_ref,omitempty"`
-	// Auth is how calls are authorized if CredentialRef is empty. Code that does not know it may store a
-	// CredentialRef beside it, which is newer then: see Authorization.
+	// Auth is how calls are authorized if CredentialRef is empty. Code that does not know it may
+	// store a CredentialRef beside it, which is newer then: see Authorization.
 	Auth        operation.Auth        `json:"auth,omitzero"`
 	WebhookMode operation.WebhookMode `json:"webhook_mode"`
 	// WebhookFormat is empty for AdCP's own form, which agents send over MCP and A2A alike.
 	WebhookFormat adcp.Format `json:"webhook_format,omitempty"`
-	// BrandURL is the address of the agent's brand.json, which leads to its keys; empty to discover it
-	// (contract F48, F51).
+	// BrandURL is the address of the agent's brand.json, which leads to its keys; empty to discover
+	// it (contract F48, F51).
 	BrandURL  string               `json:"brand_json_url,omitempty"`
 	Poll      operation.PollPolicy `json:"poll"`
 	Version   int64                `json:"version"`
@@ -41,8 +41,8 @@ type Agent struct {
 	// Unknown holds the members of the stored entry that only newer code knows.
 	Unknown string `json:"-" document:"unknown"`
 
-	// Signing is which requests the agent wants signed, as discovered. It is for a Caller, not part of
-	// the entry.
+	// Signing is which requests the agent wants signed, as discovered. It is for a Caller, not part
+	// of the entry.
 	Signing adcp.RequestSigning `json:"-"`
 	// ContinueTask is the A2A task that a call continues; zero for a call of its own. It is for a
 	// Caller as well.

@@ -22,8 +22,8 @@ type AuthInspector interface {
 type AuthReport struct {
 	// Issuers are the authorization servers that the agent lists, as far as they could be read.
 	Issuers []string
-	// Code is the first fault, a code of package oauth, "" if there is none; Field is the member that it
-	// is about.
+	// Code is the first fault, a code of package oauth, "" if there is none; Field is the member that
+	// it is about.
 	Code, Field string
 }
 
@@ -208,8 +208,8 @@ func scopes(s string) bool {
 	})
 }
 
-// printable reports whether a text is of printable ASCII, without some characters, not empty and not
-// too long.
+// printable reports whether a text is of printable ASCII, without some characters, not empty and
+// not too long.
 func printable(s, without string) bool {
 	return s != "" && len(s) <= maxAuthMember && !strings.ContainsFunc(s, func(r rune) bool {
 		return r < 0x20 || r > 0x7e || strings.ContainsRune(without, r)

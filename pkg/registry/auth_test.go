@@ -151,8 +151,9 @@ func TestRegistrationReportsTheMetadataGraph(t *testing.T) {
 		err    error
 		want   []string
 	}{
-		"all is well":    {pinned, registry.AuthReport{Issuers: listed}, nil, []string{}},
-		"not pinned":     {unpinned, registry.AuthReport{Issuers: listed}, nil, []string{"note oauth_issuer_not_pinned auth.issuer"}},
+		"all is well": {pinned, registry.AuthReport{Issuers: listed}, nil, []string{}},
+		"not pinned": {unpinned, registry.AuthReport{Issuers: listed}, nil,
+			[]string{"note oauth_issuer_not_pinned auth.issuer"}},
 		"a bearer agent": {sellerEntry, registry.AuthReport{Code: "oauth_issuer_mismatch"}, nil, []string{}},
 		"another server is pinned": {pinned, registry.AuthReport{Issuers: []string{"https://id.example/"}}, nil,
 			[]string{"unsafe oauth_issuer_not_listed auth.issuer"}},
