@@ -38,10 +38,14 @@ func Canonical(address string) string {
 	return u.String()
 }
 
-// wellKnown puts a well-known path between an address's host and its path.
-func wellKnown(u url.URL, name string) string {
-	u.Path, u.RawPath = "/.well-known/"+name+strings.TrimSuffix(u.Path, "/"), ""
-	return u.String()
+// wellKnown puts a well-known path between an address's host and its path, which is as escaped as
+// it was.
+func wellKnown(u *url.URL, name, path string) string {
+	address := u.Scheme + "://" + u.Host + "/.well-known/" + name + path
+	if u.RawQuery != "" {
+		address += "?" + u.RawQuery
+	}
+	return address
 }
 
 // ResourceURLs returns the addresses at which an agent's metadata may be (RFC 9728, section 3.1):
@@ -52,13 +56,10 @@ func ResourceURLs(agentURL string) []string {
 	if err != nil {
 		return nil
 	}
-	own := *u
-	own.Path, own.RawPath = "/.well-known/"+name+u.Path, ""
-	if u.Path == "/" || u.Path == "" {
-		own.Path = "/.well-known/" + name
-		return []string{own.String()}
+	if path := u.EscapedPath(); path != "/" && path != "" {
+		return []string{wellKnown(u, name, path), wellKnown(&url.URL{Scheme: u.Scheme, Host: u.Host}, name, "")}
 	}
-	return []string{own.String(), (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/.well-known/" + name}).String()}
+	return []string{wellKnown(u, name, "")}
 }
 
 // ServerURLs returns the addresses at which the metadata of an issuer may be: RFC 8414's, then
@@ -68,7 +69,8 @@ func ServerURLs(issuer string) []string {
 	if err != nil {
 		return nil
 	}
-	urls := []string{wellKnown(*u, "oauth-authorization-server"), wellKnown(*u, "openid-configuration")}
+	path := strings.TrimSuffix(u.EscapedPath(), "/")
+	urls := []string{wellKnown(u, "oauth-authorization-server", path), wellKnown(u, "openid-configuration", path)}
 	if strings.Trim(u.Path, "/") != "" {
 		urls = append(urls, u.JoinPath(".well-known", "openid-configuration").String())
 	}

@@ -184,3 +184,50 @@ func TestCanonicalAddress(t *testing.T) {
 		}
 	}
 }
+
+// Documents are looked for where RFC 9728, RFC 8414 and OpenID Connect have them, in that order.
+func TestWhereMetadataIsLookedFor(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		got  []string
+		want []string
+	}{
+		"an agent at a path": {oauth.ResourceURLs("https://a.example/x/mcp"), []string{
+			"https://a.example/.well-known/oauth-protected-resource/x/mcp",
+			"https://a.example/.well-known/oauth-protected-resource"}},
+		"an agent with a query": {oauth.ResourceURLs("https://a.example/mcp/?k=1"), []string{
+			"https://a.example/.well-known/oauth-protected-resource/mcp/?k=1",
+			"https://a.example/.well-known/oauth-protected-resource"}},
+		"an agent at an escaped path": {oauth.ResourceURLs("https://a.example/a%2Fb"), []string{
+			"https://a.example/.well-known/oauth-protected-resource/a%2Fb",
+			"https://a.example/.well-known/oauth-protected-resource"}},
+		"an agent at the root": {oauth.ResourceURLs("https://a.example:8443/"), []string{
+			"https://a.example:8443/.well-known/oauth-protected-resource"}},
+		"an issuer": {oauth.ServerURLs("https://id.example"), []string{
+			"https://id.example/.well-known/oauth-authorization-server",
+			"https://id.example/.well-known/openid-configuration"}},
+		"an issuer with a path": {oauth.ServerURLs("https://id.example/t/"), []string{
+			"https://id.example/.well-known/oauth-authorization-server/t",
+			"https://id.example/.well-known/openid-configuration/t",
+			"https://id.example/t/.well-known/openid-configuration"}},
+	} {
+		if !slices.Equal(tc.got, tc.want) {
+			t.Errorf("%s: got %q", name, tc.got)
+		}
+	}
+	// Only an address that has nothing leads to the next one.
+	const issuer = "https://id.example"
+	found := fixture{Status: 200, JSON: json.RawMessage(`{"issuer":"` + issuer + `","token_endpoint":"` + issuer +
+		`/t","grant_types_supported":["client_credentials"]}`)}
+	for first, want := range map[int]oauth.Code{404: "", 400: "", 405: "", 503: oauth.ServerUnavailable,
+		429: oauth.ServerUnavailable, 302: oauth.ServerUnavailable} {
+		w := world{vector{Responses: map[string]fixture{
+			"GET " + issuer + "/.well-known/oauth-authorization-server": {Status: first},
+			"GET " + issuer + "/.well-known/openid-configuration":       found,
+		}}, map[string]bool{}}
+		_, fault := oauth.Fetcher{HTTP: w, CheckURL: guarded, Now: time.Now}.Find(t.Context(), "https://a.example", issuer)
+		if (fault == nil) != (want == "") || fault != nil && fault.Code != want {
+			t.Errorf("HTTP %d: %v", first, fault)
+		}
+	}
+}

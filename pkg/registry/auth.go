@@ -86,7 +86,8 @@ func describeAuthorization(code string) (detail, remedy string) {
 	case "oauth_authorization_server_metadata_invalid":
 		return document + "lacks a member, or can't be read", owner
 	case "oauth_issuer_mismatch":
-		return document + "is that of another server", owner + "; an issuer has to be equal in every byte"
+		return document + "is that of another server", owner +
+			", an issuer has to be equal in every byte; or pin in auth.issuer the one that the server itself states"
 	case "oauth_endpoint_url_invalid":
 		return "an endpoint of the authorization server has no plain https address", owner
 	case "oauth_endpoint_unreachable":
