@@ -235,7 +235,8 @@ func TestFailedWithoutACodeEndsWhatItCanEnd(t *testing.T) {
 	failed := answerWith(`{"status":"failed","message":"no"}`)
 	products := &fakeAgent{profile: registry.Profile{Tasks: []string{"get_products"}}, answers: []adcp.Response{failed}}
 	h := newHarnessWith(t, products,
-		`{"agent_id":"seller","type":"get_products","request":{"account":{"account_id":"a"},"buying_mode":"brief","brief":"shoes"}}`)
+		`{"agent_id":"seller","type":"get_products",
+				"request":{"account":{"account_id":"a"},"buying_mode":"brief","brief":"shoes"}}`)
 	h.dispatch()
 	if op := h.op(); op.State != operation.Failed {
 		t.Errorf("get_products is %s", op.State)

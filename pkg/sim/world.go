@@ -221,7 +221,8 @@ func (w *World) purchase(account, po string) []byte {
 func submission(account, more string) []byte {
 	return fmt.Appendf(nil, `{"agent_id":%q,"type":"create_media_buy","request":{
 		"account":{"account_id":%q},"brand":{"domain":"acme.example"},
-		"start_time":"asap","end_time":"2027-06-30T23:59:59Z","packages":[{"product_id":"p","pricing_option_id":"cpm","budget":1000}]%s}}`, Agent, account, more)
+		"start_time":"asap","end_time":"2027-06-30T23:59:59Z",
+		"packages":[{"product_id":"p","pricing_option_id":"cpm","budget":1000}]%s}}`, Agent, account, more)
 }
 
 // SendInput sends a person's input, as a client that repeats its request until it gets an answer.

@@ -35,17 +35,19 @@ func TestHostileRequestsAreCheckedWithinBounds(t *testing.T) {
 		tool, request string
 		more          int // at least
 	}{
-		"10,000 wrong packages":     {"create_media_buy", packages(list(10_000, `{"product_id":7,"budget":-1}`)), 29_950},
-		"packages of another type":  {"create_media_buy", packages(list(300_000, `7`)), 90_000},
-		"packages within packages":  {"create_media_buy", packages(nested(95, `[{"targeting_overlay":`, `}]`)), 0},
-		"a deep object":             {"create_media_buy", packages(nested(95, `{"a":`, `}`)), 0},
-		"a deep list":               {"create_media_buy", packages(nested(95, `[`, `]`)), 0},
-		"a huge number":             {"create_media_buy", packages(`[{"budget":1e999999999,"product_id":"p"}]`), 0},
-		"a long text":               {"create_media_buy", packages(`"` + strings.Repeat("é", 500_000) + `"`), 0},
-		"a long domain":             {"create_media_buy", strings.Replace(buy, "acme.example", strings.Repeat("a-", 400_000)+"A", 1), 0},
+		"10,000 wrong packages":    {"create_media_buy", packages(list(10_000, `{"product_id":7,"budget":-1}`)), 29_950},
+		"packages of another type": {"create_media_buy", packages(list(300_000, `7`)), 90_000},
+		"packages within packages": {"create_media_buy", packages(nested(95, `[{"targeting_overlay":`, `}]`)), 0},
+		"a deep object":            {"create_media_buy", packages(nested(95, `{"a":`, `}`)), 0},
+		"a deep list":              {"create_media_buy", packages(nested(95, `[`, `]`)), 0},
+		"a huge number":            {"create_media_buy", packages(`[{"budget":1e999999999,"product_id":"p"}]`), 0},
+		"a long text":              {"create_media_buy", packages(`"` + strings.Repeat("é", 500_000) + `"`), 0},
+		"a long domain": {"create_media_buy", strings.Replace(buy, "acme.example",
+			strings.Repeat("a-", 400_000)+"A", 1), 0},
 		"members that nobody knows": {"buy_products", `{` + strings.Join(names, ",") + `}`, 39_000},
 		"many wrong assets":         {"sync_creatives", creatives(`{` + strings.Join(assets, ",") + `}`), 7_900},
-		"a list of equal values":    {"list_creative_formats", `{"disclosure_positions":` + list(80_000, `"overlay"`) + `}`, 0},
+		"a list of equal values": {"list_creative_formats",
+			`{"disclosure_positions":` + list(80_000, `"overlay"`) + `}`, 0},
 		"a list of values that nearly are": {"list_creative_formats", `{"disclosure_positions":[{` +
 			strings.Join(names, `},{`) + `}]}`, 30_000},
 		"a hundred thousand terms": {"create_media_buy", packages(list(1, `{"product_id":"p","pricing_option_id":"c",`+
@@ -67,7 +69,8 @@ func TestHostileRequestsAreCheckedWithinBounds(t *testing.T) {
 				if took > 20*time.Second { // it is below one; the machine may be busy
 					t.Errorf("%s: took %v", release, took)
 				}
-				t.Logf("%s: %v for %d bytes, %d fields and %d more", release, took, len(tc.request), len(result.Fields), result.More)
+				t.Logf("%s: %v for %d bytes, %d fields and %d more", release, took, len(tc.request), len(result.Fields),
+					result.More)
 			}
 		})
 	}

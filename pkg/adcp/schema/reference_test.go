@@ -3,7 +3,6 @@ package schema
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -91,7 +90,7 @@ func (r reference) compile(t testing.TB, tool string) *jsonschema.Schema {
 // The verdict is that of a general validator on the official schemas, whatever the request is.
 func TestVerdictIsThatOfTheOfficialSchemas(t *testing.T) {
 	t.Parallel()
-	rounds := 100
+	rounds := 40
 	if testing.Short() {
 		rounds = 10
 	}
@@ -203,7 +202,7 @@ func BenchmarkReference(b *testing.B) {
 	b.Run("first", func(b *testing.B) {
 		for b.Loop() {
 			if err := newReference(b, "3.2").compile(b, "create_media_buy").Validate(any(r.members)); err != nil {
-				b.Fatal(fmt.Sprintf("%+v", err))
+				b.Fatalf("%+v", err)
 			}
 		}
 	})

@@ -71,7 +71,8 @@ func TestABuyIsValidInEachRelease(t *testing.T) {
 func TestReleasesHaveTheirTools(t *testing.T) {
 	t.Parallel()
 	for tool, want := range map[string]string{
-		"create_media_buy": "3.2 3.1 3.0", "buy_products": "3.2", "creative_approval": "3.1 3.0", "get_task_status": "3.2 3.1",
+		"create_media_buy": "3.2 3.1 3.0", "buy_products": "3.2", "creative_approval": "3.1 3.0",
+		"get_task_status":  "3.2 3.1",
 		"check_governance": "3.2 3.1 3.0", "create_media": "", "": "", "create_media_buy 3.2": "", "3.2:1": "",
 	} {
 		if got := strings.Join(Releases(tool), " "); got != want {
@@ -98,7 +99,8 @@ func TestWhatIsWrongIsNamedOnceWithItsRemedy(t *testing.T) {
 		want               []string
 	}{
 		"a currency in small letters": {"3.2", `"po_number"`, `"total_budget":{"amount":5,"currency":"usd"},"po_number"`,
-			[]string{`request.total_budget.currency invalid_value must be three capital letters, such as USD; write it as "USD"`}},
+			[]string{`request.total_budget.currency invalid_value must be three capital letters, such as USD; ` +
+				`write it as "USD"`}},
 		"the same in 3.1": {"3.1", `"po_number"`, `"total_budget":{"amount":5,"currency":"usd"},"po_number"`, nil},
 		"packages beside a proposal": {"3.2", `"po_number"`,
 			`"total_budget":{"amount":5,"currency":"USD"},"proposal_id":"p","po_number"`,
@@ -106,7 +108,8 @@ func TestWhatIsWrongIsNamedOnceWithItsRemedy(t *testing.T) {
 				`alternatives; leave it out, or change what excludes it`}},
 		"the same in 3.1 again": {"3.1", `"po_number"`,
 			`"total_budget":{"amount":5,"currency":"USD"},"proposal_id":"p","po_number"`, nil},
-		"a proposal without a budget": {"3.2", `"packages": [{"product_id": "p", "pricing_option_id": "cpm", "budget": 1000}]`,
+		"a proposal without a budget": {"3.2",
+			`"packages": [{"product_id": "p", "pricing_option_id": "cpm", "budget": 1000}]`,
 			`"proposal_id":"p"`, []string{`request.total_budget required must be given together with proposal_id; ` +
 				`send it as AdCP 3.2 defines create_media_buy`}},
 		"a member that is not there": {"3.1", `"budget": 1000`, `"ext":{}`, []string{
@@ -147,8 +150,9 @@ func TestAlternativesDoNotFlood(t *testing.T) {
 	const request = `{"account":{"account_id":"a"},"idempotency_key":"00000000-0000-4000-8000-000000000000",
 		"creatives":[{"creative_id":"c","name":"n","format_id":{"agent_url":"https://x.example","id":"d"},"assets":%}]}`
 	for assets, want := range map[string]string{
-		`{"hero":{"asset_type":"image","url":"https://a.example/i.png","width":10,"height":3}}`:   "",
-		`{"hero":{"asset_type":"image","url":"https://a.example/i.png","width":"10","height":3}}`: "request.creatives[0].assets.hero.width invalid_value",
+		`{"hero":{"asset_type":"image","url":"https://a.example/i.png","width":10,"height":3}}`: "",
+		`{"hero":{"asset_type":"image","url":"https://a.example/i.png","width":"10","height":3}}`: "" +
+			"request.creatives[0].assets.hero.width invalid_value",
 		`{"hero":{"asset_type":"vidio"}}`:             "request.creatives[0].assets.hero.asset_type invalid_value",
 		`{"hero":{"url":"https://a.example/i.png"}}`:  "request.creatives[0].assets.hero.asset_type required",
 		`{"hero":"https://a.example/i.png"}`:          "request.creatives[0].assets.hero invalid_value",

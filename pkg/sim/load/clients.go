@@ -38,7 +38,8 @@ func (w *World) Submit(a *Agent, n int) (id string, err error) {
 	key := fmt.Sprintf("key-%s-%d", a.ID, n)
 	body := fmt.Appendf(nil, `{"agent_id":%q,"type":"create_media_buy","request":{
 		"account":{"account_id":"a"},"brand":{"domain":"acme.example"},"po_number":"po-%s-%d",
-		"start_time":"asap","end_time":"2027-12-30T23:59:59Z","packages":[{"product_id":"p","pricing_option_id":"cpm","budget":1000}]}}`, a.ID, a.ID, n)
+		"start_time":"asap","end_time":"2027-12-30T23:59:59Z",
+		"packages":[{"product_id":"p","pricing_option_id":"cpm","budget":1000}]}}`, a.ID, a.ID, n)
 	request, err := orchestrator.ParseSubmitRequest(body)
 	if err != nil {
 		return "", err

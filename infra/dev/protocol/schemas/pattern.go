@@ -45,7 +45,8 @@ func keepPattern(kept map[string]any, pattern string) error {
 		}
 		return nil
 	}
-	pattern = strings.NewReplacer(`\u0000-\u001F\u007F`, `\x00-\x1F\x7F`, `\s`, blanks, `\S`, `[^`+blanks+`]`).Replace(pattern)
+	ours := strings.NewReplacer(`\u0000-\u001F\u007F`, `\x00-\x1F\x7F`, `\s`, blanks, `\S`, `[^`+blanks+`]`)
+	pattern = ours.Replace(pattern)
 	if _, err := regexp.Compile(pattern); err != nil {
 		return fmt.Errorf("%w: give it an entry in lookAheads", err)
 	}
