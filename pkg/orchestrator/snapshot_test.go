@@ -42,7 +42,8 @@ func (s *buySeller) Call(_ context.Context, _ registry.Agent, tool string, argum
 		return answerWith(`{"status":"completed","media_buy_id":"mb_1","packages":[]}`), nil
 	}
 	s.asked = append(s.asked, string(arguments))
-	if s.during != nil {
+	shown := s.buy
+	if s.during != nil { // the answer is older than what happens meanwhile
 		s.during()
 	}
 	if s.fails != nil {
@@ -54,8 +55,8 @@ func (s *buySeller) Call(_ context.Context, _ registry.Agent, tool string, argum
 	}
 	const other = `{"media_buy_id":"mb_other","status":"active","confirmed_at":"2026-11-01T00:00:00Z"}`
 	list := other
-	if s.buy != "" {
-		list += "," + s.buy
+	if shown != "" {
+		list += "," + shown
 	}
 	return answerWith(`{"status":"completed","media_buys":[` + list + `],"pagination":{"has_more":false}}`), nil
 }

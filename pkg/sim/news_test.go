@@ -60,7 +60,7 @@ func checkTold(t *testing.T, w *World, r operation.Record) {
 
 // News that comes as the operation ends, before it is settled, or a day later, and whatever process
 // dies just before or just after any of its effects: it is kept once, and the buy is read.
-func TestNewsOfABuyIsKeptAndReadWhateverDies(t *testing.T) {
+func TestNewsOfABuyIsKeptAndReadWhateverIsKilled(t *testing.T) {
 	t.Parallel()
 	for name, at := range map[string][2]time.Duration{
 		"a day later":      {24 * time.Hour, 26 * time.Hour},

@@ -1,8 +1,14 @@
 package main
 
-// proofs break what proves that nothing was bought, the natural key and the look-ups. The tests of
-// these packages must find them.
+// proofs break what proves that nothing was bought, the natural key, the look-ups and the reads of
+// buys. The tests of these packages must find them.
 var proofs = []mutant{
+	{"a read ends the news that came during it", "pkg/operation/snapshot.go",
+		"r.Wanted != wanted, 0, now",
+		"wanted < 0, 0, now"},
+	{"a read that fails is the last one", "pkg/operation/snapshot.go",
+		"	if r.Failures >= snapshotTries {",
+		"	if r.Failures >= 1 {"},
 	{"unavailable proves that nothing was bought", "pkg/adcp/vocabulary.go",
 		"	if r == Transient || advisory(code) {\n		return CodePolicy{r, MaybeDone, Resend}",
 		"	if r == Transient || advisory(code) {\n		return CodePolicy{r, NotDone, Resend}"},
