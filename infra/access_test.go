@@ -22,6 +22,11 @@ var allowed = map[string][]string{
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
+	"read": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
+		"secretsmanager:GetSecretValue " + agentSecretsARN,
+	},
 	"webhook": {
 		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
 		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",

@@ -91,11 +91,20 @@ func (b *builder) addAlarms() {
 			periods:     1,
 		},
 		{
-			id:          "ServerErrorsAlarm",
-			description: "The API answers with 5xx.",
-			metric:      b.api.MetricServerError(sum),
-			threshold:   5,
-			periods:     1,
+			id: "ReadThrottlesAlarm",
+			description: "Lambda throttles reads of agents, and nothing else: agents answer them slowly, or there are more " +
+				"than the account or the function's reservation has room for.",
+			metric:    b.functions[readFunction].MetricThrottles(sum),
+			threshold: 1,
+			periods:   1,
+		},
+		{
+			id: "ServerErrorsAlarm",
+			description: "The API answers with 5xx. Those of reads do not count, which also say that an agent failed, " +
+				"unless their function itself fails.",
+			metric:    b.serverErrors(period),
+			threshold: 5,
+			periods:   1,
 		},
 	} {
 		b.addAlarm(a)
@@ -132,11 +141,46 @@ func keyEvents(period awscdk.Duration) awscloudwatch.IMetric {
 	return sumOf(using, "key events", period)
 }
 
-// throttles counts the throttled invocations of all functions of the stack.
+// readFunction is the function whose callers wait for agents.
+const readFunction = "read"
+
+// serverErrors counts the API's answers with 5xx, without those that say that an agent failed.
+func (b *builder) serverErrors(period awscdk.Duration) awscloudwatch.IMetric {
+	sum := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")}
+	using := map[string]awscloudwatch.IMetric{
+		"all":    b.api.MetricServerError(sum),
+		"faults": b.functions[readFunction].MetricErrors(sum),
+	}
+	expression := "FILL(all, 0) + FILL(faults, 0)"
+	for _, r := range routes {
+		if r.function == readFunction {
+			using["reads"] = awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+				Namespace:  jsii.String("AWS/ApiGateway"),
+				MetricName: jsii.String("5XXError"),
+				DimensionsMap: &map[string]*string{
+					"ApiName": b.api.RestApiName(), "Stage": jsii.String(stageName),
+					"Method": jsii.String(r.method), "Resource": jsii.String(r.path),
+				},
+				Period:    period,
+				Statistic: jsii.String("Sum"),
+			})
+			expression += " - FILL(reads, 0)"
+		}
+	}
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression: jsii.String(expression), UsingMetrics: &using, Period: period, Label: jsii.String("server errors"),
+	})
+}
+
+// throttles counts the throttled invocations of all functions of the stack but that of reads, which
+// has an alarm of its own: ten metrics are all that an alarm can add up.
 func (b *builder) throttles(period awscdk.Duration) awscloudwatch.IMetric {
 	options := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")}
 	using := map[string]awscloudwatch.IMetric{}
 	for _, spec := range functionSpecs {
+		if spec.name == readFunction {
+			continue
+		}
 		using[spec.name] = b.functions[spec.name].MetricThrottles(options)
 	}
 	return sumOf(using, "throttled invocations", period)

@@ -28,6 +28,7 @@ var routes = []route{
 	{method: "PUT", path: "/v1/agents/{id}", function: "agents"},
 	{method: "GET", path: "/v1/agents/{id}/keys", function: "agents"},
 	{method: "PUT", path: "/v1/agents/{id}/keys", function: "agents"},
+	{method: "POST", path: "/v1/agents/{id}/read/{task}", function: "read"},
 	{method: "GET", path: "/v1/quarantine", function: "operations"},
 	{method: "POST", path: "/v1/webhooks/{callback_token}", function: "webhook", open: true},
 	{method: "GET", path: "/problems", function: "identity", open: true},

@@ -68,6 +68,7 @@ func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 		"PUT /v1/agents/{id}":                "agents key",
 		"GET /v1/agents/{id}/keys":           "agents key",
 		"PUT /v1/agents/{id}/keys":           "agents key",
+		"POST /v1/agents/{id}/read/{task}":   "read key",
 		"GET /v1/quarantine":                 "operations key",
 		"POST /v1/webhooks/{callback_token}": "webhook open",
 		"GET /problems":                      "identity open",

@@ -18,7 +18,7 @@ type functionSpec struct {
 	access      access
 }
 
-// functionSpecs lists the functions. Functions of the API time out well before API Gateway does at
+// functionSpecs lists the functions. Functions of the API time out before API Gateway does at
 // 29 seconds. Functions of the state machine time out before the TimeoutSeconds of their state, so
 // that a slow call ends with the function's error and no answer is lost. reconcile ends before its
 // next run begins.
@@ -58,6 +58,18 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
 		access:      access{table: []string{"GetItem", "UpdateItem"}, agentSecrets: true},
+	},
+	{
+		name:        "read",
+		description: "Serves POST /v1/agents/{id}/read/{task}: asks an agent and returns its answer",
+		timeout:     28, // an agent has 24 s of it
+		memory:      512,
+		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
+		access: access{
+			table:        []string{"GetItem", "UpdateItem"},
+			agentSecrets: true,
+			signingKeys:  []string{"GetPublicKey", "Sign"},
+		},
 	},
 	{
 		name:        "webhook",

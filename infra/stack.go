@@ -59,7 +59,8 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
-	b.addFunctions("authorizer", "submit", "operations", "agents", "webhook", "identity", "reconcile")
+	b.addFunctions("authorizer", "submit", "operations", "agents", "read", "webhook", "identity",
+		"reconcile")
 	b.addRoutes()
 	b.addWebACL()
 	b.addSchedule()

@@ -127,6 +127,9 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"agents": {
 			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
 		},
+		"read": {
+			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
+		},
 		"webhook": {
 			"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits,
 		},
@@ -136,7 +139,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0"},
 		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}", "EVENT_BUS_NAME": "${Bus}"},
 	}
-	loopback := []string{"agents", "dispatch", "poll", "webhook"}
+	loopback := []string{"agents", "read", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
 		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "4"
@@ -212,7 +215,7 @@ func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	alarms := []string{
 		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ReconcileFailedAlarm", "ReconcileLateAlarm",
-		"ServerErrorsAlarm", "ThrottlesAlarm",
+		"ReadThrottlesAlarm", "ServerErrorsAlarm", "ThrottlesAlarm",
 		"WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
 	}
 	for _, name := range alarms {
@@ -244,6 +247,30 @@ func TestNoAlarmHasMoreMetricsThanCloudWatchAccepts(t *testing.T) {
 		if n > 10 {
 			t.Errorf("%s has %d metrics", id, n)
 		}
+	}
+}
+
+// An agent that fails is not a fault of the API: its reads answer with 5xx, and nobody is to be woken.
+func TestAgentsThatFailReadsRingNoAlarm(t *testing.T) {
+	t.Parallel()
+	p := deployed(t).get(t, "AWS::CloudWatch::Alarm", "ServerErrorsAlarm").Properties
+	metrics := map[string]any{}
+	for _, m := range list(p["Metrics"]) {
+		metrics[text(at(m, "Id"))] = m
+	}
+	var expression string
+	for _, m := range metrics {
+		if e := text(at(m, "Expression")); e != "" {
+			expression = e
+		}
+	}
+	dimensions := map[string]string{}
+	for _, d := range list(at(metrics["reads"], "MetricStat", "Metric", "Dimensions")) {
+		dimensions[text(at(d, "Name"))] = text(at(d, "Value"))
+	}
+	if expression != "FILL(all, 0) + FILL(faults, 0) - FILL(reads, 0)" || dimensions["Method"] != "POST" ||
+		dimensions["Resource"] != "/v1/agents/{id}/read/{task}" || dimensions["Stage"] != stageName {
+		t.Errorf("the alarm rings for %q with %v", expression, dimensions)
 	}
 }
 

@@ -95,6 +95,9 @@ func (c Continuation) Known() bool { return c.TaskID != "" || c.ContextID != "" 
 // longer knows, or that it can't continue.
 const ContinuationLost = "continuation_lost"
 
+// AnswerTooLarge is the Code of a CallError whose answer was longer than what is read of one.
+const AnswerTooLarge = "answer_too_large"
+
 // CallError says that a call got no AdCP answer. It never proves that the agent did nothing
 // (contract A28) unless Outcome is Unsent.
 type CallError struct {
@@ -114,7 +117,7 @@ type CallError struct {
 	// DemandsOAuth: the agent answered 401 and named its OAuth metadata (contract L28).
 	DemandsOAuth bool
 	// Code is the code of the AdCP error that the agent answered, for a call that can't return an
-	// adcp.Error, or ContinuationLost. Usually "".
+	// adcp.Error, or ContinuationLost, or AnswerTooLarge. Usually "".
 	Code  string
 	Cause error // for our own logs only: it may contain addresses
 }

@@ -148,8 +148,9 @@ func TestFailedA2ACallIsSentOnceAndAmbiguousWithoutProof(t *testing.T) {
 						t.Errorf("got %+v, %v", resp, err)
 					}
 				default:
-					if ce := wantCallError(t, err, c.outcome, c.status); ce.RetryAfter != c.retryAfter {
-						t.Errorf("retry after %v, want %v", ce.RetryAfter, c.retryAfter)
+					if ce := wantCallError(t, err, c.outcome, c.status); ce.RetryAfter != c.retryAfter ||
+						(name == "too large") != (ce.Code == adcp.AnswerTooLarge) {
+						t.Errorf("retry after %v, want %v; code %q", ce.RetryAfter, c.retryAfter, ce.Code)
 					}
 				}
 				if name == "too large" && !strings.Contains(err.Error(), "longer than") {

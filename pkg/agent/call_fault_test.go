@@ -149,8 +149,9 @@ func TestFailedCallIsSentOnceAndAmbiguousWithoutProof(t *testing.T) {
 					if err != nil || errorCode(resp) != c.code || resp.Err.RetryAfter != c.retryAfter {
 						t.Errorf("got %+v, %v", resp, err)
 					}
-				} else if ce := wantCallError(t, err, c.outcome, c.status); ce.RetryAfter != c.retryAfter {
-					t.Errorf("retry after %v, want %v", ce.RetryAfter, c.retryAfter)
+				} else if ce := wantCallError(t, err, c.outcome, c.status); ce.RetryAfter != c.retryAfter ||
+					strings.HasPrefix(name, "too large") != (ce.Code == adcp.AnswerTooLarge) {
+					t.Errorf("retry after %v, want %v; code %q", ce.RetryAfter, c.retryAfter, ce.Code)
 				}
 				if strings.HasPrefix(name, "too large") && !as[*safehttp.TooLargeError](err) {
 					t.Errorf("err = %v, want a TooLargeError", err)

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/safehttp"
 )
 
 // failure is a request without a result, and all that is known about it.
@@ -89,6 +90,9 @@ func classify(err error) (adcp.Response, error) {
 	}
 	if f.continuationLost {
 		ce.Outcome, ce.Code = adcp.Refused, adcp.ContinuationLost
+	}
+	if large := (*safehttp.TooLargeError)(nil); errors.As(f.cause, &large) && !f.handshake {
+		ce.Code = adcp.AnswerTooLarge
 	}
 	return adcp.Response{}, ce
 }

@@ -35,6 +35,9 @@ const (
 	ScopeOperationsWrite = "operations:write"
 	ScopeAgentsRead      = "agents:read"
 	ScopeAgentsWrite     = "agents:write"
+	// ScopeAgentsCall allows to ask agents, with the tenant's credentials: that can cost money at an
+	// agent, and shows accounts and buys that are kept there only.
+	ScopeAgentsCall = "agents:call"
 )
 
 // maxName is the longest name of a key, in characters.
@@ -42,7 +45,7 @@ const maxName = 128
 
 // Scopes returns every scope.
 func Scopes() []string {
-	return []string{ScopeOperationsRead, ScopeOperationsWrite, ScopeAgentsRead, ScopeAgentsWrite}
+	return []string{ScopeOperationsRead, ScopeOperationsWrite, ScopeAgentsRead, ScopeAgentsWrite, ScopeAgentsCall}
 }
 
 // ErrUnauthorized says that the key is missing, malformed, unknown or expired. A caller must not

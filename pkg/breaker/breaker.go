@@ -64,6 +64,10 @@ type Call struct {
 	// wait in line. Unreserved is true if others may have the same time: the agent's rate decides
 	// then.
 	HasSlot, Unreserved bool
+	// Now is true for a call that is made now or not at all: somebody waits for the answer. It stands
+	// in no line, reserves no slot, and leaves half of each gate to the calls of operations.
+	// OperationID and Created are not needed then.
+	Now bool
 }
 
 // Answer is what the breaker says to a call.
@@ -73,7 +77,7 @@ type Answer struct {
 	// Reason is why the call has to wait.
 	Reason circuit.Reason
 	// Slot is when the call may be made; zero: that is not known yet. Then the operation waits in
-	// Gate's line, and whoever makes room gives it a slot.
+	// Gate's line, and whoever makes room gives it a slot. For a call with Now it is when to ask again.
 	Slot time.Time
 	Gate circuit.GateKind
 	// Reserved is true if nobody else was given the slot.
@@ -91,6 +95,9 @@ func (b *Breaker) Allow(ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, nil
 	}
 	key := circuitKey{c.Tenant, c.AgentKey}
+	if c.Now {
+		c.OperationID = b.newID() // distributes the calls over gates next to each other
+	}
 	for range maxTries {
 		doc, s, err := b.read(ctx, key)
 		if err != nil {
@@ -126,6 +133,9 @@ func (b *Breaker) admit(ctx context.Context, c Call, key circuitKey, doc store.D
 	now := b.now().UTC()
 	d, next := b.policy.Decide(s, now, b.lease)
 	if d.Reason == circuit.Open {
+		if c.Now {
+			return Answer{Reason: circuit.Open, Slot: d.NotBefore, Gate: circuit.AgentGate}, nil
+		}
 		return b.join(ctx, c, b.gates(c)[0], circuit.Open, d.NotBefore)
 	}
 	p := Permit{breaker: b, key: key, ticket: d.Ticket, doc: doc, state: next}

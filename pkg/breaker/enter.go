@@ -25,6 +25,9 @@ func (b *Breaker) enter(ctx context.Context, c Call, p *Permit, d circuit.Decisi
 				reserved := c.HasSlot && !c.Unreserved && d.Reason == ""
 				s, slot := b.policy.Entry(g, now, d.NotBefore, lease, at.limit, c.Poll, reserved)
 				s.Jumps = c.HasSlot || d.Ticket.Probe
+				if c.Now && slot.After(now) {
+					return circuit.Step{}, slot // reserves nothing: who is refused takes no slot from operations
+				}
 				return s, slot
 			}
 		}
@@ -34,6 +37,9 @@ func (b *Breaker) enter(ctx context.Context, c Call, p *Permit, d circuit.Decisi
 			room := p.leave(ctx, time.Time{})
 			if n == 0 && p.state.Closed() && b.policy.Silent(g, now) {
 				return Answer{}, g, errSilent
+			}
+			if c.Now {
+				return Answer{Reason: circuit.Full, Slot: b.soon(), Gate: at.id.Kind, Room: room}, g, nil
 			}
 			a, err := b.join(ctx, c, at, circuit.Full, time.Time{})
 			a.Room = append(a.Room, room...)
@@ -46,7 +52,7 @@ func (b *Breaker) enter(ctx context.Context, c Call, p *Permit, d circuit.Decisi
 			if reason == "" {
 				reason = circuit.Limited
 			}
-			return Answer{Reason: reason, Slot: slot, Reserved: true}, g, nil
+			return Answer{Reason: reason, Slot: slot, Reserved: !c.Now}, g, nil
 		}
 		p.places = append(p.places, place{at.id, lease})
 		if n == 0 {
@@ -67,6 +73,9 @@ func (b *Breaker) step(ctx context.Context, at gate, now time.Time,
 	var g circuit.Gate
 	for range maxTries {
 		s, slot := plan(g)
+		if s == (circuit.Step{}) {
+			return g, slot, nil // nothing is to be changed
+		}
 		after, err := b.store.StepGate(ctx, at.id, s)
 		if err == nil {
 			if got, ok := s.Slot(after); ok { // others may have moved the gate since it was read

@@ -66,9 +66,16 @@ func (b *Breaker) gates(c Call) []gate {
 	}
 	for n := range all {
 		all[n].limit = b.limit(all[n].id)
+		if c.Now {
+			all[n].limit = nowShare(all[n].limit)
+		}
 	}
 	return all
 }
+
+// nowShare is how many calls may be under way at a gate when one with Now enters: agents that hang
+// must not fill the gates with calls that no operation needs, so these find room up to half.
+func nowShare(limit int) int { return max(1, limit/2) }
 
 // perShard is how many calls one gate of several next to each other lets through. Each change of a
 // gate costs what all its leases do, and a partition of the table takes 1,000 units in a second.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/quota"
@@ -30,6 +31,8 @@ type Problem struct {
 	// is the operation's, where its state is the reason.
 	OperationID string          `json:"operation_id,omitempty"`
 	State       operation.State `json:"state,omitempty"`
+	// AgentError is the error that an agent answered a read with, in its own words.
+	AgentError *adcp.Error `json:"agent_error,omitempty"`
 	// Limit is the limit that the request would exceed.
 	Limit *Limit `json:"limit,omitempty"`
 	// ADCPVersion is the release of AdCP that the request was checked against.
@@ -83,6 +86,7 @@ func problemOf(ctx context.Context, err error) Problem {
 	var refused *orchestrator.SubmitRefusedError
 	var exceeded *quota.ExceededError
 	var full *orchestrator.QueueFullError
+	var unanswered *orchestrator.ReadRefusedError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -96,6 +100,8 @@ func problemOf(ctx context.Context, err error) Problem {
 		return competing(refused)
 	case errors.As(err, &exceeded):
 		return exceeds(exceeded)
+	case errors.As(err, &unanswered):
+		return unread(unanswered)
 	case errors.As(err, &full):
 		p = NewProblem(http.StatusTooManyRequests, codeStartQueueFull, fmt.Sprintf("more operations were submitted "+
 			"than AWS Step Functions starts: the oldest has waited for more than %.0f seconds; nothing was stored, "+
