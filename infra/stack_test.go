@@ -260,8 +260,8 @@ func TestAgentsThatFailReadsRingNoAlarm(t *testing.T) {
 	}
 	var expression string
 	for _, m := range metrics {
-		if e := text(at(m, "Expression")); e != "" {
-			expression = e
+		if e := at(m, "Expression"); e != nil {
+			expression = text(e)
 		}
 	}
 	dimensions := map[string]string{}
