@@ -85,15 +85,16 @@ func TestReadsAnswerWithProblems(t *testing.T) {
 		status       int
 		code, header string
 	}{
-		"unknown task":   {"get_all", answered(`{}`), 404, "no_such_task", ""},
-		"no read":        {"create_media_buy", answered(`{}`), 400, "not_a_read", ""},
-		"not offered":    {"get_signals", answered(`{}`), 404, "task_not_offered", ""},
-		"later":          {"get_products", answered(`{"status":"submitted","task_id":"t"}`), 409, "answers_later", ""},
-		"an error":       {"get_products", answering{response: adcp.Response{Err: &limited}}, 502, "agent_error", "7"},
-		"no result":      {"get_products", answered(`{"status":"completed"}`), 502, "answer_unreadable", ""},
-		"not there":      {"get_products", answering{err: gone}, 502, "agent_unreached", ""},
-		"silent":         {"get_products", answering{err: late}, 504, "agent_unreached", ""},
-		"5.6 MB of text": {"get_products", answered(`{"products":["` + strings.Repeat("x", 5_600_000) + `"]}`), 502, "answer_too_large", ""},
+		"unknown task": {"get_all", answered(`{}`), 404, "no_such_task", ""},
+		"no read":      {"create_media_buy", answered(`{}`), 400, "not_a_read", ""},
+		"not offered":  {"get_signals", answered(`{}`), 404, "task_not_offered", ""},
+		"later":        {"get_products", answered(`{"status":"submitted","task_id":"t"}`), 409, "answers_later", ""},
+		"an error":     {"get_products", answering{response: adcp.Response{Err: &limited}}, 502, "agent_error", "7"},
+		"no result":    {"get_products", answered(`{"status":"completed"}`), 502, "answer_unreadable", ""},
+		"not there":    {"get_products", answering{err: gone}, 502, "agent_unreached", ""},
+		"silent":       {"get_products", answering{err: late}, 504, "agent_unreached", ""},
+		"5.6 MB of text": {"get_products", answered(`{"products":["` + strings.Repeat("x", 5_600_000) + `"]}`),
+			502, "answer_too_large", ""},
 		"half of that in quotes": {"get_products", answered(`{"products":[` + strings.Repeat(`"x",`, 1_000_000) + `1]}`),
 			502, "answer_too_large", ""},
 	} {
@@ -139,8 +140,9 @@ func TestReadsAreToldWhenToComeAgain(t *testing.T) {
 					RetryAfter: 1500 * time.Millisecond}
 			}))
 		got := call(t, f, request(t, "read"))
-		if wantProblem(t, got, status, string(code)); got.Headers["Retry-After"] != "2" {
-			t.Errorf("%s: %v", code, got.Headers)
+		p := wantProblem(t, got, status, string(code))
+		if got.Headers["Retry-After"] != "2" || p.Detail != "x" {
+			t.Errorf("%s: %v, %+v", code, got.Headers, p)
 		}
 	}
 }

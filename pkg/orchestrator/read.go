@@ -20,8 +20,9 @@ const (
 	// readReserve is how long before its caller's deadline a read ends: then the permit is reported and
 	// the answer written.
 	readReserve = 3 * time.Second
-	// readDiscovery is how much of the budget a discovery may take, as at registration, and minReadTime what has to be left
-	// of it for the call: one that our own clock cuts off would look like an agent that does not answer.
+	// readDiscovery is how much of the budget a discovery may take, as at registration, and minReadTime
+	// what has to be left of it for the call: one that our own clock cuts off would look like an agent
+	// that does not answer.
 	readDiscovery = 15 * time.Second
 	minReadTime   = 8 * time.Second
 )

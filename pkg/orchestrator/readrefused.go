@@ -134,8 +134,8 @@ func toolOf(task string, a registry.Agent, p registry.Profile) (string, error) {
 	if unnamed || !protocols && p.Offers(adcp.Task(task)) {
 		return task, nil
 	}
-	return "", &ReadRefusedError{Code: TaskNotOffered, Detail: "the agent does not offer " + task + "; GET /v1/agents/{id} " +
-		"shows what it offers"}
+	return "", &ReadRefusedError{Code: TaskNotOffered, Detail: "the agent does not offer " + task +
+		"; GET /v1/agents/{id} shows what it offers"}
 }
 
 // answersLater is the refusal of an answer that is still to come.
