@@ -250,7 +250,8 @@ func TestNoAlarmHasMoreMetricsThanCloudWatchAccepts(t *testing.T) {
 	}
 }
 
-// An agent that fails is not a fault of the API: its reads answer with 5xx, and nobody is to be woken.
+// An agent that fails is not a fault of the API: its reads answer with 5xx, and nobody is to be
+// woken.
 func TestAgentsThatFailReadsRingNoAlarm(t *testing.T) {
 	t.Parallel()
 	p := deployed(t).get(t, "AWS::CloudWatch::Alarm", "ServerErrorsAlarm").Properties

@@ -8,12 +8,12 @@ const maxShown = 16 << 10
 // shownBeside are the members of an answer that are shown beside its result.
 var shownBeside = [...]string{"status", "message", "context_id", "adcp_version", "adcp_major_version"}
 
-// ReadResult reads the answer to a read, a call of a tool that changes nothing. Status is completed,
-// and Value the result, if the agent has answered. A status that is not terminal says that it answers
-// later, the other terminal ones that it failed; Reason says why.
+// ReadResult reads the answer to a read, a call of a tool that changes nothing. Status is
+// completed, and Value the result, if the agent has answered. A status that is not terminal says
+// that it answers later, the other terminal ones that it failed; Reason says why.
 //
-// No success has to be proven, as ReadDirect wants it of a purchase: nothing depends on the answer but
-// its reader. ok is false if the payload says nothing.
+// No success has to be proven, as ReadDirect wants it of a purchase: nothing depends on the answer
+// but its reader. ok is false if the payload says nothing.
 //
 // Value is what the agent sent, without the members that are shown beside it. A status that is the
 // result's own stays (contract A7), as do all members of an answer about a task (contract E4).

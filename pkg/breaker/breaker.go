@@ -77,7 +77,7 @@ type Answer struct {
 	// Reason is why the call has to wait.
 	Reason circuit.Reason
 	// Slot is when the call may be made; zero: that is not known yet. Then the operation waits in
-	// Gate's line, and whoever makes room gives it a slot. For a call with Now it is when to ask again.
+	// Gate's line, and whoever makes room gives it a slot. A call with Now may ask again then.
 	Slot time.Time
 	Gate circuit.GateKind
 	// Reserved is true if nobody else was given the slot.

@@ -13,8 +13,8 @@ import (
 	"adcp-orchestrator/pkg/store/memory"
 )
 
-// nowBreaker is a breaker at a time that does not move, in which the rate is no bound unless policy
-// makes it one.
+// nowBreaker is a breaker at a time that does not move, in which the rate is no bound unless
+// policy makes it one.
 func nowBreaker(policy circuit.Policy, at *time.Time) (*breaker.Breaker, *memory.Store) {
 	clock := func() time.Time { return *at }
 	s := memory.New(clock)
@@ -40,8 +40,9 @@ func operationCall(id string) breaker.Call {
 	return c
 }
 
-// Two hundred clients read one agent at once, and it hangs. The reads find half of the gate; the
-// other half is free for operations, and nobody stands in line for an answer that he will not get.
+// Two hundred clients read one agent at once, and it hangs. The reads find half of the gate;
+// the other half is free for operations, and nobody stands in line for an answer that he will
+// not get.
 func TestReadsAtOnceLeaveHalfOfTheGateToOperations(t *testing.T) {
 	t.Parallel()
 	at := anyTime
@@ -99,8 +100,8 @@ func TestReadsAtOnceLeaveHalfOfTheGateToOperations(t *testing.T) {
 	}
 }
 
-// A read that is refused for the rate reserves nothing: else a client that asks again and again would
-// push the slots of operations into the future.
+// A read that is refused for the rate reserves nothing: else a client that asks again and again
+// would push the slots of operations into the future.
 func TestRefusedReadsMoveNoSlot(t *testing.T) {
 	t.Parallel()
 	at := anyTime

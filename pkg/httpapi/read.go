@@ -20,8 +20,8 @@ type readAnswer struct {
 	ContextID   string      `json:"context_id,omitempty"`
 }
 
-// ReadAgent serves POST /v1/agents/{id}/read/{task}: 200 with what the agent answers now. Nothing of
-// it is stored.
+// ReadAgent serves POST /v1/agents/{id}/read/{task}: 200 with what the agent answers now.
+// Nothing of it is stored.
 func (a API) ReadAgent(read func(ctx context.Context, tenant, agentID, task string, arguments []byte) (
 	orchestrator.ReadAnswer, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
@@ -42,8 +42,9 @@ func (a API) ReadAgent(read func(ctx context.Context, tenant, agentID, task stri
 	}
 }
 
-// encodeRead writes an answer, or returns the refusal of one that could not be delivered. The result
-// is written as the agent sent it, without escapes for HTML, which would make six bytes of one.
+// encodeRead writes an answer, or returns the refusal of one that could not be delivered. The
+// result is written as the agent sent it, without escapes for HTML, which would make six bytes
+// of one.
 func encodeRead(a orchestrator.ReadAnswer) (string, error) {
 	head, err := json.Marshal(readAnswer{a.AgentID, a.Task, a.Release, a.Status, a.Message, a.ContextID})
 	if err != nil {

@@ -14,26 +14,27 @@ import (
 )
 
 const (
-	// readBudget bounds one read, discovery included: API Gateway ends every request after 29 s, of
-	// which the authorizer, a cold start and the places that are given back need their share.
+	// readBudget bounds one read, discovery included: API Gateway ends every request after
+	// 29 s, of which the authorizer, a cold start and the places that are given back need their
+	// share.
 	readBudget = 24 * time.Second
-	// readReserve is how long before its caller's deadline a read ends: then the permit is reported and
-	// the answer written.
+	// readReserve is how long before its caller's deadline a read ends: then the permit is
+	// reported and the answer written.
 	readReserve = 3 * time.Second
-	// readDiscovery is how much of the budget a discovery may take, as at registration, and minReadTime
-	// what has to be left of it for the call: one that our own clock cuts off would look like an agent
-	// that does not answer.
+	// readDiscovery is how much of the budget a discovery may take, as at registration, and
+	// minReadTime what has to be left of it for the call: one that our own clock cuts off would
+	// look like an agent that does not answer.
 	readDiscovery = 15 * time.Second
 	minReadTime   = 8 * time.Second
 )
 
-// Read asks an agent something and returns the answer at once. It stores nothing of it, neither the
-// question nor the answer, and logs neither.
+// Read asks an agent something and returns the answer at once. It stores nothing of it, neither
+// the question nor the answer, and logs neither.
 type Read struct {
 	Store  ReadStore
 	Agents registry.Caller
-	// NewKey returns a fresh idempotency key, for the releases whose requests always have one: an agent
-	// would answer a used one from its cache (contract C5).
+	// NewKey returns a fresh idempotency key, for the releases whose requests always have one:
+	// an agent would answer a used one from its cache (contract C5).
 	NewKey func() string
 	// Breaker allows calls; nil allows all.
 	Breaker *breaker.Breaker
@@ -57,12 +58,13 @@ type ReadAnswer struct {
 	Result             json.RawMessage
 }
 
-// Run reads a task of one of the tenant's agents, with a body that holds the task's arguments. The
-// call passes the breaker and the gates like a poll, but now or not at all: it waits in no line.
+// Run reads a task of one of the tenant's agents, with a body that holds the task's arguments.
+// The call passes the breaker and the gates like a poll, but now or not at all: it waits in no
+// line.
 //
-// It returns store.ErrNotFound for an agent that the tenant does not have, a *validation.Error for
-// wrong arguments, a *ReadRefusedError if there is no answer, or a fault of ours. In each case the
-// same read may be sent again.
+// It returns store.ErrNotFound for an agent that the tenant does not have, a *validation.Error
+// for wrong arguments, a *ReadRefusedError if there is no answer, or a fault of ours. In each
+// case the same read may be sent again.
 func (r Read) Run(ctx context.Context, tenant, agentID, task string, body []byte) (ReadAnswer, error) {
 	until := time.Now().Add(readBudget) // no time of an operation: contexts end by this clock
 	if own, ok := ctx.Deadline(); ok && own.Add(-readReserve).Before(until) {
@@ -93,8 +95,9 @@ func (r Read) Run(ctx context.Context, tenant, agentID, task string, body []byte
 		return ReadAnswer{}, r.refusedByGate(permitted)
 	}
 	report := &breaker.Report{Result: breaker.ResultUnknown}
-	// Whoever waits in line is left to the operations that leave, and to the reconciler, which looks at
-	// each line every minute. Reads fill no gate alone, and their function can't wake executions.
+	// Whoever waits in line is left to the operations that leave, and to the reconciler, which
+	// looks at each line every minute. Reads fill no gate alone, and their function can't wake
+	// executions.
 	defer func() { permitted.Permit.Report(ctx, *report) }()
 	q := question{task: task, members: members, agent: agent, until: until}
 	return r.ask(ctx, q, known, observedCaller{r.Agents, report})
@@ -160,8 +163,8 @@ func (r Read) call(ctx context.Context, q question, caller registry.Caller, tool
 	return caller.Call(ctx, q.agent, tool, arguments)
 }
 
-// otherRelease returns the release that an agent names which does not speak the one that it was asked
-// in, "" if it names none that we share (contract B31). A read may be repeated at will.
+// otherRelease returns the release that an agent names which does not speak the one that it was
+// asked in, "" if it names none that we share (contract B31). A read may be repeated at will.
 func otherRelease(task, release string, r adcp.Response) string {
 	if r.Err == nil || r.Err.Code != adcp.VersionUnsupported {
 		return ""

@@ -188,7 +188,8 @@ func TestReadsUseTheAgentsNameOfAProtocolTool(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// What the client must not send, and what is no read, never reaches the agent, and takes no place.
+// What the client must not send, and what is no read, never reaches the agent, and takes no
+// place.
 func TestReadRefusesWithoutAskingTheAgent(t *testing.T) {
 	t.Parallel()
 	r := newReader(t, says(`{"products":[]}`))

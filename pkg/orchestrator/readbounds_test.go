@@ -69,8 +69,8 @@ func TestReadEndsBeforeItsFunctionDoes(t *testing.T) {
 	})
 }
 
-// Many clients at once, and an agent that hangs: half of its gate is the most that reads take, the
-// others are told at once.
+// Many clients at once, and an agent that hangs: half of its gate is the most that reads take,
+// the others are told at once.
 func TestFullGateRefusesAReadAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

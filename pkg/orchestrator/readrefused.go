@@ -111,8 +111,8 @@ func checkFinalizes(c *validation.Checks, refine json.RawMessage) {
 	}
 }
 
-// protocolTool returns the name that the agent has for a tool of the protocol itself, "" if the task
-// is none or the agent has none.
+// protocolTool returns the name that the agent has for a tool of the protocol itself, "" if the
+// task is none or the agent has none.
 func protocolTool(task string, p registry.Profile) string {
 	switch task {
 	case "get_task_status":
@@ -123,8 +123,8 @@ func protocolTool(task string, p registry.Profile) string {
 	return ""
 }
 
-// toolOf returns the name of the agent's tool for a task, or a *ReadRefusedError. An A2A agent's card
-// may leave the capabilities out, which it answers all the same (contract B19).
+// toolOf returns the name of the agent's tool for a task, or a *ReadRefusedError. An A2A
+// agent's card may leave the capabilities out, which it answers all the same (contract B19).
 func toolOf(task string, a registry.Agent, p registry.Profile) (string, error) {
 	if tool := protocolTool(task, p); tool != "" {
 		return tool, nil
@@ -170,8 +170,8 @@ func agentFailed(a adcp.Answer) error {
 	return refused
 }
 
-// describe is the refusal of an agent that did not answer. Not every error of a connection says that
-// it was our clock that ended it.
+// describe is the refusal of an agent that did not answer. Not every error of a connection says
+// that it was our clock that ended it.
 func (q question) describe(ce *adcp.CallError) *ReadRefusedError {
 	if ce.Code == adcp.AnswerTooLarge {
 		return TooLargeAnswer()
