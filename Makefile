@@ -62,8 +62,9 @@ mutants: ## mutation tests of the convergence, the proofs and the look-ups
 bench: ## start times and zip sizes of the functions, beside an empty handler
 	@go run ./infra/dev/bench
 
-protocol: ## derive the tables of pkg/adcp/*_gen.go from AdCP's manifests and schemas, which ADCP_BUNDLE may name
+protocol: ## derive the tables and schemas of pkg/adcp from AdCP's own, which ADCP_BUNDLE may name
 	@go run ./infra/dev/protocol
+	@go run ./infra/dev/protocol/schemas
 
 build: ## build the functions for AWS into dist: ARCH=arm64 or amd64
 	@$(LOCAL) build -arch $(ARCH)

@@ -112,7 +112,7 @@ func newsBeforeTheEnd(op Operation, a adcp.Answer) bool {
 	members := endOf(op.Type, withBody(a)).members
 	id := adcp.ReadBuyFacts(withBody(a).Value).MediaBuyID
 	tells := hasMember(members, "impairments", "health") || ended && id != "" && op.Type == adcp.CreateMediaBuy
-	return concernsBuy(op.Type) && otherTask(op, a) && tells && !op.isOtherBuy(id)
+	return op.Type.AboutBuy() && otherTask(op, a) && tells && !op.isOtherBuy(id)
 }
 
 func newsAfterTheEnd(op Operation, a adcp.Answer) (detail string, news bool) {

@@ -82,22 +82,13 @@ func (op *Operation) Keeps(o Observation) bool {
 	return news
 }
 
-// concernsBuy reports whether a task makes or changes a buy, which may have news of its own.
-func concernsBuy(t adcp.Task) bool {
-	switch t {
-	case adcp.CreateMediaBuy, adcp.UpdateMediaBuy, "buy_products", "accept_proposal", "control_media_buy":
-		return true
-	}
-	return false
-}
-
 // keepNews keeps news, and asks for a read of the buy if it is about that. tell is false if the
 // timeline needs no further event of it.
 func (op *Operation) keepNews(o Observation) (e Event, tell bool) {
 	n, facts := &op.News, newsFacts(o)
 	n.Kept++
 	anchor := o.News.Type.Anchor()
-	about := concernsBuy(op.Type) && (anchor == adcp.AnchorBuy || anchor == adcp.AnchorUnknown) &&
+	about := op.Type.AboutBuy() && (anchor == adcp.AnchorBuy || anchor == adcp.AnchorUnknown) &&
 		!op.isOtherBuy(facts.MediaBuyID)
 	if about {
 		if op.MediaBuyID == "" && facts.MediaBuyID != "" {

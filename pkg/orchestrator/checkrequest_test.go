@@ -50,7 +50,9 @@ func TestARequestIsCheckedAgainstTheAgentsReleases(t *testing.T) {
 		"one that speaks an older one too": {[]string{"3.1", "3.2"}, both, "3.1", "", ""},
 		"what is valid in the newest":      {[]string{"3.1", "3.2"}, buySubmission, "3.2", "", ""},
 		"one that speaks the oldest only":  {[]string{"3.0"}, both, "3.0", "", ""},
-		"what is valid in none":            {[]string{"3.0", "3.1", "3.2"}, inNone, "", "3.2", "request.packages request.packages[0].budget"},
+		"what is valid in none": {
+			[]string{"3.0", "3.1", "3.2"}, inNone, "", "3.2", "request.packages request.packages[0].budget",
+		},
 		"what is wrong, and nothing known": {nil, inNone, "", "3.1", "request.packages[0].budget"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -65,7 +65,7 @@ func TestSellerWritesNoSentencesInOurName(t *testing.T) {
 		profile := registry.Profile{Tasks: []string{"get_products"}}
 		final := adcp.Response{Err: &adcp.Error{Code: spoofed, Recovery: adcp.Terminal}}
 		h := newHarnessWith(t, &fakeAgent{profile: profile, answers: []adcp.Response{final}},
-			`{"agent_id":"seller","type":"get_products","request":{"account":{"account_id":"a"},"buying_mode":"brief","brief":"shoes"}}`)
+			`{"agent_id":"seller","type":"get_products","request":{"buying_mode":"brief","brief":"shoes"}}`)
 		h.dispatch()
 		p := &fakePublisher{}
 		if _, err := h.settle(p).Run(t.Context(), "acme", h.id); err != nil {

@@ -102,7 +102,7 @@ func (b compactBuyer) run(task string, request map[string]any) string {
 func (b compactBuyer) status(id string) string {
 	b.t.Helper()
 	path := "/v1/agents/compact/read/get_media_buys"
-	resp, body, err := b.Do(b.t.Context(), http.MethodPost, path, nil, //nolint:bodyclose // closed by Do
+	resp, body, err := b.Do(b.t.Context(), http.MethodPost, path, nil,
 		map[string]any{"account": map[string]any{"account_id": "acct_a"}, "media_buy_ids": []string{id}})
 	if err != nil || resp.StatusCode != http.StatusOK {
 		b.t.Fatalf("%v: %v: %s", err, resp, body)
