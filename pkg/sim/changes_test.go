@@ -31,9 +31,9 @@ func (*changeSeller) Discover(context.Context, registry.Agent) (registry.Profile
 func (s *changeSeller) Call(_ context.Context, _ registry.Agent, tool string, arguments json.RawMessage) (
 	adcp.Response, error) {
 	var in struct {
-		Key    string `json:"idempotency_key"`
-		TaskID string `json:"task_id"`
-		Budget int
+		Key      string `json:"idempotency_key"`
+		TaskID   string `json:"task_id"`
+		Revision int    `json:"revision"`
 	}
 	if err := json.Unmarshal(arguments, &in); err != nil {
 		return adcp.Response{}, err
@@ -53,7 +53,7 @@ func (s *changeSeller) Call(_ context.Context, _ registry.Agent, tool string, ar
 	n := slices.Index(s.keys, in.Key)
 	if n < 0 {
 		n = len(s.keys)
-		change := fmt.Sprint(in.Budget)
+		change := fmt.Sprint(in.Revision)
 		if n > 0 && s.now().Before(s.done[n-1]) {
 			change += " in " + fmt.Sprint(n-1)
 		}
@@ -73,8 +73,8 @@ func playChanges(t *testing.T, c *Crash) (*changeSeller, []operation.Operation) 
 	for i := range 3 {
 		op, err := w.submit(t.Context(), Tenant, fmt.Sprint("key-", i), fmt.Appendf(nil, `{"agent_id":%q,
 			"type":%q,"on_conflict":"wait",
-			"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","budget":%d}}`,
-			Agent, []string{"update_media_buy", "control_media_buy"}[i%2], i))
+			"request":{"account":{"account_id":"a"},"media_buy_id":"mb_1","revision":%d,"paused":true}}`,
+			Agent, []string{"update_media_buy", "control_media_buy"}[i%2], i+1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestChangesOfOneBuyKeepTheirOrderWhenKilled(t *testing.T) {
 					t.Errorf("change %d is %s, waits for %q", i, op.State, op.WaitsFor)
 				}
 			}
-			if !slices.Equal(s.sent, []string{"0", "1", "2"}) {
+			if !slices.Equal(s.sent, []string{"1", "2", "3"}) {
 				t.Errorf("the agent got %q", s.sent)
 			}
 			if t.Failed() {

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,6 +19,7 @@ import (
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/validation"
 
 	"github.com/google/uuid"
 )
@@ -166,6 +168,10 @@ func (s *simulation) drawSubmissions(ctx context.Context, tenants []string) {
 func (s *simulation) submit(ctx context.Context, at time.Time, key string, p purchase) {
 	s.w.Plan(at, func() {
 		op, err := s.w.submitFor(ctx, p.tenant, p.account, key, p.po)
+		if invalid := (*validation.Error)(nil); errors.As(err, &invalid) {
+			s.violated("the simulation's own submission is refused: %v", err) // again and again
+			return
+		}
 		if err != nil {
 			s.submit(ctx, s.w.now.Add(time.Second+s.upTo(30*time.Second)), key, p)
 			return

@@ -3,6 +3,8 @@ package sim
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -201,17 +203,23 @@ func (w *World) submit(ctx context.Context, tenant, key string, body []byte) (op
 	}
 }
 
+// termsOf is the digest of the terms that an account has got.
+func termsOf(account string) string {
+	sum := sha256.Sum256([]byte(account))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
 // purchase is the API's body for a purchase order of an account, with the world's Tool.
 func (w *World) purchase(account, po string) []byte {
 	flight := `"brand":{"domain":"acme.example"},"start_time":"asap","end_time":"2027-06-30T23:59:59Z"`
 	switch w.Tool {
 	case adcp.BuyProducts:
 		return fmt.Appendf(nil, `{"agent_id":%q,"type":%q,"request":{"account":{"account_id":%q},%s,"feed_version":"1",
-			"purchases":[{"product_id":"p"}],"purchase_order_ref":%q}}`, Agent, w.Tool, account, flight, po)
+			"purchases":[{"product_id":"p","pricing_option_id":"o"}],"purchase_order_ref":%q}}`, Agent, w.Tool, account, flight, po)
 	case adcp.AcceptProposal:
 		return fmt.Appendf(nil, `{"agent_id":%q,"type":%q,"request":{"account":{"account_id":%q},"proposal_id":%q,
 			"proposal_terms_digest":"sha256:%s","purchase_order_ref":%q}}`,
-			Agent, w.Tool, account, "pr-"+account+"-"+po, account, po)
+			Agent, w.Tool, account, "pr-"+account+"-"+po, termsOf(account), po)
 	}
 	return submission(account, fmt.Sprintf(`,"po_number":%q`, po))
 }
