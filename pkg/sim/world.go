@@ -215,7 +215,8 @@ func (w *World) purchase(account, po string) []byte {
 	switch w.Tool {
 	case adcp.BuyProducts:
 		return fmt.Appendf(nil, `{"agent_id":%q,"type":%q,"request":{"account":{"account_id":%q},%s,"feed_version":"1",
-			"purchases":[{"product_id":"p","pricing_option_id":"o"}],"purchase_order_ref":%q}}`, Agent, w.Tool, account, flight, po)
+			"purchases":[{"product_id":"p","pricing_option_id":"o"}],"purchase_order_ref":%q}}`,
+			Agent, w.Tool, account, flight, po)
 	case adcp.AcceptProposal:
 		return fmt.Appendf(nil, `{"agent_id":%q,"type":%q,"request":{"account":{"account_id":%q},"proposal_id":%q,
 			"proposal_terms_digest":"sha256:%s","purchase_order_ref":%q}}`,
