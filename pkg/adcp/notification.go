@@ -157,10 +157,12 @@ func (w Webhook) Buy() BuyFacts {
 
 // bareNotification reads a notification in the form of its own schema, without the envelope of a
 // task's webhook: those of accounts and of the agent have no operation, no task and no token. ok is
-// false for any other payload.
+// false for any other payload, those of a buy's own webhook among them: they have an envelope
+// (contract F13, F24).
 func bareNotification(body []byte, m map[string]json.RawMessage) (w Webhook, ok bool, err error) {
 	kind, _ := text(m["notification_type"])
-	if kind == "" || hasAny(m, "operation_id", "task_id", "task_type") {
+	ofTask := NotificationType(kind) == impairmentType || NotificationType(kind).Anchor() == AnchorReport
+	if kind == "" || ofTask || hasAny(m, "operation_id", "task_id", "task_type") {
 		return Webhook{}, false, nil
 	}
 	w = Webhook{Bare: true, NotificationType: NotificationType(kind), Result: body}
