@@ -62,7 +62,8 @@ func TestInteropMatrix(t *testing.T) {
 	}
 }
 
-// TestInteropReleases buys from sellers that speak one release only: no other one may be tried.
+// TestInteropReleases buys from sellers that speak one release only: no other one may be tried for
+// long. At 3.0 the SDK has no tool that shows a task: without a webhook only a buy can be found.
 func TestInteropReleases(t *testing.T) {
 	t.Parallel()
 	python := env(t, "SENDERS_PYTHON")
@@ -73,12 +74,16 @@ func TestInteropReleases(t *testing.T) {
 			t.Parallel()
 			s := pypiSeller(t, python, release, nil)
 			for _, c := range cellsOf(operation.WebhookRFC9421, operation.WebhookNone) {
-				if c.outcome == "rejected" {
+				blind := release == "3.0" && c.mode == operation.WebhookNone
+				if c.outcome == "rejected" || blind && c.outcome != "completed" {
 					continue
+				}
+				if blind {
+					c.attention = []operation.Reason{operation.NoWayToFollowUp}
 				}
 				h := newHarness(t, pollSeconds(c))
 				id := s.submit(t, h, "seller", c)
-				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+				ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 				m.add(s.follow(ctx, t, h, c, id))
 				cancel()
 			}
