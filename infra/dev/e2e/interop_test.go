@@ -63,8 +63,9 @@ func TestInteropMatrix(t *testing.T) {
 }
 
 // TestInteropReleases buys from sellers that speak one release only: no other one may be tried for
-// long. At 3.0 the SDK has no tool that shows a task: without a webhook only a buy can be found. Its
-// A2A card names one all the same, which answers "Unknown skill" in words: a person has to look.
+// long. At 3.0 the SDK has no tool that shows a task: without a webhook only a buy can be found.
+// Its A2A card names one all the same, which answers "Unknown skill" in words: a person has to
+// look.
 func TestInteropReleases(t *testing.T) {
 	t.Parallel()
 	python := env(t, "SENDERS_PYTHON")
