@@ -100,7 +100,7 @@ func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err e
 	if err != nil || seen.found != nil {
 		return seen.found, listing{}, err
 	}
-	list.blind = read.all && seen.readable > 0 && seen.withContext == 0 && seen.withProposal == 0
+	list.blind = read.all && seen.blind()
 	// An agent that refused the filter or the account listed what it likes.
 	left := l.leftOut[buysTool]
 	list.complete = read.proven && seen.withContext > 0 && !seen.hidden() &&

@@ -17,6 +17,8 @@ type buysSeen struct {
 	statuses              []string
 	readable, withContext int
 	withProposal          int // those that show which proposal they stand on
+	// undecided: a buy stands on the accepted proposal, and nothing shows whose acceptance made it.
+	undecided bool
 	// unknown are those that may be the operation's without showing it.
 	unknown int
 	// own and foreign are those that show the request's account, or another one.
@@ -62,6 +64,7 @@ func (s *buysSeen) add(raw json.RawMessage) (enough bool) {
 	if bound != "" {
 		s.withProposal++
 	}
+	s.undecided = s.undecided || s.proposal != "" && bound == s.proposal && !hasContext(b.Context)
 	switch {
 	case hasContext(b.Context):
 		s.withContext++
@@ -119,6 +122,13 @@ func (s *buysSeen) mayBeOurs(b *listedBuy) bool {
 // hidden reports whether the list may have the operation's buy without showing it: as one of
 // unknown origin, or because it is another account's list.
 func (s *buysSeen) hidden() bool { return s.unknown > 0 || s.foreign > 0 && s.own == 0 }
+
+// blind reports whether the list can't show the operation's buy: no buy has a context, and no
+// proposal takes its place.
+func (s *buysSeen) blind() bool {
+	byProposal := s.proposal != "" && s.withProposal > 0 && !s.undecided
+	return s.readable > 0 && s.withContext == 0 && !byProposal
+}
 
 // showsProposals reports whether the list would show what an accepted proposal has changed: not if
 // no buy shows the proposal that it stands on.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
@@ -187,6 +188,33 @@ func TestListWithoutProposalsIsNoCleanLookUpForAnAcceptance(t *testing.T) {
 		}
 		if agent.calls != tc.calls {
 			t.Errorf("%s: called %d times, want %d", name, agent.calls, tc.calls)
+		}
+	}
+}
+
+// A list without contexts can't show whose a buy is. Only the proposal that an acceptance names can
+// take the place of a context, and not where another acceptance of it may have made the buy.
+func TestListWithoutContextsIsSaidToShowNothing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		submission, buy string
+		said            bool
+	}{
+		"buy_products": {buyProductsSubmission,
+			`{"media_buy_id":"mb_1","status":"active",` + onOther + `}`, true},
+		"accept_proposal, another one's buy": {acceptSubmission,
+			`{"media_buy_id":"mb_1","status":"active",` + onOther + `}`, false},
+		"accept_proposal, a canceled buy of the proposal": {acceptSubmission,
+			`{"media_buy_id":"mb_1","status":"canceled",` + onProposal + `"new_media_buy"}}`, true},
+	} {
+		agent := &lostSeller{buys: []string{tc.buy}}
+		h := newHarnessWith(t, agent, tc.submission)
+		h.dispatch()
+		h.at = h.at.Add(48 * time.Hour)
+		h.poll()
+		a := h.op().Attention
+		if said := a != nil && strings.Contains(a.Detail, "show no contexts"); said != tc.said {
+			t.Errorf("%s: attention %+v", name, a)
 		}
 	}
 }
