@@ -17,11 +17,12 @@ const (
 // on only what changes something does (contract C3). Before, every request does whose schema does
 // not forbid it.
 func SendsKey(tool, release string) bool {
-	s, known := toolOf(tool)
+	takes := Takes(Task(tool), release, memberKey)
 	if releaseOf(release)&in32 != 0 {
-		return known && s.mutating.Has(release) && s.key.Has(release)
+		s, known := toolOf(tool)
+		return known && s.mutating.Has(release) && takes
 	}
-	return !closed(tool, release) || s.key.Has(release)
+	return !closed(tool, release) || takes
 }
 
 // SendsWebhook reports whether a request for a tool carries push_notification_config in a release:
@@ -29,7 +30,7 @@ func SendsKey(tool, release string) bool {
 // leaves them open: agents of 3.0 have taken the member there all along.
 func SendsWebhook(tool, release string) bool {
 	s, known := toolOf(tool)
-	return known && (s.webhook.Has(release) ||
+	return known && (Takes(Task(tool), release, memberWebhook) ||
 		release == "3.0" && s.in.Has(release) && s.webhook.Has(Version) && !closed(tool, release))
 }
 

@@ -50,11 +50,6 @@ type Traits struct {
 	// Purchase: the task buys something, or changes what it can't be asked to change twice, so running
 	// it twice does harm. A task that changes something is one, unless it is known to be harmless.
 	Purchase bool
-	// MakesBuy: the task makes a media buy. accept_proposal may change one instead, which only its
-	// answer says (contract A32).
-	MakesBuy bool
-	// ChangesBuy: the task changes the media buy that its request names.
-	ChangesBuy bool
 	// Governed: in 3.2 the task commits to spending always, or in some cases, which a governance agent
 	// has to approve.
 	Governed bool
@@ -85,15 +80,13 @@ func TraitsOf(t Task) (traits Traits, ok bool) {
 		return Traits{}, false
 	}
 	return Traits{
-		Webhook:    s.webhook != 0,
-		Key:        s.key != 0,
-		Purchase:   s.mutating != 0 && !harmless(t),
-		MakesBuy:   t == CreateMediaBuy || t == BuyProducts || t == AcceptProposal,
-		ChangesBuy: t == UpdateMediaBuy || t == ControlMediaBuy,
-		Governed:   s.commitment != "",
-		Protocol:   s.protocol,
-		Releases:   s.in,
-		Deadline:   deadline(t),
+		Webhook:  s.webhook != 0,
+		Key:      s.key != 0,
+		Purchase: s.mutating != 0 && !harmless(t),
+		Governed: s.commitment != "",
+		Protocol: s.protocol,
+		Releases: s.in,
+		Deadline: deadline(t),
 	}, true
 }
 

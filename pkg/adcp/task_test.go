@@ -150,7 +150,7 @@ func TestRuleForTasks(t *testing.T) {
 		if ok && traits.Purchase != (s.mutating != 0 && !harmless(Task(s.name))) {
 			t.Errorf("%s is a purchase: %v", s.name, traits.Purchase)
 		}
-		if (traits.MakesBuy || traits.ChangesBuy || traits.Governed) && !traits.Purchase {
+		if (Task(s.name).AboutBuy() || traits.Governed) && !traits.Purchase {
 			t.Errorf("%s concerns a buy and is no purchase", s.name)
 		}
 	}

@@ -96,9 +96,9 @@ func Takes(t Task, release, member string) bool {
 	switch {
 	case !ok:
 		return false
-	case member == "idempotency_key":
+	case member == memberKey:
 		return s.key.Has(release)
-	case member == "push_notification_config":
+	case member == memberWebhook:
 		return s.webhook.Has(release)
 	}
 	return false

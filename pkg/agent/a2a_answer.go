@@ -110,7 +110,7 @@ func noA2AAnswerError(a adcp.A2ATask, err error) error {
 	}
 	text := "no text"
 	if a.Text != "" {
-		text = clean(a.Text)
+		text = adcp.LogText(a.Text)
 	}
 	return fmt.Errorf("the A2A task is %q and holds no AdCP object: %s", a.State, text)
 }

@@ -245,19 +245,6 @@ func TestRetryAfterIsReadAsSecondsOrDate(t *testing.T) {
 	}
 }
 
-func TestCleanTextIsPrintableAndShort(t *testing.T) {
-	t.Parallel()
-	if got := clean("a\r\nb\x1b[31m\u202ec\x00é"); got != "a  b [31m c é" {
-		t.Errorf("got %q", got)
-	}
-	if got := clean(strings.Repeat("é", 500)); got != strings.Repeat("é", maxQuote/2)+"…" {
-		t.Errorf("got %d bytes", len(got))
-	}
-	if got := clean("x" + strings.Repeat("é", 500)); got != "x"+strings.Repeat("é", (maxQuote-1)/2)+"…" {
-		t.Errorf("got %q", got)
-	}
-}
-
 // When the context ends during a call, the call is Ambiguous at once. The agent receives neither a
 // cancel notification nor a request to end the session.
 func TestCanceledCallIsAmbiguousAndNotCanceledAtTheAgent(t *testing.T) {

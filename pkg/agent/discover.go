@@ -60,12 +60,12 @@ func (c *Client) Discover(ctx context.Context, a registry.Agent) (registry.Profi
 		}
 		resp, err := classify(failed)
 		if resp.Err != nil { // an AdCP error, such as AUTH_MISSING or RATE_LIMITED
-			code := clean(resp.Err.Code)
+			code := adcp.LogText(resp.Err.Code)
 			err = &adcp.CallError{
 				Outcome:    adcp.Refused,
 				RetryAfter: resp.Err.RetryAfter,
 				Code:       code,
-				Cause:      fmt.Errorf("%s: %s", code, clean(resp.Err.Message)),
+				Cause:      fmt.Errorf("%s: %s", code, adcp.LogText(resp.Err.Message)),
 			}
 		}
 		how := k.judge(resp, err)

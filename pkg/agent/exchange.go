@@ -1,13 +1,11 @@
 package agent
 
 import (
-	"net/http"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/safehttp"
 )
 
 // exchange is one request and what is known about its fate.
@@ -33,19 +31,7 @@ type exchange struct {
 // succeeded reports whether the answer has a status of success.
 func (x *exchange) succeeded() bool { return x.status >= 200 && x.status < 300 }
 
-// retryAfter reads the Retry-After header, in seconds or as a date (contract D8).
+// retryAfter is how long a Retry-After header asks us to wait (contract D8).
 func retryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if value != "" && strings.Trim(value, "0123456789") == "" {
-		seconds, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return 0
-		}
-		return adcp.ClampRetryAfter(seconds)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return adcp.ClampRetryAfter(at.Sub(now).Seconds())
+	return adcp.ClampRetryAfter(safehttp.RetryAfter(value, now))
 }

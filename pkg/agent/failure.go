@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/safehttp"
@@ -58,7 +56,7 @@ func (x *exchange) failed(err error) *failure {
 
 // withRPC adds the agent's JSON-RPC error.
 func (f *failure) withRPC(rpc *rpcError) *failure {
-	f.rpc, f.cause = rpc, fmt.Errorf("JSON-RPC error %d: %s", rpc.Code, clean(rpc.Message))
+	f.rpc, f.cause = rpc, fmt.Errorf("JSON-RPC error %d: %s", rpc.Code, adcp.LogText(rpc.Message))
 	return f
 }
 
@@ -151,27 +149,10 @@ func (f *failure) rpcCode() int64 {
 	return f.rpc.Code
 }
 
-// maxQuote is how many bytes of a counterparty's text our errors quote.
-const maxQuote = 200
-
 // cleanError is an error whose text may quote the counterparty.
 type cleanError struct{ err error }
 
-func (e *cleanError) Error() string { return clean(e.err.Error()) }
+func (e *cleanError) Error() string { return adcp.LogText(e.err.Error()) }
 
 // Unwrap returns the error as it was.
 func (e *cleanError) Unwrap() error { return e.err }
-
-// clean makes text that a counterparty may have chosen fit for a log line: one line, printable,
-// short (contract L13).
-func clean(s string) string {
-	if len(s) > maxQuote {
-		s = strings.ToValidUTF8(s[:maxQuote], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
-}

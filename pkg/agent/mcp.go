@@ -186,7 +186,7 @@ func (s *mcpSession) close() {
 func noAnswerError(r adcp.ToolResult) error {
 	text := "no text"
 	if len(r.Texts) > 0 {
-		text = clean(r.Texts[0])
+		text = adcp.LogText(r.Texts[0])
 	}
 	if r.IsError {
 		return fmt.Errorf("the tool failed without an AdCP error: %s", text)

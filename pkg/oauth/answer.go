@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"adcp-orchestrator/pkg/adcp"
 )
@@ -141,7 +140,7 @@ func (a answer) refusal() *Fault {
 	code, _ := text(m["error"])
 	description, _ := text(m["error_description"])
 	f := fault(RequestRefused, "auth", "the authorization server answered HTTP %d, %s", a.status,
-		clean(code+": "+description))
+		adcp.LogText(code+": "+description))
 	f.RetryAfter = a.retryAfter
 	switch code {
 	case "invalid_client", "unauthorized_client", "access_denied":
@@ -166,37 +165,4 @@ func (a answer) refusal() *Fault {
 		f.Code, f.Field = TokenInvalid, "token_endpoint"
 	}
 	return f
-}
-
-// readRetryAfter reads the Retry-After header, in seconds or as a date (contract D8).
-func readRetryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if value != "" && strings.Trim(value, "0123456789") == "" {
-		seconds, err := strconv.ParseFloat(value, 64)
-		if err != nil {
-			return 0
-		}
-		return adcp.ClampRetryAfter(seconds)
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	return adcp.ClampRetryAfter(at.Sub(now).Seconds())
-}
-
-// maxQuote is how many bytes of a server's text a fault quotes.
-const maxQuote = 200
-
-// clean makes a server's text fit for a log line (contract L13).
-func clean(s string) string {
-	if len(s) > maxQuote {
-		s = strings.ToValidUTF8(s[:maxQuote], "") + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
 }

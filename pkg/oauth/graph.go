@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/safehttp"
 )
 
@@ -204,7 +205,7 @@ func (f Fetcher) send(req *http.Request, field string, failed Code) (answer, *Fa
 		return answer{}, &Fault{Code: failed, Field: field, Waiting: true, Cause: err}
 	}
 	a := answer{status: resp.StatusCode, location: resp.Header.Get("Location"),
-		retryAfter: readRetryAfter(resp.Header.Get("Retry-After"), f.Now())}
+		retryAfter: adcp.ClampRetryAfter(safehttp.RetryAfter(resp.Header.Get("Retry-After"), f.Now()))}
 	a.body, err = io.ReadAll(safehttp.LimitBody(resp.Body, maxBody))
 	_ = resp.Body.Close()
 	if err != nil {

@@ -128,17 +128,18 @@ func newsFacts(o Observation) adcp.BuyFacts {
 
 // IsAbout reports whether an id names the buy of an operation that has ended.
 func (op *Operation) IsAbout(mediaBuyID string) bool {
-	return op.State.Terminal() && mediaBuyID != "" && mediaBuyID == op.buyID()
+	return op.State.Terminal() && mediaBuyID != "" && mediaBuyID == op.BuyID()
 }
 
 // isOtherBuy reports whether an id is known to name another buy than the operation's.
 func (op *Operation) isOtherBuy(id string) bool {
-	known := op.buyID()
+	known := op.BuyID()
 	return id != "" && known != "" && id != known
 }
 
-// buyID returns the buy that the operation made or changed, "" if it is not known.
-func (op *Operation) buyID() string {
+// BuyID returns the buy that the operation made or changed, "" if it is not known, or if only the
+// request may name it.
+func (op *Operation) BuyID() string {
 	if op.MediaBuyID != "" {
 		return op.MediaBuyID
 	}

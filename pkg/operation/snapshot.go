@@ -85,9 +85,6 @@ func (op *Operation) HurrySnapshot(now time.Time) {
 	op.BumpVersion(now)
 }
 
-// BuyID returns the buy that is to be read, "" if only the request may name it.
-func (op *Operation) BuyID() string { return op.buyID() }
-
 // NoSnapshot records that the buy can't be read: the agent has no tool for it, or no buy is known.
 // What was kept stands alone.
 func (op *Operation) NoSnapshot(now time.Time) {

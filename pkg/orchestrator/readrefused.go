@@ -69,13 +69,8 @@ func parseRead(task string, body []byte) (map[string]json.RawMessage, error) {
 	if len(body) == 0 {
 		body = []byte("{}")
 	}
-	if err := adcp.CheckObject(body); err != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys: "+err.Error(), readForm)
-		return nil, c.Err()
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(body, &members); err != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object", readForm)
+	members, ok := membersOf(&c, body, readForm)
+	if !ok {
 		return nil, c.Err()
 	}
 	for _, name := range orchestratorMembers {

@@ -62,14 +62,8 @@ const submitForm = `send {"agent_id": "...", "type": "...", "request": {...}}`
 func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	var r SubmitRequest
 	var c validation.Checks
-	var members map[string]json.RawMessage
-	if err := adcp.CheckObject(body); err != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys: "+err.Error(),
-			submitForm)
-		return r, c.Err()
-	}
-	if err := json.Unmarshal(body, &members); err != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object", submitForm)
+	members, ok := membersOf(&c, body, submitForm)
+	if !ok {
 		return r, c.Err()
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
@@ -101,6 +95,19 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	}
 	c.AddBadValues(body)
 	return r, c.Err()
+}
+
+// membersOf reads a body that is one object. form is the remedy for any other.
+func membersOf(c *validation.Checks, body []byte, form string) (members map[string]json.RawMessage, ok bool) {
+	if err := adcp.CheckObject(body); err != nil {
+		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys: "+err.Error(), form)
+		return nil, false
+	}
+	if err := json.Unmarshal(body, &members); err != nil {
+		c.Add("(body)", validation.MalformedBody, "must be one JSON object", form)
+		return nil, false
+	}
+	return members, true
 }
 
 // choice reads a member that is one of two texts. The default is the same as no member.
