@@ -87,7 +87,7 @@ func newsOfUnshownBuy(op Operation, a adcp.Answer) (detail string, news bool) {
 	ended := a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected
 	tells := hasMember(endOf(op.Type, a).members, tellsOfBuy...) && a.Status != adcp.StatusFailed
 	return "about the buy, after its task",
-		op.Type == adcp.CreateMediaBuy && (ended || tells) && !op.isOtherBuy(facts.MediaBuyID)
+		op.Type.MakesBuy() && (ended || tells) && !op.isOtherBuy(facts.MediaBuyID)
 }
 
 func describeNotification(n adcp.News) string {
@@ -111,7 +111,7 @@ func newsBeforeTheEnd(op Operation, a adcp.Answer) bool {
 	ended := a.EndOfBuy || a.Status == adcp.StatusCanceled || a.Status == adcp.StatusRejected
 	members := endOf(op.Type, withBody(a)).members
 	id := adcp.ReadBuyFacts(withBody(a).Value).MediaBuyID
-	tells := hasMember(members, "impairments", "health") || ended && id != "" && op.Type == adcp.CreateMediaBuy
+	tells := hasMember(members, "impairments", "health") || ended && id != "" && op.Type.MakesBuy()
 	return op.Type.AboutBuy() && otherTask(op, a) && tells && !op.isOtherBuy(id)
 }
 
