@@ -37,9 +37,11 @@ test: ## lint and every test, on a local stack of its own: make test ARGS='-v -r
 unit: ## tests that need nothing but Go, with fewer seeds than make test
 	GORACE=atexit_sleep_ms=0 go test -race -short ./docs ./pkg/... ./functions/...
 
+# The linter's cache belongs to this directory: it keeps findings with the paths of the files that
+# they were found in, and //nolint comments of files that are gone can't be read any more.
 lint: ## golangci-lint, and a syntax check of the shell scripts; the first run compiles the linter
 	@for script in $(SCRIPTS); do bash -n "$$script"; done
-	@go tool -modfile=infra/dev/lint/go.mod golangci-lint run ./...
+	@GOLANGCI_LINT_CACHE=$(CURDIR)/.local/lint go tool -modfile=infra/dev/lint/go.mod golangci-lint run ./...
 
 fuzz: ## each fuzz target for FUZZTIME: make fuzz FUZZTIME=20s
 	@for p in $$(grep -rlE '^func Fuzz' --include=*_test.go pkg | xargs -n1 dirname | sort -u); do \

@@ -5,12 +5,15 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
+
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // access lists a function's permissions by resource.
 type access struct {
 	table        []string // DynamoDB actions on the table
 	dueIndex     []string // DynamoDB actions on the due index
+	listIndexes  []string // DynamoDB actions on the indexes that the API lists by
 	machine      []string // Step Functions actions on the state machine
 	wakes        bool     // may wake executions of the state machine that runs the function
 	rootSecret   bool     // may read the root secret of the webhook credentials
@@ -34,7 +37,8 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 	}
 	a := spec.access
 	add("dynamodb", a.table, b.table.TableArn())
-	add("dynamodb", a.dueIndex, jsii.String(*b.table.TableArn()+"/index/"+dueIndex))
+	add("dynamodb", a.dueIndex, jsii.String(*b.table.TableArn()+"/index/"+layout.DueIndex.Name))
+	add("dynamodb", a.listIndexes, b.listIndexARNs()...)
 	add("kms", a.signingKeys, *b.signingKeyARNs()...)
 	if a.machine != nil {
 		add("states", a.machine, b.machine.StateMachineArn())
@@ -91,4 +95,14 @@ func (b *builder) machineByName() *string {
 		ResourceName: jsii.String(machineID + "-*"),
 		ArnFormat:    awscdk.ArnFormat_COLON_RESOURCE_NAME,
 	})
+}
+
+// listIndexARNs are the indexes that the API lists by: all but the reconciler's.
+func (b *builder) listIndexARNs() (arns []*string) {
+	for _, i := range layout.Indexes {
+		if i != layout.DueIndex {
+			arns = append(arns, jsii.String(*b.table.TableArn()+"/index/"+i.Name))
+		}
+	}
+	return arns
 }

@@ -8,6 +8,7 @@ import (
 
 	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/store/layout"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -25,7 +26,7 @@ func TestTableIsProtectedAndCanBeRestored(t *testing.T) {
 		t.Errorf("billing %v, deletion protection %v", p["BillingMode"], p["DeletionProtectionEnabled"])
 	}
 	index := at(p, "GlobalSecondaryIndexes", 0)
-	if at(index, "IndexName") != dueIndex || at(index, "Projection", "ProjectionType") != "KEYS_ONLY" {
+	if at(index, "IndexName") != layout.DueIndex.Name || at(index, "Projection", "ProjectionType") != "KEYS_ONLY" {
 		t.Errorf("index is %v", index)
 	}
 	p = local(t).get(t, "AWS::DynamoDB::Table", "Table").Properties

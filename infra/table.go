@@ -5,10 +5,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/jsii-runtime-go"
-)
 
-// dueIndex is the sparse index of operations that the reconciler has to check.
-const dueIndex = "due"
+	"adcp-orchestrator/pkg/store/layout"
+)
 
 func (b *builder) addTable() {
 	text := func(name string) *awsdynamodb.Attribute {
@@ -25,12 +24,14 @@ func (b *builder) addTable() {
 		DeletionProtection: jsii.Bool(!b.settings.Ephemeral),
 		RemovalPolicy:      b.removal(),
 	})
-	b.table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
-		IndexName:      jsii.String(dueIndex),
-		PartitionKey:   text("due_pk"),
-		SortKey:        text("due_at"),
-		ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
-	})
+	for _, i := range layout.Indexes {
+		b.table.AddGlobalSecondaryIndex(&awsdynamodb.GlobalSecondaryIndexProps{
+			IndexName:      jsii.String(i.Name),
+			PartitionKey:   text(i.PK),
+			SortKey:        text(i.SK),
+			ProjectionType: awsdynamodb.ProjectionType_KEYS_ONLY,
+		})
+	}
 }
 
 // addSecret makes the root secret that the webhook credentials of all agents are derived from. Its

@@ -54,9 +54,10 @@ var ErrUnauthorized = errors.New("no valid API key")
 
 // Principal is who a request comes from: by its credential, never by its body (contract L8).
 type Principal struct {
-	Tenant string
-	KeyID  string // the start of the key's hash, for logs
-	Scopes []string
+	Tenant  string
+	KeyID   string // the start of the key's hash, for logs
+	KeyName string
+	Scopes  []string
 }
 
 // May reports whether the principal has a scope.
@@ -94,7 +95,7 @@ func Authorize(ctx context.Context, s Store, key string, now time.Time) (Princip
 	if subtle.ConstantTimeCompare([]byte(k.Hash), []byte(hash)) != 1 || expired {
 		return Principal{}, ErrUnauthorized
 	}
-	return Principal{Tenant: k.Tenant, KeyID: hash[:12], Scopes: k.Scopes}, nil
+	return Principal{Tenant: k.Tenant, KeyID: hash[:12], KeyName: k.Name, Scopes: k.Scopes}, nil
 }
 
 // Issue makes a key for a tenant and stores its hash. The key is returned this once and can't be

@@ -39,7 +39,8 @@ func Authorize(keys apikey.Store, now func() time.Time) authorizerFunction {
 			PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{Version: "2012-10-17",
 				Statement: []events.IAMPolicyStatement{{Action: []string{"execute-api:Invoke"}, Effect: "Allow",
 					Resource: []string{stageOf(e.MethodArn)}}}},
-			Context: map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "scopes": strings.Join(p.Scopes, " ")},
+			Context: map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "key_name": p.KeyName,
+				"scopes": strings.Join(p.Scopes, " ")},
 		}, nil
 	}
 }

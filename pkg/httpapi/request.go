@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/operation"
 )
 
 // Request is one HTTP request.
@@ -19,6 +20,14 @@ type Request struct {
 	Header    http.Header
 	Body      []byte // as received, base64 decoded
 	Principal apikey.Principal
+	// ID is the request's id, as the answer and the logs have it.
+	ID string
+}
+
+// Actor is who the request comes from.
+func (r Request) Actor() operation.Actor {
+	p := r.Principal
+	return operation.Actor{Type: operation.ActorAPIKey, ID: p.KeyID, Name: p.KeyName, RequestID: r.ID}
 }
 
 // Read decodes an event of API Gateway. It returns an error if the body is not the base64 that it
@@ -51,8 +60,9 @@ func Read(e events.APIGatewayProxyRequest) (Request, error) {
 			r.Query.Set(name, v)
 		}
 	}
+	r.ID = e.RequestContext.RequestID
 	r.Principal = apikey.Principal{Tenant: claim(e, "tenant"), KeyID: claim(e, "key_id"),
-		Scopes: strings.Fields(claim(e, "scopes"))}
+		KeyName: claim(e, "key_name"), Scopes: strings.Fields(claim(e, "scopes"))}
 	return r, nil
 }
 

@@ -30,7 +30,13 @@ type Event struct {
 	Channel Channel   `json:"channel"`
 	From    State     `json:"from"`
 	To      State     `json:"to"`
-	Detail  string    `json:"detail,omitempty"`
+	// Actor is who did it; nil for what the orchestrator does by itself and what an agent answers.
+	Actor *Actor `json:"actor,omitempty"`
+	// Detail is in the orchestrator's own words.
+	Detail string `json:"detail,omitempty"`
+	// AgentMessage is what the agent said about it, in the agent's words: at most 2 KB, as
+	// adcp.LogText makes it.
+	AgentMessage string `json:"agent_message,omitempty"`
 	// Notification and Buy are what a delivery about no task says, and a read of the buy shows.
 	Notification *Notification  `json:"notification,omitempty"`
 	Buy          *adcp.BuyFacts `json:"buy,omitempty"`

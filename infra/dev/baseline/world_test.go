@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -21,6 +20,7 @@ import (
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store/dynamo"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 var ctx = context.Background() // of what outlives a test
@@ -74,22 +74,25 @@ func (w *world) createTable(t *testing.T) {
 	t.Helper()
 	w.table = fmt.Sprintf("baseline-%d-%d", time.Now().UnixNano(), worlds.Add(1))
 	var attributes []types.AttributeDefinition
-	for _, name := range []string{"pk", "sk", "due_pk", "due_at"} {
-		attributes = append(attributes,
-			types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS})
-	}
+	names := []string{"pk", "sk"}
+	var indexes []types.GlobalSecondaryIndex
 	key := func(hash, sort string) []types.KeySchemaElement {
 		return []types.KeySchemaElement{
 			{AttributeName: &hash, KeyType: types.KeyTypeHash}, {AttributeName: &sort, KeyType: types.KeyTypeRange},
 		}
 	}
+	for _, i := range layout.Indexes {
+		names = append(names, i.PK, i.SK)
+		indexes = append(indexes, types.GlobalSecondaryIndex{IndexName: &i.Name, KeySchema: key(i.PK, i.SK),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}})
+	}
+	for _, name := range names {
+		attributes = append(attributes,
+			types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS})
+	}
 	_, err := w.api.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &w.table, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: attributes, KeySchema: key("pk", "sk"),
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName: aws.String("due"), KeySchema: key("due_pk", "due_at"),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
-		}},
+		AttributeDefinitions: attributes, KeySchema: key("pk", "sk"), GlobalSecondaryIndexes: indexes,
 	})
 	must(t, err)
 	t.Cleanup(func() { _, _ = w.api.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &w.table}) })

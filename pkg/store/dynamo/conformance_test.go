@@ -16,6 +16,7 @@ import (
 
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/store/dynamo"
+	"adcp-orchestrator/pkg/store/layout"
 	"adcp-orchestrator/pkg/store/storetest"
 )
 
@@ -33,18 +34,19 @@ var createTable = sync.OnceValues(func() (string, error) {
 			{AttributeName: aws.String(sort), KeyType: types.KeyTypeRange},
 		}
 	}
+	attributes := []types.AttributeDefinition{attribute("pk"), attribute("sk")}
+	var indexes []types.GlobalSecondaryIndex
+	for _, i := range layout.Indexes {
+		attributes = append(attributes, attribute(i.PK), attribute(i.SK))
+		indexes = append(indexes, types.GlobalSecondaryIndex{IndexName: &i.Name, KeySchema: schema(i.PK, i.SK),
+			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}})
+	}
 	_, err := dynamodb.NewFromConfig(config.AWS("DYNAMODB")).CreateTable(context.Background(), &dynamodb.CreateTableInput{
-		TableName:   &name,
-		BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			attribute("pk"), attribute("sk"), attribute("due_pk"), attribute("due_at"),
-		},
-		KeySchema: schema("pk", "sk"),
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName:  aws.String("due"),
-			KeySchema:  schema("due_pk", "due_at"),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
-		}},
+		TableName:              &name,
+		BillingMode:            types.BillingModePayPerRequest,
+		AttributeDefinitions:   attributes,
+		KeySchema:              schema("pk", "sk"),
+		GlobalSecondaryIndexes: indexes,
 	})
 	return name, err
 })

@@ -55,7 +55,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) (operation.Du
 // maxDuePages hold. What was read before an error counts.
 func (s *Store) dueOf(ctx context.Context, shard string, before time.Time, limit int) (
 	due []layout.Due, err error) {
-	index, condition, wanted := "due", "due_pk = :shard AND due_at < :now", "pk, due_at"
+	index, condition, wanted := layout.DueIndex.Name, "due_pk = :shard AND due_at < :now", "pk, due_at"
 	in := &dynamodb.QueryInput{
 		TableName:              &s.table,
 		IndexName:              &index,

@@ -109,7 +109,7 @@ func (s *Store) LeaveLine(ctx context.Context, id circuit.GateID, w circuit.Wait
 // LinesDue returns the gates whose lines are to be looked at, the longest due first, at most
 // limit of them. It may lag behind the last writes.
 func (s *Store) LinesDue(ctx context.Context, now time.Time, limit int) (due []circuit.GateID, err error) {
-	index, condition, most := "due", "due_pk = :lines AND due_at < :now", int32(limit)
+	index, condition, most := layout.DueIndex.Name, "due_pk = :lines AND due_at < :now", int32(limit)
 	items, err := s.queryAll(ctx, &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: &index, KeyConditionExpression: &condition, Limit: &most,
 		ExpressionAttributeValues: map[string]types.AttributeValue{

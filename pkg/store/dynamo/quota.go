@@ -139,7 +139,7 @@ func (s *Store) CountOpen(ctx context.Context) (map[string]int64, error) {
 }
 
 func (s *Store) countShard(ctx context.Context, shard string, add func(tenant string)) error {
-	index, condition := "due", "due_pk = :shard"
+	index, condition := layout.DueIndex.Name, "due_pk = :shard"
 	in := &dynamodb.QueryInput{
 		TableName:                 &s.table,
 		IndexName:                 &index,
