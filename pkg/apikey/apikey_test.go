@@ -31,17 +31,18 @@ func TestIssuedKeyAuthorizesItsTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := apikey.Authorize(t.Context(), s, key, now)
+	k, err := apikey.Authorize(t.Context(), s, key, now)
+	p := k.Principal()
 	if err != nil || p.Tenant != "acme" || !p.May(apikey.ScopeOperationsRead) || p.May(apikey.ScopeOperationsWrite) {
 		t.Errorf("got %+v, %v", p, err)
 	}
 	stored, err := s.Key(t.Context(), "acme", hash(key))
-	if err != nil || strings.Contains(stored.Hash, key) {
+	if err != nil || strings.Contains(stored.Hash, key) || strings.HasPrefix(stored.Hash, strings.TrimPrefix(p.KeyID, "key_")) {
 		t.Errorf("got %+v, %v", stored, err)
 	}
 	expired := stored
 	expired.ExpiresAt = now
-	if err := s.PutKey(t.Context(), expired); err != nil {
+	if err := s.ChangeKeys(t.Context(), apikey.Change{Tenant: "acme", Secrets: []apikey.Key{expired}}); err != nil {
 		t.Fatal(err)
 	}
 	otherTenant := "adcp_other" + key[len("adcp_acme"):]
@@ -49,6 +50,23 @@ func TestIssuedKeyAuthorizesItsTenant(t *testing.T) {
 		if _, err := apikey.Authorize(t.Context(), s, bad, now); !errors.Is(err, apikey.ErrUnauthorized) {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// A key that was stored before keys had ids is one item, which has no id.
+func TestKeyOfBeforeIDsGoesOnWorking(t *testing.T) {
+	t.Parallel()
+	s := memory.New(clock)
+	key := "adcp_acme_" + strings.Repeat("k", 43)
+	old := apikey.Key{Tenant: "acme", Hash: hash(key), Name: "ci", Scopes: []string{apikey.ScopeOperationsWrite},
+		CreatedAt: now}
+	if err := s.ChangeKeys(t.Context(), apikey.Change{Tenant: "acme", Secrets: []apikey.Key{old}}); err != nil {
+		t.Fatal(err)
+	}
+	k, err := apikey.Authorize(t.Context(), s, key, now)
+	if p := k.Principal(); err != nil || p.KeyID != hash(key)[:12] || p.KeyName != "ci" ||
+		!p.May(apikey.ScopeOperationsWrite) {
+		t.Errorf("got %+v, %v", p, err)
 	}
 }
 
@@ -68,7 +86,7 @@ func TestIssueNamesEveryWrongArgument(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if !slices.Equal(names, []string{"name", "scopes", "tenant"}) {
+	if !slices.Equal(names, []string{"name", "scopes[0]", "tenant"}) {
 		t.Errorf("got %v", names)
 	}
 }

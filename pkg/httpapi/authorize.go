@@ -23,10 +23,11 @@ type authorizerFunction = func(context.Context, events.APIGatewayCustomAuthorize
 // whole stage, with tenant and scopes for the functions. The policy covers the stage because the
 // gateway caches it for the key; the functions check the scopes.
 func Authorize(keys apikey.Store, now func() time.Time) authorizerFunction {
+	usage := apikey.Usage{Store: keys}
 	return func(ctx context.Context, e events.APIGatewayCustomAuthorizerRequestTypeRequest) (
 		events.APIGatewayCustomAuthorizerResponse, error) {
 		var none events.APIGatewayCustomAuthorizerResponse
-		p, err := apikey.Authorize(ctx, keys, bearer(e), now())
+		k, err := apikey.Authorize(ctx, keys, bearer(e), now())
 		if errors.Is(err, apikey.ErrUnauthorized) {
 			return none, errUnauthorized
 		}
@@ -34,13 +35,19 @@ func Authorize(keys apikey.Store, now func() time.Time) authorizerFunction {
 			slog.ErrorContext(ctx, "authorizer", "error", err)
 			return none, errors.New("the key could not be checked")
 		}
+		usage.Note(ctx, k, now())
+		p := k.Principal()
+		claims := map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "key_name": p.KeyName,
+			"scopes": strings.Join(p.Scopes, " ")}
+		if !p.KeyExpiresAt.IsZero() {
+			claims["key_expires_at"] = p.KeyExpiresAt.Format(time.RFC3339)
+		}
 		return events.APIGatewayCustomAuthorizerResponse{
 			PrincipalID: p.Tenant + "/" + p.KeyID,
 			PolicyDocument: events.APIGatewayCustomAuthorizerPolicy{Version: "2012-10-17",
 				Statement: []events.IAMPolicyStatement{{Action: []string{"execute-api:Invoke"}, Effect: "Allow",
 					Resource: []string{stageOf(e.MethodArn)}}}},
-			Context: map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "key_name": p.KeyName,
-				"scopes": strings.Join(p.Scopes, " ")},
+			Context: claims,
 		}, nil
 	}
 }

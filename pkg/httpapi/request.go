@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -63,6 +64,7 @@ func Read(e events.APIGatewayProxyRequest) (Request, error) {
 	r.ID = e.RequestContext.RequestID
 	r.Principal = apikey.Principal{Tenant: claim(e, "tenant"), KeyID: claim(e, "key_id"),
 		KeyName: claim(e, "key_name"), Scopes: strings.Fields(claim(e, "scopes"))}
+	r.Principal.KeyExpiresAt, _ = time.Parse(time.RFC3339, claim(e, "key_expires_at")) // missing: never
 	return r, nil
 }
 

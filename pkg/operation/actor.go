@@ -8,6 +8,8 @@ const (
 	ActorAPIKey       ActorType = "api_key"
 	ActorAgent        ActorType = "agent"
 	ActorOrchestrator ActorType = "orchestrator"
+	// ActorOperator is whoever has access to the deployment itself, and so needs no API key.
+	ActorOperator ActorType = "operator"
 )
 
 // Actor is who did something: by the credential of the request, never by its body (contract L8).

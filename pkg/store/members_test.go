@@ -146,7 +146,10 @@ func TestUnknownMembersSurviveAtEveryDepth(t *testing.T) {
 	t.Run("agent", survive[registry.Agent])
 	t.Run("profile", survive[registry.Profile])
 	t.Run("circuit", survive[circuit.State])
-	t.Run("api key", survive[apikey.Key])
+	t.Run("secret of an API key", survive[apikey.Key])
+	t.Run("API key", survive[apikey.Record])
+	t.Run("keys that make keys", survive[apikey.Admins])
+	t.Run("request for an API key", survive[apikey.Request])
 	t.Run("quarantined", survive[inbox.Quarantined])
 	t.Run("arrays and maps", survive[collections])
 }

@@ -30,17 +30,22 @@ func (s *Store) putDocument(ctx context.Context, k layout.Item, v any) error {
 
 // putVersion stores an item if the version before its own is stored, or returns store.ErrStale.
 func (s *Store) putVersion(ctx context.Context, i layout.Item) error {
+	err := s.update(ctx, versionedWrite(i))
+	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
+		return store.ErrStale
+	}
+	return err
+}
+
+// versionedWrite is the update that writes an item over the version before its own.
+func versionedWrite(i layout.Item) rewriting {
 	r := rewrite(i, nil)
 	if version := i.Number("version"); version > 1 {
 		r.onCondition("version = :before", item{":before": num(version - 1)})
 	} else {
 		r.onCondition(absent, nil)
 	}
-	err := s.update(ctx, r)
-	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
-		return store.ErrStale
-	}
-	return err
+	return r
 }
 
 func (s *Store) update(ctx context.Context, r rewriting) error {
@@ -104,12 +109,15 @@ func (r *rewriting) onCondition(condition string, values item) {
 
 // inTransaction is the update as a write of a transaction.
 func (r rewriting) inTransaction(table *string) types.TransactWriteItem {
-	return types.TransactWriteItem{Update: &types.Update{
+	u := &types.Update{
 		TableName:                 table,
 		Key:                       r.key,
 		UpdateExpression:          &r.expression,
-		ConditionExpression:       &r.condition,
 		ExpressionAttributeNames:  r.names,
 		ExpressionAttributeValues: r.values,
-	}}
+	}
+	if r.condition != "" {
+		u.ConditionExpression = &r.condition
+	}
+	return types.TransactWriteItem{Update: u}
 }

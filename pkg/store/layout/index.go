@@ -1,5 +1,7 @@
 package layout
 
+import "time"
+
 // Index is a sparse index of the table: an item stands in it while it has both attributes. An index
 // has keys only, so that a change of an item's other attributes writes nothing to it; what it names
 // is read again from the table.
@@ -21,3 +23,17 @@ var (
 
 // Indexes are all indexes of the table.
 var Indexes = []Index{DueIndex, ListIndex, AgentIndex, StateIndex, AttentionIndex}
+
+// The kinds of what the API lists.
+const (
+	KindKeys  = "keys"
+	KindAudit = "audit"
+)
+
+// ListEntry returns the attributes by which an item is listed. They never change.
+func ListEntry(tenant, kind string, at time.Time, id string) Item {
+	return Item{ListIndex.PK: ListPartition(tenant, kind), ListIndex.SK: Timestamp(at) + "#" + id}
+}
+
+// ListPartition is the partition of the list index that has a tenant's items of a kind.
+func ListPartition(tenant, kind string) string { return tenant + "#" + kind }

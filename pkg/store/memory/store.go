@@ -76,8 +76,8 @@ type Store struct {
 	quarantine  map[id]inbox.Quarantined
 	agents      map[id]layout.Item
 	profiles    map[id]layout.Item
-	apiKeys     map[id]layout.Item
-	nonces      map[id]time.Time // their expiries
+	items       map[string]layout.Item // of partitions with one item, by their keys
+	nonces      map[id]time.Time       // their expiries
 	nonceCounts map[id]int
 	keyrings    map[id]store.Document
 	circuits    map[id]store.Document
@@ -101,7 +101,7 @@ func New(now func() time.Time) *Store {
 		quarantine:  map[id]inbox.Quarantined{},
 		agents:      map[id]layout.Item{},
 		profiles:    map[id]layout.Item{},
-		apiKeys:     map[id]layout.Item{},
+		items:       map[string]layout.Item{},
 		nonces:      map[id]time.Time{},
 		nonceCounts: map[id]int{},
 		keyrings:    map[id]store.Document{},

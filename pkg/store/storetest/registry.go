@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
-	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store"
@@ -43,21 +42,7 @@ func agentsAreVersioned(t *testing.T, s *suite) {
 	}
 }
 
-func keysAndProfilesSurvive(t *testing.T, s *suite) {
-	k := apikey.Key{
-		Tenant:    s.tenant,
-		Hash:      "h",
-		Name:      "ci",
-		Scopes:    []string{"a", "b"},
-		CreatedAt: Start,
-		ExpiresAt: Start.Add(time.Hour),
-	}
-	must(t, s.PutKey(t.Context(), k))
-	got, err := s.Key(t.Context(), s.tenant, "h")
-	must(t, err)
-	if got.Name != "ci" || len(got.Scopes) != 2 || !got.ExpiresAt.Equal(k.ExpiresAt) || got.Tenant != s.tenant {
-		t.Errorf("got %+v", got)
-	}
+func profilesSurvive(t *testing.T, s *suite) {
 	offer := adcp.IdempotencyOffer{Support: adcp.Supported, ReplayTTL: time.Hour}
 	p := registry.Profile{
 		URL:          "https://a.example/mcp",

@@ -22,7 +22,7 @@ type Store interface {
 	orchestrator.SettleStore
 	orchestrator.StartQueueStore
 	registry.Store
-	apikey.Store
+	apikey.Keys
 	orchestrator.RecordReader
 	inbox.Store
 	keyring.Store

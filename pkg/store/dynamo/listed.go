@@ -1,0 +1,80 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"adcp-orchestrator/pkg/store/layout"
+)
+
+// maxBatch is how many items the table returns at once.
+const maxBatch = 100
+
+// listed reads a page of what is listed, the newest first. next is the position that the next page
+// begins after, "" on the last. An item that the table has deleted, or is about to, is left out, so
+// a page can be short.
+func (s *Store) listed(ctx context.Context, q layout.ListQuery, limit int) (page []layout.Item, next string, err error) {
+	lowest, below := q.Range()
+	index, backwards, pageSize := layout.ListIndex.Name, false, int32(limit)
+	condition := "list_pk = :pk AND list_sk BETWEEN :lowest AND :below"
+	if lowest == "" {
+		lowest = "0"
+	}
+	if below <= lowest {
+		return nil, "", nil
+	}
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, IndexName: &index, ScanIndexForward: &backwards, Limit: &pageSize,
+		KeyConditionExpression: &condition,
+		ExpressionAttributeValues: item{
+			":pk": str(layout.ListPartition(q.Tenant, q.Kind)), ":lowest": str(lowest), ":below": str(below),
+		},
+	}
+	if q.Before != "" && q.Before == below { // BETWEEN has it, and a page must not be one shorter for it
+		more := int32(limit + 1)
+		in.Limit = &more
+	}
+	out, err := s.api.Query(ctx, in)
+	if err != nil {
+		return nil, "", fmt.Errorf("list %s: %w", q.Kind, err)
+	}
+	found := slices.DeleteFunc(plainAll(out.Items), func(i layout.Item) bool { return !q.Has(i) })
+	more := len(out.LastEvaluatedKey) > 0 || len(found) > limit
+	if found = found[:min(limit, len(found))]; more && len(found) > 0 {
+		next = found[len(found)-1].Text(layout.ListIndex.SK)
+	}
+	keys := make([]item, len(found))
+	for n, i := range found {
+		keys[n] = item{"pk": str(i.Text("pk")), "sk": str(i.Text("sk"))}
+	}
+	stored, err := s.getMany(ctx, keys)
+	for _, i := range found {
+		if i, ok := stored[i.Text("pk")]; ok && !i.Expired(s.now()) {
+			page = append(page, i)
+		}
+	}
+	return page, next, err
+}
+
+// getMany reads any number of items of different partitions consistently, by their partition keys.
+func (s *Store) getMany(ctx context.Context, keys []item) (map[string]layout.Item, error) {
+	all := map[string]layout.Item{}
+	for some := range slices.Chunk(keys, maxBatch) {
+		found, err := s.getAll(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		part := map[string]layout.Item{}
+		for _, k := range some {
+			if i := found(k); i != nil {
+				part[text(k, "pk")] = plain(i)
+			}
+		}
+		maps.Copy(all, part)
+	}
+	return all, nil
+}
