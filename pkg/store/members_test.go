@@ -9,6 +9,7 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/audit"
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
@@ -149,6 +150,7 @@ func TestUnknownMembersSurviveAtEveryDepth(t *testing.T) {
 	t.Run("secret of an API key", survive[apikey.Key])
 	t.Run("API key", survive[apikey.Record])
 	t.Run("keys that make keys", survive[apikey.Admins])
+	t.Run("event of the audit log", survive[audit.Event])
 	t.Run("request for an API key", survive[apikey.Request])
 	t.Run("quarantined", survive[inbox.Quarantined])
 	t.Run("arrays and maps", survive[collections])

@@ -160,7 +160,7 @@ func checkKeys(t *testing.T, table string) {
 	}
 	for _, k := range []string{
 		"op", "idempotency", "natural_key", "task", "delivery", "agent", "api_key", "api_key_record",
-		"api_key_admins", "api_key_request", "keyring", "nonce", "nonces",
+		"api_key_admins", "api_key_request", "audit", "keyring", "nonce", "nonces",
 		"quarantine", "quarantined", "limit", "lease", "gate", "origin",
 	} {
 		if !kinds[k] {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"adcp-orchestrator/pkg/apikey"
+	"adcp-orchestrator/pkg/audit"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
@@ -23,6 +24,7 @@ type Store interface {
 	orchestrator.StartQueueStore
 	registry.Store
 	apikey.Keys
+	audit.Store
 	orchestrator.RecordReader
 	inbox.Store
 	keyring.Store

@@ -85,6 +85,8 @@ func Run(t *testing.T, open Open) {
 		"APIKeysAreListed":                apiKeysAreListed,
 		"UseOfAPIKeysIsNoted":             useOfAPIKeysIsNoted,
 		"KeyRequestsExpire":               keyRequestsExpire,
+		"AuditLogIsListed":                auditLogIsListed,
+		"AuditEventsStay":                 auditEventsStay,
 		"ProfilesOfEndpointsAreSeparate":  profilesOfEndpointsAreSeparate,
 		"ProfileExpires":                  profileExpires,
 		"DeliveryContextIsComplete":       deliveryContextIsComplete,
