@@ -39,20 +39,20 @@ const immutableRule = "must not be set: an input can't change it"
 // maxOnBehalfOf is the longest name of an approver, in characters.
 const maxOnBehalfOf = 200
 
+// inputMembers are the members of an input.
+var inputMembers = []string{"generation", "input", "on_behalf_of"}
+
 // ParseInput reads an input. It returns a *validation.Error that names every wrong field.
 func ParseInput(body []byte) (Input, error) {
 	var in Input
 	var c validation.Checks
-	var members map[string]json.RawMessage
-	if err := adcp.CheckObject(body); err != nil || json.Unmarshal(body, &members) != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys",
-			`send {"generation": 1, "input": {...}, "on_behalf_of": "..."}`)
+	members, ok := membersOf(&c, body, `send {"generation": 1, "input": {...}, "on_behalf_of": "..."}`)
+	if !ok {
 		return in, c.Err()
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		if name != "generation" && name != "input" && name != "on_behalf_of" {
-			c.Add(validation.Member("", name), validation.UnknownMember, "must be generation, input or on_behalf_of",
-				"put AdCP arguments into input")
+		if !slices.Contains(inputMembers, name) {
+			c.AddUnknown("", name, inputMembers, "put AdCP arguments into input")
 		}
 	}
 	if json.Unmarshal(members["generation"], &in.Generation) != nil || in.Generation < 1 {

@@ -68,8 +68,7 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if !slices.Contains(submissionMembers, name) {
-			c.Add(validation.Member("", name), validation.UnknownMember, "must be one of "+strings.Join(submissionMembers, ", "),
-				"put AdCP arguments into request")
+			c.AddUnknown("", name, submissionMembers, "put AdCP arguments into request")
 		}
 	}
 	r.NotAfter = checkNotAfter(&c, members["not_after"])
@@ -99,8 +98,8 @@ func ParseSubmitRequest(body []byte) (SubmitRequest, error) {
 
 // membersOf reads a body that is one object. form is the remedy for any other.
 func membersOf(c *validation.Checks, body []byte, form string) (members map[string]json.RawMessage, ok bool) {
-	if err := adcp.CheckObject(body); err != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys: "+err.Error(), form)
+	if fault := adcp.ObjectFault(body); fault != "" {
+		c.Add("(body)", validation.MalformedBody, fault, form)
 		return nil, false
 	}
 	if err := json.Unmarshal(body, &members); err != nil {

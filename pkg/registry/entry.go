@@ -72,9 +72,8 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 // readEntry decodes a body. ok is false if it is no object at all. Names are exact: "URL" beside
 // "url" would be read as one or the other.
 func readEntry(c *validation.Checks, tenant string, body []byte) (in entry, ok bool) {
-	if err := adcp.CheckObject(body); err != nil {
-		c.Add("(body)", validation.MalformedBody, "must be one JSON object without duplicate keys: "+err.Error(),
-			`send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
+	if fault := adcp.ObjectFault(body); fault != "" {
+		c.Add("(body)", validation.MalformedBody, fault, `send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
 		return in, false
 	}
 	c.AddBadValues(body) // first: "must be a number" would be a puzzle to the sender of 1e400
@@ -120,7 +119,7 @@ func readMembers(c *validation.Checks, path string, object json.RawMessage, know
 		switch {
 		case c.Has(field):
 		case !ok:
-			c.Add(field, validation.UnknownMember, "must be a member of the entry", "the members are "+known)
+			c.AddUnknown(path, name, slices.Sorted(maps.Keys(into)), "leave it out")
 		case json.Unmarshal(members[name], t.into) != nil:
 			c.Add(field, validation.InvalidValue, "must be "+t.kind, "correct it, or leave it out")
 		}

@@ -13,14 +13,16 @@ type Code string
 const (
 	MalformedBody Code = "malformed_body" // not one JSON object, or a member occurs twice
 	UnknownMember Code = "unknown_member" // the object has no such member
-	Required      Code = "required"       // the member is missing
-	InvalidValue  Code = "invalid_value"  // wrong type, wrong form, or none of the allowed values
-	OutOfRange    Code = "out_of_range"   // a number, length or time outside of its bounds
-	Reserved      Code = "reserved"       // the orchestrator sets it
-	Immutable     Code = "immutable"      // it can't change any more
-	UnknownAgent  Code = "unknown_agent"  // the tenant has no agent of that id
-	InUse         Code = "in_use"         // another operation has it
-	KeyReused     Code = "key_reused"     // the idempotency key belongs to another payload
+	// UnknownParameter: the route has no such query parameter.
+	UnknownParameter Code = "unknown_parameter"
+	Required         Code = "required"      // the member is missing
+	InvalidValue     Code = "invalid_value" // wrong type, wrong form, or none of the allowed values
+	OutOfRange       Code = "out_of_range"  // a number, length or time outside of its bounds
+	Reserved         Code = "reserved"      // the orchestrator sets it
+	Immutable        Code = "immutable"     // it can't change any more
+	UnknownAgent     Code = "unknown_agent" // the tenant has no agent of that id
+	InUse            Code = "in_use"        // another operation has it
+	KeyReused        Code = "key_reused"    // the idempotency key belongs to another payload
 )
 
 // FieldError names one wrong field, the kind of fault, the rule that the field breaks, and the
@@ -67,6 +69,15 @@ func (c *Checks) Add(field string, code Code, rule, remedy string) {
 		return
 	}
 	c.found = append(c.found, FieldError{Field: cutField(field), Code: code, Rule: rule, Remedy: remedy})
+}
+
+// AddUnknown records a member that an object does not have. The remedy begins with the member that
+// was probably meant.
+func (c *Checks) AddUnknown(object, name string, known []string, remedy string) {
+	if near := Nearest(name, known); near != "" {
+		remedy = "write " + Member(object, near) + " if you meant that; otherwise " + remedy
+	}
+	c.Add(Member(object, name), UnknownMember, "must be one of "+strings.Join(known, ", "), remedy)
 }
 
 // AddMore counts errors that are not named.
