@@ -10,7 +10,7 @@ import (
 // allowed lists the permissions of each function, as "action resource". A change of a role needs a
 // change of this list as well, so that no permission is added by accident.
 var allowed = map[string][]string{
-	"authorizer": {"dynamodb:GetItem ${Table.Arn}"},
+	"authorizer": {"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}"},
 	"submit": {
 		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
 		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
@@ -26,6 +26,12 @@ var allowed = map[string][]string{
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
+	},
+	"account": {
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/list",
+		"dynamodb:Query ${Table.Arn}/index/agent", "dynamodb:Query ${Table.Arn}/index/state",
+		"dynamodb:Query ${Table.Arn}/index/attention",
 	},
 	"webhook": {
 		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
@@ -9,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
+	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/telemetry"
@@ -35,6 +38,14 @@ func (b *builder) addAlarms() {
 			metric:      b.machine.MetricFailed(sum),
 			threshold:   1,
 			periods:     1,
+		},
+		{
+			id: "AuditLostAlarm",
+			description: "The audit log lacks an act, because the table could not be written to. The log of the " +
+				"function that carried it out has it: search it for \"the audit log lacks an event\".",
+			metric:    readingMetric(httpapi.MetricAuditLost, "Sum", period),
+			threshold: 1,
+			periods:   1,
 		},
 		{
 			id:          "WebhookErrorsAlarm",
@@ -84,13 +95,6 @@ func (b *builder) addAlarms() {
 			periods:   1,
 		},
 		{
-			id:          "ThrottlesAlarm",
-			description: "Lambda throttles the functions. Raise the account's concurrency limit, or a function's reservation.",
-			metric:      b.throttles(period),
-			threshold:   1,
-			periods:     1,
-		},
-		{
 			id: "ReadThrottlesAlarm",
 			description: "Lambda throttles reads of agents, and nothing else: agents answer them slowly, or there are more " +
 				"than the account or the function's reservation has room for.",
@@ -108,6 +112,19 @@ func (b *builder) addAlarms() {
 		},
 	} {
 		b.addAlarm(a)
+	}
+	for n, group := range throttleGroups() {
+		id := "ThrottlesAlarm"
+		if n > 0 {
+			id += strconv.Itoa(n + 1)
+		}
+		b.addAlarm(alarm{
+			id:          id,
+			description: "Lambda throttles the functions. Raise the account's concurrency limit, or a function's reservation.",
+			metric:      b.throttles(group, period),
+			threshold:   1,
+			periods:     1,
+		})
 	}
 }
 
@@ -172,16 +189,24 @@ func (b *builder) serverErrors(period awscdk.Duration) awscloudwatch.IMetric {
 	})
 }
 
-// throttles counts the throttled invocations of all functions of the stack but that of reads, which
-// has an alarm of its own: ten metrics are all that an alarm can add up.
-func (b *builder) throttles(period awscdk.Duration) awscloudwatch.IMetric {
+// throttleGroups are the functions of the stack but that of reads, which has an alarm of its own,
+// in groups for an alarm each: ten metrics are all that an alarm can add up.
+func throttleGroups() (groups [][]string) {
+	var names []string
+	for _, spec := range functionSpecs {
+		if spec.name != readFunction {
+			names = append(names, spec.name)
+		}
+	}
+	return slices.Collect(slices.Chunk(names, 10))
+}
+
+// throttles counts the throttled invocations of some functions.
+func (b *builder) throttles(functions []string, period awscdk.Duration) awscloudwatch.IMetric {
 	options := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")}
 	using := map[string]awscloudwatch.IMetric{}
-	for _, spec := range functionSpecs {
-		if spec.name == readFunction {
-			continue
-		}
-		using[spec.name] = b.functions[spec.name].MetricThrottles(options)
+	for _, name := range functions {
+		using[name] = b.functions[name].MetricThrottles(options)
 	}
 	return sumOf(using, "throttled invocations", period)
 }

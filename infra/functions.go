@@ -28,7 +28,7 @@ var functionSpecs = []functionSpec{
 		description: "Maps an API key to its tenant and scopes",
 		timeout:     10,
 		memory:      256,
-		access:      access{table: []string{"GetItem"}},
+		access:      access{table: []string{"GetItem", "UpdateItem"}},
 	},
 	{
 		name:        "submit",
@@ -69,6 +69,17 @@ var functionSpecs = []functionSpec{
 			table:        []string{"GetItem", "UpdateItem"},
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
+		},
+	},
+	{
+		name:        "account",
+		description: "Serves /v1/whoami, /v1/api-keys and /v1/audit-events",
+		timeout:     15,
+		memory:      256,
+		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},
+		access: access{
+			table:       []string{"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
+			listIndexes: []string{"Query"},
 		},
 	},
 	{

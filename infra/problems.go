@@ -24,22 +24,22 @@ type gatewayProblem struct {
 // gatewayProblems lists the cases that clients meet, and the defaults for all others. None of them
 // repeats API Gateway's own message, which would reveal authorizers and integrations.
 var gatewayProblems = []gatewayProblem{
-	{kind: "BAD_REQUEST_BODY", status: 400, code: "malformed_body", detail: "The request body can't be read."},
+	{kind: "BAD_REQUEST_BODY", status: 400, code: "malformed_body", detail: "The request body can't be read. Send one JSON object in UTF-8."},
 	{
 		kind: "UNAUTHORIZED", status: 401, code: "unauthorized",
 		detail:  "Send an API key: Authorization: Bearer adcp_...",
 		headers: map[string]string{"WWW-Authenticate": "Bearer"},
 	},
-	{kind: "ACCESS_DENIED", status: 403, code: "forbidden", detail: "The API key does not allow this."},
+	{kind: "ACCESS_DENIED", status: 403, code: "forbidden", detail: "The API key does not allow this. Use a key with the scope that the route needs."},
 	// This is API Gateway's name for a route that does not exist.
-	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, code: "no_such_route", detail: "There is no such route."},
-	{kind: "RESOURCE_NOT_FOUND", status: 404, code: "no_such_route", detail: "There is no such route."},
-	{kind: "REQUEST_TOO_LARGE", status: 413, code: "too_large", detail: "The request body is too large."},
+	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, code: "no_such_route", detail: detailNoSuchRoute},
+	{kind: "RESOURCE_NOT_FOUND", status: 404, code: "no_such_route", detail: detailNoSuchRoute},
+	{kind: "REQUEST_TOO_LARGE", status: 413, code: "too_large", detail: "The request body is too large: send at most 1 MiB."},
 	{kind: "UNSUPPORTED_MEDIA_TYPE", status: 415, code: "unsupported_media_type", detail: "Send application/json."},
 	{
 		kind: "THROTTLED", status: 429, code: "rate_limited",
 		detail:  "Slow down and try again.",
-		headers: map[string]string{"Retry-After": "1"},
+		headers: map[string]string{"Retry-After": "1", "RateLimit-Remaining": "0", "RateLimit-Reset": "1"},
 	},
 	{kind: "AUTHORIZER_FAILURE", status: 500, code: "authorizer_failed", detail: detailAuthorizer},
 	{kind: "AUTHORIZER_CONFIGURATION_ERROR", status: 500, code: "authorizer_failed", detail: detailAuthorizer},
@@ -54,8 +54,9 @@ var gatewayProblems = []gatewayProblem{
 
 // Details that two problems share.
 const (
-	detailAuthorizer = "The API key could not be checked. Try again."
-	detailTimeout    = "No answer in time. Repeat the request with the same idempotency key."
+	detailNoSuchRoute = "There is no such route: check the method and the path, which begins with /v1."
+	detailAuthorizer  = "The API key could not be checked. Try again."
+	detailTimeout     = "No answer in time. Repeat the request with the same idempotency key."
 )
 
 // commonHeaders go with every answer of API Gateway itself. The functions send the same headers.

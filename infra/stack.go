@@ -59,7 +59,7 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
-	b.addFunctions("authorizer", "submit", "operations", "agents", "read", "webhook", "identity",
+	b.addFunctions("authorizer", "submit", "operations", "agents", "read", "account", "webhook", "identity",
 		"reconcile")
 	b.addRoutes()
 	b.addWebACL()

@@ -125,6 +125,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 			"TENANT_LIMITS": limits,
 		},
 		"operations": {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
+		"account":    {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
 		"agents": {
 			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
 		},
@@ -216,8 +217,8 @@ func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	alarms := []string{
 		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ReconcileFailedAlarm", "ReconcileLateAlarm",
-		"ReadThrottlesAlarm", "ServerErrorsAlarm", "ThrottlesAlarm",
-		"WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
+		"ReadThrottlesAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "ThrottlesAlarm2",
+		"AuditLostAlarm", "WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
 	}
 	for _, name := range alarms {
 		p := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties

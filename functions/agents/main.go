@@ -26,7 +26,8 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
+		Audit: store, Now: time.Now}
 	senders := keys.Source(store)
 	register := registry.Register{Store: store, Agents: wire.Agents(wire.Secrets()), Now: time.Now,
 		Checker: wire.Checker(), MaxAgents: api.Limits.MaxAgents()}

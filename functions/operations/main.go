@@ -23,7 +23,8 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
+		Audit: store, Now: time.Now}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"GET /v1/operations/{id}": api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store)),
 		"GET /v1/quarantine":      api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),

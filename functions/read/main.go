@@ -27,7 +27,8 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
+		Audit: store, Now: time.Now}
 	read := orchestrator.Read{Store: store, Agents: wire.Agents(wire.Secrets()), NewKey: uuid.NewString,
 		Breaker: gates.Breaker(store, 30*time.Second), Now: time.Now}
 	lambda.Start(api.Route(map[string]httpapi.Function{

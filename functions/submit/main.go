@@ -27,7 +27,8 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now)}
+	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
+		Audit: store, Now: time.Now}
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
 	queue := &orchestrator.StartQueue{Store: store, Now: time.Now,
@@ -40,7 +41,7 @@ func main() {
 	}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"POST /v1/operations":              api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit)),
-		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsWrite, api.SendInput(input.Run)),
+		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsApprove, api.SendInput(input.Run)),
 		"POST /v1/operations/{id}/redrive": api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
 	}))
 }

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// ObjectFault says which rule a client's body breaks that CheckObject refuses, "" if it breaks none.
-// It quotes nothing of the body but the name of a member.
+// ObjectFault says which rule a client's body breaks that CheckObject refuses, "" if it breaks
+// none. It quotes nothing of the body but the name of a member.
 func ObjectFault(body []byte) (rule string) {
 	err := CheckObject(body)
 	if err == nil {

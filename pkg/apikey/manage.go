@@ -134,10 +134,10 @@ var errChangedTooOften = errors.New("the tenant's keys changed too often")
 
 // Roll gives a key a new secret. That of before goes on working for the overlap, from 0 to
 // MaxOverlap. Whoever rolls a key gets its secret, so nobody rolls a key with a scope that the
-// principal lacks. It returns store.ErrNotFound, an *EndedError, a *ScopesError, ErrTooManySecrets
-// or ErrRequestDiffers.
-func (m Manager) Roll(ctx context.Context, by Principal, requestKey, id string, overlap time.Duration) (
-	Issued, error) {
+// principal lacks. It returns store.ErrNotFound, an *EndedError, a *ScopesError, ErrTooManySecrets,
+// ErrRequestDiffers, or what allowed returns of the key as it is.
+func (m Manager) Roll(ctx context.Context, by Principal, requestKey, id string, overlap time.Duration,
+	allowed func(Record) error) (Issued, error) {
 	request, err := newRequest(requestKey, m.Now(), "roll "+id, overlap)
 	if err != nil {
 		return Issued{}, err
@@ -152,6 +152,9 @@ func (m Manager) Roll(ctx context.Context, by Principal, requestKey, id string, 
 		}
 		r, err := m.Store.KeyRecord(ctx, by.Tenant, id)
 		if err != nil {
+			return Issued{}, err
+		}
+		if err := allowed(r); err != nil {
 			return Issued{}, err
 		}
 		request.KeyID = id
@@ -235,12 +238,17 @@ func (m Manager) secrets(ctx context.Context, r Record) (stored map[string]Key, 
 }
 
 // Revoke ends a key and all of its secrets. A gateway can admit it for CachedFor after RevokedAt.
-// It can be repeated. It returns store.ErrNotFound or ErrLastAdmin.
-func (m Manager) Revoke(ctx context.Context, tenant string, actor operation.Actor, id string) (Record, error) {
+// It can be repeated. It returns store.ErrNotFound, ErrLastAdmin, or what allowed returns of the
+// key as it is.
+func (m Manager) Revoke(ctx context.Context, tenant string, actor operation.Actor, id string,
+	allowed func(Record) error) (Record, error) {
 	for range maxTries {
 		r, err := m.Store.KeyRecord(ctx, tenant, id)
 		if err != nil || !r.RevokedAt.IsZero() {
 			return r, err
+		}
+		if err := allowed(r); err != nil {
+			return Record{}, err
 		}
 		now := m.Now().UTC()
 		stored, used, err := m.secrets(ctx, r)

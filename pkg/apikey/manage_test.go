@@ -62,6 +62,8 @@ func (w *world) create(scopes ...string) apikey.Issued {
 	return issued
 }
 
+func always(apikey.Record) error { return nil }
+
 func TestAKeyMakesNoKeyWithMoreScopesThanItHas(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -73,7 +75,7 @@ func TestAKeyMakesNoKeyWithMoreScopesThanItHas(t *testing.T) {
 	if !errors.As(err, &missing) || !slices.Equal(missing.Missing, []string{apikey.ScopeOperationsWrite}) {
 		t.Errorf("made a stronger key: %v", err)
 	}
-	if _, err := w.keys.Roll(t.Context(), weak, "", strong.Record.ID, 0); !errors.As(err, &missing) {
+	if _, err := w.keys.Roll(t.Context(), weak, "", strong.Record.ID, 0, always); !errors.As(err, &missing) {
 		t.Errorf("got the secret of a stronger key: %v", err)
 	}
 	if !w.works(strong.Secret) {
@@ -106,7 +108,7 @@ func TestRollKeepsTheOldSecretForTheOverlap(t *testing.T) {
 	w := newWorld(t)
 	a := w.create(apikey.ScopeAgentsRead)
 	id := a.Record.ID
-	b, err := w.keys.Roll(t.Context(), w.admin, "", id, time.Hour)
+	b, err := w.keys.Roll(t.Context(), w.admin, "", id, time.Hour, always)
 	if err != nil || b.Record.ID != id || b.Secret == a.Secret || b.Secret == "" {
 		t.Fatalf("got %+v, %v", b, err)
 	}
@@ -115,7 +117,7 @@ func TestRollKeepsTheOldSecretForTheOverlap(t *testing.T) {
 	}
 	// The answer was lost, and the client rolls again: the secret in use keeps its overlap.
 	w.at = now.Add(time.Minute)
-	c, err := w.keys.Roll(t.Context(), w.admin, "", id, time.Hour)
+	c, err := w.keys.Roll(t.Context(), w.admin, "", id, time.Hour, always)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +133,11 @@ func TestRollKeepsTheOldSecretForTheOverlap(t *testing.T) {
 			t.Errorf("after %v: %v, %v, %v", step.at, w.works(a.Secret), w.works(b.Secret), w.works(c.Secret))
 		}
 	}
-	d, err := w.keys.Roll(t.Context(), w.admin, "", id, 0)
+	d, err := w.keys.Roll(t.Context(), w.admin, "", id, 0, always)
 	if err != nil || w.works(c.Secret) || !w.works(d.Secret) {
 		t.Errorf("a roll without overlap: %v", err)
 	}
-	if _, err := w.keys.Roll(t.Context(), w.admin, "", "key_none", 0); !errors.Is(err, store.ErrNotFound) {
+	if _, err := w.keys.Roll(t.Context(), w.admin, "", "key_none", 0, always); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -147,13 +149,13 @@ func TestSecretsInForceAreBounded(t *testing.T) {
 	rolls := 0
 	var err error
 	for ; err == nil && rolls < 100; rolls++ {
-		_, err = w.keys.Roll(t.Context(), w.admin, "", id, time.Hour)
+		_, err = w.keys.Roll(t.Context(), w.admin, "", id, time.Hour, always)
 	}
 	if !errors.Is(err, apikey.ErrTooManySecrets) {
 		t.Fatalf("after %d rolls: %v", rolls, err)
 	}
 	w.at = now.Add(2 * time.Hour)
-	if _, err := w.keys.Roll(t.Context(), w.admin, "", id, 0); err != nil {
+	if _, err := w.keys.Roll(t.Context(), w.admin, "", id, 0, always); err != nil {
 		t.Errorf("after the overlaps: %v", err)
 	}
 }
@@ -162,24 +164,24 @@ func TestRevokedKeyEndsWithAllItsSecrets(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	a := w.create(apikey.ScopeAgentsRead)
-	b, err := w.keys.Roll(t.Context(), w.admin, "", a.Record.ID, time.Hour)
+	b, err := w.keys.Roll(t.Context(), w.admin, "", a.Record.ID, time.Hour, always)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{ID: "me"}, a.Record.ID)
+	first, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{ID: "me"}, a.Record.ID, always)
 	if err != nil || w.works(a.Secret) || w.works(b.Secret) || first.State(w.at) != apikey.Revoked {
 		t.Errorf("got %+v, %v", first, err)
 	}
 	w.at = now.Add(time.Hour)
-	again, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{ID: "another"}, a.Record.ID)
+	again, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{ID: "another"}, a.Record.ID, always)
 	if err != nil || !again.RevokedAt.Equal(now) || again.RevokedBy.ID != "me" {
 		t.Errorf("a repetition: %+v, %v", again, err)
 	}
 	var ended *apikey.EndedError
-	if _, err := w.keys.Roll(t.Context(), w.admin, "", a.Record.ID, 0); !errors.As(err, &ended) {
+	if _, err := w.keys.Roll(t.Context(), w.admin, "", a.Record.ID, 0, always); !errors.As(err, &ended) {
 		t.Errorf("a revoked key was rolled: %v", err)
 	}
-	if _, err := w.keys.Revoke(t.Context(), "other", operation.Actor{}, a.Record.ID); !errors.Is(err, store.ErrNotFound) {
+	if _, err := w.keys.Revoke(t.Context(), "other", operation.Actor{}, a.Record.ID, always); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another tenant: %v", err)
 	}
 }
@@ -194,7 +196,7 @@ func TestLastAdminKeyStays(t *testing.T) {
 		var wg sync.WaitGroup
 		errs := make([]error, 2)
 		for i := range 2 {
-			wg.Go(func() { _, errs[i] = w.keys.Revoke(t.Context(), "acme", operation.Actor{}, ids[i]) })
+			wg.Go(func() { _, errs[i] = w.keys.Revoke(t.Context(), "acme", operation.Actor{}, ids[i], always) })
 		}
 		wg.Wait()
 		refused := 0
@@ -221,10 +223,10 @@ func TestExpiredAdminKeyDoesNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.at = now.Add(time.Hour)
-	if _, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{}, w.admin.KeyID); !errors.Is(err, apikey.ErrLastAdmin) {
+	if _, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{}, w.admin.KeyID, always); !errors.Is(err, apikey.ErrLastAdmin) {
 		t.Errorf("only an expired key is left: %v", err)
 	}
-	if _, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{}, ends.Record.ID); err != nil {
+	if _, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{}, ends.Record.ID, always); err != nil {
 		t.Errorf("the expired key: %v", err)
 	}
 }
@@ -261,7 +263,7 @@ func TestRepetitionShowsTheKeyWithoutItsSecret(t *testing.T) {
 	if _, err := w.keys.Create(t.Context(), w.admin, operation.Actor{}, "r", n); !errors.Is(err, apikey.ErrRequestDiffers) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := w.keys.Roll(t.Context(), w.admin, "r", all[0].Record.ID, 0); !errors.Is(err, apikey.ErrRequestDiffers) {
+	if _, err := w.keys.Roll(t.Context(), w.admin, "r", all[0].Record.ID, 0, always); !errors.Is(err, apikey.ErrRequestDiffers) {
 		t.Errorf("got %v", err)
 	}
 	w.at = now.Add(apikey.RequestsFor + time.Minute)

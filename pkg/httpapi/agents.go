@@ -45,9 +45,6 @@ func ViewAgent(a registry.Agent, d registry.Discovery) Agent {
 func (a API) PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (
 	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		if len(r.Body) > maxBody {
-			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "an entry holds at most 1 MiB")
-		}
 		agent, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
 		var refused *registry.AgentRefusedError
 		if errors.As(err, &refused) {

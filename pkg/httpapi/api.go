@@ -10,7 +10,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"adcp-orchestrator/pkg/audit"
 	"adcp-orchestrator/pkg/quota"
+	"adcp-orchestrator/pkg/validation"
 )
 
 // API is the HTTP API at its public address.
@@ -19,6 +21,10 @@ type API struct {
 	BaseURL string
 	// Limits bounds what each tenant may ask for; nil bounds nothing.
 	Limits *quota.Guard
+	// Audit is where acts are recorded; nil records none.
+	Audit audit.Log
+	// Now is the time of what is recorded; nil is time.Now.
+	Now func() time.Time
 }
 
 // Response is what a handler answers.
@@ -26,6 +32,8 @@ type Response struct {
 	Status int
 	Header map[string]string
 	Body   any
+	// ShowsResult: the answer shows what an operation has led to, so the audit log has the read.
+	ShowsResult bool
 }
 
 // Handler answers one request. An error becomes a problem: a *validation.Error names its fields, a
@@ -42,19 +50,25 @@ func (a API) Route(routes map[string]Function) Function {
 		if f, ok := routes[e.HTTPMethod+" "+e.Resource]; ok {
 			return f(ctx, e)
 		}
-		return a.fail(e, NewProblem(http.StatusNotFound, codeNoSuchRoute, "there is no such route")), nil
+		return a.fail(e, NewProblem(http.StatusNotFound, codeNoSuchRoute,
+			"there is no such route: check the method and the path")), nil
 	}
 }
 
 // Serve makes a Handler a Lambda handler for callers that have a scope, within the rate of their
 // tenant.
 func (a API) Serve(scope string, h Handler) Function {
-	return a.ServeUncounted(scope, func(ctx context.Context, r Request) (Response, error) {
+	return a.ServeUncounted(scope, a.counted(h))
+}
+
+// counted makes a Handler one that answers within the rate of the tenant.
+func (a API) counted(h Handler) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
 		if err := a.Limits.Request(ctx, r.Principal.Tenant); err != nil {
 			return Response{}, err
 		}
 		return h(ctx, r)
-	})
+	}
 }
 
 // ServeUncounted is Serve without the rate, for submissions: the use case counts those that open an
@@ -69,25 +83,50 @@ func (a API) ServeUncounted(scope string, h Handler) Function {
 			return a.fail(e, NewProblem(http.StatusUnauthorized, codeUnauthorized,
 				"send Authorization: Bearer <API key>")), nil
 		}
-		if !r.Principal.May(scope) {
-			return a.fail(e, NewProblem(http.StatusForbidden, codeInsufficientScope,
-				"this API key lacks the scope "+scope)), nil
-		}
-		response, err := h(ctx, r)
+		response, err := a.admit(scope, h)(ctx, r)
 		if err != nil {
-			return a.fail(e, problemOf(ctx, err)), nil
+			p := problemOf(ctx, err)
+			a.record(ctx, e, r, Response{}, &p)
+			return a.fail(e, p), nil
 		}
+		a.record(ctx, e, r, response, nil)
 		return encode(response), nil
 	}
 }
 
-var malformed = NewProblem(http.StatusBadRequest, codeMalformedBody, "the body could not be decoded")
+// admit returns the handler of a request after what every route checks: the scope, the query
+// parameters, and the size of the body. What is refused there counts against the tenant's rate, so
+// that a flood of it costs no more than one of anything else. An empty scope is what every key has.
+func (a API) admit(scope string, h Handler) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		var refused error
+		switch wrong := checkParameters(r); {
+		case scope != "" && !r.Principal.May(scope):
+			refused = NewProblem(http.StatusForbidden, codeInsufficientScope, "this API key lacks the scope "+scope)
+		case len(r.Body) > maxBody:
+			refused = errTooLarge
+		case wrong != nil:
+			refused = wrong
+		default:
+			return h(ctx, r)
+		}
+		return a.counted(func(context.Context, Request) (Response, error) { return Response{}, refused })(ctx, r)
+	}
+}
+
+var malformed = NewProblem(http.StatusBadRequest, codeMalformedBody, "the body could not be decoded",
+	validation.FieldError{Field: "(body)", Code: validation.MalformedBody, Rule: "must be the base64 that it is sent as",
+		Remedy: "send the request again; this is a fault between you and the API"})
 
 // fail writes a problem as the answer to a request.
 func (a API) fail(e events.APIGatewayProxyRequest, p Problem) events.APIGatewayProxyResponse {
 	header := map[string]string{}
 	if p.retryAfter > 0 {
 		header["Retry-After"] = wholeSeconds(p.retryAfter)
+	}
+	if p.Status == http.StatusTooManyRequests && p.Limit != nil {
+		header["RateLimit-Limit"], header["RateLimit-Remaining"] = strconv.Itoa(p.Limit.Value), "0"
+		header["RateLimit-Reset"] = wholeSeconds(p.retryAfter)
 	}
 	return encode(Response{Status: p.Status, Header: header, Body: a.complete(e, p)})
 }

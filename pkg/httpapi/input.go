@@ -19,9 +19,6 @@ func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orche
 		if err != nil {
 			return Response{}, err
 		}
-		if len(r.Body) > maxBody {
-			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "an input holds at most 1 MiB")
-		}
 		in, err := orchestrator.ParseInput(r.Body)
 		if err != nil {
 			return Response{}, err

@@ -2,11 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
-	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
@@ -46,9 +44,6 @@ func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sende
 		if _, err := r.agentID(); err != nil {
 			return Response{}, err
 		}
-		if len(r.Body) > maxBody {
-			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge, "a body holds at most 1 MiB")
-		}
 		uri, err := readJWKSURI(r.Body)
 		if err != nil {
 			return Response{}, err
@@ -68,14 +63,12 @@ func (a API) PinKeys(s registry.AgentReader, pin func(ctx context.Context, sende
 }
 
 func readJWKSURI(body []byte) (string, error) {
-	var in map[string]string
+	const form = `{"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`
+	var uri string
 	var c validation.Checks
-	readable := adcp.CheckObject(body) == nil && json.Unmarshal(body, &in) == nil
-	if !readable || len(in) != 1 || in["jwks_uri"] == "" {
-		c.Add("jwks_uri", validation.Required, "must be the only member, an address",
-			`send {"jwks_uri": "https://..."} with the address that you have confirmed with the agent's owner`)
-	} else {
-		c.AddBadValues(body)
+	ok := readObject(&c, body, form, map[string]member{"jwks_uri": {&uri, "an address"}})
+	if ok && uri == "" && !c.Has("jwks_uri") {
+		c.Add("jwks_uri", validation.Required, "must be an address", "send "+form)
 	}
-	return in["jwks_uri"], c.Err()
+	return uri, c.Err()
 }

@@ -87,16 +87,16 @@ func TestPinKeysTakesOneAddress(t *testing.T) {
 	t.Parallel()
 	var none error
 	f := keyRoutes(t, &none)
-	for _, body := range []string{
-		"",
-		"{}",
-		`{"jwks_uri":""}`,
-		`{"jwks_uri":1}`,
-		`{"jwks_uri":"https://s.example/new","x":"y"}`,
-		`{"jwks_uri":"a","jwks_uri":"https://s.example/new"}`,
+	for body, field := range map[string]string{
+		"":                "(body)",
+		"{}":              "jwks_uri",
+		`{"jwks_uri":""}`: "jwks_uri",
+		`{"jwks_uri":1}`:  "jwks_uri",
+		`{"jwks_uri":"https://s.example/new","x":"y"}`:        "x",
+		`{"jwks_uri":"a","jwks_uri":"https://s.example/new"}`: "(body)",
 	} {
 		p := wantProblem(t, call(t, f, keysRequest("acme", "PUT", "seller", body)), 400, "invalid_request")
-		if len(p.Errors) != 1 || p.Errors[0].Field != "jwks_uri" {
+		if len(p.Errors) != 1 || p.Errors[0].Field != field {
 			t.Errorf("%s: %+v", body, p)
 		}
 	}

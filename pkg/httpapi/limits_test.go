@@ -44,6 +44,10 @@ func wantLimit(t *testing.T, got events.APIGatewayProxyResponse, code string, li
 	if p.Limit == nil || *p.Limit != limit || p.Detail == "" || got.Headers["Retry-After"] != after {
 		t.Errorf("got the limit %+v and %v: %s", p.Limit, got.Headers, got.Body)
 	}
+	if h := got.Headers; h["RateLimit-Limit"] != fmt.Sprint(limit.Value) || h["RateLimit-Remaining"] != "0" ||
+		h["RateLimit-Reset"] != after {
+		t.Errorf("got %v", h)
+	}
 }
 
 func TestRequestsBeyondTheTenantsRateGet429(t *testing.T) {

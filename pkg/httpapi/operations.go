@@ -38,10 +38,6 @@ type Submitter interface {
 // repetition. With ?validate=only it answers 200 with what it would do, and does nothing.
 func (a API) Submit(s Submitter) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		if len(r.Body) > maxBody {
-			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge,
-				"a submission holds at most 1 MiB")
-		}
 		var c validation.Checks
 		only := r.Query.Has("validate")
 		if only && r.Query.Get("validate") != "only" {
@@ -104,7 +100,7 @@ func (a API) ShowOperation(s orchestrator.RecordReader) Handler {
 			return Response{}, err
 		}
 		body, err := encodeOperation(a.ViewRecord(record))
-		return Response{Status: http.StatusOK, Body: body}, err
+		return Response{Status: http.StatusOK, Body: body, ShowsResult: len(record.Result) > 0}, err
 	}
 }
 

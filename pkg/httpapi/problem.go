@@ -71,6 +71,14 @@ const (
 	codeStartQueueFull      = "start_queue_full"
 	codeUnavailable         = "unavailable"
 	codeInternalError       = "internal_error"
+
+	codeUnknownParameter     = "unknown_parameter"
+	codeCursorMismatch       = "cursor_mismatch"
+	codePreconditionRequired = "precondition_required"
+	codeVersionMismatch      = "version_mismatch"
+	codeLastAdminKey         = "last_admin_key"
+	codeKeyEnded             = "key_ended"
+	codeTooManySecrets       = "too_many_secrets"
 )
 
 // NewProblem returns a problem with the status's own title.
@@ -118,14 +126,19 @@ func problemOf(ctx context.Context, err error) Problem {
 	case errors.Is(err, store.ErrNotFound):
 		return NewProblem(http.StatusNotFound, codeNotFound, "it does not exist, or it is not yours")
 	case errors.Is(err, orchestrator.ErrPayloadDiffers):
-		return NewProblem(http.StatusConflict, codeIdempotencyConflict,
-			"this Idempotency-Key was used with another payload: send the first payload again, or take a new key",
-			validation.FieldError{Field: "Idempotency-Key", Code: validation.KeyReused,
-				Rule: "must belong to one payload", Remedy: "take a new key for a new operation"})
+		return reusedKey()
 	}
 	slog.ErrorContext(ctx, "request failed", "error", err)
 	return NewProblem(http.StatusServiceUnavailable, codeUnavailable,
 		"something failed on our side; nothing is lost, send the same request again")
+}
+
+// reusedKey describes an Idempotency-Key that belongs to another payload.
+func reusedKey() Problem {
+	return NewProblem(http.StatusConflict, codeIdempotencyConflict,
+		"this Idempotency-Key was used with another payload: send the first payload again, or take a new key",
+		validation.FieldError{Field: "Idempotency-Key", Code: validation.KeyReused,
+			Rule: "must belong to one payload", Remedy: "take a new key for a new request"})
 }
 
 // exceeds describes a limit that refuses a request, and how to go on.

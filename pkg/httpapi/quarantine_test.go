@@ -24,7 +24,8 @@ type quarantinePage struct {
 
 // list is GET /v1/quarantine of a tenant.
 func list(query map[string]string, tenant string) events.APIGatewayProxyRequest {
-	return as(events.APIGatewayProxyRequest{HTTPMethod: "GET", QueryStringParameters: query}, tenant)
+	return as(events.APIGatewayProxyRequest{HTTPMethod: "GET", Resource: "/v1/quarantine",
+		QueryStringParameters: query}, tenant)
 }
 
 // queryOf reads the query of a page's address.

@@ -25,10 +25,6 @@ type readAnswer struct {
 func (a API) ReadAgent(read func(ctx context.Context, tenant, agentID, task string, arguments []byte) (
 	orchestrator.ReadAnswer, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		if len(r.Body) > maxBody {
-			return Response{}, NewProblem(http.StatusRequestEntityTooLarge, codeTooLarge,
-				"the arguments of a task hold at most 1 MiB")
-		}
 		id, err := r.agentID()
 		if err != nil {
 			return Response{}, err

@@ -15,7 +15,9 @@ import (
 
 // Request is one HTTP request.
 type Request struct {
-	Method    string
+	Method string
+	// Route is the request's route as API Gateway has it, for example "GET /v1/operations/{id}".
+	Route     string
 	Path      map[string]string // the path's parameters
 	Query     url.Values
 	Header    http.Header
@@ -34,7 +36,7 @@ func (r Request) Actor() operation.Actor {
 // Read decodes an event of API Gateway. It returns an error if the body is not the base64 that it
 // claims to be.
 func Read(e events.APIGatewayProxyRequest) (Request, error) {
-	r := Request{Method: e.HTTPMethod, Path: e.PathParameters, Query: url.Values{}, Header: http.Header{},
+	r := Request{Method: e.HTTPMethod, Route: e.HTTPMethod + " " + e.Resource, Path: e.PathParameters, Query: url.Values{}, Header: http.Header{},
 		Body: []byte(e.Body)}
 	if e.IsBase64Encoded {
 		b, err := base64.StdEncoding.DecodeString(e.Body)

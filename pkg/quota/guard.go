@@ -90,6 +90,14 @@ func (g *Guard) Submission(ctx context.Context, tenant string) error {
 	return &ExceededError{SubmissionsPerSecond, r.PerSecond, r.Burst, refused.wait}
 }
 
+// Limits returns the limits; of a nil Guard nothing is bounded.
+func (g *Guard) Limits() Limits {
+	if g == nil {
+		return Limits{}
+	}
+	return g.limits
+}
+
 // MaxAgents returns how many agents a tenant may register, 0 for any number.
 func (g *Guard) MaxAgents() int {
 	if g == nil {
