@@ -39,6 +39,7 @@ var reach = map[string]struct{ inside, outside string }{
 	// The use cases and what they share. They know interfaces, and no SDK.
 	"store":        {"adcp operation", pure},
 	"apikey":       {"adcp digest operation store validation", pure},
+	"audit":        {"", pure},
 	"inbox":        {"adcp digest operation store validation", pure},
 	"breaker":      {"adcp circuit operation store", network},
 	"quota":        {"", pure},
@@ -60,11 +61,11 @@ var reach = map[string]struct{ inside, outside string }{
 		network,
 	},
 	"webhook":        {useCases + " httpsig keyring lru safehttp", network},
-	"httpapi":        {useCases + " apikey httpsig keyring lru safehttp webhook", network + " " + lambda},
+	"httpapi":        {useCases + " apikey audit httpsig keyring lru safehttp telemetry webhook", network + " " + lambda},
 	"eventbridge":    {useCases, network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
-	"store/layout":   {"adcp circuit operation store", pure},
-	"store/dynamo":   {useCases + " apikey store/layout", network + " " + aws},
+	"store/layout":   {"adcp apikey audit circuit digest operation store validation", pure},
+	"store/dynamo":   {useCases + " apikey audit store/layout", network + " " + aws},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
 	"config":    {"", network + " " + aws},
@@ -75,25 +76,25 @@ var reach = map[string]struct{ inside, outside string }{
 	},
 	"wire/gates": {"adcp breaker circuit operation store", network},
 	"wire/inbound": {
-		useCases + " apikey config httpsig keyring lru safehttp secretsmanager stepfunctions store/dynamo " +
+		useCases + " apikey audit config httpsig keyring lru safehttp secretsmanager stepfunctions store/dynamo " +
 			"store/layout telemetry webhook wire/keys",
 		network + " " + aws,
 	},
 	"wire/keys": {
-		useCases + " apikey config httpsig keyring lru safehttp store/dynamo store/layout telemetry",
+		useCases + " apikey audit config httpsig keyring lru safehttp store/dynamo store/layout telemetry",
 		network + " " + aws,
 	},
 	// The tests' parts.
 	"adcp/adcptest":   {"", pure},
 	"sim/hazard":      {"", pure},
-	"store/memory":    {useCases + " apikey store/layout", network},
-	"store/storetest": {useCases + " apikey httpsig keyring lru safehttp store/layout", network},
+	"store/memory":    {useCases + " apikey audit store/layout", network},
+	"store/storetest": {useCases + " apikey audit httpsig keyring lru safehttp store/layout", network},
 	"sim/load": {
-		useCases + " apikey httpsig keyring lru safehttp sim store/layout store/memory store/storetest webhook",
+		useCases + " apikey audit httpsig keyring lru safehttp sim store/layout store/memory store/storetest webhook",
 		network + " " + aws,
 	},
 	"sim": {
-		useCases + " apikey httpsig keyring lru safehttp store/layout store/memory store/storetest webhook",
+		useCases + " apikey audit httpsig keyring lru safehttp store/layout store/memory store/storetest webhook",
 		network,
 	},
 }
