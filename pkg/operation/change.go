@@ -16,6 +16,9 @@ type Change struct {
 	// (contract H3). The agent is Op.Target's, whatever the id of its entry: an entry can be given
 	// another URL.
 	BindTask bool
+	// Names are those that the operation has from this change on, and FormerNames those that it has no
+	// longer (see Operation.Names): it is found by them.
+	Names, FormerNames []string
 	// FreeNaturalKey frees the operation's natural keys, each if the operation still holds it: another
 	// operation can take them from then on.
 	FreeNaturalKey bool

@@ -74,6 +74,25 @@ type RecordReader interface {
 	Load(ctx context.Context, tenant, id string) (operation.Record, error)
 }
 
+// OperationReader is what the API reads operations by.
+type OperationReader interface {
+	operationReader
+	requests
+	RecordReader
+	// Result returns an operation's result, or store.ErrNotFound if it has none.
+	Result(ctx context.Context, tenant, id string) (json.RawMessage, error)
+	// Events returns an operation's events behind a sequence number, oldest first: at most limit, and
+	// the others of the last one's change. more says that there may be others.
+	Events(ctx context.Context, tenant, id string, after int64, limit int) (
+		events []operation.Event, more bool, err error)
+	// List returns a page of a tenant's operations. What has changed in the last moments may be missing
+	// or be shown as it was.
+	List(ctx context.Context, tenant string, q operation.ListQuery) (operation.ListPage, error)
+	// Counts counts a tenant's operations by state, and those that need a person, as far as
+	// operation.MaxStateCount and MaxAttentionCount.
+	Counts(ctx context.Context, tenant string) (operation.Counts, error)
+}
+
 // CallStore is what calling an agent needs of the store.
 type CallStore interface {
 	operations

@@ -43,6 +43,7 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 		if op.HoldsNaturalKey() && !c.Op.HoldsNaturalKey() { // an end makes room for the next in the same write
 			c.FreeNaturalKey = true
 		}
+		c.Names, c.FormerNames = c.Op.Renamed(op)
 		switch err := s.Commit(ctx, *c); {
 		case err == nil:
 			if raised {

@@ -129,6 +129,28 @@ func (r rawTable) TTLs(ctx context.Context, tenant, opID string) (map[string]int
 	return ttls, nil
 }
 
+func (r rawTable) RefTTLs(ctx context.Context, tenant, name string) (ttls []int64, err error) {
+	out, err := r.api.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &r.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attributes{":pk": &types.AttributeValueMemberS{Value: layout.RefKey(tenant, name)["pk"].(string)}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range out.Items {
+		ttl := int64(0)
+		if v, ok := i["ttl"].(*types.AttributeValueMemberN); ok {
+			if ttl, err = strconv.ParseInt(v.Value, 10, 64); err != nil {
+				return nil, err
+			}
+		}
+		ttls = append(ttls, ttl)
+	}
+	return ttls, nil
+}
+
 func (r rawTable) Drop(ctx context.Context, tenant, opID, sk string) error {
 	k := r.key(tenant, opID)
 	k["sk"] = &types.AttributeValueMemberS{Value: sk}
@@ -162,6 +184,7 @@ func checkKeys(t *testing.T, table string) {
 		"op", "idempotency", "natural_key", "task", "delivery", "agent", "api_key", "api_key_record",
 		"api_key_admins", "api_key_request", "audit", "keyring", "nonce", "nonces",
 		"quarantine", "quarantined", "limit", "lease", "gate", "origin",
+		"ref",
 	} {
 		if !kinds[k] {
 			t.Errorf("no item of kind %s was written", k)

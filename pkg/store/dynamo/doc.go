@@ -13,6 +13,7 @@
 //	idempotency  key hash                  -
 //	natural_key  natural key's hash        -
 //	task         agent id#hash of task id  -
+//	ref          hash of a name            creation#operation id
 //	delivery     agent id#key hash         -
 //	agent        agent id                  registry, profile#endpoint, circuit
 //	api_key      key hash                  -

@@ -33,6 +33,10 @@ func (s *Store) SetExpiry(ctx context.Context, op operation.Operation) error {
 	if op.TaskID != "" {
 		first = append(first, s.setTTL(taskKey(op), ttl, op.ID))
 	}
+	for _, name := range op.Names() {
+		ref := attributes(layout.RefItem(op, name))
+		first = append(first, s.setTTL(item{"pk": ref["pk"], "sk": ref["sk"]}, ttl, ""))
+	}
 	if err := s.expire(ctx, op, ttl, first); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ func OperationItem(op operation.Operation, shards int) (Item, error) {
 	if op.TaskToken != "" {
 		i["task_token"] = op.TaskToken
 	}
+	i = i.With(operationEntries(op))
 	if !op.LooksAt().IsZero() {
 		i = i.With(DueEntry(op.ID, op.IndexAt(), shards))
 	}
@@ -49,7 +51,9 @@ func StartEntry(id string, since time.Time) Item {
 
 // OptionalAttributes are the attributes that OperationItem sets at some times only. A change that
 // does not set one removes it.
-var OptionalAttributes = []string{"task_token", "due_pk", "due_at", "ttl"}
+var OptionalAttributes = []string{
+	"task_token", "due_pk", "due_at", "ttl", AttentionIndex.PK, AttentionIndex.SK,
+}
 
 // Rewrite returns the stored item of an operation after a change. Attributes that this code does
 // not know stay.
@@ -90,30 +94,53 @@ func readOperation(i Item) (operation.Operation, error) {
 
 // EventItem builds the item of an event; place is its index in the change.
 func EventItem(op operation.Operation, e operation.Event, place int) (Item, error) {
-	k := OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%010d#%d", SKEvent, e.Seq, place))
+	k := OperationKey(op.Tenant, op.ID, ChangeEvents(e.Seq)+strconv.Itoa(place))
 	return expire(k, op.ExpiresAt).WithDoc(e)
+}
+
+// EventsRange are the sort keys of an operation's events behind a sequence number, both ends
+// included.
+func EventsRange(after int64) (lo, hi string) {
+	return ChangeEvents(after) + "~", SKEvent + "~"
+}
+
+// ChangeEvents is the prefix of the sort keys of one change's events.
+func ChangeEvents(seq int64) string { return fmt.Sprintf("%s%010d#", SKEvent, seq) }
+
+// ReadEvents reads the items of events.
+func ReadEvents(items []Item) (events []operation.Event, err error) {
+	for _, i := range items {
+		e, err := ReadDoc[operation.Event](i)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", i.Text("sk"), i.Text("pk"), err)
+		}
+		events = append(events, e)
+	}
+	return events, nil
 }
 
 // SKInputOf is the prefix of the sort keys of the input to an input request.
 func SKInputOf(generation int) string { return fmt.Sprintf("%s%03d#", SKInput, generation) }
 
 // CreationItems builds the items of a new operation: its own, and those that are written beside it,
-// its event and its request.
+// its event, its request, and the references by its names.
 func CreationItems(op operation.Operation, e operation.Event, request json.RawMessage, shards int) (
 	own Item, beside []Item, err error) {
 	if own, err = OperationItem(op, shards); err != nil {
 		return nil, nil, err
 	}
-	if beside, err = ChangeItems(operation.Change{Op: op, Events: []operation.Event{e}}); err != nil {
+	first := operation.Change{Op: op, Events: []operation.Event{e}, Names: op.Names()}
+	if beside, err = ChangeItems(first); err != nil {
 		return nil, nil, err
 	}
 	body, err := BodyItems(op, SKRequest, request)
 	return own, append(beside, body...), err
 }
 
-// ChangeItems builds the items that a change writes beside the operation's own: events and bodies.
+// ChangeItems builds the items that a change writes beside the operation's own: events, bodies and
+// references. Only the references are of other partitions.
 func ChangeItems(c operation.Change) ([]Item, error) {
-	var items []Item
+	items := RefItems(c)
 	for n, e := range c.Events {
 		i, err := EventItem(c.Op, e, n)
 		if err != nil {

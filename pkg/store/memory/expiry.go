@@ -35,17 +35,27 @@ func (s *Store) SetExpiry(_ context.Context, op operation.Operation) error {
 		set(s.naturalKeys, id{op.Tenant, k}, keyTTL)
 	}
 	set(s.tasks, taskID(op), ttl)
+	for _, name := range op.Names() {
+		ref := layout.RefItem(op, name)
+		if i, ok := s.refs[ref.Text("pk")][ref.Text("sk")]; ok {
+			s.refs[ref.Text("pk")][ref.Text("sk")] = withTTL(i, ttl)
+		}
+	}
 	for sk, i := range r.items {
 		if hash, ok := strings.CutPrefix(sk, layout.SKKey); ok {
 			set(s.idempotency, id{op.Tenant, hash}, keyTTL)
 		}
-		i = maps.Clone(i)
-		if delete(i, "ttl"); ttl != 0 {
-			i["ttl"] = ttl
-		}
-		r.items[sk] = i
+		r.items[sk] = withTTL(i, ttl)
 	}
 	return nil
+}
+
+func withTTL(i layout.Item, ttl int64) layout.Item {
+	i = maps.Clone(i)
+	if delete(i, "ttl"); ttl != 0 {
+		i["ttl"] = ttl
+	}
+	return i
 }
 
 // Sweep deletes what the table may delete at a time: of all items whose ttl has passed those that
@@ -61,6 +71,16 @@ func (s *Store) Sweep(now time.Time, chosen func() bool) (expired int) {
 			}
 			if expired++; chosen() {
 				s.drop(k, sk)
+			}
+		}
+	}
+	for _, refs := range s.refs {
+		for sk, i := range refs {
+			if !layout.Passed(i.Number("ttl"), now) {
+				continue
+			}
+			if expired++; chosen() {
+				delete(refs, sk)
 			}
 		}
 	}
@@ -106,4 +126,14 @@ func (s *Store) Drop(_ context.Context, tenant, opID, sk string) error {
 		s.drop(id{tenant, opID}, sk)
 	}
 	return nil
+}
+
+// RefTTLs returns the ttl of each reference by a name, 0 for one that has none.
+func (s *Store) RefTTLs(_ context.Context, tenant, name string) (ttls []int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, i := range s.refs[layout.RefKey(tenant, name).Text("pk")] {
+		ttls = append(ttls, i.Number("ttl"))
+	}
+	return ttls, nil
 }

@@ -45,6 +45,34 @@ func (s *Store) Request(_ context.Context, tenant, opID string) (json.RawMessage
 	return layout.ReadChunks(layout.Live(s.itemsOf(tenant, opID, layout.SKRequest), s.now()))
 }
 
+// Result returns an operation's result, or store.ErrNotFound if it has none.
+func (s *Store) Result(_ context.Context, tenant, opID string) (json.RawMessage, error) {
+	return layout.ReadChunks(layout.Live(s.itemsOf(tenant, opID, layout.SKResult), s.now()))
+}
+
+// Events returns an operation's events behind a sequence number, oldest first: at most limit, and
+// the others of the last one's change. more says that there may be others.
+func (s *Store) Events(_ context.Context, tenant, opID string, after int64, limit int) (
+	events []operation.Event, more bool, err error) {
+	lo, hi := layout.EventsRange(after)
+	var items []layout.Item
+	for _, i := range s.itemsOf(tenant, opID, layout.SKEvent) {
+		sk := i.Text("sk")
+		if sk < lo || sk > hi {
+			continue
+		}
+		if len(items) >= limit {
+			more = true // as a query that has read as many as it may says as well if nothing follows
+			if last := items[len(items)-1].Text("sk"); sk[:len(layout.ChangeEvents(0))] != last[:len(layout.ChangeEvents(0))] {
+				break
+			}
+		}
+		items = append(items, i)
+	}
+	events, err = layout.ReadEvents(layout.Live(items, s.now()))
+	return events, more || len(items) == limit, err
+}
+
 // InputArguments returns the frozen arguments of the input to an input request, or
 // store.ErrNotFound.
 func (s *Store) InputArguments(_ context.Context, tenant, opID string, generation int) (json.RawMessage, error) {
@@ -89,8 +117,8 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 		s.naturalKeys[id{t, k}] = claim{c.Op.ID, c.NaturalFingerprint, 0}
 	}
 	r := &record{items: map[string]layout.Item{}, version: c.Op.Version}
-	r.put(items...)
 	s.operations[id{t, c.Op.ID}] = r
+	s.putAll(r, op, items)
 	s.bindKey(t, c.KeyHash, orchestrator.IdempotencyRecord{OperationID: c.Op.ID, Fingerprint: c.Fingerprint})
 	s.reindex(id{t, c.Op.ID}, op)
 	return nil
@@ -157,8 +185,7 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 		}
 	}
 	r.version = c.Op.Version
-	r.put(beside...)
-	r.put(layout.Rewrite(r.items[layout.SKOperation], op))
+	s.putAll(r, op, append(beside, layout.Rewrite(r.items[layout.SKOperation], op)))
 	s.reindex(id{t, c.Op.ID}, op)
 	return nil
 }

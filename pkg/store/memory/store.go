@@ -29,6 +29,7 @@ type claim struct {
 type record struct {
 	items   map[string]layout.Item
 	version int64
+	listed  listed
 }
 
 func (r *record) put(items ...layout.Item) {
@@ -56,9 +57,9 @@ type Store struct {
 	// and returns ErrConflict when it gives up. Arm does not try again: it is the state machine's own
 	// write.
 	Conflict func(write string) bool
-	// IndexLag is how long after a write Due shows what was stored before it.
+	// IndexLag is how long after a write the indexes, of Due and List, show what was stored before it.
 	IndexLag time.Duration
-	// IndexWrites counts the writes of that index as DynamoDB bills them: an entry that moves is
+	// IndexWrites counts the writes of Due's index as DynamoDB bills them: an entry that moves is
 	// written twice.
 	IndexWrites int
 
@@ -72,6 +73,7 @@ type Store struct {
 	idempotency map[id]claim
 	naturalKeys map[id]claim
 	tasks       map[id]claim
+	refs        map[string]map[string]layout.Item // by their partition and sort keys
 	deliveries  map[id]operation.Delivery
 	quarantine  map[id]inbox.Quarantined
 	agents      map[id]layout.Item
@@ -97,6 +99,7 @@ func New(now func() time.Time) *Store {
 		idempotency: map[id]claim{},
 		naturalKeys: map[id]claim{},
 		tasks:       map[id]claim{},
+		refs:        map[string]map[string]layout.Item{},
 		deliveries:  map[id]operation.Delivery{},
 		quarantine:  map[id]inbox.Quarantined{},
 		agents:      map[id]layout.Item{},

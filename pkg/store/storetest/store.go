@@ -25,7 +25,7 @@ type Store interface {
 	registry.Store
 	apikey.Keys
 	audit.Store
-	orchestrator.RecordReader
+	orchestrator.OperationReader
 	inbox.Store
 	keyring.Store
 	breaker.Store
@@ -44,6 +44,8 @@ type Table interface {
 	SetAttribute(ctx context.Context, tenant, opID, name, value string) error
 	// TTLs returns the attribute ttl of each item of an operation by its sort key, 0 if it has none.
 	TTLs(ctx context.Context, tenant, opID string) (map[string]int64, error)
+	// RefTTLs returns the attribute ttl of each reference by a name, 0 for one that has none.
+	RefTTLs(ctx context.Context, tenant, name string) ([]int64, error)
 	// Drop deletes an item of an operation, as the table does when its ttl has passed.
 	Drop(ctx context.Context, tenant, opID, sk string) error
 }

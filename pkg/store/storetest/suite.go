@@ -118,6 +118,12 @@ func Run(t *testing.T, open Open) {
 		"OpenOperationsAreLimited":        openOperationsAreLimited,
 		"OpenOperationsAreCounted":        openOperationsAreCountedByTenant,
 		"AgentsHaveLimitedRoom":           agentsHaveLimitedRoom,
+		"ListsShowWhatFits":               listsShowWhatFits,
+		"ListsFollowChanges":              listsFollowChanges,
+		"ListsFindIdempotencyKeys":        listsFindIdempotencyKeys,
+		"ListsLeaveOutTheExpired":         listsLeaveOutTheExpired,
+		"OperationsAreCountedByState":     operationsAreCountedByState,
+		"EventsAreReadInPages":            eventsAreReadInPages,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,89 @@
+package listing
+
+import (
+	"context"
+	"sync"
+
+	"adcp-orchestrator/pkg/store/layout"
+)
+
+// stream is a range while it is read.
+type stream struct {
+	rest    layout.Range
+	entries []layout.Entry // read, and not looked at
+	more    bool           // the rest may have some
+}
+
+func (s *stream) pop() layout.Entry {
+	e := s.entries[0]
+	s.entries = s.entries[1:]
+	return e
+}
+
+// fill reads keys of all streams that have none left, at once, within what a page may read.
+func (l *list) fill(ctx context.Context) error {
+	var empty []*stream
+	for _, s := range l.streams {
+		if len(s.entries) == 0 && s.more {
+			empty = append(empty, s)
+		}
+	}
+	if len(empty) == 0 {
+		return nil
+	}
+	limit := chunk
+	if l.keys == 0 { // often they fill the page
+		limit = l.query.Limit
+	}
+	if limit = min(limit, (MaxKeys-l.keys)/len(empty)); limit == 0 {
+		return nil
+	}
+	faults := make([]error, len(empty))
+	var wg sync.WaitGroup
+	for n, s := range empty {
+		wg.Go(func() { faults[n] = s.fill(ctx, l.source, l.query.Ascending, limit) })
+	}
+	wg.Wait()
+	for n, s := range empty {
+		if faults[n] != nil {
+			return faults[n]
+		}
+		l.keys += len(s.entries)
+	}
+	return nil
+}
+
+func (s *stream) fill(ctx context.Context, source Source, ascending bool, limit int) (err error) {
+	s.entries, s.more, err = source.Keys(ctx, s.rest, ascending, limit)
+	if n := len(s.entries); n > 0 {
+		s.rest = s.rest.Behind(s.entries[n-1].Position, ascending)
+	}
+	return err
+}
+
+// first returns the stream whose next entry comes first. It is nil if none has one, or if it is not
+// known: then the page has read all that it may.
+func (l *list) first() (first *stream) {
+	for _, s := range l.streams {
+		switch {
+		case len(s.entries) > 0:
+			if first == nil || (s.entries[0].Position < first.entries[0].Position) == l.query.Ascending &&
+				s.entries[0].Position != first.entries[0].Position {
+				first = s
+			}
+		case s.more:
+			return nil
+		}
+	}
+	return first
+}
+
+// over reports whether there is nothing left.
+func (l *list) over() bool {
+	for _, s := range l.streams {
+		if len(s.entries) > 0 || s.more {
+			return false
+		}
+	}
+	return true
+}
