@@ -17,7 +17,15 @@ var allowed = map[string][]string{
 		"dynamodb:Query ${Table.Arn}/index/due", "events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}", "states:StartExecution ${StateMachine}",
 	},
-	"operations": {"dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}"},
+	"operations": {
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/list",
+		"dynamodb:Query ${Table.Arn}/index/agent", "dynamodb:Query ${Table.Arn}/index/state",
+		"dynamodb:Query ${Table.Arn}/index/attention",
+	},
+	"wait": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+	},
 	"agents": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,

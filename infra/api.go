@@ -21,7 +21,12 @@ type route struct {
 // public documents only.
 var routes = []route{
 	{method: "POST", path: "/v1/operations", function: "submit"},
-	{method: "GET", path: "/v1/operations/{id}", function: "operations"},
+	{method: "GET", path: "/v1/operations", function: "operations"},
+	{method: "GET", path: "/v1/operations/counts", function: "operations"},
+	{method: "GET", path: "/v1/operations/{id}", function: "wait"},
+	{method: "GET", path: "/v1/operations/{id}/events", function: "operations"},
+	{method: "GET", path: "/v1/operations/{id}/request", function: "operations"},
+	{method: "GET", path: "/v1/operations/{id}/result", function: "operations"},
 	{method: "POST", path: "/v1/operations/{id}/input", function: "submit"},
 	{method: "POST", path: "/v1/operations/{id}/redrive", function: "submit"},
 	{method: "GET", path: "/v1/agents/{id}", function: "agents"},

@@ -61,7 +61,12 @@ func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
 		"POST /v1/operations":                "submit key",
-		"GET /v1/operations/{id}":            "operations key",
+		"GET /v1/operations":                 "operations key",
+		"GET /v1/operations/counts":          "operations key",
+		"GET /v1/operations/{id}":            "wait key",
+		"GET /v1/operations/{id}/events":     "operations key",
+		"GET /v1/operations/{id}/request":    "operations key",
+		"GET /v1/operations/{id}/result":     "operations key",
 		"POST /v1/operations/{id}/redrive":   "submit key",
 		"POST /v1/operations/{id}/input":     "submit key",
 		"GET /v1/agents/{id}":                "agents key",

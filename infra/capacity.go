@@ -81,6 +81,16 @@ func parseCount(name, text string, most int) (int, error) {
 	return n, nil
 }
 
+// waits is how many requests may wait for a change at once: half of what is reserved for their
+// function, which also answers all other reads of an operation. Without a reservation they may take
+// a tenth of the account's concurrency, and never more than 20.
+func (c capacity) waits() int {
+	if n := c.Reserved["wait"]; n > 0 {
+		return n / 2
+	}
+	return min(20, c.ConcurrencyQuota/10)
+}
+
 // parseReserved reads a text such as "dispatch=400,poll=100".
 func parseReserved(text string) (map[string]int, error) {
 	reserved := map[string]int{}

@@ -48,7 +48,8 @@ func TestEachFunctionHasAnEvent(t *testing.T) {
 
 func TestHTTPEventsAreRequestsOfTheirRoutes(t *testing.T) {
 	t.Parallel()
-	for _, function := range []string{"submit", "operations", "agents", "read", "account", "webhook", "identity"} {
+	for _, function := range []string{"submit", "operations", "wait", "agents", "read", "account", "webhook",
+		"identity"} {
 		e := decode[events.APIGatewayProxyRequest](t, function)
 		i := slices.IndexFunc(routes, func(r route) bool { return r.method == e.HTTPMethod && r.path == e.Resource })
 		if i < 0 || routes[i].function != function {
@@ -192,7 +193,7 @@ func TestAuthorizerEventNamesAMethodOfTheStage(t *testing.T) {
 
 func TestWorkflowEventsNameOneOperation(t *testing.T) {
 	t.Parallel()
-	want := decode[events.APIGatewayProxyRequest](t, "operations").PathParameters["id"]
+	want := decode[events.APIGatewayProxyRequest](t, "wait").PathParameters["id"]
 	for _, function := range []string{"dispatch", "poll", "settle"} {
 		if ref := decode[operation.Ref](t, function); ref.Tenant != "acme" || ref.OperationID != want {
 			t.Errorf("%s is for %+v, want %s", function, ref, want)

@@ -45,11 +45,22 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "operations",
-		description: "Serves GET /v1/operations/{id} and GET /v1/quarantine",
+		description: "Serves the lists of operations, what belongs to one, and GET /v1/quarantine",
 		timeout:     15,
 		memory:      256,
 		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},
-		access:      access{table: []string{"Query", "UpdateItem"}},
+		access: access{
+			table:       []string{"GetItem", "BatchGetItem", "Query", "UpdateItem"},
+			listIndexes: []string{"Query"},
+		},
+	},
+	{
+		name:        "wait",
+		description: "Serves GET /v1/operations/{id}, where a client can wait for a change",
+		timeout:     25, // a wait has 20 s of it
+		memory:      256,
+		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS", "MAX_WAITS"},
+		access:      access{table: []string{"GetItem", "Query", "UpdateItem"}},
 	},
 	{
 		name:        "agents",
@@ -223,6 +234,8 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 			env[name] = b.bus.EventBusName()
 		case "TENANT_LIMITS":
 			env[name] = jsii.String(b.settings.TenantLimits.String())
+		case "MAX_WAITS":
+			env[name] = jsii.String(strconv.Itoa(b.settings.waits()))
 		case "KEEP_ENDED_DAYS":
 			env[name] = jsii.String(b.settings.KeepEnded)
 		case "ALLOW_LOOPBACK":

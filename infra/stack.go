@@ -59,8 +59,8 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
-	b.addFunctions("authorizer", "submit", "operations", "agents", "read", "account", "webhook", "identity",
-		"reconcile")
+	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "read", "account", "webhook",
+		"identity", "reconcile")
 	b.addRoutes()
 	b.addWebACL()
 	b.addSchedule()

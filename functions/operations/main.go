@@ -1,5 +1,5 @@
-// Command operations is the Lambda function that serves GET /v1/operations/{id} and
-// GET /v1/quarantine.
+// Command operations is the Lambda function that serves the lists of operations, what belongs to
+// one, and GET /v1/quarantine.
 package main
 
 import (
@@ -26,7 +26,11 @@ func main() {
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
 		Audit: store, Now: time.Now}
 	lambda.Start(api.Route(map[string]httpapi.Function{
-		"GET /v1/operations/{id}": api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store)),
-		"GET /v1/quarantine":      api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),
+		"GET /v1/operations":              api.Serve(apikey.ScopeOperationsRead, api.ListOperations(store)),
+		"GET /v1/operations/counts":       api.Serve(apikey.ScopeOperationsRead, api.CountOperations(store)),
+		"GET /v1/operations/{id}/events":  api.Serve(apikey.ScopeOperationsRead, api.ListEvents(store)),
+		"GET /v1/operations/{id}/request": api.Serve(apikey.ScopeOperationsRead, api.ShowRequest(store)),
+		"GET /v1/operations/{id}/result":  api.Serve(apikey.ScopeOperationsRead, api.ShowResult(store)),
+		"GET /v1/quarantine":              api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),
 	}))
 }

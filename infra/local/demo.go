@@ -48,8 +48,10 @@ The address of the API, and a key for it:
 Another buy. The webhook of the agent comes after 1.5 s, the first backup poll after 2 s:
   ID=$(call $API/v1/operations -H "Idempotency-Key: buy-$RANDOM" -d @events/buy.json | grep -o 'op_[a-z2-7]*' | head -1)
 
-Its state, result and events:
-  sleep 4; call $API/v1/operations/$ID
+Its state and result, its timeline to read, and all operations:
+  sleep 4; call "$API/v1/operations/$ID?embed=result"
+  call -H 'Accept: text/plain' $API/v1/operations/$ID
+  call $API/v1/operations
 
 The entry of the agent, and the webhooks that were not applied:
   call $API/v1/agents/seller

@@ -164,5 +164,9 @@ func encode(r Response) events.APIGatewayProxyResponse {
 		body = []byte(internalError)
 		r.Status, h["Content-Type"] = http.StatusInternalServerError, "application/problem+json"
 	}
+	if r.Status == http.StatusNotModified { // it has no body
+		delete(h, "Content-Type")
+		body = nil
+	}
 	return events.APIGatewayProxyResponse{StatusCode: r.Status, Headers: h, Body: string(body)}
 }

@@ -114,9 +114,9 @@ func (a API) ListKeys(keys apikey.Manager) Handler {
 		if err != nil {
 			return Response{}, err
 		}
-		var c validation.Checks
-		limit := readLimit(&c, r.Query)
-		if err := c.Err(); err != nil {
+		p := r.params()
+		limit := p.limit()
+		if err := p.err(); err != nil {
 			return Response{}, err
 		}
 		found, next, err := keys.Store.KeyRecords(ctx, r.Principal.Tenant, after, limit)

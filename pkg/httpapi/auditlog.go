@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/audit"
-	"adcp-orchestrator/pkg/validation"
 )
 
 // AuditEvent is an event of the audit log as clients see it.
@@ -35,11 +34,11 @@ func (a API) ListAudit(s audit.Store) Handler {
 		if err != nil {
 			return Response{}, err
 		}
-		var c validation.Checks
+		p := r.params()
 		q := audit.Query{ActorID: r.Query.Get("actor_id"), Action: r.Query.Get("action"),
-			Resource: r.Query.Get("resource"), After: after, Limit: readLimit(&c, r.Query),
-			From: readTime(&c, r, "created_after"), To: readTime(&c, r, "created_before")}
-		if err := c.Err(); err != nil {
+			Resource: r.Query.Get("resource"), After: after, Limit: p.limit(),
+			From: p.time("created_after"), To: p.time("created_before")}
+		if err := p.err(); err != nil {
 			return Response{}, err
 		}
 		found, next, err := s.AuditEvents(ctx, r.Principal.Tenant, q)
@@ -54,18 +53,4 @@ func (a API) ListAudit(s audit.Store) Handler {
 		}
 		return Response{Status: http.StatusOK, Body: pageOf(a, r, "/v1/audit-events", items, next)}, nil
 	}
-}
-
-// readTime reads a query parameter that is a time, zero if it is not there.
-func readTime(c *validation.Checks, r Request, name string) time.Time {
-	text := r.Query.Get(name)
-	if text == "" {
-		return time.Time{}
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		c.Add(name, validation.InvalidValue, "must be a time of RFC 3339, as 2026-11-23T12:00:00Z",
-			"correct it; in an address, a plus sign is written %2B")
-	}
-	return t
 }

@@ -5,65 +5,86 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strconv"
+	"regexp"
+	"sync"
 
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/validation"
 )
 
-// cursor is a position in a list, as clients hand it back. It names no tenant, so another tenant's
-// is harmless.
+// cursor is a place in a list, as clients send it back: opaque to them. It names no tenant, so a
+// foreign one leads nowhere but to a place in the caller's own list.
 type cursor struct {
-	Version  int    `json:"v"`
-	Position string `json:"k"`
-	Filters  string `json:"f"`
+	V       int    `json:"v"`
+	Sort    string `json:"s,omitempty"`
+	Place   string `json:"k"`
+	Filters string `json:"f"` // the start of the filters' digest
 }
 
-// filtersOf identifies the filters of a list by their route and the query without cursor and limit.
-func filtersOf(r Request) string {
-	q := url.Values{}
-	for name, values := range r.Query {
-		if name != "cursor" && name != "limit" {
-			q[name] = values
-		}
-	}
-	return digest.Hex(r.Route + "?" + q.Encode())[:16]
+const cursorVersion = 1
+
+// placeForm is the form of a position in a list: a time and an id.
+var placeForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[!-~]{1,200}$`)
+})
+
+// encodeCursor makes the cursor of a place in the list that a request shows.
+func encodeCursor(r Request, place string) string {
+	text, _ := json.Marshal(cursor{cursorVersion, r.Query.Get("sort"), place, filtersOf(r)}) // never an error
+	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// readCursor returns the position of a request's cursor, "" for the first page.
-func readCursor(r Request) (string, error) {
-	text := r.Query.Get("cursor")
-	if text == "" {
+// readCursor returns the place that a request's cursor names, "" without one. A cursor that is none
+// is refused with invalid_cursor, one of another list with cursor_mismatch.
+func readCursor(r Request) (place string, err error) {
+	if !r.Query.Has("cursor") {
 		return "", nil
 	}
 	var c cursor
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(raw) > maxCursor || json.Unmarshal(raw, &c) != nil || c.Version != 1 || c.Position == "" {
-		var wrong validation.Checks
-		wrong.Add("cursor", validation.InvalidValue, "must be the cursor of an earlier page's next",
-			"follow next as it is, or leave the cursor out for the first page")
-		return "", wrong.Err()
-	}
-	if c.Filters != filtersOf(r) {
-		return "", NewProblem(http.StatusBadRequest, codeCursorMismatch, "the cursor belongs to a list with other filters",
+	text, err := base64.RawURLEncoding.DecodeString(r.Query.Get("cursor"))
+	if err != nil || len(text) > maxCursor || json.Unmarshal(text, &c) != nil || c.V != cursorVersion ||
+		!placeForm().MatchString(c.Place) {
+		return "", NewProblem(http.StatusBadRequest, codeInvalidCursor, "the cursor is none of this API; see errors",
 			validation.FieldError{Field: "cursor", Code: validation.InvalidValue,
-				Rule: "must be used with the filters of the page that it comes from", Remedy: "follow next as it is"})
+				Rule:   "must be that of an earlier page's next",
+				Remedy: "follow next as it is, or leave the cursor out to begin anew"})
 	}
-	return c.Position, nil
+	if c.Filters != filtersOf(r) || c.Sort != r.Query.Get("sort") {
+		return "", NewProblem(http.StatusBadRequest, codeCursorMismatch,
+			"the cursor belongs to a list with other filters or another order; see errors",
+			validation.FieldError{Field: "cursor", Code: validation.InvalidValue,
+				Rule:   "must be used with the filters and the order of the page that it comes from",
+				Remedy: "send those of the first page, or leave the cursor out to begin anew"})
+	}
+	return c.Place, nil
 }
 
-// readLimit returns how many items a page has.
-func readLimit(c *validation.Checks, query url.Values) int {
-	text := query.Get("limit")
-	if text == "" {
-		return defaultLimit
+// filtersOf identifies what chooses the items of a list: its route, and all of the query but the
+// page.
+func filtersOf(r Request) string {
+	filters := url.Values{}
+	for name, values := range r.Query {
+		if name != "cursor" && name != "limit" && name != "sort" {
+			filters[name] = values
+		}
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxLimit {
-		c.Add("limit", validation.OutOfRange, "must be from 1 to "+strconv.Itoa(maxLimit),
-			"choose a number in between, or leave it out")
+	return digest.Hex(r.Route + "?" + filters.Encode())[:16]
+}
+
+// pageURL is the address of a page of the list at a path: with a cursor, or the request's own if
+// place is "".
+func (a API) pageURL(path string, r Request, place string) string {
+	values := url.Values{}
+	for name, v := range r.Query {
+		values[name] = v
 	}
-	return n
+	if place != "" {
+		values.Set("cursor", encodeCursor(r, place))
+	}
+	if len(values) == 0 {
+		return a.BaseURL + path
+	}
+	return a.BaseURL + path + "?" + values.Encode()
 }
 
 // pageOf makes a page of a list, with the address of the next one if there is one.
@@ -71,23 +92,9 @@ func pageOf[T any](a API, r Request, path string, items []T, next string) page[T
 	if items == nil {
 		items = []T{}
 	}
-	address := func(q url.Values) string {
-		if len(q) == 0 {
-			return a.BaseURL + path
-		}
-		return a.BaseURL + path + "?" + q.Encode()
-	}
-	p := page[T]{Items: items, Self: address(r.Query)}
+	p := page[T]{Items: items, Self: a.pageURL(path, r, "")}
 	if next != "" {
-		q := url.Values{}
-		for name, values := range r.Query {
-			q[name] = values
-		}
-		raw, err := json.Marshal(cursor{Version: 1, Position: next, Filters: filtersOf(r)})
-		if err == nil { // strings and a number
-			q.Set("cursor", base64.RawURLEncoding.EncodeToString(raw))
-		}
-		p.Next = address(q)
+		p.Next = a.pageURL(path, r, next)
 	}
 	return p
 }

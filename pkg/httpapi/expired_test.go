@@ -12,10 +12,10 @@ import (
 func TestAnExpiredOperationIsNotFoundAndNotSubmittedAgain(t *testing.T) {
 	t.Parallel()
 	s, submit := newSubmit(t, operation.WebhookHMAC)
-	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(s))
+	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(s, httpapi.Waits{}))
 	e := request(t, "submit")
 	id := decode[httpapi.Operation](t, call(t, submit, e), 202).ID
-	read := request(t, "operations")
+	read := request(t, "wait")
 	read.PathParameters = map[string]string{"id": id}
 	expireAt := func(at time.Time) {
 		op, err := s.Get(t.Context(), "acme", id)

@@ -60,6 +60,16 @@ func as(e events.APIGatewayProxyRequest, tenant string) events.APIGatewayProxyRe
 	return e
 }
 
+// with adds a query parameter to a request.
+func with(e events.APIGatewayProxyRequest, name, value string) events.APIGatewayProxyRequest {
+	query := map[string][]string{name: {value}}
+	for n, v := range e.MultiValueQueryStringParameters {
+		query[n] = v
+	}
+	e.QueryStringParameters, e.MultiValueQueryStringParameters = nil, query
+	return e
+}
+
 // call calls a function.
 func call(t *testing.T, f httpapi.Function, e events.APIGatewayProxyRequest) events.APIGatewayProxyResponse {
 	t.Helper()

@@ -71,7 +71,17 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 	routes := map[string]routeUnderTest{
 		"POST /v1/operations": {a.ServeUncounted(apikey.ScopeOperationsWrite, a.Submit(submit)),
 			apikey.ScopeOperationsWrite, request(t, "submit").Body, nil},
-		"GET /v1/operations/{id}": {a.Serve(apikey.ScopeOperationsRead, a.ShowOperation(s)),
+		"GET /v1/operations": {a.Serve(apikey.ScopeOperationsRead, a.ListOperations(s)),
+			apikey.ScopeOperationsRead, "", nil},
+		"GET /v1/operations/counts": {a.Serve(apikey.ScopeOperationsRead, a.CountOperations(s)),
+			apikey.ScopeOperationsRead, "", nil},
+		"GET /v1/operations/{id}": {a.Serve(apikey.ScopeOperationsRead, a.ShowOperation(s, httpapi.Waits{})),
+			apikey.ScopeOperationsRead, "", operationID},
+		"GET /v1/operations/{id}/events": {a.Serve(apikey.ScopeOperationsRead, a.ListEvents(s)),
+			apikey.ScopeOperationsRead, "", operationID},
+		"GET /v1/operations/{id}/request": {a.Serve(apikey.ScopeOperationsRead, a.ShowRequest(s)),
+			apikey.ScopeOperationsRead, "", operationID},
+		"GET /v1/operations/{id}/result": {a.Serve(apikey.ScopeOperationsRead, a.ShowResult(s)),
 			apikey.ScopeOperationsRead, "", operationID},
 		"POST /v1/operations/{id}/input": {a.Serve(apikey.ScopeOperationsApprove, a.SendInput(input.Run)),
 			apikey.ScopeOperationsApprove, approval, operationID},
@@ -291,7 +301,11 @@ func TestEveryListRefusesBadParameters(t *testing.T) {
 				u := routes[route]
 				e := u.event(route)
 				e.QueryStringParameters = map[string]string{name: value}
-				p := wantRefusal(t, route+": "+name+"="+value, call(t, u.function, e), 400, "invalid_request")
+				code := "invalid_request"
+				if name == "cursor" {
+					code = "invalid_cursor"
+				}
+				p := wantRefusal(t, route+": "+name+"="+value, call(t, u.function, e), 400, code)
 				if len(p.Errors) != 1 || p.Errors[0].Field != name {
 					t.Errorf("%s: named %+v", route, p.Errors)
 				}

@@ -135,7 +135,7 @@ func TestWhyNotIsTheCodeOfTheRefusal(t *testing.T) {
 		t.Errorf("before the request: %+v", p)
 	}
 	h.requestInput(`{}`, adcp.Continuation{})
-	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(h.store))
+	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(h.store, httpapi.Waits{}))
 	get := as(events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": h.id}}, "acme")
 	r := decode[httpapi.Operation](t, call(t, show, get), 200).InputRequest
 	if r == nil || r.Answerable || r.WhyNot != orchestrator.InputNotPossible {

@@ -58,13 +58,13 @@ func TestRequestsBeyondTheTenantsRateGet429(t *testing.T) {
 	}
 	f := a.Serve(apikey.ScopeOperationsRead, answer)
 	for range 3 {
-		if got := call(t, f, request(t, "operations")); got.StatusCode != 200 {
+		if got := call(t, f, request(t, "wait")); got.StatusCode != 200 {
 			t.Fatalf("got %+v", got)
 		}
 	}
 	limit := httpapi.Limit{Name: "requests_per_second", Value: 2, Burst: 3}
-	wantLimit(t, call(t, f, request(t, "operations")), "rate_limited", limit, "1")
-	if got := call(t, f, as(request(t, "operations"), "other")); got.StatusCode != 200 {
+	wantLimit(t, call(t, f, request(t, "wait")), "rate_limited", limit, "1")
+	if got := call(t, f, as(request(t, "wait"), "other")); got.StatusCode != 200 {
 		t.Errorf("another tenant got %+v", got)
 	}
 }
@@ -201,9 +201,9 @@ func TestLimitsCostAtMostOneWriteForACall(t *testing.T) {
 		use := orchestrator.Submit{Store: s, Workflow: fakeWorkflow{}, Deps: orchestrator.Deps{Now: clock},
 			BaseURL: baseURL, Admit: a.Limits.Submission}
 		submit := a.ServeUncounted(apikey.ScopeOperationsWrite, a.Submit(use))
-		show := a.Serve(apikey.ScopeOperationsRead, a.ShowOperation(s))
+		show := a.Serve(apikey.ScopeOperationsRead, a.ShowOperation(s, httpapi.Waits{}))
 		first := decode[httpapi.Operation](t, call(t, submit, submission(t, "key-0")), 202)
-		get := request(t, "operations")
+		get := request(t, "wait")
 		get.PathParameters = map[string]string{"id": first.ID}
 		for step, f := range map[string]func(i int){
 			"POST /v1/operations, new":        func(i int) { call(t, submit, submission(t, fmt.Sprint("key-", i+1))) },

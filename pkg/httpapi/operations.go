@@ -87,23 +87,6 @@ func (a API) validate(ctx context.Context, s Submitter, tenant, key string, requ
 	return Response{Status: http.StatusOK, Body: a.viewVerdict(v)}, nil
 }
 
-// ShowOperation serves GET /v1/operations/{id}. What would make the answer too large to be
-// delivered is left out, and the answer says so.
-func (a API) ShowOperation(s orchestrator.RecordReader) Handler {
-	return func(ctx context.Context, r Request) (Response, error) {
-		id, err := r.operationID()
-		if err != nil {
-			return Response{}, err
-		}
-		record, err := s.Load(ctx, r.Principal.Tenant, id)
-		if err != nil {
-			return Response{}, err
-		}
-		body, err := encodeOperation(a.ViewRecord(record))
-		return Response{Status: http.StatusOK, Body: body, ShowsResult: len(record.Result) > 0}, err
-	}
-}
-
 // redriven is the answer to a redrive.
 type redriven struct {
 	Execution orchestrator.RedriveResult `json:"execution"`

@@ -66,8 +66,8 @@ func TestShownOperationHasNoSecrets(t *testing.T) {
 	t.Parallel()
 	store, submit := newSubmit(t, operation.WebhookHMAC)
 	op := decode[httpapi.Operation](t, call(t, submit, request(t, "submit")), 202)
-	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store))
-	get := request(t, "operations")
+	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store, httpapi.Waits{}))
+	get := with(request(t, "wait"), "embed", "request,result,events")
 	get.PathParameters = map[string]string{"id": op.ID}
 	shown := call(t, show, get)
 	view := decode[httpapi.Operation](t, shown, 200)

@@ -12,10 +12,14 @@ import (
 // parameters are the query parameters of the routes that have any. A route refuses all others: a
 // filter that is misspelled must not return everything.
 var parameters = map[string][]string{
-	"POST /v1/operations":  {"validate"},
-	"GET /v1/quarantine":   {"day", "limit", "cursor"},
-	"GET /v1/api-keys":     {"limit", "cursor"},
-	"GET /v1/audit-events": {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
+	"POST /v1/operations": {"validate"},
+	"GET /v1/operations": {"state", "needs_attention", "agent_id", "type", "created_after", "created_before",
+		"updated_after", "updated_before", "po_number", "media_buy_id", "task_id", "q", "sort", "limit", "cursor"},
+	"GET /v1/operations/{id}":        {"embed", "wait"},
+	"GET /v1/operations/{id}/events": {"after", "limit", "kind"},
+	"GET /v1/quarantine":             {"day", "limit", "cursor"},
+	"GET /v1/api-keys":               {"limit", "cursor"},
+	"GET /v1/audit-events":           {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
 }
 
 // checkParameters refuses query parameters that the request's route does not have, or that occur

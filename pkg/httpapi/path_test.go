@@ -20,10 +20,10 @@ import (
 var errValidation = errors.New("ValidationException: One or more parameter values were invalid")
 
 // strictStore refuses every read, as the table does for a long key.
-type strictStore struct{}
+type strictStore struct{ orchestrator.OperationReader }
 
-func (strictStore) Load(context.Context, string, string) (operation.Record, error) {
-	return operation.Record{}, errValidation
+func (strictStore) Get(context.Context, string, string) (operation.Operation, error) {
+	return operation.Operation{}, errValidation
 }
 
 func (strictStore) Agent(context.Context, string, string) (registry.Agent, error) {
@@ -46,7 +46,10 @@ func TestPathThatIsNoIDIsNotLookedFor(t *testing.T) {
 		return keyring.View{}, errValidation
 	}
 	for route, h := range map[string]httpapi.Handler{
-		"GET operation": api.ShowOperation(strictStore{}),
+		"GET operation": api.ShowOperation(strictStore{}, httpapi.Waits{}),
+		"GET events":    api.ListEvents(strictStore{}),
+		"GET request":   api.ShowRequest(strictStore{}),
+		"GET result":    api.ShowResult(strictStore{}),
 		"redrive":       api.Redrive(redrive),
 		"input":         api.SendInput(input),
 		"GET agent":     api.ShowAgent(agent),

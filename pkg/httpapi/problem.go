@@ -79,6 +79,10 @@ const (
 	codeLastAdminKey         = "last_admin_key"
 	codeKeyEnded             = "key_ended"
 	codeTooManySecrets       = "too_many_secrets"
+	codeInvalidCursor        = "invalid_cursor"
+	codeWaitNeedsVersion     = "wait_needs_version"
+	codeNoResultYet          = "no_result_yet"
+	codeTooLargeToShow       = "too_large_to_show"
 )
 
 // NewProblem returns a problem with the status's own title.

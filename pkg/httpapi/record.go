@@ -1,10 +1,11 @@
 package httpapi
 
 import (
-	"adcp-orchestrator/pkg/digest"
 	"bytes"
 	"encoding/json"
 	"slices"
+
+	"adcp-orchestrator/pkg/digest"
 )
 
 // maxAnswer is the largest body that an operation is shown in, in bytes as they count for Lambda,

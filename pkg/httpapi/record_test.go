@@ -58,8 +58,10 @@ func shownRecord(t *testing.T, ext, result string, timeline int) (httpapi.Operat
 		}
 		rest = nil
 	}
-	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store))
-	got := call(t, show, as(events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": id}}, "acme"))
+	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store, httpapi.Waits{}))
+	get := events.APIGatewayProxyRequest{HTTPMethod: "GET", Resource: "/v1/operations/{id}",
+		PathParameters: map[string]string{"id": id}}
+	got := call(t, show, with(as(get, "acme"), "embed", "request,result,events"))
 	if n := len(lambdaEvent(t, got)); n > maxLambda {
 		t.Errorf("the answer has %d bytes", n)
 	}

@@ -125,14 +125,19 @@ func (a API) View(op operation.Operation) Operation {
 // the idempotency key and the webhook's configuration, which are secrets (contract C20).
 func (a API) ViewRecord(r operation.Record) Operation {
 	v := a.View(r.Op)
-	v.Events, v.Result = r.Events, r.Result
-	var members map[string]json.RawMessage
-	if json.Unmarshal(r.Request, &members) == nil {
-		delete(members, "idempotency_key")
-		delete(members, "push_notification_config")
-		v.Request = marshalPlain(members)
-	}
+	v.Events, v.Result, v.Request = r.Events, r.Result, shownRequest(r.Request)
 	return v
+}
+
+// shownRequest is a frozen request without its secrets.
+func shownRequest(frozen json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(frozen, &members) != nil {
+		return nil
+	}
+	delete(members, "idempotency_key")
+	delete(members, "push_notification_config")
+	return marshalPlain(members)
 }
 
 // marshalPlain writes the members of a valid object as they are, without escapes for HTML.

@@ -34,6 +34,13 @@ const (
 	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
 )
 
+// Reasons are all reasons for attention.
+func Reasons() []Reason {
+	return []Reason{DeadlinePassed, GaveUp, OutcomeUnclear, AgentRefuses, AgentAnswersError, AgentUnreached,
+		RootSecretGone, TaskNotFound, ProtocolClash, InputNeeded, AuthNeeded, InputCrossed, ResultTooLarge, ResultMissing,
+		NoWayToFollowUp}
+}
+
 // Flag raises attention for what a use case found, as part of the change that it belongs to.
 func (op *Operation) Flag(r Reason, now time.Time, detail string) { op.flag(r, now, detail) }
 

@@ -65,6 +65,13 @@ const (
 	EventSnapshot      EventKind = "snapshot"       // the buy was read
 )
 
+// EventKinds are all kinds of events.
+func EventKinds() []EventKind {
+	return []EventKind{EventCreated, EventCalling, EventQueued, EventNoAnswer, EventChanged, EventSeen, EventIgnored,
+		EventConflict, EventAttention, EventTurn, EventRestarted, EventInputAnswered, EventPublished, EventNews,
+		EventSnapshot}
+}
+
 func (op *Operation) event(k EventKind, c Channel, from State, now time.Time, detail string) Event {
 	return Event{Seq: op.Version, At: now, Kind: k, Channel: c, From: from, To: op.State, Detail: detail}
 }

@@ -32,6 +32,8 @@ type ListQuery struct {
 // ListPage is a page of a list. It may be short, or empty, although others follow.
 type ListPage struct {
 	Items []Operation
+	// Places are those of the items: a page may begin behind each.
+	Places []string
 	// Next is the place where the next page begins, "" if there is none.
 	Next string
 }

@@ -91,10 +91,10 @@ func (c *Client) Submit(ctx context.Context, key, agent, task string, request ma
 	return op, resp, json.Unmarshal(out, &op)
 }
 
-// Get reads an operation with its events.
+// Get reads an operation with its request, result and events.
 func (c *Client) Get(ctx context.Context, id string) (httpapi.Operation, error) {
 	var op httpapi.Operation
-	err := c.Read(ctx, "/v1/operations/"+id, &op)
+	err := c.Read(ctx, "/v1/operations/"+id+"?embed=request,result,events", &op)
 	return op, err
 }
 

@@ -100,7 +100,8 @@ func List(ctx context.Context, s Source, tenant string, q operation.ListQuery, n
 			if !fits {
 				continue
 			}
-			if page.Items = append(page.Items, op); len(page.Items) == q.Limit && n < len(batch)-1 {
+			page.Items, page.Places = append(page.Items, op), append(page.Places, c.position())
+			if len(page.Items) == q.Limit && n < len(batch)-1 {
 				page.Next = c.position()
 				return page, nil
 			}
@@ -115,7 +116,7 @@ func List(ctx context.Context, s Source, tenant string, q operation.ListQuery, n
 // candidates returns the next operations of the list that may fit, at most limit of them.
 func (l *list) candidates(ctx context.Context, limit int) (batch []candidate, err error) {
 	for len(batch) < limit {
-		if err := l.fill(ctx); err != nil {
+		if err := l.fill(ctx, limit-len(batch)); err != nil {
 			return nil, err
 		}
 		first := l.first()

@@ -14,14 +14,18 @@ type stream struct {
 	more    bool           // the rest may have some
 }
 
+// minKeys is how many keys are read at least: as many cost the same.
+const minKeys = 10
+
 func (s *stream) pop() layout.Entry {
 	e := s.entries[0]
 	s.entries = s.entries[1:]
 	return e
 }
 
-// fill reads keys of all streams that have none left, at once, within what a page may read.
-func (l *list) fill(ctx context.Context) error {
+// fill reads keys of all streams that have none left, at once, within what a page may read. need is
+// how many are looked for.
+func (l *list) fill(ctx context.Context, need int) error {
 	var empty []*stream
 	for _, s := range l.streams {
 		if len(s.entries) == 0 && s.more {
@@ -31,9 +35,14 @@ func (l *list) fill(ctx context.Context) error {
 	if len(empty) == 0 {
 		return nil
 	}
-	limit := chunk
-	if l.keys == 0 { // often they fill the page
-		limit = l.query.Limit
+	limit := max(need, minKeys)
+	switch {
+	case l.keys == 0 && len(empty) > 1:
+		// Only one stream can have more than half of the page. It is asked again for the rest: that is
+		// less than to ask all of them for everything.
+		limit = limit*3/5 + 1
+	case l.keys > 0 && (l.query.Type != "" || l.query.Reason != ""):
+		limit = chunk // few of them may fit
 	}
 	if limit = min(limit, (MaxKeys-l.keys)/len(empty)); limit == 0 {
 		return nil
