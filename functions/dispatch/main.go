@@ -15,15 +15,17 @@ import (
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
 	"adcp-orchestrator/pkg/wire/gates"
+	"adcp-orchestrator/pkg/wire/notices"
 )
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "WEBHOOK_SECRET_ID")
+	env, err := config.Require("TABLE_NAME", "WEBHOOK_SECRET_ID", "EVENT_BUS_NAME")
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards()).
+		WithSignal(notices.Signal(env["EVENT_BUS_NAME"]))
 	secrets := wire.Secrets()
 	dispatch := orchestrator.Dispatch{
 		Store:    store,

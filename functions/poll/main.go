@@ -16,15 +16,17 @@ import (
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
 	"adcp-orchestrator/pkg/wire/gates"
+	"adcp-orchestrator/pkg/wire/notices"
 )
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME")
+	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME")
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards()).
+		WithSignal(notices.Signal(env["EVENT_BUS_NAME"]))
 	poll := orchestrator.Poll{
 		Store:    store,
 		Agents:   wire.Agents(wire.Secrets()),

@@ -18,6 +18,7 @@ import (
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire/gates"
+	"adcp-orchestrator/pkg/wire/notices"
 )
 
 func main() {
@@ -26,7 +27,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards()).
+		WithSignal(notices.Signal(env["EVENT_BUS_NAME"]))
 	reconcile := orchestrator.Reconcile{
 		Store: store, Queue: store, NewOwner: uuid.NewString,
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"]),

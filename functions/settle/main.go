@@ -10,16 +10,16 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"adcp-orchestrator/pkg/config"
-	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	"adcp-orchestrator/pkg/wire/notices"
 )
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "KEEP_ENDED_DAYS")
+	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "KEEP_ENDED_DAYS", "PUBLIC_BASE_URL")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func main() {
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
 	settle := orchestrator.Settle{
 		Store:     store,
-		Publisher: eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),
+		Publisher: notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"]),
 		NewOwner:  rand.Text,
 		KeepEnded: keep,
 		Deps:      orchestrator.Deps{Now: time.Now},

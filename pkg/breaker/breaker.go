@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -237,7 +239,17 @@ func (b *Breaker) read(ctx context.Context, key circuitKey) (store.Document, cir
 	return doc, s, nil
 }
 
-// write stores a state as the version after doc, and returns the new document.
+// agentOf returns the agent of a circuit's key, which ends with a digest of its address and
+// credential.
+func agentOf(circuitKey string) string {
+	if n := strings.LastIndexByte(circuitKey, '.'); n > 0 {
+		return circuitKey[:n]
+	}
+	return circuitKey
+}
+
+// write stores a state as the version after doc, and returns the new document. If the circuit opens
+// or closes, consumers are told in the same write: however many processes see it, one write holds.
 func (b *Breaker) write(
 	ctx context.Context, key circuitKey, doc store.Document, s circuit.State,
 ) (store.Document, error) {
@@ -245,8 +257,14 @@ func (b *Breaker) write(
 	if err != nil {
 		return doc, err
 	}
+	var before circuit.State
+	_ = store.DecodeDocument(doc.Body, &before) // what can't be read counts as closed
 	doc = store.Document{Version: doc.Version + 1, Body: body}
-	if err = b.store.PutCircuit(ctx, key.tenant, key.agentID, doc); err == nil {
+	var told []notice.Notice
+	if before.Closed() != s.Closed() {
+		told = append(told, notice.Circuit(key.tenant, agentOf(key.agentID), key.agentID, doc.Version, !s.Closed(), b.now()))
+	}
+	if err = b.store.PutCircuit(ctx, key.tenant, key.agentID, doc, told...); err == nil {
 		b.locals.remember(key, s)
 	}
 	return doc, err

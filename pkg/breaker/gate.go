@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -16,9 +17,9 @@ import (
 type Store interface {
 	// Circuit returns an agent's document, or store.ErrNotFound.
 	Circuit(ctx context.Context, tenant, agentID string) (store.Document, error)
-	// PutCircuit stores a document if version d.Version-1 is stored (0: none), or returns
-	// store.ErrStale.
-	PutCircuit(ctx context.Context, tenant, agentID string, d store.Document) error
+	// PutCircuit stores a document if version d.Version-1 is stored (0: none), with what consumers are
+	// told of it, or returns store.ErrStale.
+	PutCircuit(ctx context.Context, tenant, agentID string, d store.Document, told ...notice.Notice) error
 
 	// StepGate makes one step and returns the gate after it. It returns store.ErrStale, with the gate
 	// as it is, if the step's conditions do not hold.

@@ -10,6 +10,7 @@ import (
 
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -51,8 +52,9 @@ func (c *countingStore) Circuit(ctx context.Context, tenant, agentID string) (st
 	return request(c, false, func() (store.Document, error) { return c.Store.Circuit(ctx, tenant, agentID) })
 }
 
-func (c *countingStore) PutCircuit(ctx context.Context, tenant, agentID string, d store.Document) error {
-	_, err := request(c, true, func() (int, error) { return 0, c.Store.PutCircuit(ctx, tenant, agentID, d) })
+func (c *countingStore) PutCircuit(ctx context.Context, tenant, agentID string, d store.Document,
+	told ...notice.Notice) error {
+	_, err := request(c, true, func() (int, error) { return 0, c.Store.PutCircuit(ctx, tenant, agentID, d, told...) })
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 )
@@ -57,7 +58,7 @@ type attempts struct {
 	operation.Attempts
 }
 
-// ended is how and when the operation ended, and the id of the event that publishes it.
+// ended is how and when the operation ended, and the id of the notice that tells it.
 type ended struct {
 	By      operation.Channel `json:"by"`
 	At      time.Time         `json:"at"`
@@ -116,7 +117,7 @@ func (a API) View(op operation.Operation) Operation {
 		v.Buy = &buy{s.Facts, s.AsOf, s.Missing}
 	}
 	if t := op.Terminal; t != nil {
-		v.Ended = &ended{By: t.Channel, At: t.At, EventID: orchestrator.EndedEventID(op), Reason: t.Reason}
+		v.Ended = &ended{By: t.Channel, At: t.At, EventID: notice.EndID(op.ID), Reason: t.Reason}
 	}
 	return v
 }

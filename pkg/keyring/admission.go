@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -71,6 +72,9 @@ func (r *refresh) checkPressure(ctx context.Context, admitted []string) {
 		limits = StartingThresholds()
 	}
 	clauses := limits.Fired(times, r.now)
+	if r.tell(fmt.Sprintf("New keys: %d", len(admitted))); len(clauses) > 0 {
+		r.tell("New keys appear too fast")
+	}
 	r.afterCommit(func() {
 		for _, kid := range admitted {
 			r.log().InfoContext(ctx, "new key", "key_id", httpsig.Loggable(kid))

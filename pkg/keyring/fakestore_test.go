@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -33,7 +34,7 @@ func (s *fakeStore) Keyring(_ context.Context, tenant, sender string) (store.Doc
 	return d, nil
 }
 
-func (s *fakeStore) PutKeyring(_ context.Context, tenant, sender string, d store.Document) error {
+func (s *fakeStore) PutKeyring(_ context.Context, tenant, sender string, d store.Document, _ ...notice.Notice) error {
 	s.mu.Lock()
 	hook := s.beforeCommit
 	s.beforeCommit = nil
@@ -57,6 +58,6 @@ func (s *fakeStore) PutKeyring(_ context.Context, tenant, sender string, d store
 // alwaysStale is a store where another function always writes first.
 type alwaysStale struct{ *fakeStore }
 
-func (alwaysStale) PutKeyring(context.Context, string, string, store.Document) error {
+func (alwaysStale) PutKeyring(context.Context, string, string, store.Document, ...notice.Notice) error {
 	return store.ErrStale
 }

@@ -74,6 +74,7 @@ func (r *refresh) pin(ctx context.Context, jwksURI string) error {
 	if r.next.List.due(r.next.revocationURL(), r.now) {
 		r.fetchList(ctx)
 	}
+	r.tell("Somebody has confirmed its key set")
 	r.afterCommit(func() {
 		r.log().InfoContext(ctx, "a sender's key set is pinned", "host", loggableHost(at.jwks))
 		r.count(eventPinned)

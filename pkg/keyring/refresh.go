@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/httpsig"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -80,7 +82,7 @@ func (s *Source) commit(ctx context.Context, sender Sender, version int64, r *re
 		return &snapshot{}, err
 	}
 	d := store.Document{Version: version + 1, Body: body}
-	if err := s.Store.PutKeyring(ctx, sender.Tenant, sender.ID, d); err != nil {
+	if err := s.Store.PutKeyring(ctx, sender.Tenant, sender.ID, d, r.told(d.Version)...); err != nil {
 		return &snapshot{}, fmt.Errorf("store a sender's keys: %w", err)
 	}
 	snap := newSnapshot(version+1, r.next)
@@ -100,6 +102,7 @@ type refresh struct {
 	previous []httpsig.JWK // the keys of the present state
 	failure  *failure      // the last fetch that failed, or nil
 	reports  []func()
+	changes  []string // what consumers are told, in our words
 }
 
 // newRefresh starts a refresh. Its time has no monotonic reading: that clock stands still while
@@ -111,6 +114,18 @@ func (s *Source) newRefresh(sender Sender, snap *snapshot) *refresh {
 // afterCommit adds a log line or count for the time when the new state is stored. What is not
 // stored must not be reported: the next refresh finds and reports it.
 func (r *refresh) afterCommit(report func()) { r.reports = append(r.reports, report) }
+
+// tell adds what consumers are told, in the same write as the new state.
+func (r *refresh) tell(what string) { r.changes = append(r.changes, what) }
+
+// told returns the notice of the changes that are stored as a version.
+func (r *refresh) told(version int64) []notice.Notice {
+	if len(r.changes) == 0 {
+		return nil
+	}
+	s := r.sender
+	return []notice.Notice{notice.Keys(s.Tenant, s.AgentID, s.ID, version, strings.Join(r.changes, "; "), r.now)}
+}
 
 // log returns the logger for this sender.
 func (r *refresh) log() *slog.Logger {
@@ -160,6 +175,7 @@ func (r *refresh) locate(ctx context.Context) (location, error) {
 	if r.next.PendingChange == nil || r.next.PendingChange.JWKSURI != found.jwks {
 		change := &PendingChange{JWKSURI: found.jwks, Since: r.now}
 		r.next.PendingChange = change
+		r.tell("Its key set has another address, which is not used before somebody confirms it")
 		r.afterCommit(func() {
 			r.log().WarnContext(ctx, "a sender's key set has another address: confirm it",
 				"host", loggableHost(change.JWKSURI))

@@ -100,6 +100,7 @@ func (r *refresh) acceptList(ctx context.Context, l list) {
 	}
 	for _, kid := range l.Revoked {
 		if inUse[kid] && !revokedBefore[kid] {
+			r.tell("A key is revoked; deliveries that it signed before are in doubt")
 			r.afterCommit(func() {
 				r.log().WarnContext(ctx, "a sender's key is revoked: deliveries that it signed before are in doubt",
 					"key_id", httpsig.Loggable(kid))

@@ -10,7 +10,8 @@ import (
 const module = "adcp-orchestrator/"
 
 // useCases is the reach of a package that uses package orchestrator.
-const useCases = "adcp adcp/schema breaker circuit digest inbox operation orchestrator quota registry store validation"
+const useCases = "adcp adcp/schema breaker circuit digest inbox notice operation orchestrator quota " +
+	"registry store validation"
 
 // A pure package reaches neither the network nor other processes.
 const pure = ""
@@ -36,14 +37,17 @@ var reach = map[string]struct{ inside, outside string }{
 	// The request schemas of the releases.
 	"adcp/schema": {"validation", pure},
 	"operation":   {"adcp", pure},
+	// What consumers are told.
+	"notice": {"adcp operation", pure},
 	// The use cases and what they share. They know interfaces, and no SDK.
 	"store":        {"adcp operation", pure},
 	"apikey":       {"adcp digest operation store validation", pure},
 	"audit":        {"", pure},
 	"inbox":        {"adcp digest operation store validation", pure},
-	"breaker":      {"adcp circuit operation store", network},
+	"breaker":      {"adcp circuit notice operation store", network},
+	"outbox":       {"adcp notice operation store", pure},
 	"quota":        {"", pure},
-	"registry":     {"adcp breaker circuit operation quota store validation", network},
+	"registry":     {"adcp breaker circuit notice operation quota store validation", network},
 	"orchestrator": {strings.Replace(useCases, "orchestrator ", "", 1), network},
 	// Signatures, keys and guarded requests.
 	"lru":      {"", pure},
@@ -51,50 +55,55 @@ var reach = map[string]struct{ inside, outside string }{
 	"httpsig":  {"adcp", network},
 	"oauth":    {"adcp lru safehttp", network},
 	"keyring": {
-		"adcp breaker circuit digest httpsig inbox lru operation quota registry safehttp store validation",
+		"adcp breaker circuit digest httpsig inbox lru notice operation quota registry safehttp store validation",
 		network,
 	},
 	"signing": {"adcp httpsig", network + " " + aws},
 	// Adapters: one technology each.
 	"agent": {
-		"adcp breaker circuit httpsig lru oauth operation quota registry safehttp store validation",
+		"adcp breaker circuit httpsig lru notice oauth operation quota registry safehttp store validation",
 		network,
 	},
-	"webhook":        {useCases + " httpsig keyring lru safehttp", network},
-	"httpapi":        {useCases + " apikey audit httpsig keyring lru safehttp telemetry webhook", network + " " + lambda},
-	"eventbridge":    {useCases, network + " " + aws},
+	"webhook": {useCases + " httpsig keyring lru safehttp", network},
+	"httpapi": {
+		useCases + " apikey audit httpsig keyring lru safehttp telemetry webhook",
+		network + " " + lambda,
+	},
+	"eventbridge":    {"adcp notice operation", network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
-	"store/layout":   {"adcp apikey audit circuit digest operation store validation", pure},
-	"store/dynamo":   {useCases + " apikey audit store/layout", network + " " + aws},
+	"store/layout":   {"adcp apikey audit circuit digest notice operation store validation", pure},
+	"store/dynamo":   {useCases + " apikey audit outbox store/layout store/listing", network + " " + aws},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
-	"config":    {"", network + " " + aws},
-	"telemetry": {"", pure},
-	"wire": {
-		useCases + " agent config httpsig lru oauth safehttp secretsmanager signing",
-		network + " " + aws,
-	},
-	"wire/gates": {"adcp breaker circuit operation store", network},
+	"config":       {"", network + " " + aws},
+	"telemetry":    {"", pure},
+	"wire":         {useCases + " agent config httpsig lru oauth safehttp secretsmanager signing", network + " " + aws},
+	"wire/gates":   {"adcp breaker circuit notice operation store", network},
+	"wire/notices": {"adcp config eventbridge notice operation outbox store", network + " " + aws},
 	"wire/inbound": {
-		useCases + " apikey audit config httpsig keyring lru safehttp secretsmanager stepfunctions store/dynamo " +
-			"store/layout telemetry webhook wire/keys",
+		useCases + " apikey audit config httpsig keyring lru outbox safehttp secretsmanager stepfunctions " +
+			"store/dynamo store/layout store/listing telemetry webhook wire/keys",
 		network + " " + aws,
 	},
 	"wire/keys": {
-		useCases + " apikey audit config httpsig keyring lru safehttp store/dynamo store/layout telemetry",
+		useCases + " apikey audit config httpsig keyring lru outbox safehttp store/dynamo store/layout " +
+			"store/listing telemetry",
 		network + " " + aws,
 	},
+	"store/listing": {useCases + " apikey audit store/layout", network},
 	// The tests' parts.
 	"adcp/adcptest":   {"", pure},
 	"sim/hazard":      {"", pure},
-	"store/memory":    {useCases + " apikey audit store/layout", network},
-	"store/storetest": {useCases + " apikey audit httpsig keyring lru safehttp store/layout", network},
+	"store/memory":    {useCases + " apikey audit outbox store/layout store/listing", network},
+	"store/storetest": {useCases + " apikey audit httpsig keyring lru outbox safehttp store/layout", network},
 	"sim/load": {
-		useCases + " apikey audit httpsig keyring lru safehttp sim store/layout store/memory store/storetest webhook",
+		useCases + " apikey audit httpsig keyring lru outbox safehttp sim store/layout store/listing " +
+			"store/memory store/storetest webhook",
 		network + " " + aws,
 	},
 	"sim": {
-		useCases + " apikey audit httpsig keyring lru safehttp store/layout store/memory store/storetest webhook",
+		useCases + " apikey audit httpsig keyring lru outbox safehttp store/layout store/listing " +
+			"store/memory store/storetest webhook",
 		network,
 	},
 }

@@ -11,6 +11,7 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -163,7 +164,7 @@ func (u unusedCircuits) Circuit(context.Context, string, string) (store.Document
 	return store.Document{}, store.ErrNotFound
 }
 
-func (u unusedCircuits) PutCircuit(context.Context, string, string, store.Document) error {
+func (u unusedCircuits) PutCircuit(context.Context, string, string, store.Document, ...notice.Notice) error {
 	u.t.Error("the circuit was written")
 	return nil
 }

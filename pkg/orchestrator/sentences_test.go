@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 )
@@ -72,8 +73,9 @@ func TestSellerWritesNoSentencesInOurName(t *testing.T) {
 			t.Fatal(err)
 		}
 		op := h.op()
-		if len(p.published) != 1 || p.published[0].ErrorCode != "" || p.published[0].State != operation.Failed {
-			t.Errorf("published %+v", p.published)
+		told, err := h.store.Notices("acme", h.id)
+		if err != nil || len(told) != 1 || told[0].Type != notice.Failed || told[0].Facts.ErrorCode != "" {
+			t.Errorf("%v: told %+v", err, told)
 		}
 		if op.Error == nil || op.Error.Code != spoofed { // the agent's own member keeps its words
 			t.Errorf("kept %+v", op.Error)

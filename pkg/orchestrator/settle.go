@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -28,47 +27,14 @@ type SettleStore interface {
 // after polling has ended.
 const _ = uint64(operation.MinKeepEnded - operation.FollowFor - deliveryTTL)
 
-// Publisher publishes the ends of operations.
+// Publisher publishes what consumers are told of operations.
 type Publisher interface {
-	// Publish publishes an end. After an error it is not known whether anybody received it: it is
-	// published again, under the same ID.
-	Publish(ctx context.Context, e EndedEvent) error
+	// Publish puts everything on the bus that is stored to be told of an operation, in its order. After
+	// an error it is not known whether anybody received it: it is published again, under the same ids.
+	Publish(ctx context.Context, op operation.Ref) error
 }
 
-// EndedEvent is what is published when an operation ends: ids and how it went, never payloads.
-type EndedEvent struct {
-	// ID is the same each time that the same end is published: consumers deduplicate by it.
-	ID          string            `json:"id"`
-	Tenant      string            `json:"tenant"`
-	OperationID string            `json:"operation_id"`
-	AgentID     string            `json:"agent_id"`
-	Type        adcp.Task         `json:"type"`
-	State       operation.State   `json:"state"`
-	TaskID      string            `json:"task_id,omitempty"`
-	EndedBy     operation.Channel `json:"ended_by"`
-	EndedAt     time.Time         `json:"ended_at"`
-	// ErrorCode is the agent's, if it has the form of a code; Attention is why a person should look,
-	// if there is a reason.
-	ErrorCode string           `json:"error_code,omitempty"`
-	Attention operation.Reason `json:"attention,omitempty"`
-}
-
-// EndedEventID is the id of the event that publishes an operation's end.
-func EndedEventID(op operation.Operation) string { return op.Tenant + "/" + op.ID + "/ended" }
-
-func endedEventOf(op operation.Operation) EndedEvent {
-	e := EndedEvent{ID: EndedEventID(op), Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Type: op.Type,
-		State: op.State, TaskID: op.TaskID, EndedBy: op.Terminal.Channel, EndedAt: op.Terminal.At}
-	if op.Error != nil {
-		e.ErrorCode = op.Error.ReadableCode()
-	}
-	if op.Attention != nil {
-		e.Attention = op.Attention.Reason
-	}
-	return e
-}
-
-// Settle does what must happen once after the end: it publishes it, decides when the operation
+// Settle does what must happen once after the end: it publishes everything up to it, decides when the operation
 // expires, and takes the operation from the reconciler.
 type Settle struct {
 	Store     SettleStore
@@ -90,7 +56,7 @@ type SettleResult struct {
 
 // Run settles an ended operation: it claims the publication, publishes, and records that it has
 // (contract H7, races R8 and R13). A crash in between leaves a lease; the run after its end
-// publishes the same event again. A second run changes nothing, unless the expiry of what belongs
+// publishes the same notices again. A second run changes nothing, unless the expiry of what belongs
 // to the operation is still pending: then it completes that. It returns ErrPublishing while another
 // run may be publishing: the workflow tries again.
 func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error) {
@@ -110,7 +76,7 @@ func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error
 	case !ours:
 		return result, s.spreadExpiry(ctx, op)
 	}
-	if err := s.Publisher.Publish(ctx, endedEventOf(op)); err != nil {
+	if err := s.Publisher.Publish(ctx, operation.Ref{Tenant: tenant, OperationID: id}); err != nil {
 		return SettleResult{}, err
 	}
 	fence := op.Publication.Fence

@@ -14,16 +14,16 @@ import (
 
 // fakePublisher records what it publishes, after a hook.
 type fakePublisher struct {
-	published []orchestrator.EndedEvent
+	published []operation.Ref
 	before    func()
 	err       error
 }
 
-func (f *fakePublisher) Publish(_ context.Context, e orchestrator.EndedEvent) error {
+func (f *fakePublisher) Publish(_ context.Context, op operation.Ref) error {
 	if f.before != nil {
 		f.before()
 	}
-	f.published = append(f.published, e)
+	f.published = append(f.published, op)
 	return f.err
 }
 
@@ -61,9 +61,8 @@ func TestTheEndIsPublishedOnce(t *testing.T) {
 	if len(p.published) != 1 {
 		t.Fatalf("published %+v", p.published)
 	}
-	e := p.published[0]
-	if e.ID != "acme/"+h.id+"/ended" || e.EndedBy != operation.ByAnswer || e.State != operation.Completed {
-		t.Errorf("published %+v", e)
+	if op := p.published[0]; op.Tenant != "acme" || op.OperationID != h.id {
+		t.Errorf("published %+v", op)
 	}
 	if op := h.op(); op.PublishedAt.IsZero() || !op.DueAt.IsZero() {
 		t.Errorf("not finished: %+v", op)

@@ -10,6 +10,7 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -78,11 +79,12 @@ func (s slowStore) Circuit(ctx context.Context, tenant, agent string) (store.Doc
 	return s.Store.Circuit(ctx, tenant, agent)
 }
 
-func (s slowStore) PutCircuit(ctx context.Context, tenant, agent string, d store.Document) error {
+func (s slowStore) PutCircuit(ctx context.Context, tenant, agent string, d store.Document,
+	told ...notice.Notice) error {
 	if err := s.wait(ctx); err != nil {
 		return err
 	}
-	return s.Store.PutCircuit(ctx, tenant, agent, d)
+	return s.Store.PutCircuit(ctx, tenant, agent, d, told...)
 }
 
 // slowly makes the harness's store slow, for the breaker too, and returns it.

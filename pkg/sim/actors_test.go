@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/notice"
+	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/outbox"
 )
 
 func (h *harness) dispatch(name string) *actor {
@@ -143,18 +147,26 @@ func (f actorWorkflow) Wake(context.Context, string, orchestrator.Wakeup) error 
 	return f.a.step(func() error { return nil })
 }
 
-// actorPublisher is the publisher as an actor sees it.
+// actorPublisher is the publisher as an actor sees it: sending what waits is one step.
 type actorPublisher struct {
 	h *harness
 	a *actor
 }
 
-func (p actorPublisher) Publish(_ context.Context, e orchestrator.EndedEvent) error {
-	return p.a.step(func() error {
-		if p.h.terminal == nil {
-			p.h.violated("published an end that is not stored")
+func (p actorPublisher) Publish(ctx context.Context, op operation.Ref) error {
+	drain := outbox.Drain{Store: p.h.store, Bus: actorBus{p.h}, Now: func() time.Time { return p.h.now }}
+	return p.a.step(func() error { return drain.Publish(ctx, op) })
+}
+
+// actorBus is the bus of all actors.
+type actorBus struct{ h *harness }
+
+func (b actorBus) Publish(_ context.Context, notices []notice.Notice) []error {
+	for _, n := range notices {
+		if n.ID == notice.EndID(b.h.id) && b.h.terminal == nil {
+			b.h.violated("published an end that is not stored")
 		}
-		p.h.published[e.ID]++
-		return nil
-	})
+		b.h.published[n.ID]++
+	}
+	return make([]error, len(notices))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/outbox"
 )
 
 // Plan lets something happen at a time.
@@ -95,7 +96,27 @@ func (w *World) nextExternal(ctx context.Context) (at time.Time, act func() erro
 		}
 		consider(t, func() error { return w.reconcile(ctx) })
 	}
+	if due := w.Store.NextNotice(); !due.IsZero() {
+		t := w.sweepAt
+		if !due.Before(t) {
+			t = t.Add(due.Sub(t).Truncate(time.Minute) + time.Minute)
+		}
+		consider(t, func() error { return w.sweep(ctx) })
+	}
 	return at, act
+}
+
+// drain sends a world's notices.
+func (w *World) drain() outbox.Drain {
+	return outbox.Drain{Store: w.store(), Bus: bus{w}, Now: w.deps().Now}
+}
+
+// sweep sends what waits in the outbox. No signal calls for it: all are lost. A run that fails is
+// followed by another.
+func (w *World) sweep(ctx context.Context) error {
+	w.sweepAt = w.now.Add(time.Minute)
+	runProcess(func() { _, _ = outbox.Sweep{Drain: w.drain(), Store: w.Store}.Run(ctx) })
+	return nil
 }
 
 // reconcile runs the reconciler. A run that fails is followed by another.

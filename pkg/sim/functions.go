@@ -96,7 +96,7 @@ func (w *World) runUseCase(ctx context.Context, function string, ref operation.R
 		return poll.Run(ctx, ref.Tenant, ref.OperationID)
 	case "Settle":
 		settle := orchestrator.Settle{
-			Store: w.store(), Publisher: publisher{w}, NewOwner: w.newKey, Deps: w.deps(), KeepEnded: w.KeepEnded,
+			Store: w.store(), Publisher: w.drain(), NewOwner: w.newKey, Deps: w.deps(), KeepEnded: w.KeepEnded,
 		}
 		return settle.Run(ctx, ref.Tenant, ref.OperationID)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -40,6 +41,22 @@ func (s crashStore) Commit(ctx context.Context, x operation.Change) error {
 
 func (s crashStore) SetExpiry(ctx context.Context, op operation.Operation) error {
 	return s.crash.effect("SetExpiry", func() error { return s.Store.SetExpiry(ctx, op) })
+}
+
+func (s crashStore) ReservePositions(ctx context.Context, tenant string, n int, now time.Time) (first int64, err error) {
+	err = s.crash.effect("ReservePositions", func() (err error) {
+		first, err = s.Store.ReservePositions(ctx, tenant, n, now)
+		return err
+	})
+	return first, err
+}
+
+func (s crashStore) AcknowledgeNotice(
+	ctx context.Context, r notice.Ref, row notice.Row, position int64, now time.Time,
+) error {
+	return s.crash.effect("AcknowledgeNotice", func() error {
+		return s.Store.AcknowledgeNotice(ctx, r, row, position, now)
+	})
 }
 
 func (s crashStore) PutProfile(ctx context.Context, tenant, agent string, p registry.Profile) error {
@@ -93,11 +110,26 @@ func (c crashCaller) Call(
 	return r, err
 }
 
-// publisher counts the published ends of a world.
-type publisher struct{ w *World }
+// bus is the event bus of a world. It keeps what was published in the order of the first time.
+type bus struct{ w *World }
 
-func (p publisher) Publish(_ context.Context, e orchestrator.EndedEvent) error {
-	return p.w.crash.effect("Publish", func() error { p.w.Published[e.ID]++; return nil })
+func (b bus) Publish(_ context.Context, notices []notice.Notice) []error {
+	results := make([]error, len(notices))
+	for n, told := range notices {
+		results[n] = b.w.crash.effect("Publish", func() error {
+			if b.w.Published[told.ID]++; b.w.Published[told.ID] == 1 {
+				b.w.Told[told.Facts.OperationID] = append(b.w.Told[told.Facts.OperationID], told)
+			}
+			return nil
+		})
+		if results[n] != nil { // nothing of the operation comes after it
+			for later := n + 1; later < len(notices); later++ {
+				results[later] = results[n]
+			}
+			break
+		}
+	}
+	return results
 }
 
 // workflow starts and wakes a world's executions.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -80,7 +81,10 @@ func (s *simulation) bought() map[purchase]int {
 // checkOperation checks one operation at the end of its world.
 func (s *simulation) checkOperation(r operation.Record) {
 	op, seller := r.Op, s.w.seller(r.Op.Tenant)
-	published := s.w.Published[op.Tenant+"/"+op.ID+"/ended"]
+	for _, problem := range noticeProblems(s.w, r) {
+		s.violated("%s: %s", op.ID, problem)
+	}
+	published := s.w.Published[notice.EndID(op.ID)]
 	if (published > 0) != op.State.Terminal() || published > 1 && s.deathRate+s.writeRate == 0 {
 		s.violated("%s: %s, published %d times", op.ID, op.State, published)
 	}

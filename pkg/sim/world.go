@@ -12,6 +12,7 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -43,8 +44,10 @@ type World struct {
 	// Roots returns the root secrets of webhook credentials. By default there are none: signed
 	// webhooks need no credential.
 	RootSecrets func(context.Context) ([]string, error)
-	// Published counts how often an end was published, by the event's id.
+	// Published counts how often a notice was published, by its id. Told has the notices of each
+	// operation, in the order of the first time.
 	Published map[string]int
+	Told      map[string][]notice.Notice
 	// Breaker is the circuit breaker of calls; nil is none.
 	Breaker *breaker.Breaker
 	// InvokedTwice, if set, reports whether a function is invoked twice for one call, as Lambda may
@@ -67,6 +70,7 @@ type World struct {
 	now         time.Time
 	executions  map[string]*Execution
 	reconcileAt time.Time
+	sweepAt     time.Time
 	planned     []plannedEvent
 	signer      *Signer
 }
@@ -102,12 +106,14 @@ func New(d Definition, s *Seller, c *Crash) *World {
 		Jitter:      func() float64 { return 0 },
 		RootSecrets: noRoots,
 		Published:   map[string]int{},
+		Told:        map[string][]notice.Notice{},
 		KeepEnded:   keepEnded,
 		crash:       c,
 		def:         d,
 		now:         epoch,
 		executions:  map[string]*Execution{},
 		reconcileAt: epoch.Add(time.Minute),
+		sweepAt:     epoch.Add(time.Minute),
 		signer:      NewSigner(),
 	}
 	w.Store, w.Caller = memory.New(w.Now), s

@@ -57,8 +57,9 @@ var mutants = []mutant{
 		" || p.Owner != \"\" && p.Owner != owner && now.Before(p.LeaseUntil) {",
 		" {"},
 	{"recorded before it is published", "pkg/orchestrator/settle.go",
-		"	if err := s.Publisher.Publish(ctx, endedEventOf(op)); err != nil {\n		return SettleResult{}, err\n	}\n",
-		"	_ = endedEventOf\n"},
+		"	if err := s.Publisher.Publish(ctx, operation.Ref{Tenant: tenant, OperationID: id}); err != nil {\n" +
+			"		return SettleResult{}, err\n	}\n",
+		""},
 	{"one delivery key for two payloads", "pkg/orchestrator/receive.go",
 		"taken.First.Fingerprint != fingerprint:",
 		"taken.First.Fingerprint == \"?\":"},

@@ -24,6 +24,7 @@ const (
 	settle    = "settle"
 	reconcile = "reconcile"
 	redrive   = "operations"
+	notify    = "notify"
 )
 
 // memoryGB is the functions' memory; what is not named has a quarter.
@@ -103,23 +104,13 @@ func (w *World) useCase(ctx context.Context, name string, b *breaker.Breaker, re
 		return orchestrator.Poll{Store: w.table, Agents: caller{w}, Deps: w.deps(), Breaker: b, NewKey: w.newKey,
 			Workflow: workflow{w: w}}.Run(ctx, ref.Tenant, ref.OperationID)
 	case settle:
-		return orchestrator.Settle{Store: w.table, Publisher: bus{w}, NewOwner: w.newKey, Deps: w.deps()}.
+		return orchestrator.Settle{Store: w.table, Publisher: w.outbox(), NewOwner: w.newKey, Deps: w.deps()}.
 			Run(ctx, ref.Tenant, ref.OperationID)
 	}
 	return nil, fmt.Errorf("no function %q", name)
 }
 
 func (w *World) newKey() string { return uuid.Must(uuid.NewRandomFromReader(w)).String() }
-
-// bus is the event bus.
-type bus struct{ w *World }
-
-// Publish implements orchestrator.Publisher.
-func (b bus) Publish(context.Context, orchestrator.EndedEvent) error {
-	b.w.sleep(10 * time.Millisecond)
-	b.w.usage.Published++
-	return nil
-}
 
 const fewOperations = 100
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -39,12 +40,12 @@ func (t *table) Circuit(ctx context.Context, tenant, id string) (store.Document,
 }
 
 // PutCircuit stores a circuit.
-func (t *table) PutCircuit(ctx context.Context, tenant, id string, d store.Document) error {
+func (t *table) PutCircuit(ctx context.Context, tenant, id string, d store.Document, told ...notice.Notice) error {
 	at := pkOf(layout.AgentKey(tenant, id, ""))
 	if err := t.request("UpdateItem (circuit)", crowded, writeUnits(small).of(at)); err != nil {
 		return err
 	}
-	return t.Store.PutCircuit(ctx, tenant, id, d)
+	return t.Store.PutCircuit(ctx, tenant, id, d, told...)
 }
 
 // StepGate changes a gate. A write whose condition fails costs what one does that holds.

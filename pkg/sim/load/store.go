@@ -12,6 +12,7 @@ import (
 
 	"adcp-orchestrator/pkg/circuit"
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -147,6 +148,7 @@ const (
 	agentPartition  = "an agent's gate, circuit and line"
 	tenantPartition = "a tenant's gate"
 	originPartition = "an origin's gate"
+	feedPartition   = "a tenant's feed"
 )
 
 // kindOf is what a partition has, without names.
@@ -158,6 +160,8 @@ func kindOf(partition string) string {
 		return tenantPartition
 	case strings.Contains(partition, "#origin#"):
 		return originPartition
+	case strings.Contains(partition, "#feed#"):
+		return feedPartition
 	}
 	return "the due index"
 }
@@ -235,6 +239,11 @@ func (t *table) Commit(ctx context.Context, c operation.Change) error {
 		return err
 	}
 	loads := t.itemLoads(beside, op)
+	for _, i := range beside {
+		if shard := i.Text("due_pk"); shard != "" {
+			loads = append(loads, writeUnits(small).of(shard))
+		}
+	}
 	for _, more := range []bool{c.BindTask, c.Delivery != nil, c.FreeNaturalKey && c.Op.NaturalKey != "",
 		c.FreeNaturalKey && c.Op.OrderKey != ""} {
 		if more {
@@ -247,6 +256,9 @@ func (t *table) Commit(ctx context.Context, c operation.Change) error {
 	}
 	if err = t.Store.Commit(ctx, c); err == nil {
 		t.stored(op)
+		if layout.Tells(c) && !c.Op.Unpublished() {
+			t.signal(notice.Ref{Tenant: c.Op.Tenant, OperationID: c.Op.ID})
+		}
 	}
 	return err
 }

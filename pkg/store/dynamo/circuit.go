@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -20,7 +21,9 @@ func (s *Store) Circuit(ctx context.Context, tenant, agentID string) (store.Docu
 	return readDocument(i), err
 }
 
-// PutCircuit stores a document if the version before it is stored, or returns store.ErrStale.
-func (s *Store) PutCircuit(ctx context.Context, tenant, agentID string, d store.Document) error {
-	return s.putVersion(ctx, layout.AgentKey(tenant, agentID, layout.SKCircuit).WithBody(d))
+// PutCircuit stores a document, and what consumers are told of it, if the version before it is
+// stored, or returns store.ErrStale.
+func (s *Store) PutCircuit(ctx context.Context, tenant, agentID string, d store.Document,
+	told ...notice.Notice) error {
+	return s.putVersion(ctx, layout.AgentKey(tenant, agentID, layout.SKCircuit).WithBody(d), told...)
 }

@@ -3,6 +3,7 @@ package dynamo
 import (
 	"context"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -18,7 +19,9 @@ func (s *Store) Keyring(ctx context.Context, tenant, sender string) (store.Docum
 	return readDocument(i), err
 }
 
-// PutKeyring stores a keyring if the version before it is stored, or returns store.ErrStale.
-func (s *Store) PutKeyring(ctx context.Context, tenant, sender string, d store.Document) error {
-	return s.putVersion(ctx, layout.KeyringKey(tenant, sender).WithBody(d))
+// PutKeyring stores a keyring, and what consumers are told of it, if the version before it is
+// stored, or returns store.ErrStale.
+func (s *Store) PutKeyring(ctx context.Context, tenant, sender string, d store.Document,
+	told ...notice.Notice) error {
+	return s.putVersion(ctx, layout.KeyringKey(tenant, sender).WithBody(d), told...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
@@ -56,10 +57,15 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 // Commit stores a change with everything that belongs to it, in one transaction. It returns
 // store.ErrStale, store.ErrTaskTaken, a *store.DeliveryTakenError or store.ErrNewerSchema.
 func (s *Store) Commit(ctx context.Context, c operation.Change) error {
+	var free []string
 	if c.FreeNaturalKey {
-		return s.commit(ctx, c, c.Op.NaturalKeys())
+		free = c.Op.NaturalKeys()
 	}
-	return s.commit(ctx, c, nil)
+	err := s.commit(ctx, c, free)
+	if err == nil && !c.Op.Unpublished() && layout.Tells(c) {
+		s.signalled(ctx, notice.Ref{Tenant: c.Op.Tenant, OperationID: c.Op.ID})
+	}
+	return err
 }
 
 // commit is Commit for a change that frees natural keys.

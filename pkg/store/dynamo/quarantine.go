@@ -10,11 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 )
 
-// Quarantine stores a delivery, or counts its repetition. A new authentic delivery is counted for
-// its operation and day in the same transaction; every other case is one write. It returns
+// Quarantine stores a delivery, or counts its repetition. Of a new one consumers are told, and if it
+// is authentic it is counted for its operation and day, in the same transaction. It returns
 // store.ErrFull.
 func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	day, ttl := q.At.UTC().Format(time.DateOnly), wholeSeconds(q.At.Add(inbox.QuarantineFor))
@@ -33,22 +34,26 @@ func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 		"last_at": str(q.At.UTC().Format(time.RFC3339Nano)),
 		"ttl":     num(ttl),
 	})
-	if !q.Authentic {
-		_, err := s.countRepetition(ctx, first, "")
+	told := notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, day+"#"+sk, q.Code, q.Authentic, q.At)
+	tell, err := s.tell(told)
+	if err != nil {
 		return err
+	}
+	writes := []types.TransactWriteItem{s.put(first, absent, nil, nil), tell}
+	if q.Authentic {
+		counter := key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly)
+		writes = append(writes, s.increment(counter, inbox.MaxQuarantined, ttl))
 	}
 	for {
 		if exists, err := s.countRepetition(ctx, first, "attribute_exists(pk)"); exists || err != nil {
 			return err
 		}
-		failed, err := s.transact(ctx, []types.TransactWriteItem{
-			s.put(first, absent, nil, nil),
-			s.increment(key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly), inbox.MaxQuarantined, ttl),
-		})
+		failed, err := s.transact(ctx, writes)
 		if err != nil {
 			return fmt.Errorf("quarantine: %w", err)
 		}
 		if len(failed) == 0 {
+			s.signalled(ctx, notice.Ref{Tenant: q.Tenant, NoticeID: told.ID})
 			return nil
 		}
 		if _, exists := failed[0]; !exists {

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store/layout"
 )
 
@@ -38,6 +39,7 @@ type Store struct {
 	table     string
 	now       func() time.Time
 	dueShards int
+	signal    func(context.Context, notice.Ref)
 }
 
 // FromConfig returns a store on a table, with its own client.
@@ -48,6 +50,13 @@ func FromConfig(c aws.Config, table string, now func() time.Time) *Store {
 // New returns a store on a table. It compares expiries with now.
 func New(api API, table string, now func() time.Time) *Store {
 	return &Store{api: api, table: table, now: now, dueShards: layout.DefaultDueShards}
+}
+
+// WithSignal sets what is called after each write that has put notices into the outbox, except for
+// those of an end: it is published by settle. It must not take long, and may be lost.
+func (s *Store) WithSignal(signal func(context.Context, notice.Ref)) *Store {
+	s.signal = signal
+	return s
 }
 
 // WithDueShards sets how many partitions the reconciler's index is distributed over, at most

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -28,9 +29,14 @@ func (s *Store) putDocument(ctx context.Context, k layout.Item, v any) error {
 	return s.update(ctx, rewrite(i, nil))
 }
 
-// putVersion stores an item if the version before its own is stored, or returns store.ErrStale.
-func (s *Store) putVersion(ctx context.Context, i layout.Item) error {
-	err := s.update(ctx, versionedWrite(i))
+// putVersion stores an item, and what consumers are told of it, if the version before its own is
+// stored, or returns store.ErrStale.
+func (s *Store) putVersion(ctx context.Context, i layout.Item, told ...notice.Notice) error {
+	r := versionedWrite(i)
+	if len(told) > 0 {
+		return s.putAndTell(ctx, r, told)
+	}
+	err := s.update(ctx, r)
 	if errors.As(err, new(*types.ConditionalCheckFailedException)) {
 		return store.ErrStale
 	}
@@ -46,6 +52,29 @@ func versionedWrite(i layout.Item) rewriting {
 		r.onCondition(absent, nil)
 	}
 	return r
+}
+
+// putAndTell makes an update and puts notices into the outbox, or returns store.ErrStale.
+func (s *Store) putAndTell(ctx context.Context, r rewriting, told []notice.Notice) error {
+	writes := []types.TransactWriteItem{r.inTransaction(&s.table)}
+	for _, n := range told {
+		w, err := s.tell(n)
+		if err != nil {
+			return err
+		}
+		writes = append(writes, w)
+	}
+	failed, err := s.transact(ctx, writes)
+	switch {
+	case err != nil:
+		return fmt.Errorf("put %s: %w", text(r.key, "sk"), err)
+	case len(failed) > 0:
+		return store.ErrStale
+	}
+	for _, n := range told {
+		s.signalled(ctx, notice.Ref{Tenant: n.Facts.Tenant, NoticeID: n.ID})
+	}
+	return nil
 }
 
 func (s *Store) update(ctx context.Context, r rewriting) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
 )
@@ -92,10 +93,15 @@ func readOperation(i Item) (operation.Operation, error) {
 	return op, nil
 }
 
-// EventItem builds the item of an event; place is its index in the change.
-func EventItem(op operation.Operation, e operation.Event, place int) (Item, error) {
+// EventItem builds the item of an event; place is its index in the change. If consumers are told of
+// it, the item is the notice's place in the outbox as well.
+func EventItem(op operation.Operation, e operation.Event, place int, told *notice.Notice) (Item, error) {
 	k := OperationKey(op.Tenant, op.ID, ChangeEvents(e.Seq)+strconv.Itoa(place))
-	return expire(k, op.ExpiresAt).WithDoc(e)
+	i, err := expire(k, op.ExpiresAt).WithDoc(e)
+	if err != nil || told == nil {
+		return i, err
+	}
+	return withNotice(i, *told, op.ID)
 }
 
 // EventsRange are the sort keys of an operation's events behind a sequence number, both ends
@@ -141,8 +147,9 @@ func CreationItems(op operation.Operation, e operation.Event, request json.RawMe
 // references. Only the references are of other partitions.
 func ChangeItems(c operation.Change) ([]Item, error) {
 	items := RefItems(c)
+	told := notice.Of(c.Op, c.Events)
 	for n, e := range c.Events {
-		i, err := EventItem(c.Op, e, n)
+		i, err := EventItem(c.Op, e, n, told[n])
 		if err != nil {
 			return nil, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -14,9 +15,11 @@ func (s *Store) Keyring(_ context.Context, tenant, sender string) (store.Documen
 	return cloneDocument(d), err
 }
 
-// PutKeyring stores a keyring if the version before it is stored, or returns store.ErrStale.
-func (s *Store) PutKeyring(_ context.Context, tenant, sender string, d store.Document) error {
-	return s.putDocument(s.keyrings, id{tenant, sender}, layout.KeyringKey(tenant, sender), d)
+// PutKeyring stores a keyring, and what consumers are told of it, if the version before it is
+// stored, or returns store.ErrStale.
+func (s *Store) PutKeyring(_ context.Context, tenant, sender string, d store.Document,
+	told ...notice.Notice) error {
+	return s.putDocument(s.keyrings, id{tenant, sender}, layout.KeyringKey(tenant, sender), d, told)
 }
 
 // Circuit returns the circuit's document, or store.ErrNotFound.
@@ -25,13 +28,18 @@ func (s *Store) Circuit(_ context.Context, tenant, agentID string) (store.Docume
 	return cloneDocument(d), err
 }
 
-// PutCircuit stores a document if the version before it is stored, or returns store.ErrStale.
-func (s *Store) PutCircuit(_ context.Context, tenant, agentID string, d store.Document) error {
-	return s.putDocument(s.circuits, id{tenant, agentID}, layout.AgentKey(tenant, agentID, layout.SKCircuit), d)
+// PutCircuit stores a document, and what consumers are told of it, if the version before it is
+// stored, or returns store.ErrStale.
+func (s *Store) PutCircuit(_ context.Context, tenant, agentID string, d store.Document,
+	told ...notice.Notice) error {
+	at := layout.AgentKey(tenant, agentID, layout.SKCircuit)
+	return s.putDocument(s.circuits, id{tenant, agentID}, at, d, told)
 }
 
-// putDocument stores a document if the version before it is stored, or returns store.ErrStale.
-func (s *Store) putDocument(documents map[id]store.Document, k id, at layout.Item, d store.Document) error {
+// putDocument stores a document, and what consumers are told of it, if the version before it is
+// stored, or returns store.ErrStale.
+func (s *Store) putDocument(documents map[id]store.Document, k id, at layout.Item, d store.Document,
+	told []notice.Notice) error {
 	if err := at.WithBody(d).Check(); err != nil {
 		return err
 	}
@@ -39,6 +47,9 @@ func (s *Store) putDocument(documents map[id]store.Document, k id, at layout.Ite
 	defer s.mu.Unlock()
 	if documents[k].Version != d.Version-1 {
 		return store.ErrStale
+	}
+	if err := s.tell(told...); err != nil {
+		return err
 	}
 	documents[k] = cloneDocument(d)
 	return nil

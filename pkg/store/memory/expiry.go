@@ -100,6 +100,7 @@ func (s *Store) Sweep(now time.Time, chosen func() bool) (expired int) {
 // drop deletes an item of an operation. The caller holds the lock.
 func (s *Store) drop(k id, sk string) {
 	r := s.operations[k]
+	delete(s.outbox, rowID{r.items[sk].Text("pk"), sk})
 	delete(r.items, sk)
 	if sk == layout.SKOperation {
 		delete(s.index, k)

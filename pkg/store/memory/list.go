@@ -28,6 +28,7 @@ func (s *Store) putAll(r *record, op layout.Item, items []layout.Item) {
 		pk := i.Text("pk")
 		if pk == op.Text("pk") {
 			r.put(i)
+			s.await(i)
 			continue
 		}
 		if s.refs[pk] == nil {

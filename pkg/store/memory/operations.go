@@ -93,11 +93,11 @@ func (s *Store) itemsOf(tenant, opID, sk string) []layout.Item {
 // Create stores an operation with its event, request, idempotency key and natural keys. It returns
 // store.ErrKeyTaken or a *store.NaturalKeyTakenError.
 func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
-	op, items, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
+	op, beside, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
 	if err != nil {
 		return err
 	}
-	items = append(items, op)
+	items := append(slices.Clone(beside), op)
 	small := 2 + len(c.Op.NaturalKeys()) // and the idempotency key, and the item by which the operation finds it
 	if err := s.admit("Create", items, small); err != nil {
 		return err

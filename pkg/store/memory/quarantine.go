@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -31,6 +32,11 @@ func (s *Store) Quarantine(_ context.Context, q inbox.Quarantined) error {
 	if !exists {
 		if q.Authentic && s.countAuthentic(q) >= inbox.MaxQuarantined {
 			return store.ErrFull
+		}
+		place := dayOf(q) + "#" + cursorOf(q)
+		told := notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, place, q.Code, q.Authentic, q.At)
+		if err := s.tell(told); err != nil {
+			return err
 		}
 		first = q
 		first.Count, first.Header = 0, maps.Clone(q.Header)

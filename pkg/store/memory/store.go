@@ -85,6 +85,10 @@ type Store struct {
 	circuits    map[id]store.Document
 	gates       map[circuit.GateID]*gateRecord
 	buckets     map[id]quota.Bucket
+	notices     map[id]layout.Item
+	outbox      map[rowID]waiting
+	feedEnds    map[string]feedEnd
+	feed        map[id]layout.Item
 }
 
 // New returns an empty store. It compares expiries with now.
@@ -111,6 +115,10 @@ func New(now func() time.Time) *Store {
 		circuits:    map[id]store.Document{},
 		gates:       map[circuit.GateID]*gateRecord{},
 		buckets:     map[id]quota.Bucket{},
+		notices:     map[id]layout.Item{},
+		outbox:      map[rowID]waiting{},
+		feedEnds:    map[string]feedEnd{},
+		feed:        map[id]layout.Item{},
 	}
 }
 

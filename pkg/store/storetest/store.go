@@ -9,6 +9,7 @@ import (
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/outbox"
 	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/registry"
 )
@@ -32,6 +33,9 @@ type Store interface {
 	inbox.QuarantineReader
 	quota.Store
 	quota.OpenStore
+	outbox.Store
+	outbox.SweepStore
+	outbox.FeedStore
 }
 
 // Table is a Store with a way to its items, for what other programs do to them: newer code, and the
