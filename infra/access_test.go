@@ -24,7 +24,8 @@ var allowed = map[string][]string{
 		"dynamodb:Query ${Table.Arn}/index/attention",
 	},
 	"wait": {
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}",
 	},
 	"agents": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
@@ -40,6 +41,13 @@ var allowed = map[string][]string{
 		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/list",
 		"dynamodb:Query ${Table.Arn}/index/agent", "dynamodb:Query ${Table.Arn}/index/state",
 		"dynamodb:Query ${Table.Arn}/index/attention",
+	},
+	"resolve": {
+		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:DeleteItem ${Table.Arn}",
+		"states:SendTaskSuccess ${StateMachine}",
+		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"webhook": {
 		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",

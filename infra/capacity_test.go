@@ -55,7 +55,7 @@ func TestThrottlesAndLimitsAreSettings(t *testing.T) {
 		}
 	}
 	const limits = "requests=1/2,submissions=3/4,deliveries=100/200,agents=5,openOperations=0"
-	for _, function := range []string{"submit", "operations", "wait", "agents", "read", "webhook"} {
+	for _, function := range []string{"submit", "operations", "wait", "agents", "read", "resolve", "webhook"} {
 		if got := tuned(t).variables(t, functionID(function))["TENANT_LIMITS"]; got != limits {
 			t.Errorf("%s has the limits %s", function, got)
 		}

@@ -32,7 +32,7 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "submit",
-		description: "Serves POST /v1/operations, /v1/operations/{id}/input and /v1/operations/{id}/redrive",
+		description: "Serves POST /v1/operations, and the acts on an operation that need no call",
 		timeout:     15,
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "EVENT_BUS_NAME", "TENANT_LIMITS"},
@@ -60,7 +60,7 @@ var functionSpecs = []functionSpec{
 		timeout:     25, // a wait has 20 s of it
 		memory:      256,
 		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS", "MAX_WAITS"},
-		access:      access{table: []string{"GetItem", "Query", "UpdateItem"}},
+		access:      access{table: []string{"GetItem", "Query", "PutItem", "UpdateItem"}},
 	},
 	{
 		name:        "agents",
@@ -91,6 +91,19 @@ var functionSpecs = []functionSpec{
 		access: access{
 			table:       []string{"GetItem", "BatchGetItem", "PutItem", "UpdateItem"},
 			listIndexes: []string{"Query"},
+		},
+	},
+	{
+		name:        "resolve",
+		description: "Serves POST /v1/operations/{id}/resolve: asks the agent, and ends the operation",
+		timeout:     28, // an agent has 20 s of it
+		memory:      512,
+		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
+		access: access{
+			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+			machine:      []string{"SendTaskSuccess"},
+			agentSecrets: true,
+			signingKeys:  []string{"GetPublicKey", "Sign"},
 		},
 	},
 	{

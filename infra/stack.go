@@ -59,7 +59,7 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
-	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "read", "account", "webhook",
+	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "read", "resolve", "account", "webhook",
 		"identity", "reconcile")
 	b.addRoutes()
 	b.addWebACL()

@@ -133,6 +133,10 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"read": {
 			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
 		},
+		"resolve": {
+			"STATE_MACHINE_ARN": "${StateMachine}", "PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}",
+			"TENANT_LIMITS": limits,
+		},
 		"webhook": {
 			"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits,
 		},
@@ -142,7 +146,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0"},
 		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}", "EVENT_BUS_NAME": "${Bus}"},
 	}
-	loopback := []string{"agents", "read", "dispatch", "poll", "webhook"}
+	loopback := []string{"agents", "read", "resolve", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
 		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "4"

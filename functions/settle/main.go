@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store/dynamo"
@@ -28,12 +29,17 @@ func main() {
 		log.Fatal("KEEP_ENDED_DAYS: ", err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
+	deps := orchestrator.Deps{Now: time.Now}
 	settle := orchestrator.Settle{
 		Store:     store,
 		Publisher: notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"]),
 		NewOwner:  rand.Text,
 		KeepEnded: keep,
-		Deps:      orchestrator.Deps{Now: time.Now},
+		Deps:      deps,
+		// The state machine's own functions can't start executions: the queue's drain does.
+		Buys: &orchestrator.CancelBuys{Store: store, Workflow: orchestrator.StartedByDrain{}, Deps: deps,
+			Queue: &orchestrator.StartQueue{Store: store, Now: time.Now,
+				Kick: eventbridge.CallForDrain(config.LazyAWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"])}},
 	}
 	lambda.Start(operation.ByRef(settle.Run))
 }

@@ -1,4 +1,5 @@
-// Command submit serves POST of /v1/operations, and of /input and /redrive of an operation.
+// Command submit serves POST of /v1/operations, and the acts on an operation that need no call of
+// its agent.
 package main
 
 import (
@@ -41,9 +42,16 @@ func main() {
 	redrive := orchestrator.Redrive{
 		Store: store, Workflow: workflow, Breaker: gates.Breaker(store, 0), Deps: deps,
 	}
+	acts := orchestrator.Acts{Store: store, Workflow: workflow, Deps: deps,
+		Buys: orchestrator.CancelBuys{Store: store, Workflow: workflow, Queue: queue, Deps: deps}}
 	lambda.Start(api.Route(map[string]httpapi.Function{
-		"POST /v1/operations":              api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit)),
-		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsApprove, api.SendInput(input.Run)),
-		"POST /v1/operations/{id}/redrive": api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
+		"POST /v1/operations":               api.ServeUncounted(apikey.ScopeOperationsWrite, api.Submit(submit)),
+		"POST /v1/operations/{id}/input":    api.Serve(apikey.ScopeOperationsApprove, api.SendInput(input.Run)),
+		"POST /v1/operations/{id}/redrive":  api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
+		"POST /v1/operations/{id}/cancel":   api.Serve(apikey.ScopeOperationsWrite, api.Cancel(acts.Cancel)),
+		"DELETE /v1/operations/{id}/cancel": api.Serve(apikey.ScopeOperationsWrite, api.Act(acts.Withdraw)),
+		"POST /v1/operations/{id}/poll":     api.Serve(apikey.ScopeOperationsWrite, api.PollNow(acts.Poll)),
+		"POST /v1/operations/{id}/pause":    api.Serve(apikey.ScopeOperationsWrite, api.ActWithReason(acts.Pause)),
+		"POST /v1/operations/{id}/resume":   api.Serve(apikey.ScopeOperationsWrite, api.ActWithReason(acts.Resume)),
 	}))
 }

@@ -71,3 +71,12 @@ func cut(s string, limit int) string {
 	}
 	return strings.ToValidUTF8(s[:limit], "")
 }
+
+// Says is what the agent says about its answer in words, "" if it says nothing: its reason for an
+// end that is a refusal, else its message.
+func (a Answer) Says() string {
+	if e := a.Reason(); e != nil && e.Message != "" {
+		return e.Message
+	}
+	return a.Message
+}

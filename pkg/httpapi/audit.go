@@ -40,7 +40,7 @@ func (a API) record(ctx context.Context, e events.APIGatewayProxyRequest, r Requ
 	if a.Now != nil {
 		at = a.Now()
 	}
-	action, resource := r.act(), a.resource(r, answer)
+	action, resource := r.action(), a.resource(r, answer)
 	event := audit.Event{Tenant: r.Principal.Tenant, At: at.UTC(), Action: action, Resource: resource,
 		Actor:   audit.Actor{Type: string(operation.ActorAPIKey), ID: r.Principal.KeyID, Name: r.Principal.KeyName},
 		Outcome: outcome, RequestID: r.ID, SourceIP: e.RequestContext.Identity.SourceIP, OnBehalfOf: onBehalfOf(r.Body)}
@@ -74,9 +74,9 @@ func outcomeOf(r Request, answer Response, p *Problem) (outcome audit.Outcome, r
 	return audit.Refused + audit.Outcome(p.Code), act || p.Status == http.StatusForbidden
 }
 
-// act names what a request asks for by its route: POST /v1/operations/{id}/input is
+// action names what a request asks for by its route: POST /v1/operations/{id}/input is
 // "operation.input", PUT /v1/agents/{id}/keys is "agent.keys.put".
-func (r Request) act() string {
+func (r Request) action() string {
 	_, pattern, _ := strings.Cut(r.Route, " /v1/")
 	parts := strings.Split(pattern, "/")
 	words := []string{strings.ReplaceAll(strings.TrimSuffix(parts[0], "s"), "-", "_")}

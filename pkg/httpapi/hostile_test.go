@@ -48,6 +48,9 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 	submit := orchestrator.Submit{Store: s, Workflow: fakeWorkflow{}, Deps: deps, BaseURL: baseURL}
 	input := orchestrator.SendInput{Store: s, Workflow: fakeWorkflow{}, Deps: deps}
 	redrive := orchestrator.Redrive{Store: s, Workflow: fakeWorkflow{}, Deps: deps}
+	acts := orchestrator.Acts{Store: s, Workflow: fakeWorkflow{}, Deps: deps,
+		Buys: orchestrator.CancelBuys{Store: s, Workflow: fakeWorkflow{}, Deps: deps}}
+	resolve := orchestrator.Resolve{Store: s, Workflow: fakeWorkflow{}, Deps: deps}
 	register := registry.Register{Store: s, Agents: fakeAgent("{}"), Now: clock,
 		Checker: registry.Checker{CheckURL: func(address string) error {
 			if !strings.HasPrefix(address, "https://") {
@@ -85,6 +88,18 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 			apikey.ScopeOperationsRead, "", operationID},
 		"POST /v1/operations/{id}/input": {a.Serve(apikey.ScopeOperationsApprove, a.SendInput(input.Run)),
 			apikey.ScopeOperationsApprove, approval, operationID},
+		"POST /v1/operations/{id}/cancel": {a.Serve(apikey.ScopeOperationsWrite, a.Cancel(acts.Cancel)),
+			apikey.ScopeOperationsWrite, `{"reason":"wrong dates"}`, operationID},
+		"DELETE /v1/operations/{id}/cancel": {a.Serve(apikey.ScopeOperationsWrite, a.Act(acts.Withdraw)),
+			apikey.ScopeOperationsWrite, "", operationID},
+		"POST /v1/operations/{id}/poll": {a.Serve(apikey.ScopeOperationsWrite, a.PollNow(acts.Poll)),
+			apikey.ScopeOperationsWrite, "", operationID},
+		"POST /v1/operations/{id}/pause": {a.Serve(apikey.ScopeOperationsWrite, a.ActWithReason(acts.Pause)),
+			apikey.ScopeOperationsWrite, `{"reason":"budget review"}`, operationID},
+		"POST /v1/operations/{id}/resume": {a.Serve(apikey.ScopeOperationsWrite, a.ActWithReason(acts.Resume)),
+			apikey.ScopeOperationsWrite, `{"reason":"reviewed"}`, operationID},
+		"POST /v1/operations/{id}/resolve": {a.Serve(apikey.ScopeOperationsApprove, a.Resolve(resolve.Run)),
+			apikey.ScopeOperationsApprove, `{"state":"failed","reason":"the agent says so by phone"}`, operationID},
 		"POST /v1/operations/{id}/redrive": {a.Serve(apikey.ScopeOperationsWrite, a.Redrive(redrive.Run)),
 			apikey.ScopeOperationsWrite, "", operationID},
 		"GET /v1/agents/{id}": {a.Serve(apikey.ScopeAgentsRead, a.ShowAgent(register.Show)),
@@ -117,6 +132,9 @@ func (u routeUnderTest) event(route string) events.APIGatewayProxyRequest {
 	method, resource, _ := strings.Cut(route, " ")
 	e := as(events.APIGatewayProxyRequest{HTTPMethod: method, Resource: resource, PathParameters: u.path, Body: u.body,
 		Headers: map[string]string{"Idempotency-Key": "k-" + strings.ReplaceAll(route, " ", "")}}, "acme")
+	if strings.HasSuffix(route, "/resolve") { // which needs it
+		e.Headers["If-Match"] = `"1"`
+	}
 	e.RequestContext.Identity.SourceIP = "192.0.2.7"
 	return e
 }

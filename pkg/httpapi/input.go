@@ -15,7 +15,7 @@ import (
 func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orchestrator.Input) (
 	operation.Operation, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		id, err := r.operationID()
+		id, by, err := r.act()
 		if err != nil {
 			return Response{}, err
 		}
@@ -23,6 +23,7 @@ func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orche
 		if err != nil {
 			return Response{}, err
 		}
+		in.By = by
 		op, err := run(ctx, r.Principal.Tenant, id, in)
 		var refused *orchestrator.InputRefusedError
 		if errors.As(err, &refused) {

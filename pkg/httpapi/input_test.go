@@ -73,7 +73,7 @@ func TestInputIsTakenOnce(t *testing.T) {
 	if r == nil || r.Generation != 1 || r.Answerable || r.WhyNot != orchestrator.InputTaken || r.Answer == nil {
 		t.Fatalf("shown %s", first.Body)
 	}
-	if r.Answer.State != operation.InputAccepted || r.Answer.OnBehalfOf != "jane" || !r.Answer.At.Equal(now) ||
+	if r.Answer.State != operation.InputAccepted || r.Answer.Actor.OnBehalfOf != "jane" || !r.Answer.At.Equal(now) ||
 		len(r.Answer.ContentSHA256) != 64 || r.Answer.Calls != 0 {
 		t.Errorf("the answer is shown as %+v", r.Answer)
 	}
@@ -105,7 +105,7 @@ func TestRefusedInputs(t *testing.T) {
 	}{
 		"another tenant": {"other", approval, 404, "not_found", nil},
 		"wrong fields": {
-			"acme", `{"generation":"1","input":[],"decision":true}`,
+			"acme", `{"generation":"1","input":[],"on_behalf_of":"","decision":true}`,
 			400, "invalid_request",
 			[]string{`"field":"generation"`, `"field":"input"`, `"field":"on_behalf_of"`, `"field":"decision"`},
 		},

@@ -25,9 +25,9 @@ type inputRequest struct {
 // inputAnswer is the input that was taken for an input request, and how far it has come.
 type inputAnswer struct {
 	State operation.InputState `json:"state"`
-	// OnBehalfOf is a claim of the client that sent the input.
-	OnBehalfOf string    `json:"on_behalf_of"`
-	At         time.Time `json:"at"`
+	// Actor is who sent the input.
+	Actor *operation.Actor `json:"actor,omitempty"`
+	At    time.Time        `json:"at"`
 	// ContentSHA256 is the digest of what was approved.
 	ContentSHA256 string `json:"content_sha256"`
 	Calls         int    `json:"calls"`
@@ -45,7 +45,7 @@ func viewInputRequest(op operation.Operation) *inputRequest {
 	_ = json.Unmarshal(r.Prompt, &v.Details) // an object, or nothing
 	v.Reason, v.Message = take(v.Details, "reason"), take(v.Details, "message")
 	if in := r.Input; in.State != "" {
-		v.Answer = &inputAnswer{State: in.State, OnBehalfOf: in.OnBehalfOf, At: in.At,
+		v.Answer = &inputAnswer{State: in.State, Actor: in.By(), At: in.At,
 			ContentSHA256: in.Fingerprint, Calls: in.Call.Attempts}
 	}
 	return v

@@ -49,6 +49,7 @@ func (a API) Submit(s Submitter) Handler {
 				"send a UUID of your own, and the same one when you repeat the request")
 		}
 		request, err := orchestrator.ParseSubmitRequest(r.Body)
+		request.Actor = r.Actor()
 		var invalid *validation.Error
 		if err != nil && !errors.As(err, &invalid) {
 			return Response{}, err
@@ -94,15 +95,15 @@ type redriven struct {
 }
 
 // Redrive serves POST /v1/operations/{id}/redrive: 200 with the operation and what was done about
-// its execution. It takes no body and can be repeated.
-func (a API) Redrive(run func(ctx context.Context, tenant, id string) (
+// its execution. It takes no body, and can be repeated once a minute.
+func (a API) Redrive(run func(ctx context.Context, tenant, id string, by orchestrator.Act) (
 	operation.Operation, orchestrator.RedriveResult, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		id, err := r.operationID()
+		id, by, err := r.act()
 		if err != nil {
 			return Response{}, err
 		}
-		op, result, err := run(ctx, r.Principal.Tenant, id)
+		op, result, err := run(ctx, r.Principal.Tenant, id, by)
 		if err != nil {
 			return Response{}, err
 		}

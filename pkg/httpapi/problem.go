@@ -99,6 +99,8 @@ func problemOf(ctx context.Context, err error) Problem {
 	var exceeded *quota.ExceededError
 	var full *orchestrator.QueueFullError
 	var unanswered *orchestrator.ReadRefusedError
+	var act *operation.ActRefusedError
+	var mismatch *orchestrator.VersionMismatchError
 	switch {
 	case errors.As(err, &p):
 		return p
@@ -112,6 +114,13 @@ func problemOf(ctx context.Context, err error) Problem {
 		return competing(refused)
 	case errors.As(err, &exceeded):
 		return exceeds(exceeded)
+	case errors.As(err, &act):
+		return refusedAct(act)
+	case errors.As(err, &mismatch):
+		p = NewProblem(http.StatusPreconditionFailed, codeVersionMismatch, fmt.Sprintf("the operation has changed: it has "+
+			"version %d and is %s; read it again, and decide anew", mismatch.Version, mismatch.State))
+		p.State = mismatch.State
+		return p
 	case errors.As(err, &unanswered):
 		return unread(unanswered)
 	case errors.As(err, &full):

@@ -37,6 +37,7 @@ func TestEveryCodeIsDocumented(t *testing.T) {
 		{"refusals of inputs", constants(t, "../orchestrator", typed("InputRefusal")), "input_superseded"},
 		{"refusals of submissions", constants(t, "../orchestrator", typed("SubmitRefusal")), "po_number_in_use"},
 		{"findings of submissions", constants(t, "../orchestrator", named("finding")), "older_release"},
+		{"refusals of acts", constants(t, "../operation", typed("Refusal")), "live_buy"},
 		{"refusals of reads", constants(t, "../orchestrator", typed("ReadRefusal")), "answers_later"},
 		{"field errors", constants(t, "../validation", typed("Code")), "unknown_agent"},
 		{"findings", findingCodes(t), "webhooks_not_signed"},

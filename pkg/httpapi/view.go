@@ -35,20 +35,30 @@ type Operation struct {
 	WebhookMode          operation.WebhookMode   `json:"webhook_mode"`
 	AgentError           *adcp.Error             `json:"agent_error,omitempty"`
 	Attention            *operation.Attention    `json:"attention,omitempty"`
-	InputRequest         *inputRequest           `json:"input_request,omitempty"`
-	Attempts             attempts                `json:"attempts"`
-	Ended                *ended                  `json:"ended,omitempty"`
-	Deadline             time.Time               `json:"deadline"`
-	NotAfter             time.Time               `json:"not_after,omitzero"`
-	FollowUntil          time.Time               `json:"follow_until"`
-	CreatedAt            time.Time               `json:"created_at"`
-	UpdatedAt            time.Time               `json:"updated_at"`
-	SubmittedAt          time.Time               `json:"submitted_at,omitzero"`
-	PublishedAt          time.Time               `json:"published_at,omitzero"`
-	ExpiresAt            time.Time               `json:"expires_at,omitzero"`
-	Request              json.RawMessage         `json:"request,omitempty"`
-	Result               json.RawMessage         `json:"result,omitempty"`
-	Events               []operation.Event       `json:"events,omitempty"`
+	// WaitingOn is who has to do something before the operation goes on, Next what the orchestrator
+	// does next of its own accord.
+	WaitingOn operation.Party `json:"waiting_on"`
+	Next      *operation.Step `json:"next,omitempty"`
+	// Cancellation is the wish to cancel, and what became of it. Cancels is the operation whose buy
+	// this one cancels.
+	Cancellation *operation.Cancellation `json:"cancellation,omitempty"`
+	Cancels      string                  `json:"cancels,omitempty"`
+	// Paused is who lets no call leave.
+	Paused       *operation.Brake  `json:"paused,omitempty"`
+	InputRequest *inputRequest     `json:"input_request,omitempty"`
+	Attempts     attempts          `json:"attempts"`
+	Ended        *ended            `json:"ended,omitempty"`
+	Deadline     time.Time         `json:"deadline"`
+	NotAfter     time.Time         `json:"not_after,omitzero"`
+	FollowUntil  time.Time         `json:"follow_until"`
+	CreatedAt    time.Time         `json:"created_at"`
+	UpdatedAt    time.Time         `json:"updated_at"`
+	SubmittedAt  time.Time         `json:"submitted_at,omitzero"`
+	PublishedAt  time.Time         `json:"published_at,omitzero"`
+	ExpiresAt    time.Time         `json:"expires_at,omitzero"`
+	Request      json.RawMessage   `json:"request,omitempty"`
+	Result       json.RawMessage   `json:"result,omitempty"`
+	Events       []operation.Event `json:"events,omitempty"`
 
 	tooLargeToShow
 }
@@ -63,8 +73,9 @@ type ended struct {
 	By      operation.Channel `json:"by"`
 	At      time.Time         `json:"at"`
 	EventID string            `json:"event_id"`
-	// Reason is why the orchestrator itself ended it.
-	Reason operation.EndReason `json:"reason,omitempty"`
+	// Reason is why the orchestrator itself ended it, Resolution what a person said who did.
+	Reason     operation.EndReason   `json:"reason,omitempty"`
+	Resolution *operation.Resolution `json:"resolution,omitempty"`
 }
 
 // buy is a media buy as the agent showed it at a time.
@@ -102,6 +113,10 @@ func (a API) View(op operation.Operation) Operation {
 		WebhookMode:          op.Webhook.Mode,
 		AgentError:           op.Error,
 		Attention:            op.Attention,
+		WaitingOn:            op.WaitingOn(),
+		Next:                 op.NextStep(),
+		Cancellation:         op.Cancellation,
+		Cancels:              op.Cancels,
 		InputRequest:         viewInputRequest(op),
 		Attempts:             attempts{op.Call.Attempts, op.Attempts},
 		Deadline:             op.Deadline,
@@ -113,11 +128,15 @@ func (a API) View(op operation.Operation) Operation {
 		PublishedAt:          op.PublishedAt,
 		ExpiresAt:            op.ExpiresAt,
 	}
+	if op.Braked() {
+		v.Paused = op.Paused
+	}
 	if s := op.News.Snapshot; s != nil {
 		v.Buy = &buy{s.Facts, s.AsOf, s.Missing}
 	}
 	if t := op.Terminal; t != nil {
-		v.Ended = &ended{By: t.Channel, At: t.At, EventID: notice.EndID(op.ID), Reason: t.Reason}
+		v.Ended = &ended{By: t.Channel, At: t.At, EventID: notice.EndID(op.ID), Reason: t.Reason,
+			Resolution: op.Resolution}
 	}
 	return v
 }

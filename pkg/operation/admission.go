@@ -67,7 +67,7 @@ func (op *Operation) Requeue(now time.Time, gate string) {
 func (op *Operation) GiveSlot(now, slot time.Time) (ok bool) {
 	a := &op.Admission
 	has := a.Gate == "" && !a.Slot.IsZero() && now.Before(a.Slot.Add(slotLife))
-	if op.State.Terminal() || has || !now.Before(op.FollowUntil) {
+	if op.State.Terminal() || op.Braked() || has || !now.Before(op.FollowUntil) {
 		return false
 	}
 	a.Slot, a.Unreserved, a.Gate, a.Since, a.Rounds = slot, false, "", time.Time{}, 0

@@ -74,7 +74,9 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 		op.Attempts.Webhooks++
 	}
 	op.BumpVersion(o.At)
-	return op, op.event(kind, o.Channel, before, o.At, detail), verdict
+	e := op.event(kind, o.Channel, before, o.At, detail)
+	e.AgentMessage = adcp.Words(o.Answer.Says())
+	return op, e, verdict
 }
 
 func converge(op *Operation, o Observation) (Verdict, string) {
@@ -187,6 +189,7 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 		if a.ResultMissing {
 			op.flag(ResultMissing, o.At, "the agent says completed and shows no result")
 		}
+		op.concludeCancellation(o.At)
 	case op.NeedsInput():
 		op.requestInput(a, o, answered)
 		op.Attention = nil

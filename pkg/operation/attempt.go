@@ -14,7 +14,7 @@ const callLease = 5*time.Minute + 30*time.Second
 // leaves. ok is false while another dispatcher may still be calling, or if there is no call to
 // make.
 func (op *Operation) StartAttempt(now time.Time, s AgentSupport) (e Event, ok bool) {
-	if !op.NeedsCall() || op.Stale(now) || op.leased(now, s) {
+	if !op.NeedsCall() || op.Stale(now) || op.Held() || op.leased(now, s) {
 		return Event{}, false
 	}
 	from, c := op.State, op.call(op.PendingInput())

@@ -32,6 +32,7 @@ const (
 	ResultTooLarge  Reason = "result_too_large" // the result is too large to store: read it at the agent
 	ResultMissing   Reason = "result_missing"   // the agent says completed and shows no result
 	NoWayToFollowUp Reason = "no_way_to_follow" // neither a webhook nor a polling tool
+	NotCanceled     Reason = "not_canceled"     // it was to be canceled, and that could not be done
 )
 
 // Reasons are all reasons for attention.

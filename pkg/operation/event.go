@@ -17,6 +17,7 @@ const (
 	ByWebhook      Channel = "webhook" // an authentic webhook
 	ByAPI          Channel = "api"     // a request of the tenant
 	ByOrchestrator Channel = "orchestrator"
+	ByOperator     Channel = "operator" // a person of the tenant who has found out elsewhere
 )
 
 // Event is one line of an operation's timeline. It is written in the same transaction as the
@@ -34,8 +35,10 @@ type Event struct {
 	Actor *Actor `json:"actor,omitempty"`
 	// Detail is in the orchestrator's own words.
 	Detail string `json:"detail,omitempty"`
-	// AgentMessage is what the agent said about it, in the agent's words: at most 2 KB, as
-	// adcp.LogText makes it.
+	// Reason is why the actor did it, in the actor's words.
+	Reason string `json:"reason,omitempty"`
+	// AgentMessage is what the agent said about it, in the agent's words: at most 2 KB, as adcp.Words
+	// makes it.
 	AgentMessage string `json:"agent_message,omitempty"`
 	// Notification and Buy are what a delivery about no task says, and a read of the buy shows.
 	Notification *Notification  `json:"notification,omitempty"`
@@ -61,8 +64,15 @@ const (
 	EventRestarted     EventKind = "restarted"      // a new workflow execution
 	EventInputAnswered EventKind = "input_answered" // a person has answered an input request
 	EventPublished     EventKind = "published"      // the end was published
-	EventNews          EventKind = "news"           // a delivery about the buy, an account or the agent was kept
-	EventSnapshot      EventKind = "snapshot"       // the buy was read
+	// A person's wish to cancel: it was stored, taken back, or became an operation of its own.
+	EventCancelRequested EventKind = "cancel_requested"
+	EventCancelWithdrawn EventKind = "cancel_withdrawn"
+	EventCancelSent      EventKind = "cancel_sent"
+	EventPollRequested   EventKind = "poll_requested" // a person wants the agent to be asked now
+	EventPaused          EventKind = "paused"         // a person lets no call leave
+	EventResumed         EventKind = "resumed"
+	EventNews            EventKind = "news"     // a delivery about the buy, an account or the agent was kept
+	EventSnapshot        EventKind = "snapshot" // the buy was read
 )
 
 // EventKinds are all kinds of events.

@@ -19,11 +19,17 @@ func (op *Operation) Expire(now time.Time) (e Event, ok bool) {
 	if !op.Stale(now) || op.Call.InFlight || op.Call.Unclear {
 		return Event{}, false
 	}
+	return op.endUnsent(now, ByOrchestrator, NotAfterPassed, "not sent: not_after has passed"), true
+}
+
+// endUnsent ends an operation as canceled by us: nothing of its request was carried out.
+func (op *Operation) endUnsent(now time.Time, c Channel, why EndReason, detail string) Event {
 	from := op.State
 	op.State = Canceled
-	op.Terminal = &Terminal{Status: adcp.StatusCanceled, Channel: ByOrchestrator, At: now, Reason: NotAfterPassed}
+	op.Terminal = &Terminal{Status: adcp.StatusCanceled, Channel: c, At: now, Reason: why}
 	op.Attention = nil
+	op.concludeCancellation(now)
 	op.ReconcileSoon(now)
 	op.BumpVersion(now)
-	return op.event(EventChanged, ByOrchestrator, from, now, "not sent: not_after has passed"), true
+	return op.event(EventChanged, c, from, now, detail)
 }

@@ -8,14 +8,13 @@ import (
 
 // AcceptInput takes an input for an input request that is Answerable. It is stored with its frozen
 // request before the agent is called.
-func (op *Operation) AcceptInput(now time.Time, fingerprint, onBehalfOf string) Event {
-	op.InputRequest.Input = Input{State: InputAccepted, Fingerprint: fingerprint, OnBehalfOf: onBehalfOf, At: now}
+func (op *Operation) AcceptInput(now time.Time, fingerprint string, who Actor) Event {
+	op.InputRequest.Input = Input{State: InputAccepted, Fingerprint: fingerprint, Actor: &who, At: now}
 	op.Attention = nil
 	op.followOn(now)
 	op.dueSoon(now)
 	op.BumpVersion(now)
-	return op.event(EventInputAnswered, ByAPI, op.State, now,
-		"on behalf of "+onBehalfOf+", content "+fingerprint[:12])
+	return op.event(EventInputAnswered, ByAPI, op.State, now, "content "+fingerprint[:12])
 }
 
 // RejectInput records that the agent did not accept an input: it still waits, and may be answered
@@ -42,7 +41,11 @@ func (op *Operation) RejectInput(now time.Time, generation int, e *adcp.Error, l
 		op.backOff(now, e.RetryAfter)
 	}
 	op.BumpVersion(now)
-	return op.event(EventNoAnswer, ByAnswer, op.State, now, detail)
+	event := op.event(EventNoAnswer, ByAnswer, op.State, now, detail)
+	if e != nil {
+		event.AgentMessage = adcp.Words(e.Message)
+	}
+	return event
 }
 
 // endInputRequest ends the input request, if there is one: the agent goes on or has come to an end.

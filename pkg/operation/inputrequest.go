@@ -30,13 +30,22 @@ type InputRequest struct {
 // (contract J6). Its frozen request is kept beside the operation.
 type Input struct {
 	State InputState `json:"state"`
-	// Fingerprint is SHA-256 of the JCS of what was approved, OnBehalfOf who approved it (contract
-	// J8).
-	Fingerprint string    `json:"fingerprint"`
-	OnBehalfOf  string    `json:"on_behalf_of"`
-	At          time.Time `json:"at"`
-	Call        Call      `json:"call"`
-	Unknown     string    `json:"-" document:"unknown"`
+	// Fingerprint is SHA-256 of the JCS of what was approved, Actor who sent it (contract J8).
+	Fingerprint string `json:"fingerprint"`
+	Actor       *Actor `json:"actor,omitempty"`
+	// OnBehalfOf is what older code has stored instead of Actor's.
+	OnBehalfOf string    `json:"on_behalf_of,omitempty"`
+	At         time.Time `json:"at"`
+	Call       Call      `json:"call"`
+	Unknown    string    `json:"-" document:"unknown"`
+}
+
+// By returns who sent the input; nil if none was sent.
+func (in Input) By() *Actor {
+	if in.Actor == nil && in.OnBehalfOf != "" {
+		return &Actor{Type: ActorAPIKey, OnBehalfOf: in.OnBehalfOf}
+	}
+	return in.Actor
 }
 
 // InputState is how far an input has come.

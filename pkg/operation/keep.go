@@ -64,7 +64,10 @@ func (op *Operation) FinishExpiry(at time.Time) (ok bool) {
 	if !op.ExpiryPending || !op.ExpiresAt.Equal(at) {
 		return false
 	}
-	op.ExpiryPending, op.DueAt = false, time.Time{}
+	op.ExpiryPending = false
+	if !op.CancelDue() {
+		op.DueAt = time.Time{}
+	}
 	op.Version++
 	return true
 }

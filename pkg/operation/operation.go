@@ -80,6 +80,20 @@ type Operation struct {
 	Generation int `json:"generation"`
 	// TaskToken wakes the waiting execution, if there is one. The state machine writes it.
 	TaskToken string `json:"-"`
+	// Signal is what the execution was told to do at once, "" if it has taken it up: if the signal is
+	// lost the reconciler repeats it.
+	Signal Next `json:"signal,omitempty"`
+
+	// Cancellation is the wish to cancel, and what became of it; nil if there is none.
+	Cancellation *Cancellation `json:"cancellation,omitempty"`
+	// Cancels is the operation whose buy this one cancels, "" if it was not made for that.
+	Cancels string `json:"cancels,omitempty"`
+	// Paused is a person's brake: no call leaves; nil if there is none.
+	Paused *Brake `json:"paused,omitempty"`
+	// Resolution is how a person has ended the operation; nil if none has.
+	Resolution *Resolution `json:"resolution,omitempty"`
+	// PollAskedAt is when a person last asked for a poll at once.
+	PollAskedAt time.Time `json:"poll_asked_at,omitzero"`
 
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
@@ -178,7 +192,7 @@ type Terminal struct {
 	Parts   map[string]string `json:"parts,omitempty"`
 	Channel Channel           `json:"channel"`
 	At      time.Time         `json:"at"`
-	// Reason is why the orchestrator itself ended the operation.
+	// Reason is why the orchestrator itself ended the operation, or a person by it.
 	Reason  EndReason `json:"reason,omitempty"`
 	Unknown string    `json:"-" document:"unknown"`
 }
@@ -188,3 +202,6 @@ type EndReason string
 
 // NotAfterPassed says that the request was never carried out, and is too old to be sent.
 const NotAfterPassed EndReason = "not_after_passed"
+
+// CancelRequested says that a person has canceled a request that was never carried out.
+const CancelRequested EndReason = "cancel_requested"

@@ -68,7 +68,7 @@ func (op *Operation) TooManyDeliveries(a adcp.Answer) bool {
 // It returns false if enough polls were brought forward, or if the agent asked for time: a sender
 // of hints can't cost more than a few polls.
 func (op *Operation) PollSoon(now time.Time) bool {
-	if op.State.Terminal() || op.Attempts.EarlyPolls >= MaxEarlyPolls || now.Before(op.NotBefore) {
+	if op.State.Terminal() || op.Braked() || op.Attempts.EarlyPolls >= MaxEarlyPolls || now.Before(op.NotBefore) {
 		return false
 	}
 	op.Attempts.EarlyPolls++

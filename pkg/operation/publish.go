@@ -42,7 +42,9 @@ func (op *Operation) FinishPublication(now time.Time, fence int) (e Event, ok bo
 		return Event{}, false
 	}
 	op.PublishedAt = now
-	op.DueAt = time.Time{}
+	if op.DueAt = (time.Time{}); op.CancelDue() {
+		op.dueSoon(now)
+	}
 	op.TaskToken = ""
 	op.BumpVersion(now)
 	return op.event(EventPublished, ByOrchestrator, op.State, now, ""), true

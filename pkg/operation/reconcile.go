@@ -20,7 +20,7 @@ const (
 func (op *Operation) Restart(now time.Time) Event {
 	op.Generation++
 	op.TaskToken = ""
-	if op.beginRead(now); !op.AwaitsSnapshot() || op.ExpiryPending {
+	if op.beginRead(now); !op.AwaitsSnapshot() || op.ExpiryPending || op.CancelDue() {
 		op.DueAt = now.Add(reconcileGrace)
 	}
 	if !op.PublishedAt.IsZero() {

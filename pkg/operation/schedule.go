@@ -54,11 +54,12 @@ type AgentSupport struct {
 func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decision {
 	var next Next
 	var delay time.Duration
+	op.Signal = "" // whoever plans has taken it up
 	switch {
 	case op.State.Terminal():
 		next = NextSettle
 		if !op.PublishedAt.IsZero() {
-			if !op.ExpiryPending {
+			if !op.ExpiryPending && !op.CancelDue() {
 				op.DueAt = time.Time{}
 			}
 			if op.SnapshotDue(now) {
@@ -67,6 +68,11 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 			}
 			return op.decide(next, 0)
 		}
+	case op.Braked(): // only a webhook or a person goes on; the deadline passes all the same
+		next, delay = NextAwait, maxDelay
+	case op.cancelsUnsent():
+		op.DueAt = now.Add(reconcileGrace)
+		return op.decide(NextRetry, 0)
 	case !now.Before(op.FollowUntil):
 		op.flag(GaveUp, now, "polling has ended; a webhook or a redrive can still end the operation")
 		op.DueAt = time.Time{}
@@ -81,7 +87,7 @@ func (op *Operation) Plan(now time.Time, jitter float64, s AgentSupport) Decisio
 	default:
 		next, delay = op.planPoll(now, jitter, s)
 	}
-	if !op.State.Terminal() && op.waitsForAdmission(now) {
+	if !op.State.Terminal() && !op.Braked() && op.waitsForAdmission(now) {
 		delay = op.admissionDelay(now)
 	}
 	if !op.State.Terminal() && !now.Before(op.Deadline) && op.Attention == nil {

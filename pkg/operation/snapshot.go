@@ -81,7 +81,7 @@ func (op *Operation) beginRead(now time.Time) {
 // HurrySnapshot makes a read of the buy due now, because a person wants it.
 func (op *Operation) HurrySnapshot(now time.Time) {
 	r := &op.News.Read
-	r.NotBefore, r.LookAt, r.Failures = now, time.Time{}, 0
+	r.NotBefore, r.LookAt, r.Failures, op.RedrivenAt = now, time.Time{}, 0, now
 	op.BumpVersion(now)
 }
 

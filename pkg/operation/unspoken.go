@@ -22,6 +22,7 @@ func (op *Operation) EndUnspoken(now time.Time, words string) (e Event, ok bool)
 	op.Error = &adcp.Error{Code: adcp.VersionUnsupported, Message: words, Recovery: adcp.Correctable}
 	op.Terminal = &Terminal{Status: adcp.StatusFailed, Channel: ByOrchestrator, At: now, Reason: VersionNotShared}
 	op.Attention = nil
+	op.concludeCancellation(now)
 	op.ReconcileSoon(now)
 	op.BumpVersion(now)
 	return op.event(EventChanged, ByOrchestrator, from, now, "not sent: "+words), true

@@ -105,7 +105,7 @@ func (l *lookUp) buy(ctx context.Context) (found *listedBuy, list listing, err e
 	left := l.leftOut[buysTool]
 	list.complete = read.proven && seen.withContext > 0 && !seen.hidden() &&
 		seen.showsProposals() && !slices.Contains(left, "status_filter") && !slices.Contains(left, "account")
-	if list.complete && l.op.NeedsCleanLookUp() {
+	if list.complete && (l.strict || l.op.NeedsCleanLookUp()) {
 		found, list.complete, err = l.filters(ctx, seen.statuses)
 	}
 	return found, list, err

@@ -182,6 +182,7 @@ func recordInputError(op *operation.Operation, generation int, e *adcp.Error, no
 		return op.RejectInput(now, generation, e, false, detail)
 	}
 	event := op.FailAttempt(now, generation, outcome, e.RetryAfter, detail)
+	event.AgentMessage = adcp.Words(e.Message)
 	op.NoteAnswer(generation, detail)
 	op.CountError(now, generation, p.errorLimit(*op, e))
 	if op.PendingInput() == generation {

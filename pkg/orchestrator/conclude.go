@@ -115,6 +115,7 @@ func flagUnauthorized(op *operation.Operation, ce *adcp.CallError, now time.Time
 func (c callEnd) recordError(op *operation.Operation, agentErr *adcp.Error, now time.Time) operation.Event {
 	p := proofOf(op, 0, c.support)
 	e := op.FailAttempt(now, 0, p.ofError(agentErr), agentErr.RetryAfter, agentErr.Describe())
+	e.AgentMessage = adcp.Words(agentErr.Message)
 	op.NoteAnswer(0, agentErr.Describe())
 	op.CountError(now, 0, p.errorLimit(*op, agentErr))
 	if _, known := adcp.PolicyOf(agentErr.Code); known && reactionTo(*op, agentErr) == adcp.Resend {

@@ -39,8 +39,8 @@ func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decisio
 		return operation.Decision{}, err
 	}
 	agent := agentOf(op)
-	if op.Stale(d.Deps.Now()) {
-		return d.expire(ctx, op, agent)
+	if op.Stale(d.Deps.Now()) || op.Held() {
+		return d.hold(ctx, op, agent)
 	}
 	if now := d.Deps.Now(); !op.NeedsCall() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) {
 		// Answered by another channel, or the agent asked for time (contract D8), or the call's slot has
@@ -131,16 +131,19 @@ func (d Dispatch) plan(ctx context.Context, op operation.Operation, agent regist
 	return next, err
 }
 
-// expire ends an operation whose request is too old to be sent, if nothing of it can have been
-// carried out.
-func (d Dispatch) expire(ctx context.Context, op operation.Operation, agent registry.Agent) (
+// hold ends an operation whose request is too old to be sent, or is to be canceled, if nothing of
+// it can have been carried out. One that is paused waits.
+func (d Dispatch) hold(ctx context.Context, op operation.Operation, agent registry.Agent) (
 	operation.Decision, error) {
 	known, err := registry.Recall(ctx, d.Store, agent)
 	if err != nil {
 		return operation.Decision{}, err
 	}
 	return d.planner(op, known).advance(ctx, op, func(op *operation.Operation, now time.Time) *operation.Change {
-		e, ok := op.Expire(now)
+		e, ok := op.CancelUnsent(now)
+		if !ok && !op.Braked() {
+			e, ok = op.Expire(now)
+		}
 		if !ok {
 			return nil
 		}

@@ -162,7 +162,7 @@ func TestRedriveSendsAgainAfterTooManyErrors(t *testing.T) {
 		t.Fatalf("%d calls, attention %q", h.agent.purchases(), h.attention())
 	}
 	redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
-	if _, _, err := redrive.Run(t.Context(), "acme", h.id); err != nil {
+	if _, _, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{}); err != nil {
 		t.Fatal(err)
 	}
 	h.dispatch()

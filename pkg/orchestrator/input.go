@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -19,8 +18,11 @@ type Input struct {
 	Generation int
 	// Arguments are added to the request's, or take their places.
 	Arguments map[string]json.RawMessage
-	// OnBehalfOf is who approved it, for the record (contract J8).
-	OnBehalfOf string
+	// OnBehalfOf is who the client says has approved it, "" if it does not say; Note is what the
+	// client notes about it, "" for nothing (contract J8).
+	OnBehalfOf, Note string
+	// By is who sends it.
+	By Act
 
 	fingerprint string
 }
@@ -36,11 +38,11 @@ var acceptedMembers = []string{"proposal_id", "proposal_terms_digest"}
 // immutableRule is the rule that an input breaks by setting what it can't change.
 const immutableRule = "must not be set: an input can't change it"
 
+// inputMembers are the members of an input.
+var inputMembers = []string{"generation", "input", "on_behalf_of", "note"}
+
 // maxOnBehalfOf is the longest name of an approver, in characters.
 const maxOnBehalfOf = 200
-
-// inputMembers are the members of an input.
-var inputMembers = []string{"generation", "input", "on_behalf_of"}
 
 // ParseInput reads an input. It returns a *validation.Error that names every wrong field.
 func ParseInput(body []byte) (Input, error) {
@@ -68,11 +70,8 @@ func ParseInput(body []byte) (Input, error) {
 			c.Add("input."+name, validation.Immutable, immutableRule, "leave it out")
 		}
 	}
-	if json.Unmarshal(members["on_behalf_of"], &in.OnBehalfOf) != nil || !validation.Line(in.OnBehalfOf, maxOnBehalfOf) {
-		c.Add("on_behalf_of", validation.InvalidValue,
-			fmt.Sprintf("must say who approved it, in 1 to %d visible characters on one line", maxOnBehalfOf),
-			"name the person or the system")
-	}
+	in.OnBehalfOf = lineOf(&c, members, "on_behalf_of", maxOnBehalfOf, "name the person or the system that approved it")
+	in.Note = lineOf(&c, members, "note", maxActReason, "say it in fewer words")
 	c.AddBadValues(body)
 	if err := c.Err(); err != nil {
 		return in, err

@@ -17,7 +17,7 @@ func TestParseInputNamesEveryWrongField(t *testing.T) {
 		body   string
 		fields []string
 	}{
-		"an empty object": {`{}`, []string{"generation", "input", "on_behalf_of"}},
+		"an empty object": {`{}`, []string{"generation", "input"}},
 		"not an object":   {`[]`, []string{"(body)"}},
 		"a member twice":  {`{"generation":1,"generation":2}`, []string{"(body)"}},
 		"members that an input can't set": {

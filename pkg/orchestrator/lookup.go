@@ -122,6 +122,8 @@ type lookUp struct {
 	newKey  func() string
 	// leftOut are the members that the agent refused in questions, by tool.
 	leftOut map[string][]string
+	// strict: what is not found is to be proven not to be there.
+	strict bool
 	// blind: what was looked through shows no contexts at all, so nothing can be found there.
 	blind bool
 	// later is the time that the agent asked for beside what was found (contract D8).

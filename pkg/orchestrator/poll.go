@@ -48,7 +48,7 @@ func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, e
 		if known.Fresh(now) && !hasBuysTool(known) {
 			return p.noSnapshot(ctx, op, known)
 		}
-	} else if op.State.Terminal() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) ||
+	} else if op.State.Terminal() || op.Held() || now.Before(op.NotBefore) || now.Before(op.Admission.Slot) ||
 		op.MaySendInput(now, support(op, known)) ||
 		known.Fresh(now) && !pollable(op, known) {
 		return p.skip(ctx, op, known, unasked(op, known))
@@ -239,13 +239,13 @@ func openStatus(s operation.State) adcp.Status {
 func (p Poll) failByResponse(ctx context.Context, op operation.Operation, profile registry.Profile, r adcp.Response) (
 	operation.Decision, error) {
 	if r.Err == nil {
-		return p.fail(ctx, op, profile, 0, operation.AgentUnreached, "the agent's answer could not be read")
+		return p.fail(ctx, op, profile, 0, operation.AgentUnreached, "the agent's answer could not be read", "")
 	}
 	reason := operation.AgentRefuses
 	if r.Err.Code == "REFERENCE_NOT_FOUND" { // proves nothing (contract E7, G9): the agent may have forgotten
 		reason = operation.TaskNotFound
 	}
-	return p.fail(ctx, op, profile, r.Err.RetryAfter, reason, r.Err.Describe())
+	return p.fail(ctx, op, profile, r.Err.RetryAfter, reason, r.Err.Describe(), r.Err.Message)
 }
 
 // failByError records a poll without an answer. An internal fault is returned.
@@ -263,17 +263,19 @@ func (p Poll) failByError(ctx context.Context, op operation.Operation, profile r
 	case ce.RPCCode != 0:
 		reason = operation.AgentAnswersError
 	}
-	return p.fail(ctx, op, profile, ce.RetryAfter, reason, registry.DescribeCallError(ce))
+	return p.fail(ctx, op, profile, ce.RetryAfter, reason, registry.DescribeCallError(ce), "")
 }
 
-// fail records a poll without a usable answer.
+// fail records a poll without a usable answer. words are the agent's, if it answered in any.
 func (p Poll) fail(ctx context.Context, polled operation.Operation, profile registry.Profile,
-	retryAfter time.Duration, reason operation.Reason, detail string) (operation.Decision, error) {
+	retryAfter time.Duration, reason operation.Reason, detail, words string) (operation.Decision, error) {
 	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
 			return nil
 		}
-		return recorded(op.FailPoll(now, retryAfter, reason, detail))
+		e := op.FailPoll(now, retryAfter, reason, detail)
+		e.AgentMessage = adcp.Words(words)
+		return recorded(e)
 	})
 }
 

@@ -17,18 +17,28 @@ import (
 	"adcp-orchestrator/pkg/registry"
 )
 
-// prepare makes ids, keys and tokens once for the life of the operation, and freezes the bytes that
-// go out (contract C6, C10, C27).
+// prepare prepares an operation with an id of its own.
 func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (NewOperation, error) {
-	now := s.Deps.Now().UTC()
-	traits, _ := adcp.TraitsOf(r.Type)
 	id, err := s.random(16)
 	if err != nil {
 		return NewOperation{}, err
 	}
+	return s.prepareAs(tenant, operationID(id), r, agent)
+}
+
+// operationID writes 16 bytes as the id of an operation.
+func operationID(b []byte) string {
+	return "op_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b))
+}
+
+// prepareAs makes keys and tokens once for the life of the operation of that id, and freezes the
+// bytes that go out (contract C6, C10, C27).
+func (s Submit) prepareAs(tenant, id string, r SubmitRequest, agent registry.Agent) (NewOperation, error) {
+	now := s.Deps.Now().UTC()
+	traits, _ := adcp.TraitsOf(r.Type)
 	op := operation.Operation{
 		Tenant:  tenant,
-		ID:      "op_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(id)),
+		ID:      id,
 		Type:    r.Type,
 		AgentID: agent.ID,
 		Target: operation.Target{URL: agent.URL, Transport: agent.Transport,
@@ -45,7 +55,7 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		UpdatedAt:   now,
 		Webhook:     operation.WebhookConfig{Mode: operation.WebhookNone},
 	}
-	if err = r.takeNaturalKeys(&op); err != nil {
+	if err := r.takeNaturalKeys(&op); err != nil {
 		return NewOperation{}, err
 	}
 	key, err := uuid.NewRandomFromReader(source(s.Random))
@@ -68,7 +78,7 @@ func (s Submit) prepare(tenant string, r SubmitRequest, agent registry.Agent) (N
 		return NewOperation{}, err
 	}
 	n := NewOperation{Op: op, Request: request, Event: operation.Event{Seq: 1, At: now, Kind: operation.EventCreated,
-		Channel: operation.ByAPI, From: operation.Requested, To: operation.Requested}}
+		Channel: operation.ByAPI, From: operation.Requested, To: operation.Requested, Actor: &r.Actor}}
 	n.NaturalFingerprint, err = r.naturalFingerprint()
 	return n, err
 }

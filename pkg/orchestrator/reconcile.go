@@ -165,6 +165,10 @@ func nextIfDue(op operation.Operation, now time.Time) operation.Next {
 	switch {
 	case op.State.Terminal():
 		return operation.NextSettle
+	case op.Braked():
+		return ""
+	case op.Signal != "":
+		return op.Signal
 	case op.PendingInput() != 0:
 		return operation.NextPoll
 	case op.HasSlot(now) && op.NeedsCall():

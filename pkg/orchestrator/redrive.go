@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -60,24 +61,32 @@ type Redrive struct {
 // Run makes sure that the operation is followed from now on: a waiting execution calls or polls at
 // once, whatever it waits for, one that never started is started, one that is over is followed by
 // the next generation's. An open circuit probes at once. However often it is repeated, one
-// execution runs. It returns store.ErrNotFound.
-func (r Redrive) Run(ctx context.Context, tenant, id string) (operation.Operation, RedriveResult, error) {
+// execution runs. A pause stands. It returns store.ErrNotFound, a *VersionMismatchError, or an
+// *operation.ActRefusedError if it was redriven less than a minute ago.
+func (r Redrive) Run(ctx context.Context, tenant, id string, by Act) (operation.Operation, RedriveResult, error) {
+	resumed := false
 	for {
 		op, err := r.Store.Get(ctx, tenant, id)
 		if err != nil {
 			return operation.Operation{}, "", err
 		}
-		if !op.PublishedAt.IsZero() && !op.AwaitsSnapshot() {
+		if !op.PublishedAt.IsZero() && !op.AwaitsSnapshot() && !op.CancelDue() {
 			return op, ExecutionSettled, nil
 		}
 		now := r.Deps.Now().UTC()
-		if op, err = r.resume(ctx, op, now); errors.Is(err, store.ErrStale) && ctx.Err() == nil {
+		if !resumed {
+			if err := cmp.Or(by.checkVersion(op), op.MayRedrive(now)); err != nil {
+				return op, "", err
+			}
+		}
+		if op, err = r.resume(ctx, op, now, by); errors.Is(err, store.ErrStale) && ctx.Err() == nil {
 			continue
 		} else if err != nil {
 			return op, "", err
 		}
+		resumed = true
 		result, err := ensureExecution(ctx, r.Store, r.Workflow, op,
-			func(op *operation.Operation) operation.Event { return op.Redrive(now) })
+			func(op *operation.Operation) operation.Event { return by.signed(op.Redrive(now)) })
 		if errors.Is(err, store.ErrStale) && ctx.Err() == nil {
 			continue
 		}
@@ -108,7 +117,8 @@ func (r Redrive) next(op operation.Operation) operation.Next {
 // resume stores that an operation goes on that had stopped, or waits. It comes before the signal:
 // an execution that is alive, or that Step Functions has forgotten, would stop or wait at once
 // again.
-func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Time) (operation.Operation, error) {
+func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Time, by Act) (
+	operation.Operation, error) {
 	switch {
 	case op.AwaitsSnapshot():
 		op.HurrySnapshot(now)
@@ -121,5 +131,5 @@ func (r Redrive) resume(ctx context.Context, op operation.Operation, now time.Ti
 	}
 	resumed := op
 	e := resumed.Resume(now)
-	return resumed, r.Store.Commit(ctx, operation.Change{Op: resumed, Events: []operation.Event{e}})
+	return resumed, r.Store.Commit(ctx, operation.Change{Op: resumed, Events: []operation.Event{by.signed(e)}})
 }

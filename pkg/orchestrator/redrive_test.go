@@ -25,7 +25,7 @@ func submittedHarness(t *testing.T) (*harness, orchestrator.Redrive) {
 func TestRedriveMakesAWaitingExecutionPoll(t *testing.T) {
 	t.Parallel()
 	h, redrive := submittedHarness(t)
-	_, result, err := redrive.Run(t.Context(), "acme", h.id)
+	_, result, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
 	if err != nil || result != orchestrator.ExecutionAlive ||
 		!slices.Equal(h.workflow.log, []string{"wake token-1 poll"}) {
 		t.Errorf("%s, %v, did %v", result, err, h.workflow.log)
@@ -37,7 +37,7 @@ func TestRedriveStartsAMissingExecution(t *testing.T) {
 	h := newHarness(t, &fakeAgent{profile: buyProfile(), answers: []adcp.Response{submitted}})
 	redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
 	clear(h.workflow.status)
-	_, result, err := redrive.Run(t.Context(), "acme", h.id)
+	_, result, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
 	if err != nil || result != orchestrator.ExecutionStarted || !slices.Equal(h.workflow.log, []string{"start 1"}) {
 		t.Errorf("%s, %v, did %v", result, err, h.workflow.log)
 	}
@@ -49,7 +49,7 @@ func TestRedriveWakesAnExecutionThatHasJustStarted(t *testing.T) {
 	t.Parallel()
 	h, redrive := submittedHarness(t)
 	clear(h.workflow.status)
-	_, _, err := redrive.Run(t.Context(), "acme", h.id)
+	_, _, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
 	if err != nil || !slices.Equal(h.workflow.log, []string{"start 1", "wake token-1 poll"}) {
 		t.Errorf("%v, did %v", err, h.workflow.log)
 	}
@@ -63,7 +63,9 @@ func TestConcurrentRedrivesRestartOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if _, _, err := redrive.Run(t.Context(), "acme", h.id); err != nil {
+			_, _, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
+			var refused *operation.ActRefusedError // one a minute
+			if err != nil && (!errors.As(err, &refused) || refused.Code != operation.RedrivenRecently) {
 				t.Error(err)
 			}
 		})
@@ -87,7 +89,7 @@ func TestRedriveResumesPollingThatHadEnded(t *testing.T) {
 		t.Fatalf("%+v", h.op().Attention)
 	}
 	h.workflow.status[execution(h.id, 1)] = orchestrator.ExecutionOver
-	op, result, err := redrive.Run(t.Context(), "acme", h.id)
+	op, result, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
 	if err != nil || result != orchestrator.ExecutionRestarted || op.Attention != nil || op.Attempts.Polls != 0 ||
 		op.FollowUntil.Sub(h.at) != operation.FollowFor {
 		t.Errorf("%s, %v, %+v", result, err, op)
@@ -106,7 +108,7 @@ func TestRedriveOfAForgottenExecution(t *testing.T) {
 	h.poll()
 	h.at = h.at.Add(91 * 24 * time.Hour)
 	clear(h.workflow.status)
-	op, result, err := redrive.Run(t.Context(), "acme", h.id)
+	op, result, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
 	if err != nil || result != orchestrator.ExecutionStarted || op.Attention != nil ||
 		op.FollowUntil.Sub(h.at) != operation.FollowFor {
 		t.Errorf("%s, %v, %+v", result, err, op)
@@ -124,7 +126,7 @@ func TestRedriveLeavesAPublishedOperationAlone(t *testing.T) {
 	}
 	h.workflow.status[execution(h.id, 1)] = orchestrator.ExecutionOver
 	redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
-	_, result, err := redrive.Run(t.Context(), "acme", h.id)
+	_, result, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
 	if err != nil || result != orchestrator.ExecutionSettled || len(h.workflow.log) > 0 {
 		t.Errorf("%s, %v, did %v", result, err, h.workflow.log)
 	}
@@ -134,7 +136,7 @@ func TestRedriveOfAnotherTenantsOperation(t *testing.T) {
 	t.Parallel()
 	h, redrive := submittedHarness(t)
 	for _, id := range []string{"op_none", h.id} {
-		if _, _, err := redrive.Run(t.Context(), "others", id); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := redrive.Run(t.Context(), "others", id, orchestrator.Act{}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("another tenant's %s: %v", id, err)
 		}
 	}

@@ -137,7 +137,7 @@ func TestPurchaseIsSentAgainOnceAfterACleanLookUp(t *testing.T) {
 			}
 			agent.answer, agent.err = submitted, nil
 			redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
-			if _, _, err := redrive.Run(t.Context(), "acme", h.id); err != nil {
+			if _, _, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{}); err != nil {
 				t.Fatal(err)
 			}
 			lookUps := agent.lookUps
@@ -173,7 +173,7 @@ func TestRedriveDoesNotBuyAgainWhatIsListed(t *testing.T) {
 	h := follow24(t, agent)
 	agent.list, agent.status = "", "pending_creatives"
 	redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Deps: h.deps}
-	if _, _, err := redrive.Run(t.Context(), "acme", h.id); err != nil {
+	if _, _, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{}); err != nil {
 		t.Fatal(err)
 	}
 	h.follow(24 * time.Hour)

@@ -10,6 +10,7 @@ import (
 
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/digest"
+	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/validation"
 )
@@ -24,6 +25,8 @@ type SubmitRequest struct {
 	// DedupeBy is empty for the default, DedupeByPONumber; OnConflict for OnConflictRefuse.
 	DedupeBy   DedupeBy   `json:"dedupe_by,omitempty"`
 	OnConflict OnConflict `json:"on_conflict,omitempty"`
+	// Actor is who submits it.
+	Actor operation.Actor `json:"-"`
 
 	fields map[string]json.RawMessage
 }

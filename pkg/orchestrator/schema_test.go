@@ -21,7 +21,7 @@ func TestOldFunctionDoesNotCallForAnOperationWithANewerSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := strings.Replace(doc, `"schema":1`, `"schema":3`, 1)
+	newer := strings.Replace(doc, `"schema":1`, `"schema":4`, 1)
 	if err := h.store.SetAttribute(t.Context(), "acme", h.id, "doc", newer); err != nil {
 		t.Fatal(err)
 	}

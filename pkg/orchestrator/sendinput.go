@@ -30,11 +30,14 @@ type SendInput struct {
 // Run stores an input as the answer to its input request, and wakes the workflow to send it: the
 // whole request with the input's arguments, under a key of its own, frozen (contract J3, J4). The
 // same input again is no error and sends nothing. It returns store.ErrNotFound, a
-// *validation.Error, or an *InputRefusedError.
+// *validation.Error, a *VersionMismatchError, or an *InputRefusedError.
 func (s SendInput) Run(ctx context.Context, tenant, id string, in Input) (operation.Operation, error) {
 	accepted := false
 	op, err := update(ctx, s.Store, tenant, id, func(op operation.Operation) (*operation.Change, error) {
 		accepted = false
+		if err := in.By.checkVersion(op); err != nil {
+			return nil, err
+		}
 		known, err := in.check(op)
 		if err != nil || known {
 			return nil, err
@@ -48,8 +51,10 @@ func (s SendInput) Run(ctx context.Context, tenant, id string, in Input) (operat
 			return nil, err
 		}
 		accepted = true
-		e := op.AcceptInput(s.Deps.Now().UTC(), in.fingerprint, in.OnBehalfOf)
-		return &operation.Change{Op: op, Events: []operation.Event{e}, Input: frozen}, nil
+		by := in.By
+		by.Actor.OnBehalfOf, by.Reason = in.OnBehalfOf, in.Note
+		e := op.AcceptInput(s.Deps.Now().UTC(), in.fingerprint, by.Actor)
+		return &operation.Change{Op: op, Events: []operation.Event{by.signed(e)}, Input: frozen}, nil
 	})
 	if err != nil || !accepted {
 		return op, err

@@ -81,7 +81,7 @@ func TestInputContinuesTheAgentsTask(t *testing.T) {
 	}
 	op := h.mustSendInput(approval)
 	in := op.InputRequest.Input
-	if in.State != operation.InputAccepted || in.OnBehalfOf != "jane@acme.example" || op.Attention != nil ||
+	if in.State != operation.InputAccepted || in.By().OnBehalfOf != "jane@acme.example" || op.Attention != nil ||
 		!slices.Equal(h.workflow.log, []string{"wake token-1 poll"}) {
 		t.Fatalf("%+v, did %v", op.InputRequest, h.workflow.log)
 	}
@@ -103,8 +103,8 @@ func TestInputContinuesTheAgentsTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	i := slices.IndexFunc(record.Events, func(e operation.Event) bool { return e.Kind == operation.EventInputAnswered })
-	const detail = "on behalf of jane@acme.example, content "
-	if i < 0 || !strings.HasPrefix(record.Events[i].Detail, detail) {
+	if i < 0 || record.Events[i].Actor.OnBehalfOf != "jane@acme.example" ||
+		!strings.HasPrefix(record.Events[i].Detail, "content ") {
 		t.Errorf("%+v", record.Events)
 	}
 }

@@ -45,6 +45,8 @@ type Settle struct {
 	// operation.MinKeepEnded.
 	KeepEnded time.Duration
 	Deps      Deps
+	// Buys makes the operations that cancel buys; nil makes none.
+	Buys *CancelBuys
 }
 
 // SettleResult is Settle's answer to the workflow.
@@ -74,7 +76,7 @@ func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error
 	case !ours && op.Unpublished():
 		return SettleResult{}, ErrPublishing
 	case !ours:
-		return result, s.spreadExpiry(ctx, op)
+		return result, s.finish(ctx, op)
 	}
 	if err := s.Publisher.Publish(ctx, operation.Ref{Tenant: tenant, OperationID: id}); err != nil {
 		return SettleResult{}, err
@@ -92,7 +94,19 @@ func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error
 	if err != nil {
 		return result, err
 	}
-	return result, s.spreadExpiry(ctx, op)
+	return result, s.finish(ctx, op)
+}
+
+// finish does what comes after the publication. A crash leaves it due, and the reconciler has the
+// operation settled again.
+func (s Settle) finish(ctx context.Context, op operation.Operation) error {
+	if s.Buys != nil && op.CancelDue() {
+		var err error
+		if op, err = s.Buys.Run(ctx, op); err != nil {
+			return err
+		}
+	}
+	return s.spreadExpiry(ctx, op)
 }
 
 // spreadExpiry gives everything that belongs to an operation the operation's expiry, and then

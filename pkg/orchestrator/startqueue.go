@@ -46,6 +46,12 @@ func (e *QueueFullError) Error() string {
 	return fmt.Sprintf("the oldest operation waits for its start for more than %s", MaxStartDelay)
 }
 
+// StartedByDrain is the Starter of functions that can't start executions: their starts are queued.
+type StartedByDrain struct{}
+
+// Start returns ErrThrottled.
+func (StartedByDrain) Start(context.Context, string, string, int) error { return ErrThrottled }
+
 // StartQueue starts executions, or queues them when Step Functions starts no more. One process
 // shares one StartQueue. A process that was never throttled does not read the queue.
 type StartQueue struct {

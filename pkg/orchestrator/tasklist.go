@@ -49,7 +49,7 @@ func (l *lookUp) task(ctx context.Context) (found *adcp.Answer, list listing, er
 	if a := tasks.ofOperation(l.op.ID); a != nil && err == nil {
 		return a, listing{}, nil
 	}
-	if err == nil && tasks.read.all && (len(tasks.found) == 0 || l.op.NeedsCleanLookUp()) {
+	if err == nil && tasks.read.all && (len(tasks.found) == 0 || l.strict || l.op.NeedsCleanLookUp()) {
 		tasks, err = l.searchTasks(ctx, "")
 	}
 	if err != nil {

@@ -101,13 +101,13 @@ func unanswered(events []operation.Event) bool {
 }
 
 // attentionOnly is the change that stores newly due attention, or that the execution waits much
-// longer than the reconciler expects; nil if there is neither. The reconciler would look at an
-// operation that waits for half a day every few minutes.
+// longer than the reconciler expects, or has taken up what it was told; nil if there is nothing.
+// The reconciler would look at an operation that waits for half a day every few minutes.
 func attentionOnly(op, planned operation.Operation, now time.Time, next *operation.Decision) *operation.Change {
 	switch {
 	case planned.Attention != op.Attention:
 		planned.BumpVersion(now)
-	case op.DueMoves(planned.LooksAt()):
+	case planned.Signal != op.Signal, op.DueMoves(planned.LooksAt()):
 		planned.Version++ // no change that a client should see
 	default:
 		return nil

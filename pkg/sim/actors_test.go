@@ -43,6 +43,9 @@ func (h *harness) settle(name string) *actor {
 			Deps:      h.deps(),
 			NewOwner:  func() string { h.owners++; return fmt.Sprint(name, h.owners) },
 		}
+		if h.buys {
+			settle.Buys = &orchestrator.CancelBuys{Store: actorStore{h.store, h, a}, Workflow: h.workflow(a), Deps: h.deps()}
+		}
 		_, err := settle.Run(h.t.Context(), Tenant, h.id)
 		h.failed(name, err, orchestrator.ErrPublishing)
 	}}
@@ -51,7 +54,7 @@ func (h *harness) settle(name string) *actor {
 func (h *harness) redrive(name string) *actor {
 	return &actor{name: name, run: func(a *actor) {
 		redrive := orchestrator.Redrive{Store: actorStore{h.store, h, a}, Workflow: h.workflow(a), Deps: h.deps()}
-		_, _, err := redrive.Run(h.t.Context(), Tenant, h.id)
+		_, _, err := redrive.Run(h.t.Context(), Tenant, h.id, orchestrator.Act{})
 		h.failed(name, err)
 	}}
 }

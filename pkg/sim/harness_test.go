@@ -35,6 +35,7 @@ type harness struct {
 	prompted  bool                                 // the seller has requested input; it may get it on another channel
 	calls     int
 	published map[string]int // events, by id
+	buys      bool           // publishing makes the operations that cancel buys
 	owners    int
 
 	results    map[string][]string // of deliveries and inputs, by the actor's name
@@ -42,6 +43,7 @@ type harness struct {
 	state      operation.State
 	raced      operation.State // the state when the race was over, before the recovery
 	stored     int             // results that were stored
+	creates    int             // operations that were stored since the race began
 	violations []string
 }
 
@@ -191,10 +193,20 @@ func (s actorStore) Get(ctx context.Context, tenant, id string) (op operation.Op
 	return op, err
 }
 
+func (s actorStore) Create(ctx context.Context, n orchestrator.NewOperation) error {
+	return s.a.step(func() error {
+		err := s.Store.Create(ctx, n)
+		if err == nil {
+			s.h.creates++
+		}
+		return err
+	})
+}
+
 func (s actorStore) Commit(ctx context.Context, x operation.Change) error {
 	return s.a.step(func() error {
 		err := s.Store.Commit(ctx, x)
-		if err == nil {
+		if err == nil && x.Op.ID == s.h.id {
 			s.h.check(x)
 		}
 		return err

@@ -28,7 +28,7 @@ func (w *World) withBreaker(p circuit.Policy) *World {
 func (w *World) redrive(t *testing.T, id string) {
 	t.Helper()
 	r := orchestrator.Redrive{Store: w.store(), Workflow: workflow{w}, Breaker: w.Breaker, Deps: w.deps()}
-	if _, _, err := r.Run(t.Context(), Tenant, id); err != nil {
+	if _, _, err := r.Run(t.Context(), Tenant, id, orchestrator.Act{}); err != nil {
 		t.Fatal(err)
 	}
 }

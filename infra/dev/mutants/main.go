@@ -30,6 +30,8 @@ func groups() []group {
 	flags := []string{"test", "-count=1", "-timeout=2m", "-failfast"}
 	return []group{
 		{mutants, append(slices.Clip(flags), "-run", "Races|TransportFaults|Killed", "./pkg/sim")},
+		{acts, append(slices.Clip(flags), "-run", "Act|Cancel|Paus|PollNow|Resol|Wish", "./pkg/operation",
+			"./pkg/orchestrator", "./pkg/sim")},
 		{proofs, append(slices.Clip(flags), "./pkg/adcp", "./pkg/agent", "./pkg/operation", "./pkg/orchestrator",
 			"./pkg/sim/hazard")},
 	}

@@ -96,7 +96,7 @@ func (w *World) deliver(url string, body []byte, try int) {
 func (w *World) Redrive(tenant, id string) error {
 	return w.http(nil, "redrive", redrive, func(b *breaker.Breaker) error {
 		_, _, err := orchestrator.Redrive{Store: w.table, Workflow: workflow{w: w}, Breaker: b, Deps: w.deps()}.
-			Run(context.Background(), tenant, id)
+			Run(context.Background(), tenant, id, orchestrator.Act{})
 		return err
 	})
 }

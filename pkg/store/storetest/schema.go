@@ -86,7 +86,7 @@ func newerSchemaIsNotWrittenOver(t *testing.T, s *suite) {
 	op := s.create(t, "op_1")
 	doc, err := s.Attribute(t.Context(), s.tenant, op.ID, "doc")
 	must(t, err)
-	newer := strings.Replace(doc, `"schema":1`, `"schema":3`, 1)
+	newer := strings.Replace(doc, `"schema":1`, `"schema":4`, 1)
 	if newer == doc {
 		t.Fatalf("the document %s has no schema", doc)
 	}
