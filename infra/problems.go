@@ -24,17 +24,23 @@ type gatewayProblem struct {
 // gatewayProblems lists the cases that clients meet, and the defaults for all others. None of them
 // repeats API Gateway's own message, which would reveal authorizers and integrations.
 var gatewayProblems = []gatewayProblem{
-	{kind: "BAD_REQUEST_BODY", status: 400, code: "malformed_body", detail: "The request body can't be read. Send one JSON object in UTF-8."},
+	{
+		kind: "BAD_REQUEST_BODY", status: 400, code: "malformed_body",
+		detail: "The request body can't be read. Send one JSON object in UTF-8.",
+	},
 	{
 		kind: "UNAUTHORIZED", status: 401, code: "unauthorized",
 		detail:  "Send an API key: Authorization: Bearer adcp_...",
 		headers: map[string]string{"WWW-Authenticate": "Bearer"},
 	},
-	{kind: "ACCESS_DENIED", status: 403, code: "forbidden", detail: "The API key does not allow this. Use a key with the scope that the route needs."},
+	{
+		kind: "ACCESS_DENIED", status: 403, code: "forbidden",
+		detail: "The API key does not allow this. Use a key with the scope that the route needs.",
+	},
 	// This is API Gateway's name for a route that does not exist.
 	{kind: "MISSING_AUTHENTICATION_TOKEN", status: 404, code: "no_such_route", detail: detailNoSuchRoute},
 	{kind: "RESOURCE_NOT_FOUND", status: 404, code: "no_such_route", detail: detailNoSuchRoute},
-	{kind: "REQUEST_TOO_LARGE", status: 413, code: "too_large", detail: "The request body is too large: send at most 1 MiB."},
+	{kind: "REQUEST_TOO_LARGE", status: 413, code: "too_large", detail: detailTooLarge},
 	{kind: "UNSUPPORTED_MEDIA_TYPE", status: 415, code: "unsupported_media_type", detail: "Send application/json."},
 	{
 		kind: "THROTTLED", status: 429, code: "rate_limited",
@@ -55,6 +61,7 @@ var gatewayProblems = []gatewayProblem{
 // Details that two problems share.
 const (
 	detailNoSuchRoute = "There is no such route: check the method and the path, which begins with /v1."
+	detailTooLarge    = "The request body is too large: send at most 1 MiB."
 	detailAuthorizer  = "The API key could not be checked. Try again."
 	detailTimeout     = "No answer in time. Repeat the request with the same idempotency key."
 )

@@ -26,7 +26,8 @@ func ObjectFault(body []byte) (rule string) {
 		return "must be sent: it is empty"
 	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
 		return "must not begin with a byte order mark (the bytes EF BB BF)"
-	case bytes.HasPrefix(body, []byte("\xff\xfe")), bytes.HasPrefix(body, []byte("\xfe\xff")), bytes.IndexByte(body, 0) >= 0:
+	case bytes.HasPrefix(body, []byte("\xff\xfe")), bytes.HasPrefix(body, []byte("\xfe\xff")),
+		bytes.IndexByte(body, 0) >= 0:
 		return "must be JSON in UTF-8: this is UTF-16, or no text"
 	case bytes.HasPrefix(body, []byte("\x1f\x8b")):
 		return "must not be compressed"

@@ -181,7 +181,8 @@ func TestRevokedKeyEndsWithAllItsSecrets(t *testing.T) {
 	if _, err := w.keys.Roll(t.Context(), w.admin, "", a.Record.ID, 0, always); !errors.As(err, &ended) {
 		t.Errorf("a revoked key was rolled: %v", err)
 	}
-	if _, err := w.keys.Revoke(t.Context(), "other", operation.Actor{}, a.Record.ID, always); !errors.Is(err, store.ErrNotFound) {
+	_, err = w.keys.Revoke(t.Context(), "other", operation.Actor{}, a.Record.ID, always)
+	if !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another tenant: %v", err)
 	}
 }
@@ -223,7 +224,8 @@ func TestExpiredAdminKeyDoesNotCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.at = now.Add(time.Hour)
-	if _, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{}, w.admin.KeyID, always); !errors.Is(err, apikey.ErrLastAdmin) {
+	_, err = w.keys.Revoke(t.Context(), "acme", operation.Actor{}, w.admin.KeyID, always)
+	if !errors.Is(err, apikey.ErrLastAdmin) {
 		t.Errorf("only an expired key is left: %v", err)
 	}
 	if _, err := w.keys.Revoke(t.Context(), "acme", operation.Actor{}, ends.Record.ID, always); err != nil {
@@ -260,10 +262,12 @@ func TestRepetitionShowsTheKeyWithoutItsSecret(t *testing.T) {
 		t.Errorf("%d secrets were shown", shown)
 	}
 	n.Name = "another"
-	if _, err := w.keys.Create(t.Context(), w.admin, operation.Actor{}, "r", n); !errors.Is(err, apikey.ErrRequestDiffers) {
+	_, err := w.keys.Create(t.Context(), w.admin, operation.Actor{}, "r", n)
+	if !errors.Is(err, apikey.ErrRequestDiffers) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := w.keys.Roll(t.Context(), w.admin, "r", all[0].Record.ID, 0, always); !errors.Is(err, apikey.ErrRequestDiffers) {
+	_, err = w.keys.Roll(t.Context(), w.admin, "r", all[0].Record.ID, 0, always)
+	if !errors.Is(err, apikey.ErrRequestDiffers) {
 		t.Errorf("got %v", err)
 	}
 	w.at = now.Add(apikey.RequestsFor + time.Minute)

@@ -59,9 +59,9 @@ func TestAPIKeyIsMadeListedRolledAndDeleted(t *testing.T) {
 	wantRefusal(t, "delete", send("DELETE /v1/api-keys/{id}", made.ID, "", stale), 412, "version_mismatch")
 	for _, bad := range []string{`{}`, `{"overlap_seconds":-1}`, `{"overlap_seconds":86401}`, `{"overlap_seconds":1.5}`,
 		`{"overlap_seconds":null}`, `{"overlap_seconds":"60"}`} {
-		p := wantRefusal(t, bad, send("POST /v1/api-keys/{id}/roll", made.ID, bad, nil), 400, "invalid_request")
-		if len(p.Errors) != 1 || p.Errors[0].Field != "overlap_seconds" {
-			t.Errorf("%s: named %+v", bad, p.Errors)
+		fields := wantRefusal(t, bad, send("POST /v1/api-keys/{id}/roll", made.ID, bad, nil), 400, "invalid_request")
+		if len(fields) != 1 || fields[0].Field != "overlap_seconds" {
+			t.Errorf("%s: named %+v", bad, fields)
 		}
 	}
 	rolled := decode[httpapi.APIKey](t, send("POST /v1/api-keys/{id}/roll", made.ID, roll,
@@ -107,9 +107,9 @@ func TestNewAPIKeyHasTheLeastScopes(t *testing.T) {
 	e := u.event(route)
 	e.Headers = map[string]string{"Idempotency-Key": "2"}
 	e.RequestContext.Authorizer["scopes"] = "keys:write operations:read"
-	p := wantRefusal(t, "more scopes", call(t, u.function, e), 403, "insufficient_scope")
-	if len(p.Errors) != 1 || !strings.Contains(p.Errors[0].Remedy, "leave out agents:read") {
-		t.Errorf("named %+v", p.Errors)
+	fields := wantRefusal(t, "more scopes", call(t, u.function, e), 403, "insufficient_scope")
+	if len(fields) != 1 || !strings.Contains(fields[0].Remedy, "leave out agents:read") {
+		t.Errorf("named %+v", fields)
 	}
 }
 

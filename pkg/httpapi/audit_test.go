@@ -50,7 +50,8 @@ func TestActsAreAudited(t *testing.T) {
 		want  string // of a request that is taken, "" if nothing is recorded
 		given string // of a request without the scope
 	}{
-		{"POST /v1/operations", "operation.submit operations/OP repeated", "operation.submit operations refused:insufficient_scope"},
+		{"POST /v1/operations", "operation.submit operations/OP repeated",
+			"operation.submit operations refused:insufficient_scope"},
 		{"POST /v1/operations/{id}/input", "operation.input operations/OP refused:input_not_requested",
 			"operation.input operations/OP refused:insufficient_scope"},
 		{"POST /v1/operations/{id}/redrive", "operation.redrive operations/OP taken",
@@ -244,8 +245,8 @@ func TestAuditLogIsFilteredAndPaged(t *testing.T) {
 	_, cursor, _ := strings.Cut(first.Next, "cursor=")
 	cursor, _, _ = strings.Cut(cursor, "&")
 	wantProblem(t, get("acme", map[string]string{"actor_id": "key_1", "cursor": cursor}), 400, "cursor_mismatch")
-	if p := decode[auditPage](t, get("other", map[string]string{"actor_id": "key_0", "cursor": cursor}), 200); len(p.Items) > 0 ||
-		p.Items == nil {
+	p := decode[auditPage](t, get("other", map[string]string{"actor_id": "key_0", "cursor": cursor}), 200)
+	if len(p.Items) > 0 || p.Items == nil {
 		t.Errorf("another tenant sees %+v", p)
 	}
 }

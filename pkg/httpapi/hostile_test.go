@@ -171,9 +171,13 @@ var leak = regexp.MustCompile(`(?i)json:|unmarshal|\bstruct\b|\bgo (type|value)|
 
 // wantRefusal checks that an answer is a complete problem of the client's: every wrong field with
 // its rule and its remedy, and nothing of our own.
-func wantRefusal(t *testing.T, what string, got events.APIGatewayProxyResponse, status int, code string) httpapi.Problem {
+func wantRefusal(t *testing.T, what string, got events.APIGatewayProxyResponse, status int, code string,
+) []validation.FieldError {
 	t.Helper()
 	p := wantProblem(t, got, status, code)
+	if len(p.Errors) == 0 && (status == 400 || status == 413) {
+		t.Errorf("%s: no field is named", what)
+	}
 	for _, f := range p.Errors {
 		if f.Field == "" || f.Code == "" || !strings.HasPrefix(f.Rule, "must") || f.Remedy == "" {
 			t.Errorf("%s: incomplete: %+v", what, f)
@@ -185,7 +189,7 @@ func wantRefusal(t *testing.T, what string, got events.APIGatewayProxyResponse, 
 	if t.Failed() {
 		t.Fatalf("%s: %s", what, got.Body)
 	}
-	return p
+	return p.Errors
 }
 
 // badBodies are bodies that no route takes.
@@ -224,9 +228,10 @@ func TestNoRouteTakesABadBody(t *testing.T) {
 			if strings.Contains(route, "/read/") && strings.TrimSpace(body) == "" {
 				continue // a read without arguments
 			}
-			p := wantRefusal(t, route+": "+what, call(t, u.function, withBody(u.event(route), body)), 400, "invalid_request")
-			if answers++; !slices.ContainsFunc(p.Errors, func(f validation.FieldError) bool { return f.Field == "(body)" }) {
-				t.Errorf("%s: %s names %+v", route, what, p.Errors)
+			got := call(t, u.function, withBody(u.event(route), body))
+			fields := wantRefusal(t, route+": "+what, got, 400, "invalid_request")
+			if answers++; !slices.ContainsFunc(fields, func(f validation.FieldError) bool { return f.Field == "(body)" }) {
+				t.Errorf("%s: %s names %+v", route, what, fields)
 			}
 		}
 		surplus := strings.Replace(u.body, "{", `{"surplus<script>":1,`, 1)
@@ -268,10 +273,10 @@ func TestMembersOfAnotherTypeAreNamed(t *testing.T) {
 				}
 				body := `{"` + name + `":` + value + `}`
 				what := route + ": " + body
-				p := wantRefusal(t, what, call(t, u.function, withBody(u.event(route), body)), 400, "invalid_request")
+				fields := wantRefusal(t, what, call(t, u.function, withBody(u.event(route), body)), 400, "invalid_request")
 				named := func(f validation.FieldError) bool { return strings.HasPrefix(f.Field, name) }
-				if !slices.ContainsFunc(p.Errors, named) {
-					t.Errorf("%s: named %+v", what, p.Errors)
+				if !slices.ContainsFunc(fields, named) {
+					t.Errorf("%s: named %+v", what, fields)
 				}
 			}
 		}
@@ -285,16 +290,17 @@ func TestEveryRouteRefusesUnknownParameters(t *testing.T) {
 		for _, name := range []string{"limt", "Limit", "<script>", "", strings.Repeat("x", 5000), "cursor[]"} {
 			e := u.event(route)
 			e.QueryStringParameters = map[string]string{name: "1"}
-			p := wantRefusal(t, route+": "+name, call(t, u.function, e), 400, "unknown_parameter")
-			if len(p.Errors) != 1 || p.Errors[0].Code != "unknown_parameter" {
-				t.Errorf("%s: named %+v", route, p.Errors)
+			fields := wantRefusal(t, route+": "+name, call(t, u.function, e), 400, "unknown_parameter")
+			if len(fields) != 1 || fields[0].Code != "unknown_parameter" {
+				t.Errorf("%s: named %+v", route, fields)
 			}
 		}
 	}
 	u := routes["GET /v1/api-keys"]
 	e := u.event("GET /v1/api-keys")
 	e.QueryStringParameters = map[string]string{"curosr": "x"}
-	if p := wantProblem(t, call(t, u.function, e), 400, "unknown_parameter"); !strings.Contains(p.Errors[0].Remedy, "write cursor ") {
+	p := wantProblem(t, call(t, u.function, e), 400, "unknown_parameter")
+	if !strings.Contains(p.Errors[0].Remedy, "write cursor ") {
 		t.Errorf("named %+v", p.Errors)
 	}
 	e.QueryStringParameters, e.MultiValueQueryStringParameters = nil, map[string][]string{"limit": {"1", "200"}}
@@ -323,9 +329,9 @@ func TestEveryListRefusesBadParameters(t *testing.T) {
 				if name == "cursor" {
 					code = "invalid_cursor"
 				}
-				p := wantRefusal(t, route+": "+name+"="+value, call(t, u.function, e), 400, code)
-				if len(p.Errors) != 1 || p.Errors[0].Field != name {
-					t.Errorf("%s: named %+v", route, p.Errors)
+				fields := wantRefusal(t, route+": "+name+"="+value, call(t, u.function, e), 400, code)
+				if len(fields) != 1 || fields[0].Field != name {
+					t.Errorf("%s: named %+v", route, fields)
 				}
 			}
 		}
@@ -345,8 +351,10 @@ func TestEveryRouteNeedsItsScope(t *testing.T) {
 		others := slices.DeleteFunc(apikey.Scopes(), func(s string) bool { return s == u.scope })
 		e = u.event(route)
 		e.RequestContext.Authorizer["scopes"] = strings.Join(others, " ")
-		if p := wantRefusal(t, route, call(t, u.function, e), 403, "insufficient_scope"); !strings.Contains(p.Detail, u.scope) {
-			t.Errorf("%s: %s", route, p.Detail)
+		got := call(t, u.function, e)
+		wantRefusal(t, route, got, 403, "insufficient_scope")
+		if !strings.Contains(got.Body, "lacks the scope "+u.scope) {
+			t.Errorf("%s: %s", route, got.Body)
 		}
 	}
 }

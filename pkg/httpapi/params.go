@@ -22,6 +22,9 @@ var parameters = map[string][]string{
 	"GET /v1/audit-events":           {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
 }
 
+// maxParameters is how many unknown parameters an answer names.
+const maxParameters = 50
+
 // checkParameters refuses query parameters that the request's route does not have, or that occur
 // more than once.
 func checkParameters(r Request) error {
@@ -33,6 +36,7 @@ func checkParameters(r Request) error {
 	var c validation.Checks
 	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
 		switch {
+		case !slices.Contains(known, name) && len(fields) == maxParameters:
 		case !slices.Contains(known, name):
 			fields = append(fields, unknownParameter(name, known))
 		case len(r.Query[name]) > 1:
@@ -43,7 +47,7 @@ func checkParameters(r Request) error {
 		return c.Err()
 	}
 	return NewProblem(http.StatusBadRequest, codeUnknownParameter,
-		"the route has no such query parameter, see errors; nothing was done", fields[:min(len(fields), 50)]...)
+		"the route has no such query parameter, see errors; nothing was done", fields...)
 }
 
 func unknownParameter(name string, known []string) validation.FieldError {

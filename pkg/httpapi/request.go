@@ -36,8 +36,8 @@ func (r Request) Actor() operation.Actor {
 // Read decodes an event of API Gateway. It returns an error if the body is not the base64 that it
 // claims to be.
 func Read(e events.APIGatewayProxyRequest) (Request, error) {
-	r := Request{Method: e.HTTPMethod, Route: e.HTTPMethod + " " + e.Resource, Path: e.PathParameters, Query: url.Values{}, Header: http.Header{},
-		Body: []byte(e.Body)}
+	r := Request{Method: e.HTTPMethod, Route: e.HTTPMethod + " " + e.Resource, Path: e.PathParameters,
+		Query: url.Values{}, Header: http.Header{}, Body: []byte(e.Body)}
 	if e.IsBase64Encoded {
 		b, err := base64.StdEncoding.DecodeString(e.Body)
 		if err != nil {

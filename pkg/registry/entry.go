@@ -73,7 +73,8 @@ func (r Register) parse(tenant, id string, body []byte) (Agent, error) {
 // "url" would be read as one or the other.
 func readEntry(c *validation.Checks, tenant string, body []byte) (in entry, ok bool) {
 	if fault := adcp.ObjectFault(body); fault != "" {
-		c.Add("(body)", validation.MalformedBody, fault, `send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
+		c.Add("(body)", validation.MalformedBody, fault,
+			`send {"url": "https://...", "credential_ref": "adcp/`+tenant+`/..."}`)
 		return in, false
 	}
 	c.AddBadValues(body) // first: "must be a number" would be a puzzle to the sender of 1e400

@@ -21,7 +21,7 @@ func Nearest(wrong string, known []string) (nearest string) {
 }
 
 // distance is how many bytes have to be added, left out, replaced, or exchanged with their
-// neighbour.
+// neighbor.
 func distance(a, b string) int {
 	var before, last, row []int
 	for j := range len(b) + 1 {

@@ -74,6 +74,10 @@ func (c *Checks) Add(field string, code Code, rule, remedy string) {
 // AddUnknown records a member that an object does not have. The remedy begins with the member that
 // was probably meant.
 func (c *Checks) AddUnknown(object, name string, known []string, remedy string) {
+	if c.full() { // whoever sends a hundred thousand does not make us compare them
+		c.more++
+		return
+	}
 	if near := Nearest(name, known); near != "" {
 		remedy = "write " + Member(object, near) + " if you meant that; otherwise " + remedy
 	}

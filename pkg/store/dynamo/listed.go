@@ -17,7 +17,8 @@ const maxBatch = 100
 // listed reads a page of what is listed, the newest first. next is the position that the next page
 // begins after, "" on the last. An item that the table has deleted, or is about to, is left out, so
 // a page can be short.
-func (s *Store) listed(ctx context.Context, q layout.ListQuery, limit int) (page []layout.Item, next string, err error) {
+func (s *Store) listed(ctx context.Context, q layout.ListQuery, limit int) (
+	page []layout.Item, next string, err error) {
 	lowest, below := q.Range()
 	index, backwards, pageSize := layout.ListIndex.Name, false, int32(limit)
 	condition := "list_pk = :pk AND list_sk BETWEEN :lowest AND :below"
