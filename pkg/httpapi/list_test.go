@@ -153,7 +153,8 @@ func TestListsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	if p := decode[opPage](t, call(t, f, get(t, again)), http.StatusOK); len(p.Items) != 3 {
 		t.Errorf("got %v", p.ids())
 	}
-	wantProblem(t, call(t, f, get(t, baseURL+"/v1/operations/counts?state=open")), http.StatusBadRequest, "unknown_parameter")
+	counts := call(t, f, get(t, baseURL+"/v1/operations/counts?state=open"))
+	wantProblem(t, counts, http.StatusBadRequest, "unknown_parameter")
 }
 
 // Agents can make an operation large. A page of such ones is cut, and stays deliverable.

@@ -159,8 +159,8 @@ func TestWaitEndsWithTheChange(t *testing.T) {
 	wantProblem(t, call(t, f, one(t, "", "?wait=21", "If-None-Match", `"1"`)), http.StatusBadRequest, "invalid_request")
 }
 
-// No more waits than allowed begin within the time of one, in however many processes: the others are
-// answered at once, and told when to come again.
+// No more waits than allowed begin within the time of one, in however many processes: the others
+// are answered at once, and told when to come again.
 func TestWaitsAreLimited(t *testing.T) {
 	t.Parallel()
 	for _, most := range []int{0, 2, 7, 20} {

@@ -16,15 +16,16 @@ const (
 	maxLines = 2000
 	// quietTime is how long nothing happens before a timeline says so.
 	quietTime = time.Minute
-	// wordsWidth is how many characters of an agent's words stand in a line, wordsLines how many lines.
+	// wordsWidth is how many characters of an agent's words stand in a line, wordsLines how many
+	// lines.
 	wordsWidth = 96
 	wordsLines = 12
 )
 
 // timeline writes events to be read in a terminal: the day where it changes, the time in UTC, a
 // sign for the direction, what happened, and who did it or how it was learned. Polls that brought
-// nothing are counted in the pause that they lie in. It depends on nothing but its arguments, so the
-// same version is always the same text.
+// nothing are counted in the pause that they lie in. It depends on nothing but its arguments, so
+// the same version is always the same text.
 func timeline(op operation.Operation, events []operation.Event) string {
 	w := &timelineWriter{}
 	fmt.Fprintf(&w.out, "%s%s with %s\n%s  %s, version %d%s\n", op.Type, spaced(op.PONumber), op.AgentID, op.ID, op.State,

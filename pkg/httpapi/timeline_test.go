@@ -20,7 +20,8 @@ func told() (operation.Operation, []operation.Event) {
 		State: operation.InputRequired, Version: 47, TaskID: "tk_7f31c0",
 		Attention: &operation.Attention{Reason: operation.InputNeeded, Since: at(27 * time.Hour), Detail: "asked"},
 		InputRequest: operation.InputRequest{Generation: 1, Prompt: json.RawMessage(
-			`{"reason":"APPROVAL_REQUIRED","message":"The flight crosses our holiday freeze.\n25 Nov 10:00:00  +  created\u202e"}`)}}
+			`{"reason":"APPROVAL_REQUIRED",` +
+				`"message":"The flight crosses our holiday freeze.\n25 Nov 10:00:00  +  created\u202e"}`)}}
 	events := []operation.Event{
 		{Seq: 1, At: start, Kind: operation.EventCreated, Channel: operation.ByAPI,
 			Actor: &operation.Actor{Type: operation.ActorAPIKey, ID: "k1", Name: "trading-desk"}},

@@ -127,6 +127,12 @@ func TestLifeCycleToolsConvergeOnEveryChannel(t *testing.T) {
 				t.Errorf("%s by %s: %s is %s with the buy %q, attention %+v, error %v, result %s; %v", tc.task, channel,
 					tc.result, op.State, op.MediaBuyID, op.Attention, op.Error, record.Result, err)
 			}
+			for _, name := range op.Names() {
+				found, err := h.store.List(t.Context(), "acme", operation.ListQuery{Any: name, Limit: 10})
+				if err != nil || len(found.Items) != 1 || found.Items[0].ID != h.id {
+					t.Errorf("%s by %s: %q finds %d operations, %v", tc.task, channel, name, len(found.Items), err)
+				}
+			}
 			if v := h.deliver(tc.task, "whk-2", tc.result).Verdict; v != operation.Duplicate {
 				t.Errorf("%s by %s, and again by webhook: %s", tc.task, channel, v)
 			}

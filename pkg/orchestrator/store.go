@@ -85,8 +85,8 @@ type OperationReader interface {
 	// the others of the last one's change. more says that there may be others.
 	Events(ctx context.Context, tenant, id string, after int64, limit int) (
 		events []operation.Event, more bool, err error)
-	// List returns a page of a tenant's operations. What has changed in the last moments may be missing
-	// or be shown as it was.
+	// List returns a page of a tenant's operations. What has changed in the last moments may be
+	// missing or be shown as it was.
 	List(ctx context.Context, tenant string, q operation.ListQuery) (operation.ListPage, error)
 	// Counts counts a tenant's operations by state, and those that need a person, as far as
 	// operation.MaxStateCount and MaxAttentionCount.

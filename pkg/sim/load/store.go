@@ -26,9 +26,9 @@ import (
 type table struct {
 	storetest.Store
 	w *World
-	// sizes and entries are the size of each operation's item and its place in the index.
+	// sizes and entries are the size of each operation's item and its places in the indexes.
 	sizes   map[string]int
-	entries map[string]string
+	entries map[string]entries
 	// partitions are those that many operations share; an operation's own never meets a quota.
 	partitions map[string]*partition
 	gates      map[circuit.GateID]int // their sizes
@@ -39,7 +39,7 @@ type table struct {
 type partition struct{ reads, writes *bucket }
 
 func newTable(w *World, s storetest.Store) *table {
-	return &table{Store: s, w: w, sizes: map[string]int{}, entries: map[string]string{},
+	return &table{Store: s, w: w, sizes: map[string]int{}, entries: map[string]entries{},
 		partitions: map[string]*partition{}, gates: map[circuit.GateID]int{}, reads: newBucket(w.quotas.TableReads, w.now),
 		writes: newBucket(w.quotas.TableWrites, w.now)}
 }
@@ -275,31 +275,41 @@ func (t *table) itemLoads(items []layout.Item, op layout.Item) (loads []load) {
 	return loads
 }
 
-// indexLoad is what a write of an operation's item does to the index: the old entry goes, and the
-// new one comes.
+// indexLoad is what a write of an operation's item does to the indexes: in each the old entry goes,
+// and the new one comes. Only the due index has partitions that many tenants share.
 func (t *table) indexLoad(op layout.Item) (loads []load) {
-	before, after := t.entries[op.Text("pk")], entryOf(op)
-	if before == after {
-		return nil
-	}
-	for _, entry := range []string{before, after} {
-		if shard, _, ok := strings.Cut(entry, " "); ok {
-			loads = append(loads, writeUnits(small).of(shard))
+	before, after := t.entries[op.Text("pk")], entriesOf(op)
+	for n, x := range layout.Indexes {
+		if before[n] == after[n] {
+			continue
+		}
+		for _, entry := range []string{before[n], after[n]} {
+			if partition, _, ok := strings.Cut(entry, " "); ok {
+				if x != layout.DueIndex {
+					partition = ""
+				}
+				loads = append(loads, writeUnits(small).of(partition))
+			}
 		}
 	}
 	return loads
 }
 
-func entryOf(i layout.Item) string {
-	if i.Text("due_at") == "" {
-		return ""
+// entries are an operation's places in layout.Indexes, "" where it stands in none.
+type entries [5]string
+
+func entriesOf(i layout.Item) (places entries) {
+	for n, x := range layout.Indexes {
+		if i.Text(x.SK) != "" {
+			places[n] = i.Text(x.PK) + " " + i.Text(x.SK)
+		}
 	}
-	return i.Text("due_pk") + " " + i.Text("due_at")
+	return places
 }
 
 func (t *table) stored(op layout.Item) {
 	pk := op.Text("pk")
-	t.entries[pk] = entryOf(op)
+	t.entries[pk] = entriesOf(op)
 	t.sizes[idOf(op)] = op.Size()
 }
 

@@ -130,11 +130,12 @@ func (r rawTable) TTLs(ctx context.Context, tenant, opID string) (map[string]int
 }
 
 func (r rawTable) RefTTLs(ctx context.Context, tenant, name string) (ttls []int64, err error) {
+	pk := &types.AttributeValueMemberS{Value: layout.RefKey(tenant, name).Text("pk")}
 	out, err := r.api.Query(ctx, &dynamodb.QueryInput{
 		TableName:                 &r.table,
 		ConsistentRead:            aws.Bool(true),
 		KeyConditionExpression:    aws.String("pk = :pk"),
-		ExpressionAttributeValues: attributes{":pk": &types.AttributeValueMemberS{Value: layout.RefKey(tenant, name)["pk"].(string)}},
+		ExpressionAttributeValues: attributes{":pk": pk},
 	})
 	if err != nil {
 		return nil, err

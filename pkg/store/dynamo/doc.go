@@ -4,8 +4,8 @@
 // clock (contract F77). The items of an operation that expires have one ttl, a day after the
 // operation's expiry; its idempotency keys and its natural key have a later one.
 //
-// A partition key is tenant#kind#name; a lease, which is of the whole deployment, has - for the
-// tenant. These are the kinds and their sort keys:
+// A partition key is tenant#kind#name; a lease and the bucket of waits, which are of the whole
+// deployment, have - for the tenant. These are the kinds and their sort keys:
 //
 //	kind         name                      sort key
 //	op           operation id              operation, failures, request#…, result#…, input#…,

@@ -22,8 +22,8 @@ const (
 )
 
 // justBehind sorts after every sort key of a position, which may go on with '#', and before all
-// that follow. justBefore sorts before them, and after all others: DynamoDB has no range without its
-// ends.
+// that follow. justBefore sorts before them, and after all others: DynamoDB has no range without
+// its ends.
 func justBehind(position string) string { return position + "$" }
 func justBefore(position string) string {
 	last := len(position) - 1

@@ -149,7 +149,7 @@ func (l *list) mayFit(e layout.Entry) bool {
 func (l *list) items(ctx context.Context, batch []candidate) (map[string]layout.Item, error) {
 	var ids, doubtful []string
 	for _, c := range batch {
-		ids = append(ids, c.id())
+		ids = addOnce(ids, c.id())
 	}
 	items, err := l.source.Items(ctx, l.tenant, ids, false)
 	if err != nil {
@@ -157,7 +157,7 @@ func (l *list) items(ctx context.Context, batch []candidate) (map[string]layout.
 	}
 	for _, c := range batch {
 		if !c.holds(items[c.id()]) {
-			doubtful = append(doubtful, c.id())
+			doubtful = addOnce(doubtful, c.id())
 		}
 	}
 	if len(doubtful) == 0 {
@@ -168,6 +168,15 @@ func (l *list) items(ctx context.Context, batch []candidate) (map[string]layout.
 		items[id] = again[id]
 	}
 	return items, err
+}
+
+// addOnce adds an id that is not there yet: an operation can stand at two places of the index of
+// attention while that lags, and no request may name an item twice.
+func addOnce(ids []string, id string) []string {
+	if slices.Contains(ids, id) {
+		return ids
+	}
+	return append(ids, id)
 }
 
 // read decodes a candidate's item. fits is false for one that is not where its entry says, has
