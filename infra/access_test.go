@@ -27,11 +27,18 @@ var allowed = map[string][]string{
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"dynamodb:UpdateItem ${Table.Arn}",
 	},
+	"notify": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
+		"events:PutEvents ${Bus.Arn}",
+	},
 	"agents": {
+		"dynamodb:PutItem ${Table.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"read": {
+		"dynamodb:PutItem ${Table.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
@@ -50,6 +57,7 @@ var allowed = map[string][]string{
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"webhook": {
+		"events:PutEvents ${Bus.Arn}",
 		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
 		"dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
@@ -57,6 +65,7 @@ var allowed = map[string][]string{
 	},
 	"identity": {"kms:GetPublicKey ${SigningKey1.Arn}"},
 	"dispatch": {
+		"events:PutEvents ${Bus.Arn}",
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:DeleteItem ${Table.Arn}",
@@ -65,6 +74,7 @@ var allowed = map[string][]string{
 		"secretsmanager:GetSecretValue ${WebhookSecret}",
 	},
 	"poll": {
+		"events:PutEvents ${Bus.Arn}",
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
 		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:DeleteItem ${Table.Arn}",

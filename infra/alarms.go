@@ -14,6 +14,7 @@ import (
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/outbox"
 	"adcp-orchestrator/pkg/telemetry"
 )
 
@@ -93,6 +94,22 @@ func (b *builder) addAlarms() {
 			metric:    readingMetric(orchestrator.MetricReconcileOldestDue, "Maximum", period),
 			threshold: 600,
 			periods:   1,
+		},
+		{
+			id: "NoticesLateAlarm",
+			description: "A notice has waited for 10 minutes to be sent: notify does not get done what there is, or " +
+				"the event bus or an endpoint's queue refuses it. Its log says why.",
+			metric:    readingMetric(outbox.MetricOldest, "Maximum", period),
+			threshold: 600,
+			periods:   1,
+		},
+		{
+			id:          "NotifyErrorsAlarm",
+			description: "Notify fails or does not run. Consumers are told nothing but the ends of operations.",
+			metric:      b.functions[notifyFunction].MetricErrors(sum),
+			threshold:   1,
+			periods:     3,
+			missing:     awscloudwatch.TreatMissingData_BREACHING,
 		},
 		{
 			id: "ReadThrottlesAlarm",
@@ -188,6 +205,9 @@ func (b *builder) serverErrors(period awscdk.Duration) awscloudwatch.IMetric {
 		Expression: jsii.String(expression), UsingMetrics: &using, Period: period, Label: jsii.String("server errors"),
 	})
 }
+
+// notifyFunction is the function that sends notices.
+const notifyFunction = "notify"
 
 // throttleGroups are the functions of the stack but that of reads, which has an alarm of its own,
 // in groups for an alarm each: ten metrics are all that an alarm can add up.

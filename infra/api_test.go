@@ -80,6 +80,7 @@ func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 		"GET /v1/agents/{id}/keys":           "agents key",
 		"PUT /v1/agents/{id}/keys":           "agents key",
 		"POST /v1/agents/{id}/read/{task}":   "read key",
+		"GET /v1/events":                     "operations key",
 		"GET /v1/quarantine":                 "operations key",
 		"GET /v1/whoami":                     "account key",
 		"GET /v1/api-keys":                   "account key",

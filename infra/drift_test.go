@@ -276,28 +276,33 @@ func TestSAMGrantsTheSamePermissions(t *testing.T) {
 	}
 }
 
-func TestSAMRunsReconcileOnTheSameSchedule(t *testing.T) {
+func TestSAMRunsSweepsOnTheSameSchedule(t *testing.T) {
 	t.Parallel()
 	sam, _ := samTemplate(t)
-	p := sam.get(t, "AWS::Serverless::Function", "ReconcileFunction").Properties
 	rule := func(name string) map[string]any {
 		return deployed(t).get(t, "AWS::Events::Rule", name).Properties
 	}
 	retries := func(name string) any { return at(rule(name), "Targets", 0, "RetryPolicy") }
-	events, _ := p["Events"].(map[string]any)
-	schedule, queue := events["EachMinute"], events["StartsWait"]
-	if len(events) != 2 {
-		t.Fatalf("events %v", events)
-	}
-	if at(schedule, "Type") != "Schedule" ||
-		at(schedule, "Properties", "Schedule") != rule("ReconcileSchedule")["ScheduleExpression"] ||
-		!reflect.DeepEqual(at(schedule, "Properties", "RetryPolicy"), retries("ReconcileSchedule")) {
-		t.Errorf("the SAM template runs reconcile by %v, the stack by %v", schedule, rule("ReconcileSchedule"))
-	}
-	if at(queue, "Type") != "EventBridgeRule" || text(at(queue, "Properties", "EventBusName")) != "${Bus}" ||
-		!reflect.DeepEqual(at(queue, "Properties", "Pattern"), rule("StartQueueRule")["EventPattern"]) ||
-		!reflect.DeepEqual(at(queue, "Properties", "RetryPolicy"), retries("StartQueueRule")) {
-		t.Errorf("the SAM template runs reconcile by %v, the stack by %v", queue, rule("StartQueueRule"))
+	for _, f := range []struct{ id, scheduled, called, call string }{
+		{"ReconcileFunction", "ReconcileSchedule", "StartQueueRule", "StartsWait"},
+		{"NotifyFunction", "NotifySchedule", "NoticesRule", "NoticesWait"},
+	} {
+		p := sam.get(t, "AWS::Serverless::Function", f.id).Properties
+		events, _ := p["Events"].(map[string]any)
+		schedule, call := events["EachMinute"], events[f.call]
+		if len(events) != 2 {
+			t.Fatalf("%s has events %v", f.id, events)
+		}
+		if at(schedule, "Type") != "Schedule" ||
+			at(schedule, "Properties", "Schedule") != rule(f.scheduled)["ScheduleExpression"] ||
+			!reflect.DeepEqual(at(schedule, "Properties", "RetryPolicy"), retries(f.scheduled)) {
+			t.Errorf("the SAM template runs %s by %v, the stack by %v", f.id, schedule, rule(f.scheduled))
+		}
+		if at(call, "Type") != "EventBridgeRule" || text(at(call, "Properties", "EventBusName")) != "${Bus}" ||
+			!reflect.DeepEqual(at(call, "Properties", "Pattern"), rule(f.called)["EventPattern"]) ||
+			!reflect.DeepEqual(at(call, "Properties", "RetryPolicy"), retries(f.called)) {
+			t.Errorf("the SAM template runs %s by %v, the stack by %v", f.id, call, rule(f.called))
+		}
 	}
 }
 

@@ -201,10 +201,12 @@ func TestWorkflowEventsNameOneOperation(t *testing.T) {
 	}
 }
 
-func TestReconcileEventIsAScheduledOne(t *testing.T) {
+func TestSweepEventsAreScheduledOnes(t *testing.T) {
 	t.Parallel()
-	e := decode[events.CloudWatchEvent](t, "reconcile")
-	if e.Source != "aws.events" || e.DetailType != "Scheduled Event" || len(e.Resources) != 1 {
-		t.Errorf("the event is %+v", e)
+	for _, function := range []string{"reconcile", "notify"} {
+		e := decode[events.CloudWatchEvent](t, function)
+		if e.Source != "aws.events" || e.DetailType != "Scheduled Event" || len(e.Resources) != 1 {
+			t.Errorf("the event is %+v", e)
+		}
 	}
 }

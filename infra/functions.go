@@ -20,8 +20,8 @@ type functionSpec struct {
 
 // functionSpecs lists the functions. Functions of the API time out before API Gateway does at
 // 29 seconds. Functions of the state machine time out before the TimeoutSeconds of their state, so
-// that a slow call ends with the function's error and no answer is lost. reconcile ends before its
-// next run begins.
+// that a slow call ends with the function's error and no answer is lost. reconcile and
+// notify end before their next run begins.
 var functionSpecs = []functionSpec{
 	{
 		name:        "authorizer",
@@ -45,7 +45,7 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "operations",
-		description: "Serves the lists of operations, what belongs to one, and GET /v1/quarantine",
+		description: "Serves the lists of operations, what belongs to one, GET /v1/events and GET /v1/quarantine",
 		timeout:     15,
 		memory:      256,
 		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},
@@ -68,7 +68,7 @@ var functionSpecs = []functionSpec{
 		timeout:     25,
 		memory:      512,
 		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
-		access:      access{table: []string{"GetItem", "UpdateItem"}, agentSecrets: true},
+		access:      access{table: []string{"GetItem", "PutItem", "UpdateItem"}, agentSecrets: true},
 	},
 	{
 		name:        "read",
@@ -77,7 +77,7 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
 		access: access{
-			table:        []string{"GetItem", "UpdateItem"},
+			table:        []string{"GetItem", "PutItem", "UpdateItem"},
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
 		},
@@ -111,11 +111,12 @@ var functionSpecs = []functionSpec{
 		description: "Serves POST /v1/webhooks/{callback_token}: authenticates, deduplicates and applies deliveries",
 		timeout:     20,
 		memory:      256,
-		env:         []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
+		env:         []string{"WEBHOOK_SECRET_ID", "PUBLIC_BASE_URL", "TENANT_LIMITS", "EVENT_BUS_NAME", "ALLOW_LOOPBACK"},
 		access: access{
 			table:      []string{"BatchGetItem", "GetItem", "PutItem", "UpdateItem"},
 			machine:    []string{"SendTaskSuccess"},
 			rootSecret: true,
+			bus:        true,
 		},
 	},
 	{
@@ -131,13 +132,14 @@ var functionSpecs = []functionSpec{
 		description: "Calls the agent",
 		timeout:     300,
 		memory:      512,
-		env:         []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		env:         []string{"WEBHOOK_SECRET_ID", "SIGNING_KEY_IDS", "EVENT_BUS_NAME", "ALLOW_LOOPBACK"},
 		access: access{
 			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
 			wakes:        true,
 			rootSecret:   true,
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
+			bus:          true,
 		},
 	},
 	{
@@ -145,12 +147,13 @@ var functionSpecs = []functionSpec{
 		description: "Polls the agent",
 		timeout:     60,
 		memory:      512,
-		env:         []string{"SIGNING_KEY_IDS", "ALLOW_LOOPBACK"},
+		env:         []string{"SIGNING_KEY_IDS", "EVENT_BUS_NAME", "ALLOW_LOOPBACK"},
 		access: access{
 			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
 			wakes:        true,
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},
+			bus:          true,
 		},
 	},
 	{
@@ -158,7 +161,7 @@ var functionSpecs = []functionSpec{
 		description: "Publishes the end of an operation",
 		timeout:     10,
 		memory:      256,
-		env:         []string{"EVENT_BUS_NAME", "KEEP_ENDED_DAYS"},
+		env:         []string{"EVENT_BUS_NAME", "KEEP_ENDED_DAYS", "PUBLIC_BASE_URL"},
 		access: access{
 			table: []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
 			bus:   true,
@@ -174,6 +177,18 @@ var functionSpecs = []functionSpec{
 			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
 			dueIndex: []string{"Query"},
 			machine:  []string{"StartExecution", "SendTaskSuccess"},
+			bus:      true,
+		},
+	},
+	{
+		name:        "notify",
+		description: "Sends notices: puts them on the event bus and into the tenants' feeds",
+		timeout:     60,
+		memory:      256,
+		env:         []string{"EVENT_BUS_NAME", "PUBLIC_BASE_URL"},
+		access: access{
+			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem"},
+			dueIndex: []string{"Query"},
 			bus:      true,
 		},
 	},

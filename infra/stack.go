@@ -60,10 +60,10 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
 	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "read", "resolve", "account", "webhook",
-		"identity", "reconcile")
+		"identity", "reconcile", "notify")
 	b.addRoutes()
 	b.addWebACL()
-	b.addSchedule()
+	b.addSchedules()
 	b.addAlarms()
 	b.addOutputs()
 	return nil

@@ -139,12 +139,16 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		},
 		"webhook": {
 			"WEBHOOK_SECRET_ID": "${WebhookSecret}", "PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits,
+			"EVENT_BUS_NAME": "${Bus}",
 		},
-		"identity":  {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"dispatch":  {"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"poll":      {"SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
-		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0"},
+		"identity": {"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}"},
+		"dispatch": {
+			"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "EVENT_BUS_NAME": "${Bus}",
+		},
+		"poll":      {"SIGNING_KEY_IDS": "${SigningKey1.Arn}", "EVENT_BUS_NAME": "${Bus}"},
+		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0", "PUBLIC_BASE_URL": base},
 		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}", "EVENT_BUS_NAME": "${Bus}"},
+		"notify":    {"EVENT_BUS_NAME": "${Bus}", "PUBLIC_BASE_URL": base},
 	}
 	loopback := []string{"agents", "read", "resolve", "dispatch", "poll", "webhook"}
 	for _, spec := range functionSpecs {
@@ -188,33 +192,45 @@ func TestStateMachineIsTracedAndLogsNoData(t *testing.T) {
 	}
 }
 
-func TestReconcileRunsEachMinuteAndIsNotRetriedByLambda(t *testing.T) {
+func TestSweepsRunEachMinuteAndAreNotRetriedByLambda(t *testing.T) {
 	t.Parallel()
-	p := deployed(t).get(t, "AWS::Events::Rule", "ReconcileSchedule").Properties
-	target := at(p, "Targets", 0)
-	if p["ScheduleExpression"] != "rate(1 minute)" || p["State"] != "ENABLED" ||
-		text(at(target, "Arn")) != "${ReconcileFunction.Arn}" {
-		t.Errorf("the rule is %v", p)
-	}
-	retries := at(target, "RetryPolicy")
-	if at(retries, "MaximumEventAgeInSeconds") != 60.0 || at(retries, "MaximumRetryAttempts") != 2.0 {
-		t.Errorf("retries are %v", retries)
+	for rule, function := range map[string]string{"ReconcileSchedule": "Reconcile", "NotifySchedule": "Notify"} {
+		p := deployed(t).get(t, "AWS::Events::Rule", rule).Properties
+		target := at(p, "Targets", 0)
+		if p["ScheduleExpression"] != "rate(1 minute)" || p["State"] != "ENABLED" ||
+			text(at(target, "Arn")) != "${"+function+"Function.Arn}" {
+			t.Errorf("the rule is %v", p)
+		}
+		retries := at(target, "RetryPolicy")
+		if at(retries, "MaximumEventAgeInSeconds") != 60.0 || at(retries, "MaximumRetryAttempts") != 2.0 {
+			t.Errorf("retries are %v", retries)
+		}
 	}
 	ids := deployed(t).all("AWS::Lambda::EventInvokeConfig")
-	if len(ids) != 1 || deployed(t).Resources[ids[0]].Properties["MaximumRetryAttempts"] != 0.0 {
+	for _, id := range ids {
+		if deployed(t).Resources[id].Properties["MaximumRetryAttempts"] != 0.0 {
+			t.Errorf("asynchronous retries: %s", id)
+		}
+	}
+	if len(ids) != 2 {
 		t.Errorf("asynchronous retries: %v", ids)
 	}
 }
 
-// An event that only submit puts on the bus starts the drain of the queue within seconds.
-func TestAQueuedStartRunsReconcile(t *testing.T) {
+// Events on the bus that only the functions put there start the drain of the queue, and the sending
+// of notices, within seconds.
+func TestCallsOnTheBusRunTheirFunctions(t *testing.T) {
 	t.Parallel()
-	p := deployed(t).get(t, "AWS::Events::Rule", "StartQueueRule").Properties
-	target := at(p, "Targets", 0)
-	if text(p["EventBusName"]) != "${Bus}" || text(at(target, "Arn")) != "${ReconcileFunction.Arn}" ||
-		at(p, "EventPattern", "source", 0) != eventbridge.InternalSource ||
-		at(p, "EventPattern", "detail-type", 0) != eventbridge.StartsWait {
-		t.Errorf("the rule is %v", p)
+	for rule, want := range map[string][2]string{
+		"StartQueueRule": {"Reconcile", eventbridge.StartsWait}, "NoticesRule": {"Notify", eventbridge.NoticesWait},
+	} {
+		p := deployed(t).get(t, "AWS::Events::Rule", rule).Properties
+		target := at(p, "Targets", 0)
+		if text(p["EventBusName"]) != "${Bus}" || text(at(target, "Arn")) != "${"+want[0]+"Function.Arn}" ||
+			at(p, "EventPattern", "source", 0) != eventbridge.InternalSource ||
+			at(p, "EventPattern", "detail-type", 0) != want[1] {
+			t.Errorf("the rule is %v", p)
+		}
 	}
 }
 
@@ -222,8 +238,8 @@ func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	alarms := []string{
 		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ReconcileFailedAlarm", "ReconcileLateAlarm",
-		"ReadThrottlesAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "ThrottlesAlarm2",
-		"AuditLostAlarm", "WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
+		"ReadThrottlesAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "ThrottlesAlarm2", "AuditLostAlarm",
+		"NoticesLateAlarm", "NotifyErrorsAlarm", "WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
 	}
 	for _, name := range alarms {
 		p := deployed(t).get(t, "AWS::CloudWatch::Alarm", name).Properties

@@ -67,42 +67,51 @@ func (b *builder) addMachine(definition string) {
 	})
 }
 
-// addBus makes the event bus for ended operations. The stack has its own bus, so that it controls
+// addBus makes the event bus for notices. The stack has its own bus, so that it controls
 // who may put events on it.
 func (b *builder) addBus() {
 	b.bus = awsevents.NewEventBus(b.stack, jsii.String("Bus"), &awsevents.EventBusProps{
 		EventBusName: awscdk.Aws_STACK_NAME(),
-		Description:  jsii.String("AdCP operations that have ended"),
+		Description:  jsii.String("What happens to AdCP operations, agents and webhooks"),
 	})
 }
 
-// addSchedule runs reconcile each minute, and when a submission has queued a start. A run that
+// addSchedules runs reconcile each minute, and when a submission has queued a start; and notify
+// each minute, and when a write has put notices into the outbox.
+func (b *builder) addSchedules() {
+	b.addSchedule("reconcile", "ReconcileSchedule", "StartQueueRule",
+		"Runs reconcile when operations wait for their start", eventbridge.StartsWait)
+	b.addSchedule("notify", "NotifySchedule", "NoticesRule",
+		"Runs notify when notices wait to be sent", eventbridge.NoticesWait)
+}
+
+// addSchedule runs a function each minute, and when an event on the bus calls for it. A run that
 // can't be delivered within a minute is dropped, because the next one does its work.
-func (b *builder) addSchedule() {
+func (b *builder) addSchedule(function, scheduleID, ruleID, description, detailType string) {
 	target := func() *[]awsevents.IRuleTarget {
 		return &[]awsevents.IRuleTarget{
-			awseventstargets.NewLambdaFunction(b.functions["reconcile"], &awseventstargets.LambdaFunctionProps{
+			awseventstargets.NewLambdaFunction(b.functions[function], &awseventstargets.LambdaFunctionProps{
 				RetryAttempts: jsii.Number(2),
 				MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(1)),
 			}),
 		}
 	}
-	awsevents.NewRule(b.stack, jsii.String("ReconcileSchedule"), &awsevents.RuleProps{
-		Description: jsii.String("Runs reconcile each minute"),
+	awsevents.NewRule(b.stack, jsii.String(scheduleID), &awsevents.RuleProps{
+		Description: jsii.String("Runs " + function + " each minute"),
 		Schedule:    awsevents.Schedule_Rate(awscdk.Duration_Minutes(jsii.Number(1))),
 		Targets:     target(),
 	})
-	awsevents.NewRule(b.stack, jsii.String("StartQueueRule"), &awsevents.RuleProps{
-		Description: jsii.String("Runs reconcile when operations wait for their start"),
+	awsevents.NewRule(b.stack, jsii.String(ruleID), &awsevents.RuleProps{
+		Description: jsii.String(description),
 		EventBus:    b.bus,
 		EventPattern: &awsevents.EventPattern{
 			Source:     jsii.Strings(eventbridge.InternalSource),
-			DetailType: jsii.Strings(eventbridge.StartsWait),
+			DetailType: jsii.Strings(detailType),
 		},
 		Targets: target(),
 	})
 	// Lambda must not repeat a run that failed, for the same reason.
-	b.functions["reconcile"].ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
+	b.functions[function].ConfigureAsyncInvoke(&awslambda.EventInvokeConfigOptions{
 		RetryAttempts: jsii.Number(0),
 		MaxEventAge:   awscdk.Duration_Minutes(jsii.Number(1)),
 	})

@@ -1,5 +1,5 @@
 // Command operations is the Lambda function that serves the lists of operations, what belongs to
-// one, and GET /v1/quarantine.
+// one, GET /v1/events and GET /v1/quarantine.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/outbox"
 	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
@@ -31,6 +32,7 @@ func main() {
 		"GET /v1/operations/{id}/events":  api.Serve(apikey.ScopeOperationsRead, api.ListEvents(store)),
 		"GET /v1/operations/{id}/request": api.Serve(apikey.ScopeOperationsRead, api.ShowRequest(store)),
 		"GET /v1/operations/{id}/result":  api.Serve(apikey.ScopeOperationsRead, api.ShowResult(store)),
+		"GET /v1/events":                  api.Serve(apikey.ScopeOperationsRead, api.ListTold(outbox.Feed{Store: store, Now: time.Now})),
 		"GET /v1/quarantine":              api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),
 	}))
 }

@@ -15,8 +15,8 @@ import (
 	"adcp-orchestrator/pkg/notice"
 )
 
-// Source is the source of notices: rules on the bus match them by it, and by the type of the notice,
-// which is the event's detail type.
+// Source is the source of notices: rules on the bus match them by it, and by the type of the
+// notice, which is the event's detail type.
 const Source = "adcp.orchestrator"
 
 // The events for the orchestrator itself have a source of their own: a rule for all events of
@@ -59,8 +59,8 @@ var errAfterAnother = errors.New("not published: one before it was not")
 
 // Publish publishes notices, and returns an error for each. EventBridge gives every event a new id;
 // the id in the detail, that of the envelope, is the one that repetitions share. A call has at most
-// one notice of an operation, since its entries fail one by one: what comes later in the operation's
-// order is published after what comes before.
+// one notice of an operation, since its entries fail one by one: what comes later in the
+// operation's order is published after what comes before.
 func (b Bus) Publish(ctx context.Context, notices []notice.Notice) []error {
 	results := make([]error, len(notices))
 	failed, left := map[string]bool{}, make([]int, len(notices))
@@ -150,8 +150,8 @@ type Event struct {
 	Ref        notice.Ref `json:"detail"`
 }
 
-// Lazy returns the bus of that name. It makes the client when it is first called: hardly any process
-// ever needs it.
+// Lazy returns the bus of that name. It makes the client when it is first called: hardly any
+// process ever needs it.
 func Lazy(config func() aws.Config, name string) func() Bus {
 	return sync.OnceValue(func() Bus { return FromConfig(config(), name, "") })
 }

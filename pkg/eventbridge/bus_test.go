@@ -17,7 +17,8 @@ import (
 	"adcp-orchestrator/pkg/notice"
 )
 
-// fakeAPI records the calls. It fails entries whose detail contains refuse, and with err every call.
+// fakeAPI records the calls. It fails entries whose detail contains refuse, and with err every
+// call.
 type fakeAPI struct {
 	refuse string
 	err    error

@@ -18,6 +18,7 @@ import (
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
+	"adcp-orchestrator/pkg/outbox"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store/memory"
 	"adcp-orchestrator/pkg/validation"
@@ -80,6 +81,8 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 			apikey.ScopeOperationsRead, "", nil},
 		"GET /v1/operations/{id}": {a.Serve(apikey.ScopeOperationsRead, a.ShowOperation(s, httpapi.Waits{})),
 			apikey.ScopeOperationsRead, "", operationID},
+		"GET /v1/events": {a.Serve(apikey.ScopeOperationsRead, a.ListTold(outbox.Feed{Store: s, Now: clock})),
+			apikey.ScopeOperationsRead, "", nil},
 		"GET /v1/operations/{id}/events": {a.Serve(apikey.ScopeOperationsRead, a.ListEvents(s)),
 			apikey.ScopeOperationsRead, "", operationID},
 		"GET /v1/operations/{id}/request": {a.Serve(apikey.ScopeOperationsRead, a.ShowRequest(s)),

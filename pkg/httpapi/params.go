@@ -18,6 +18,7 @@ var parameters = map[string][]string{
 	"GET /v1/operations/{id}":        {"embed", "wait"},
 	"GET /v1/operations/{id}/events": {"after", "limit", "kind"},
 	"GET /v1/quarantine":             {"day", "limit", "cursor"},
+	"GET /v1/events":                 {"after", "cursor", "type", "limit"},
 	"GET /v1/api-keys":               {"limit", "cursor"},
 	"GET /v1/audit-events":           {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
 }

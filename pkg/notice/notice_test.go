@@ -208,6 +208,7 @@ func TestTheAgentsWordsStandApart(t *testing.T) {
 	t.Parallel()
 	const words = "<b>call 0900</b>"
 	op, e := at(operation.Working, operation.Failed)
+	op.TaskID = words + strings.Repeat("x", 3000)
 	op.Error = &adcp.Error{Code: words, Message: words}
 	e.AgentMessage = words + strings.Repeat("é", 3000)
 	b, err := one(t, op, e).Encode(base)

@@ -99,7 +99,7 @@ func of(op operation.Operation, e operation.Event, place int, t Type) *Notice {
 		At:       e.At,
 		Sequence: fmt.Sprintf("%010d-%d", e.Seq, place),
 		Facts: Facts{Tenant: op.Tenant, OperationID: op.ID, AgentID: op.AgentID, Task: op.Type, State: e.To, From: e.From,
-			PONumber: op.PONumber, MediaBuyID: op.MediaBuyID, TaskID: op.TaskID, Channel: e.Channel,
+			PONumber: op.PONumber, MediaBuyID: short(op.MediaBuyID), TaskID: short(op.TaskID), Channel: e.Channel,
 			AgentMessage: cut(e.AgentMessage)},
 	}
 	if n.Facts.Detail = e.Detail; e.Kind == operation.EventAttention { // whose detail is the reason
@@ -128,6 +128,14 @@ func of(op operation.Operation, e operation.Event, place int, t Type) *Notice {
 		n.ID = EndID(op.ID)
 	}
 	return n
+}
+
+// short leaves out an id of the agent's that is too long for one.
+func short(id string) string {
+	if len(id) > maxWords/2 {
+		return ""
+	}
+	return id
 }
 
 // maxWords bounds what an agent's words take of a notice, in bytes.

@@ -26,8 +26,8 @@ func Circuit(tenant, agentID, circuitKey string, version int64, opened bool, at 
 	return alone(t, at, Facts{Tenant: tenant, AgentID: agentID}, circuitKey, version)
 }
 
-// Keys tells that the keys changed that an agent's webhooks are verified with. version is the stored
-// key ring's, what says in our words what a person has to know.
+// Keys tells that the keys changed that an agent's webhooks are verified with. version is the
+// stored key ring's, what says in our words what a person has to know.
 func Keys(tenant, agentID, sender string, version int64, what string, at time.Time) Notice {
 	return alone(KeysChanged, at, Facts{Tenant: tenant, AgentID: agentID, Detail: what}, sender, version)
 }

@@ -3,6 +3,7 @@ package notice
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/operation"
@@ -81,7 +82,7 @@ var texts = map[Type]words{
 // Text puts a notice into words. baseURL is the API's address.
 func (n Notice) Text(baseURL string) Text {
 	w, about := texts[n.Type], n.about()
-	t := Text{Title: fmt.Sprintf(w.title, about), Body: fmt.Sprintf(w.body, about), WaitsFor: w.waitsFor, Who: w.who}
+	t := Text{Title: sentence(w.title, about), Body: sentence(w.body, about), WaitsFor: w.waitsFor, Who: w.who}
 	f := n.Facts
 	switch {
 	case f.OperationID != "":
@@ -120,6 +121,12 @@ func (n Notice) Text(baseURL string) Text {
 		}
 	}
 	return t
+}
+
+// sentence says something about something, with a capital letter first.
+func sentence(form, about string) string {
+	s := fmt.Sprintf(form, about)
+	return strings.ToUpper(s[:1]) + s[1:]
 }
 
 // about names what a notice is about.

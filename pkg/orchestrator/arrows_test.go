@@ -66,7 +66,7 @@ var reach = map[string]struct{ inside, outside string }{
 	},
 	"webhook": {useCases + " httpsig keyring lru safehttp", network},
 	"httpapi": {
-		useCases + " apikey audit httpsig keyring lru safehttp telemetry webhook",
+		useCases + " apikey audit httpsig keyring lru outbox safehttp telemetry webhook",
 		network + " " + lambda,
 	},
 	"eventbridge":    {"adcp notice operation", network + " " + aws},

@@ -29,13 +29,14 @@ const _ = uint64(operation.MinKeepEnded - operation.FollowFor - deliveryTTL)
 
 // Publisher publishes what consumers are told of operations.
 type Publisher interface {
-	// Publish puts everything on the bus that is stored to be told of an operation, in its order. After
-	// an error it is not known whether anybody received it: it is published again, under the same ids.
+	// Publish puts everything on the bus that is stored to be told of an operation, in its order.
+	// After an error it is not known whether anybody received it: it is published again, under the
+	// same ids.
 	Publish(ctx context.Context, op operation.Ref) error
 }
 
-// Settle does what must happen once after the end: it publishes everything up to it, decides when the operation
-// expires, and takes the operation from the reconciler.
+// Settle does what must happen once after the end: it publishes everything up to it, decides when
+// the operation expires, and takes the operation from the reconciler.
 type Settle struct {
 	Store     SettleStore
 	Publisher Publisher

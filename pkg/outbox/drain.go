@@ -13,11 +13,11 @@ import (
 
 // Store is what sending notices needs of the store.
 type Store interface {
-	// PendingNotices returns the notices of a Ref that wait to be sent, the oldest first. It sees every
-	// write that was stored before.
+	// PendingNotices returns the notices of a Ref that wait to be sent, the oldest first. It sees
+	// every write that was stored before.
 	PendingNotices(ctx context.Context, r notice.Ref) ([]notice.Row, error)
-	// ReservePositions takes the next n positions of a tenant's feed, and returns the first of them. No
-	// position is taken twice.
+	// ReservePositions takes the next n positions of a tenant's feed, and returns the first of them.
+	// No position is taken twice.
 	ReservePositions(ctx context.Context, tenant string, n int, now time.Time) (first int64, err error)
 	// AcknowledgeNotice takes a notice out of the outbox and puts it into the feed, in one write. It
 	// returns store.ErrStale if the notice does not wait any more, or if the position is void.
@@ -26,9 +26,9 @@ type Store interface {
 
 // Bus publishes notices on an event bus.
 type Bus interface {
-	// Publish publishes notices in their order, and returns an error for each: nil if it is on the bus.
-	// Of one operation nothing is published after a notice that failed. After an error it is not known
-	// whether anybody received the notice.
+	// Publish publishes notices in their order, and returns an error for each: nil if it is on the
+	// bus. Of one operation nothing is published after a notice that failed. After an error it is not
+	// known whether anybody received the notice.
 	Publish(ctx context.Context, notices []notice.Notice) []error
 }
 
@@ -58,9 +58,10 @@ const (
 // errBusy says that other processes were faster again and again. What waits is sent by them.
 var errBusy = errors.New("others send the same notices")
 
-// Run sends all notices of a Ref that wait, in their order, and acknowledges each in that order. Any
-// number of runs may do so at once: each sends all that wait, so a consumer that drops the ids which
-// it has seen sees them in order, and each of them. It returns an error if some may still wait.
+// Run sends all notices of a Ref that wait, in their order, and acknowledges each in that order.
+// Any number of runs may do so at once: each sends all that wait, so a consumer that drops the ids
+// which it has seen sees them in order, and each of them. It returns an error if some may still
+// wait.
 func (d Drain) Run(ctx context.Context, r notice.Ref) error {
 	for range drainRounds {
 		rows, err := d.Store.PendingNotices(ctx, r)

@@ -19,17 +19,18 @@ type FeedStore interface {
 	// VoidPosition makes sure that no notice will ever stand at a position. It returns store.ErrStale
 	// if something does already.
 	VoidPosition(ctx context.Context, tenant string, position int64, now time.Time) error
-	// NoticePosition returns where the notice of an id stands, or store.ErrNotFound if there is none or
-	// it was not told yet.
+	// NoticePosition returns where the notice of an id stands, or store.ErrNotFound if there is none
+	// or it was not told yet.
 	NoticePosition(ctx context.Context, tenant, id string) (int64, error)
 }
 
 // Feed lets a tenant read what was told, in the order in which it was told.
 //
 // Positions are dense: a reader knows by the numbers that nothing is missing. A notice gets its
-// position by a conditional write, after the position was reserved; a reader stops before a position
-// that is empty, until it is filled, or makes it void by a conditional write on the same item. So
-// what a reader has passed stays as it is, whatever the clocks say and however slow a process is.
+// position by a conditional write, after the position was reserved; a reader stops before a
+// position that is empty, until it is filled, or makes it void by a conditional write on the same
+// item. So what a reader has passed stays as it is, whatever the clocks say and however slow a
+// process is.
 type Feed struct {
 	Store FeedStore
 	Now   func() time.Time
@@ -132,8 +133,8 @@ func latest(told []notice.Told, endAt time.Time) time.Time {
 	return endAt
 }
 
-// pass goes over an empty position. It does not while the position may be filled soon: reserved is a
-// time by which it had been reserved. It returns ErrFeedGone if what stood there may have been
+// pass goes over an empty position. It does not while the position may be filled soon: reserved is
+// a time by which it had been reserved. It returns ErrFeedGone if what stood there may have been
 // deleted: before is when the position before it was filled. It returns store.ErrStale if the
 // position was filled meanwhile.
 func (f Feed) pass(ctx context.Context, tenant string, position int64, before, reserved time.Time) (bool, error) {

@@ -15,8 +15,8 @@ type SweepStore interface {
 	// WaitingNotices returns whose notices should have been sent before now: at most limit, those of
 	// the oldest notice first. It may lag behind the last writes.
 	WaitingNotices(ctx context.Context, now time.Time, limit int) (Waiting, error)
-	// PutOffNotices leaves the notices of a Ref that wait alone until a time. They keep their order. It
-	// does not read the notices themselves: one that can't be read is put off as well.
+	// PutOffNotices leaves the notices of a Ref that wait alone until a time. They keep their order.
+	// It does not read the notices themselves: one that can't be read is put off as well.
 	PutOffNotices(ctx context.Context, r notice.Ref, until time.Time) error
 }
 

@@ -34,6 +34,8 @@ func groups() []group {
 			"./pkg/orchestrator", "./pkg/sim")},
 		{proofs, append(slices.Clip(flags), "./pkg/adcp", "./pkg/agent", "./pkg/operation", "./pkg/orchestrator",
 			"./pkg/sim/hazard")},
+		{notices, append(slices.Clip(flags), "./pkg/notice", "./pkg/outbox", "./pkg/eventbridge", "./pkg/store/memory",
+			"./pkg/breaker")},
 	}
 }
 

@@ -24,7 +24,7 @@ const root = "../../.."
 func TestMutantsApplyToTheSourceAndCompile(t *testing.T) {
 	t.Parallel()
 	exports := exportData(t)
-	for _, m := range slices.Concat(mutants, acts, proofs) {
+	for _, m := range slices.Concat(mutants, acts, proofs, notices) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
 			b, err := m.apply(root)

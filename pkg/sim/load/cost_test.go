@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// What an operation costs that its webhook ends, and what a poll costs.
+// What an operation costs that its webhook ends, and what a poll costs. The bus gets two notices of
+// each such operation, and one signal.
 func TestAnOperationCostsLittle(t *testing.T) {
 	t.Parallel()
 	const operations = 50
@@ -20,8 +21,8 @@ func TestAnOperationCostsLittle(t *testing.T) {
 	transitions, cost := used.Transitions/operations, used.Cost()/operations
 	t.Logf("ended by webhook: %.2f transitions, %.1f write units, $%.6f: %+v", transitions,
 		used.WriteUnits/operations, cost, used)
-	if transitions > 6 || cost > 0.0002 || used.Published != operations+1 {
-		t.Errorf("%.2f transitions, $%.6f for an operation, %v ended", transitions, cost, used.Published)
+	if transitions > 6 || cost > 0.0002 || used.Published < 3*operations || used.Published > 3*(operations+1) {
+		t.Errorf("%.2f transitions, $%.6f for an operation, %v events", transitions, cost, used.Published)
 	}
 
 	w = newWorld(t, Options{})

@@ -42,8 +42,8 @@ func (s *Store) FeedEntries(ctx context.Context, tenant string, first int64, n i
 	return told, nil
 }
 
-// VoidPosition makes sure that no notice will ever stand at a position. It returns store.ErrStale if
-// something does already.
+// VoidPosition makes sure that no notice will ever stand at a position. It returns store.ErrStale
+// if something does already.
 func (s *Store) VoidPosition(ctx context.Context, tenant string, position int64, now time.Time) error {
 	i, err := layout.FeedItem(tenant, position, nil, now)
 	if err != nil {

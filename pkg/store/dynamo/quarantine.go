@@ -14,8 +14,8 @@ import (
 	"adcp-orchestrator/pkg/store"
 )
 
-// Quarantine stores a delivery, or counts its repetition. Of a new one consumers are told, and if it
-// is authentic it is counted for its operation and day, in the same transaction. It returns
+// Quarantine stores a delivery, or counts its repetition. Of a new one consumers are told, and if
+// it is authentic it is counted for its operation and day, in the same transaction. It returns
 // store.ErrFull.
 func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 	day, ttl := q.At.UTC().Format(time.DateOnly), wholeSeconds(q.At.Add(inbox.QuarantineFor))

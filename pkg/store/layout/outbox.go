@@ -81,9 +81,9 @@ func RowKey(r notice.Ref, key string) Item {
 	return NoticeKey(r.Tenant, r.NoticeID)
 }
 
-// WaitingRows returns the notices that wait among the told ones of an operation, the newest of which
-// come first, and whether those before them have to be read too. Notices are acknowledged in their
-// order, so all that wait are newer than all that do not.
+// WaitingRows returns the notices that wait among the told ones of an operation, the newest of
+// which come first, and whether those before them have to be read too. Notices are acknowledged in
+// their order, so all that wait are newer than all that do not.
 func WaitingRows(newest []Item) (rows []notice.Row, goOn bool, err error) {
 	for _, i := range newest {
 		if i.Text(AttrNotice) == "" {
@@ -101,8 +101,8 @@ func WaitingRows(newest []Item) (rows []notice.Row, goOn bool, err error) {
 	return rows, true, nil
 }
 
-// Outbox returns whose notices wait: at most limit, those of the oldest notice first, each once. The
-// entries are those of all shards, each shard's in order.
+// Outbox returns whose notices wait: at most limit, those of the oldest notice first, each once.
+// The entries are those of all shards, each shard's in order.
 func Outbox(shards [][]Due, limit int) (refs []notice.Ref, list operation.DueList) {
 	all, list := merge(shards)
 	seen := map[notice.Ref]bool{}

@@ -56,8 +56,8 @@ func (s *Store) await(items ...layout.Item) {
 	}
 }
 
-// carriers returns the items that may carry notices of a Ref, the newest first. The caller holds the
-// lock.
+// carriers returns the items that may carry notices of a Ref, the newest first. The caller holds
+// the lock.
 func (s *Store) carriers(r notice.Ref) []layout.Item {
 	if r.OperationID == "" {
 		if i, ok := s.notices[id{r.Tenant, r.NoticeID}]; ok {
@@ -218,8 +218,8 @@ func (s *Store) FeedEntries(_ context.Context, tenant string, first int64, n int
 	return told, nil
 }
 
-// VoidPosition makes sure that no notice will ever stand at a position. It returns store.ErrStale if
-// something does already.
+// VoidPosition makes sure that no notice will ever stand at a position. It returns store.ErrStale
+// if something does already.
 func (s *Store) VoidPosition(_ context.Context, tenant string, position int64, now time.Time) error {
 	i, err := layout.FeedItem(tenant, position, nil, now)
 	if err != nil {

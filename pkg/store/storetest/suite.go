@@ -124,6 +124,12 @@ func Run(t *testing.T, open Open) {
 		"ListsLeaveOutTheExpired":         listsLeaveOutTheExpired,
 		"OperationsAreCountedByState":     operationsAreCountedByState,
 		"EventsAreReadInPages":            eventsAreReadInPages,
+		"NoticesWaitInOrder":              noticesWaitInOrder,
+		"WaitingNoticesAreListed":         waitingNoticesAreListed,
+		"OneAcknowledgesANotice":          oneAcknowledgesANotice,
+		"FeedsAreDense":                   feedsAreDense,
+		"OtherNoticesAreStored":           otherNoticesAreStoredWithTheirCause,
+		"NoticesExpireWithTheirOperation": noticesExpireWithTheirOperation,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
