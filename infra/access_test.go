@@ -33,9 +33,19 @@ var allowed = map[string][]string{
 		"events:PutEvents ${Bus.Arn}",
 	},
 	"agents": {
-		"dynamodb:PutItem ${Table.Arn}",
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:ConditionCheckItem ${Table.Arn}",
+		"dynamodb:DeleteItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}/index/list", "dynamodb:Query ${Table.Arn}/index/agent",
+		"dynamodb:Query ${Table.Arn}/index/state", "dynamodb:Query ${Table.Arn}/index/attention",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
+	},
+	"quarantine": {
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}/index/list", "dynamodb:Query ${Table.Arn}/index/agent",
+		"dynamodb:Query ${Table.Arn}/index/state", "dynamodb:Query ${Table.Arn}/index/attention",
+		"states:SendTaskSuccess ${StateMachine}",
 	},
 	"read": {
 		"dynamodb:PutItem ${Table.Arn}",

@@ -48,7 +48,8 @@ func TestEachFunctionHasAnEvent(t *testing.T) {
 
 func TestHTTPEventsAreRequestsOfTheirRoutes(t *testing.T) {
 	t.Parallel()
-	for _, function := range []string{"submit", "operations", "wait", "agents", "read", "resolve", "account", "webhook",
+	for _, function := range []string{"submit", "operations", "wait", "agents", "quarantine", "read",
+		"resolve", "account", "webhook",
 		"identity"} {
 		e := decode[events.APIGatewayProxyRequest](t, function)
 		i := slices.IndexFunc(routes, func(r route) bool { return r.method == e.HTTPMethod && r.path == e.Resource })

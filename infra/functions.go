@@ -45,7 +45,7 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "operations",
-		description: "Serves the lists of operations, what belongs to one, GET /v1/events and GET /v1/quarantine",
+		description: "Serves the lists of operations, what belongs to one, and GET /v1/events",
 		timeout:     15,
 		memory:      256,
 		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},
@@ -64,11 +64,29 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "agents",
-		description: "Serves GET and PUT of /v1/agents/{id} and /v1/agents/{id}/keys",
+		description: "Serves /v1/agents: the list, an agent with its pause, resume and probe, and its keys",
 		timeout:     25,
 		memory:      512,
 		env:         []string{"PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
-		access:      access{table: []string{"GetItem", "PutItem", "UpdateItem"}, agentSecrets: true},
+		access: access{
+			table: []string{
+				"BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem",
+			},
+			listIndexes:  []string{"Query"},
+			agentSecrets: true,
+		},
+	},
+	{
+		name:        "quarantine",
+		description: "Serves /v1/quarantine: the list, a delivery, its replay and its discard",
+		timeout:     15,
+		memory:      256,
+		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},
+		access: access{
+			table:       []string{"BatchGetItem", "GetItem", "Query", "PutItem", "UpdateItem"},
+			listIndexes: []string{"Query"},
+			machine:     []string{"SendTaskSuccess"},
+		},
 	},
 	{
 		name:        "read",

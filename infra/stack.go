@@ -59,8 +59,8 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
-	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "read", "resolve", "account", "webhook",
-		"identity", "reconcile", "notify")
+	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "quarantine", "read", "resolve",
+		"account", "webhook", "identity", "reconcile", "notify")
 	b.addRoutes()
 	b.addWebACL()
 	b.addSchedules()

@@ -127,6 +127,7 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"operations": {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
 		"account":    {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
 		"wait":       {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits, "MAX_WAITS": "20"},
+		"quarantine": {"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits},
 		"agents": {
 			"PUBLIC_BASE_URL": base, "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "TENANT_LIMITS": limits,
 		},

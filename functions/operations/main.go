@@ -1,5 +1,5 @@
 // Command operations is the Lambda function that serves the lists of operations, what belongs to
-// one, GET /v1/events and GET /v1/quarantine.
+// one, and GET /v1/events.
 package main
 
 import (
@@ -33,6 +33,5 @@ func main() {
 		"GET /v1/operations/{id}/request": api.Serve(apikey.ScopeOperationsRead, api.ShowRequest(store)),
 		"GET /v1/operations/{id}/result":  api.Serve(apikey.ScopeOperationsRead, api.ShowResult(store)),
 		"GET /v1/events":                  api.Serve(apikey.ScopeOperationsRead, api.ListTold(outbox.Feed{Store: store, Now: time.Now})),
-		"GET /v1/quarantine":              api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(store, time.Now)),
 	}))
 }

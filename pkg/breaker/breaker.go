@@ -26,6 +26,12 @@ type Breaker struct {
 
 type circuitKey struct{ tenant, agentID string }
 
+// agent is the id of the entry that the circuit is of: an agent's circuit key begins with it.
+func (k circuitKey) agent() string {
+	id, _, _ := strings.Cut(k.agentID, ".")
+	return id
+}
+
 const (
 	// fallbackInterval is the time between a process's calls of one agent while the store fails.
 	fallbackInterval = time.Second
@@ -99,6 +105,14 @@ func (b *Breaker) Allow(ctx context.Context, c Call) (Answer, error) {
 	key := circuitKey{c.Tenant, c.AgentKey}
 	if c.Now {
 		c.OperationID = b.newID() // distributes the calls over gates next to each other
+	}
+	switch paused, err := b.paused(ctx, key); {
+	case err != nil:
+		return b.allowWithoutStore(ctx, key, err)
+	case paused && c.Now:
+		return Answer{Reason: circuit.Paused, Slot: b.now().UTC().Add(LookAgain), Gate: circuit.AgentGate}, nil
+	case paused:
+		return b.join(ctx, c, b.gates(c)[0], circuit.Paused, time.Time{})
 	}
 	for range maxTries {
 		doc, s, err := b.read(ctx, key)
@@ -191,6 +205,9 @@ func (b *Breaker) allowWithoutStore(ctx context.Context, key circuitKey, cause e
 	}
 	slog.WarnContext(ctx, "the circuit is not known", "tenant", key.tenant, "agent_id", key.agentID, "error", cause)
 	now := b.now().UTC()
+	if b.locals.paused(key) {
+		return Answer{Reason: circuit.Paused, Slot: now.Add(LookAgain)}, nil
+	}
 	state, wait := b.locals.fallBack(key, now)
 	if wait > 0 {
 		return Answer{Reason: circuit.Limited, Slot: b.soon()}, nil
@@ -200,6 +217,15 @@ func (b *Breaker) allowWithoutStore(ctx context.Context, key circuitKey, cause e
 	}
 	ticket := circuit.Ticket{Number: state.Probes}
 	return Answer{Permit: Permit{breaker: b, key: key, ticket: ticket, state: state}}, nil
+}
+
+// paused reports whether the agent's brake is on, and remembers it for times without the store.
+func (b *Breaker) paused(ctx context.Context, key circuitKey) (bool, error) {
+	on, err := b.store.Paused(ctx, key.tenant, key.agent())
+	if err == nil {
+		b.locals.pause(key, on)
+	}
+	return on, err
 }
 
 // Hurry makes the probe of an open circuit due at once: a person says that the agent is back.

@@ -106,7 +106,8 @@ func waiterOf(c Call) circuit.Waiter {
 }
 
 // join puts the call's operation into a gate's line. The first in the line of an open circuit comes
-// back when the next probe is due: at. All others are given a slot by whoever makes room.
+// back when the next probe is due: at. All others are given a slot by whoever makes room, and so
+// are those of an agent that is paused.
 func (b *Breaker) join(ctx context.Context, c Call, gt gate, why circuit.Reason, at time.Time) (Answer, error) {
 	now := b.now().UTC()
 	w := waiterOf(c)
@@ -115,7 +116,7 @@ func (b *Breaker) join(ctx context.Context, c Call, gt gate, why circuit.Reason,
 		return Answer{}, err
 	}
 	a := Answer{Reason: why, Gate: gt.id.Kind}
-	if why == circuit.Open {
+	if why == circuit.Open || why == circuit.Paused {
 		if first {
 			a.Slot = at
 		}

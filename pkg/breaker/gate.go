@@ -21,6 +21,9 @@ type Store interface {
 	// told of it, or returns store.ErrStale.
 	PutCircuit(ctx context.Context, tenant, agentID string, d store.Document, told ...notice.Notice) error
 
+	// Paused reports whether an operator's brake is on for an agent, whatever address it is called at.
+	Paused(ctx context.Context, tenant, agentID string) (bool, error)
+
 	// StepGate makes one step and returns the gate after it. It returns store.ErrStale, with the gate
 	// as it is, if the step's conditions do not hold.
 	StepGate(ctx context.Context, id circuit.GateID, s circuit.Step) (circuit.Gate, error)

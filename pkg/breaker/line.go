@@ -23,7 +23,11 @@ const (
 func (b *Breaker) Room(ctx context.Context, id circuit.GateID) (int, error) {
 	now := b.now().UTC()
 	if id.Kind == circuit.AgentGate {
-		_, s, err := b.read(ctx, circuitKey{id.Tenant, id.Name})
+		key := circuitKey{id.Tenant, id.Name}
+		if paused, err := b.paused(ctx, key); paused || err != nil {
+			return 0, err
+		}
+		_, s, err := b.read(ctx, key)
 		if err != nil {
 			return 0, err
 		}

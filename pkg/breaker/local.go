@@ -20,6 +20,7 @@ type locals struct {
 type local struct {
 	state      circuit.State // as last read or written
 	fallbackAt time.Time     // the last call without the store
+	paused     bool          // as last read
 }
 
 // get returns what is known of an agent. The caller holds the lock.
@@ -44,6 +45,19 @@ func (l *locals) change(key circuitKey, to func(circuit.State) circuit.State) {
 	defer l.mu.Unlock()
 	known := l.get(key)
 	known.state = to(known.state)
+}
+
+// pause remembers whether an agent is paused, paused returns what is remembered.
+func (l *locals) pause(key circuitKey, on bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.get(key).paused = on
+}
+
+func (l *locals) paused(key circuitKey) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.get(key).paused
 }
 
 // fallBack takes the process's next call without the store. wait is how long it has to wait for

@@ -28,12 +28,23 @@ const (
 type Report struct {
 	Result     CallResult
 	RetryAfter time.Duration
+	// Status is the HTTP status that the call failed with, 0 if there was none.
+	Status int
 }
 
 // ReportOf derives a report from what registry.Caller returned. Every answer in AdCP's terms counts
 // as an answer, including errors. The exceptions are errors about the agent as a whole:
 // RATE_LIMITED (contract D8) and a refused credential (contract D12, E12).
 func ReportOf(r adcp.Response, err error) Report {
+	report := resultOf(r, err)
+	var ce *adcp.CallError
+	if errors.As(err, &ce) {
+		report.Status = ce.Status
+	}
+	return report
+}
+
+func resultOf(r adcp.Response, err error) Report {
 	var ce *adcp.CallError
 	switch {
 	case err == nil && r.Err == nil:
@@ -81,13 +92,19 @@ func reportOfCode(code string, after time.Duration) Report {
 func (r Report) apply(
 	p circuit.Policy, s circuit.State, t circuit.Ticket, now time.Time, jitter float64,
 ) circuit.State {
+	var next circuit.State
 	switch r.Result {
 	case ResultAnswered:
 		return p.Succeeded(s, t)
 	case ResultRateLimited:
-		return p.Limited(s, t, now, jitter, r.RetryAfter)
+		next = p.Limited(s, t, now, jitter, r.RetryAfter)
 	case ResultDenied, ResultNoAnswer:
-		return p.Failed(s, t, now, jitter, r.RetryAfter, r.Result == ResultDenied)
+		next = p.Failed(s, t, now, jitter, r.RetryAfter, r.Result == ResultDenied)
+	default:
+		return p.Released(s, t)
 	}
-	return p.Released(s, t)
+	if next != s { // it costs no write of its own
+		next.LastFailure = circuit.Failure{At: now, Result: string(r.Result), Status: r.Status}
+	}
+	return next
 }

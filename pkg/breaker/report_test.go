@@ -31,6 +31,10 @@ func TestReportOf(t *testing.T) {
 	report := func(result breaker.CallResult, after time.Duration) breaker.Report {
 		return breaker.Report{Result: result, RetryAfter: after}
 	}
+	withStatus := func(status int, r breaker.Report) breaker.Report {
+		r.Status = status
+		return r
+	}
 	const (
 		answered    = breaker.ResultAnswered
 		rateLimited = breaker.ResultRateLimited
@@ -51,17 +55,26 @@ func TestReportOf(t *testing.T) {
 		"limited":               {answer("RATE_LIMITED", time.Minute), report(rateLimited, time.Minute)},
 		"a bad credential":      {answer("AUTH_INVALID", 0), report(denied, 0)},
 		"no credential":         {answer("AUTH_REQUIRED", 0), report(denied, 0)},
-		"HTTP 401":              {refused(http.StatusUnauthorized, 0), report(denied, 0)},
-		"HTTP 429":              {refused(http.StatusTooManyRequests, time.Second), report(rateLimited, time.Second)},
-		"HTTP 403":              {refused(http.StatusForbidden, 0), report(noAnswer, 0)},
-		"HTTP 400":              {ambiguous(http.StatusBadRequest, 0), report(answered, 0)},
-		"HTTP 503":              {ambiguous(http.StatusServiceUnavailable, time.Minute), report(noAnswer, time.Minute)},
-		"no connection":         {failed(adcp.Unsent, 0, 0, errors.New("broken")), report(noAnswer, 0)},
-		"a timeout":             {failed(adcp.Ambiguous, 200, 0, context.DeadlineExceeded), report(noAnswer, 0)},
-		"we canceled":           {failed(adcp.Ambiguous, 0, 0, context.Canceled), report(unknown, 0)},
-		"no token, mend it":     {noToken(false), report(denied, time.Minute)},
-		"no token at present":   {noToken(true), report(noAnswer, time.Minute)},
-		"our own fault":         {breaker.ReportOf(adcp.Response{}, errors.New("broken")), report(unknown, 0)},
+		"HTTP 401":              {refused(http.StatusUnauthorized, 0), withStatus(401, report(denied, 0))},
+		"HTTP 429": {
+			refused(http.StatusTooManyRequests, time.Second),
+			withStatus(429, report(rateLimited, time.Second)),
+		},
+		"HTTP 403": {refused(http.StatusForbidden, 0), withStatus(403, report(noAnswer, 0))},
+		"HTTP 400": {ambiguous(http.StatusBadRequest, 0), withStatus(400, report(answered, 0))},
+		"HTTP 503": {
+			ambiguous(http.StatusServiceUnavailable, time.Minute),
+			withStatus(503, report(noAnswer, time.Minute)),
+		},
+		"no connection": {failed(adcp.Unsent, 0, 0, errors.New("broken")), report(noAnswer, 0)},
+		"a timeout": {
+			failed(adcp.Ambiguous, 200, 0, context.DeadlineExceeded),
+			withStatus(200, report(noAnswer, 0)),
+		},
+		"we canceled":         {failed(adcp.Ambiguous, 0, 0, context.Canceled), report(unknown, 0)},
+		"no token, mend it":   {noToken(false), report(denied, time.Minute)},
+		"no token at present": {noToken(true), report(noAnswer, time.Minute)},
+		"our own fault":       {breaker.ReportOf(adcp.Response{}, errors.New("broken")), report(unknown, 0)},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("%s: got %+v, want %+v", name, tc.got, tc.want)

@@ -52,7 +52,20 @@ type State struct {
 	// Silent: the circuit was opened because calls hang, not because they failed. Any answer closes
 	// it.
 	Silent bool `json:"silent,omitempty"`
+	// LastFailure is the last call that changed the state because it failed: what people are shown. It
+	// decides nothing.
+	LastFailure Failure `json:"last_failure,omitzero"`
 	// Unknown holds the members of the stored document that only newer code knows.
+	Unknown string `json:"-" document:"unknown"`
+}
+
+// Failure is how a call failed.
+type Failure struct {
+	At time.Time `json:"at,omitzero"`
+	// Result is "no_answer", "denied" or "rate_limited".
+	Result string `json:"result,omitempty"`
+	// Status is the HTTP status, 0 if there was none.
+	Status  int    `json:"status,omitempty"`
 	Unknown string `json:"-" document:"unknown"`
 }
 
@@ -70,6 +83,7 @@ const (
 	Open       Reason = "open"        // the agent does not answer
 	BackingOff Reason = "backing_off" // the agent asked us to wait
 	Limited    Reason = "limited"     // our own rate limit
+	Paused     Reason = "paused"      // an operator's brake is on
 	Full       Reason = "full"        // as many calls are in flight as may be
 )
 

@@ -4,13 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
 
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/validation"
 )
 
 // maxActBody is the largest body of an act that carries no result, in bytes.
@@ -24,22 +21,6 @@ func (r Request) act() (id string, by orchestrator.Act, err error) {
 	by.Actor = r.Actor()
 	by.IfVersion, err = r.ifMatch()
 	return id, by, err
-}
-
-// ifMatch returns the version in If-Match, 0 if there is none, or if any will do.
-func (r Request) ifMatch() (int64, error) {
-	tag := strings.TrimSpace(r.Header.Get("If-Match"))
-	if tag == "" || tag == "*" {
-		return 0, nil
-	}
-	version, err := strconv.ParseInt(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), 10, 64)
-	if err != nil || version < 1 {
-		var c validation.Checks
-		c.Add("If-Match", validation.InvalidValue, `must be the operation's version in quotes, like "47"`,
-			"send the ETag of the operation as you read it, or leave it out")
-		return 0, c.Err()
-	}
-	return version, nil
 }
 
 // acted answers an act with the operation as it is stored by now.

@@ -15,6 +15,8 @@ import (
 type Agent struct {
 	registry.Agent
 	Discovery Discovery `json:"discovery"`
+	// Traffic is shown where one agent is looked at.
+	Traffic *Traffic `json:"traffic,omitempty"`
 }
 
 // Discovery is what the last discovery found of the agent, and what its owner should know.
@@ -32,8 +34,8 @@ type Discovery struct {
 // ViewAgent shows a registry entry with what discovery found.
 func ViewAgent(a registry.Agent, d registry.Discovery) Agent {
 	p := d.Profile
-	v := Agent{a, Discovery{DiscoveredAt: p.DiscoveredAt, PollTool: p.PollTool, ListTool: p.ListTool, Tasks: p.Tasks,
-		Findings: d.Findings}}
+	v := Agent{Agent: a, Discovery: Discovery{DiscoveredAt: p.DiscoveredAt, PollTool: p.PollTool,
+		ListTool: p.ListTool, Tasks: p.Tasks, Findings: d.Findings}}
 	if p.Capabilities.Stated {
 		v.Discovery.Capabilities = viewCapabilities(p.Capabilities)
 	}
@@ -42,22 +44,26 @@ func ViewAgent(a registry.Agent, d registry.Discovery) Agent {
 
 // PutAgent serves PUT /v1/agents/{id}: 201 or 200 with the entry and what discovery found, or 422
 // with all that speaks against the agent (contract B39).
-func (a API) PutAgent(run func(ctx context.Context, tenant, id string, body []byte) (
+func (a API) PutAgent(run func(ctx context.Context, tenant, id string, body []byte, version int64) (
 	registry.Agent, registry.Discovery, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
-		agent, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body)
+		version, err := r.ifMatch()
+		if err != nil {
+			return Response{}, err
+		}
+		agent, found, err := run(ctx, r.Principal.Tenant, r.Path["id"], r.Body, version)
 		var refused *registry.AgentRefusedError
 		if errors.As(err, &refused) {
 			return Response{}, problemOfFindings(refused.Findings)
 		}
 		if err != nil {
-			return Response{}, err
+			return Response{}, ofVersion(err)
 		}
 		status := http.StatusOK
 		if agent.Version == 1 {
 			status = http.StatusCreated
 		}
-		return Response{Status: status, Body: ViewAgent(agent, found)}, nil
+		return Response{Status: status, Header: etag(agent.Version), Body: ViewAgent(agent, found)}, nil
 	}
 }
 
@@ -72,9 +78,9 @@ func problemOfFindings(found []registry.Finding) Problem {
 }
 
 // ShowAgent serves GET /v1/agents/{id}: the entry and what the last discovery found. It does not
-// call the agent.
-func (a API) ShowAgent(show func(ctx context.Context, tenant, id string) (
-	registry.Agent, registry.Discovery, error)) Handler {
+// call the agent. traffic, if it is not nil, returns how the traffic to it stands.
+func (a API) ShowAgent(show func(ctx context.Context, tenant, id string) (registry.Agent, registry.Discovery, error),
+	traffic func(context.Context, registry.Agent) (registry.Traffic, error)) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		id, err := r.agentID()
 		if err != nil {
@@ -84,6 +90,14 @@ func (a API) ShowAgent(show func(ctx context.Context, tenant, id string) (
 		if err != nil {
 			return Response{}, err
 		}
-		return Response{Status: http.StatusOK, Body: ViewAgent(agent, found)}, nil
+		v := ViewAgent(agent, found)
+		if traffic != nil {
+			t, err := traffic(ctx, agent)
+			if err != nil {
+				return Response{}, err
+			}
+			v.Traffic = viewTraffic(t)
+		}
+		return Response{Status: http.StatusOK, Header: etag(agent.Version), Body: v}, nil
 	}
 }

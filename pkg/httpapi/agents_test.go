@@ -40,8 +40,8 @@ func agentRoutes(capabilities string) (put, show httpapi.Function) {
 		Now:     clock,
 		Checker: registry.Checker{CheckURL: func(string) error { return nil }},
 	}
-	return api.Serve(apikey.ScopeAgentsWrite, api.PutAgent(r.Run)),
-		api.Serve(apikey.ScopeAgentsRead, api.ShowAgent(r.Show))
+	return api.Serve(apikey.ScopeAgentsWrite, api.PutAgent(r.RunIf)),
+		api.Serve(apikey.ScopeAgentsRead, api.ShowAgent(r.Show, nil))
 }
 
 // agentView is events/agents.json as the API shows it; DISCOVERY stands for the member's value.

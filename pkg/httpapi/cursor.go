@@ -87,6 +87,23 @@ func (a API) pageURL(path string, r Request, place string) string {
 	return a.BaseURL + path + "?" + values.Encode()
 }
 
+// pageQuery is which page of a list a request wants: at most limit items after a place, "" for the
+// first page.
+type pageQuery struct {
+	limit int
+	after string
+}
+
+func readPage(r Request) (q pageQuery, err error) {
+	p := r.params()
+	q.limit = p.limit()
+	if err := p.err(); err != nil {
+		return q, err
+	}
+	q.after, err = readCursor(r)
+	return q, err
+}
+
 // pageOf makes a page of a list, with the address of the next one if there is one.
 func pageOf[T any](a API, r Request, path string, items []T, next string) page[T] {
 	if items == nil {

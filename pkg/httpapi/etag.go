@@ -45,6 +45,26 @@ func (r Request) CheckVersion(version int64, required bool) error {
 		Rule: "must be the ETag that it has, in the strong form", Remedy: "read it again, and decide anew"})
 }
 
+// ifMatch returns the version that If-Match names: 0 without the header, and where any version will
+// do. One that no resource has, such as a weak tag, is negative: it matches nothing.
+func (r Request) ifMatch() (int64, error) {
+	tags, err := readTags(r.Header.Values("If-Match"))
+	if err != nil || tags.any || len(tags.strong)+len(tags.weak) == 0 {
+		return 0, err
+	}
+	if len(tags.strong) == 0 {
+		return -1, nil
+	}
+	version, err := strconv.ParseInt(tags.strong[0], 10, 64)
+	if err != nil || version < 1 || len(tags.strong) > 1 {
+		var c validation.Checks
+		c.Add("If-Match", validation.InvalidValue, `must be one version in quotes, such as "47"`,
+			"send the ETag as you got it, or leave the header out")
+		return 0, c.Err()
+	}
+	return version, nil
+}
+
 // tags are the entity tags of a header; any is "*".
 type tags struct {
 	any          bool

@@ -131,7 +131,7 @@ func TestAgentsBeyondTheTenantsNumberGet429BeforeTheyAreCalled(t *testing.T) {
 	agents := &discovering{}
 	register := registry.Register{Store: s, Agents: agents, Now: clock, MaxAgents: 2, Checker: registry.Checker{
 		CheckURL: func(string) error { return nil }}}
-	f := a.Serve(apikey.ScopeAgentsWrite, a.PutAgent(register.Run))
+	f := a.Serve(apikey.ScopeAgentsWrite, a.PutAgent(register.RunIf))
 	put := func(id string) events.APIGatewayProxyResponse {
 		e := as(events.APIGatewayProxyRequest{HTTPMethod: "PUT", PathParameters: map[string]string{"id": id},
 			Body: `{"url":"https://s.example/mcp","transport":"mcp"}`}, "acme")

@@ -17,10 +17,13 @@ var parameters = map[string][]string{
 		"updated_after", "updated_before", "po_number", "media_buy_id", "task_id", "q", "sort", "limit", "cursor"},
 	"GET /v1/operations/{id}":        {"embed", "wait"},
 	"GET /v1/operations/{id}/events": {"after", "limit", "kind"},
-	"GET /v1/quarantine":             {"day", "limit", "cursor"},
-	"GET /v1/events":                 {"after", "cursor", "type", "limit"},
-	"GET /v1/api-keys":               {"limit", "cursor"},
-	"GET /v1/audit-events":           {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
+	"GET /v1/agents":                 {"limit", "cursor"},
+	"GET /v1/quarantine": {"agent_id", "operation_id", "authentic", "code", "state", "received_after", "received_before",
+		"limit", "cursor"},
+	"GET /v1/quarantine/{id}": {"embed"},
+	"GET /v1/events":          {"after", "cursor", "type", "limit"},
+	"GET /v1/api-keys":        {"limit", "cursor"},
+	"GET /v1/audit-events":    {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
 }
 
 // maxParameters is how many unknown parameters an answer names.

@@ -52,7 +52,7 @@ func TestPathThatIsNoIDIsNotLookedFor(t *testing.T) {
 		"GET result":    api.ShowResult(strictStore{}),
 		"redrive":       api.Redrive(redrive),
 		"input":         api.SendInput(input),
-		"GET agent":     api.ShowAgent(agent),
+		"GET agent":     api.ShowAgent(agent, nil),
 		"GET keys":      api.ShowKeys(strictStore{}, show),
 		"PUT keys":      api.PinKeys(strictStore{}, pin),
 	} {

@@ -35,6 +35,10 @@ type Problem struct {
 	AgentError *adcp.Error `json:"agent_error,omitempty"`
 	// Limit is the limit that the request would exceed.
 	Limit *Limit `json:"limit,omitempty"`
+	// Open is how many operations are open, where they are the reason.
+	Open int `json:"open,omitempty"`
+	// Verdict is what a delivery did, or would have done, where that is the reason.
+	Verdict operation.Verdict `json:"verdict,omitempty"`
 	// ADCPVersion is the release of AdCP that the request was checked against.
 	ADCPVersion string `json:"adcp_version,omitempty"`
 	// Errors names every wrong field.
@@ -65,6 +69,13 @@ const (
 	codeIdempotencyConflict = "idempotency_conflict"
 	codeTooLarge            = "too_large"
 	codeAgentRefused        = "agent_refused"
+	codeAgentHasOpen        = "agent_has_open_operations"
+	codeVersionMismatch     = "version_mismatch"
+	codeNotAuthentic        = "not_authentic"
+	codeBodyGone            = "body_gone"
+	codeDiscarded           = "delivery_discarded"
+	codeAlreadyApplied      = "already_applied"
+	codeReplayEnded         = "operation_ended"
 	codeKeysUnavailable     = "keys_unavailable"
 	codeRateLimited         = "rate_limited"
 	codeQuotaExceeded       = "quota_exceeded"
@@ -75,7 +86,6 @@ const (
 	codeUnknownParameter     = "unknown_parameter"
 	codeCursorMismatch       = "cursor_mismatch"
 	codePreconditionRequired = "precondition_required"
-	codeVersionMismatch      = "version_mismatch"
 	codeLastAdminKey         = "last_admin_key"
 	codeKeyEnded             = "key_ended"
 	codeTooManySecrets       = "too_many_secrets"

@@ -24,7 +24,12 @@ type quarantinePage struct {
 
 // list is GET /v1/quarantine of a tenant.
 func list(query map[string]string, tenant string) events.APIGatewayProxyRequest {
-	return as(events.APIGatewayProxyRequest{HTTPMethod: "GET", Resource: "/v1/quarantine",
+	return listOf("/v1/quarantine", query, tenant)
+}
+
+// listOf is a request for the list at a path.
+func listOf(path string, query map[string]string, tenant string) events.APIGatewayProxyRequest {
+	return as(events.APIGatewayProxyRequest{HTTPMethod: "GET", Resource: path, Path: path,
 		QueryStringParameters: query}, tenant)
 }
 
@@ -64,7 +69,7 @@ func TestQuarantineIsPaged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f := api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(s, clock))
+	f := api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(s))
 	query := map[string]string{"limit": "3"}
 	seen := map[string]bool{}
 	pages := 0
@@ -74,7 +79,7 @@ func TestQuarantineIsPaged(t *testing.T) {
 			t.Fatalf("got %+v", p)
 		}
 		self := queryOf(t, p.Self)
-		if self["day"] != "2026-11-23" || self["limit"] != "3" || self["cursor"] != query["cursor"] {
+		if self["limit"] != "3" || self["cursor"] != query["cursor"] {
 			t.Errorf("self is %s", p.Self)
 		}
 		for _, d := range p.Items {
@@ -82,7 +87,11 @@ func TestQuarantineIsPaged(t *testing.T) {
 				t.Errorf("listed twice: %+v", d)
 			}
 			seen[d.OperationID] = true
+			q := inbox.Quarantined{Tenant: "acme", OperationID: d.OperationID, At: now, Authentic: true, Digest: "d"}
 			want := httpapi.QuarantinedDelivery{
+				ID:          q.ID(),
+				URL:         baseURL + "/v1/quarantine/" + q.ID(),
+				State:       inbox.Kept,
 				AgentID:     "seller",
 				OperationID: d.OperationID,
 				Authentic:   true,
@@ -105,7 +114,7 @@ func TestQuarantineIsPaged(t *testing.T) {
 			break
 		}
 		query = queryOf(t, p.Next)
-		if query["day"] != "2026-11-23" || query["limit"] != "3" || query["cursor"] == "" {
+		if query["limit"] != "3" || query["cursor"] == "" {
 			t.Fatalf("next is %s", p.Next)
 		}
 	}
@@ -120,17 +129,18 @@ func TestQuarantineIsPaged(t *testing.T) {
 
 func TestWrongQuarantineQueries(t *testing.T) {
 	t.Parallel()
-	f := api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(memory.New(clock), clock))
-	wrong := map[string]string{"day": "yesterday", "limit": "1000", "cursor": "!"}
+	f := api.Serve(apikey.ScopeOperationsRead, api.ListQuarantine(memory.New(clock)))
+	wrong := map[string]string{"received_after": "yesterday", "state": "gone", "authentic": "maybe"}
 	p := wantProblem(t, call(t, f, list(wrong, "acme")), 400, "invalid_request")
 	var got []string
 	for _, e := range p.Errors {
 		got = append(got, e.Field+" "+string(e.Code))
 	}
-	want := []string{"day invalid_value", "limit out_of_range", "cursor invalid_value"}
+	want := []string{"authentic invalid_value", "state invalid_value", "received_after invalid_value"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q", got)
 	}
 	tooLong := map[string]string{"cursor": strings.Repeat("a", 2000)} // longer than the key of any table
-	wantProblem(t, call(t, f, list(tooLong, "acme")), 400, "invalid_request")
+	wantProblem(t, call(t, f, list(tooLong, "acme")), 400, "invalid_cursor")
+	wantProblem(t, call(t, f, list(map[string]string{"limit": "1000"}, "acme")), 400, "invalid_request")
 }

@@ -65,7 +65,7 @@ func unread(e *orchestrator.ReadRefusedError) Problem {
 		status = http.StatusBadRequest
 	case orchestrator.NoSuchTask, orchestrator.TaskNotOffered:
 		status = http.StatusNotFound
-	case orchestrator.AnswersLater:
+	case orchestrator.AnswersLater, orchestrator.AgentPaused:
 		status = http.StatusConflict
 	case orchestrator.AgentBusy:
 		status = http.StatusTooManyRequests

@@ -22,6 +22,8 @@ type Change struct {
 	// FreeNaturalKey frees the operation's natural keys, each if the operation still holds it: another
 	// operation can take them from then on.
 	FreeNaturalKey bool
+	// Uncount takes the operation out of its agent's count of open operations: it ends by this change.
+	Uncount bool
 	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).
 	Delivery *Delivery
 }
@@ -38,6 +40,9 @@ type Delivery struct {
 	Fingerprint string
 	OperationID string
 	Verdict     Verdict
+	// Replay is the quarantined delivery that a person had applied, empty if the agent's own delivery
+	// made the change. A replay takes the key over from its own payload, if that was a conflict.
+	Replay string
 	// ExpiresAt is in Unix seconds: from the first acceptance, never extended (contract F74).
 	ExpiresAt int64
 }

@@ -33,6 +33,8 @@ type Operation struct {
 	// OrderKey is the hash of a second natural key: the purchase order of an operation whose
 	// NaturalKey is the proposal that it accepts. Empty for any other operation.
 	OrderKey string `json:"order_key,omitempty"`
+	// Counted: the operation is open, and its agent's count of open operations has it.
+	Counted bool `json:"counted,omitempty"`
 	// WaitsFor is the operation whose end has to come first, empty if this one may call the agent.
 	WaitsFor string `json:"waits_for,omitempty"`
 

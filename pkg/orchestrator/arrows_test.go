@@ -71,7 +71,7 @@ var reach = map[string]struct{ inside, outside string }{
 	},
 	"eventbridge":    {"adcp notice operation", network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
-	"store/layout":   {"adcp apikey audit circuit digest notice operation store validation", pure},
+	"store/layout":   {"adcp apikey audit circuit digest inbox notice operation store validation", pure},
 	"store/dynamo":   {useCases + " apikey audit outbox store/layout store/listing", network + " " + aws},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.

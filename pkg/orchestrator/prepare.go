@@ -44,6 +44,7 @@ func (s Submit) prepareAs(tenant, id string, r SubmitRequest, agent registry.Age
 		Target: operation.Target{URL: agent.URL, Transport: agent.Transport,
 			CredentialRef: agent.CredentialRef, Auth: agent.Authorization(), Poll: agent.Poll, BrandURL: agent.BrandURL},
 		State:       operation.Requested,
+		Counted:     true,
 		Version:     1,
 		PONumber:    r.PONumber(),
 		NotAfter:    r.notAfter(now),

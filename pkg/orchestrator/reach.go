@@ -60,6 +60,8 @@ func (w waits) describe() string {
 		return "not called: the agent asked for time"
 	case circuit.Open:
 		return "not called: the agent does not answer at present"
+	case circuit.Paused:
+		return "not called: the agent is paused"
 	case circuit.Full:
 		return "not called yet: as many calls are under way as the " + string(w.gate) + "'s limit allows"
 	}

@@ -211,6 +211,8 @@ func (r Read) refusedByGate(a breaker.Answer) error {
 	switch a.Reason {
 	case circuit.Open:
 		refused.Code, refused.Detail = AgentAway, "the agent does not answer at present, so it was not asked"
+	case circuit.Paused:
+		refused.Code, refused.Detail = AgentPaused, "the agent is paused, so it was not asked"
 	case circuit.BackingOff:
 		refused.Detail = "the agent asked for time, so it was not asked"
 	case circuit.Full:

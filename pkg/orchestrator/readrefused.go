@@ -23,6 +23,7 @@ const (
 	TaskNotOffered   ReadRefusal = "task_not_offered" // the agent does not have it
 	AgentBusy        ReadRefusal = "agent_busy"       // a gate has no room, or the agent wants time
 	AgentAway        ReadRefusal = "agent_away"       // the circuit is open
+	AgentPaused      ReadRefusal = "agent_paused"     // an operator's brake is on
 	AgentUnreached   ReadRefusal = "agent_unreached"  // the agent was asked and did not answer
 	AgentError       ReadRefusal = "agent_error"      // it answered an error
 	AnswersLater     ReadRefusal = "answers_later"

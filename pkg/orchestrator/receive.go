@@ -34,6 +34,7 @@ var (
 type ReceiveStore interface {
 	operations
 	inbox.Quarantine
+	inbox.Deliveries
 	registry.Profiles
 }
 
@@ -63,25 +64,35 @@ type ReceiveResult struct {
 // the waiting execution woken.
 func (r Receive) Run(ctx context.Context, registered operation.Operation, w adcp.Webhook, fingerprint string) (
 	ReceiveResult, error) {
+	target, o, err := r.observe(ctx, registered, w, TokenHash(w.Token))
+	if err != nil {
+		return ReceiveResult{Operation: target}, err
+	}
+	return r.apply(ctx, target, o, digest.Hex(w.IdempotencyKey), fingerprint)
+}
+
+// observe finds the operation that a webhook is for, checks its token, and reads what it says. The
+// operation is registered if the error says that there is no other.
+func (r Receive) observe(ctx context.Context, registered operation.Operation, w adcp.Webhook, tokenHash string) (
+	operation.Operation, operation.Observation, error) {
+	o := operation.Observation{Channel: operation.ByWebhook, News: w.News()}
 	target, err := r.target(ctx, registered, w.OperationID)
 	if err != nil {
-		return ReceiveResult{Operation: registered}, err
+		return registered, o, err
 	}
-	got := ReceiveResult{Operation: target}
-	if !tokenMatches(target, w.Token) && !(w.Bare && w.Token == "") { // its schemas have no place for one
-		return got, ErrToken
+	if !tokenMatches(target, tokenHash) && !(w.Bare && tokenHash == "") { // its schemas have no place for one
+		return target, o, ErrToken
 	}
-	o := operation.Observation{Channel: operation.ByWebhook, News: w.News()}
 	if o.Answer = adcp.ReadWebhook(target.Type, w); !target.Keeps(o) && target.TooManyDeliveries(o.Answer) {
-		return got, ErrTooMany
+		return target, o, ErrTooMany
 	}
 	if o.News.Type == adcp.CapabilitiesChanged {
 		// Before the delivery is stored: who dies in between gets it again.
 		if err := registry.Outdate(ctx, r.Store, agentOf(target), r.Deps.Now().UTC()); err != nil {
-			return got, err
+			return target, o, err
 		}
 	}
-	return r.apply(ctx, target, o, digest.Hex(w.IdempotencyKey), fingerprint)
+	return target, o, nil
 }
 
 // target returns the operation that a payload names. The delivery was authenticated for registered,
@@ -108,10 +119,18 @@ func (r Receive) target(ctx context.Context, registered operation.Operation, id 
 	return target, nil
 }
 
-// tokenMatches compares the payload's push token in constant time.
-func tokenMatches(op operation.Operation, token string) bool {
+// TokenHash is what is known of a push token that came with a delivery, "" if none did.
+func TokenHash(token string) string {
+	if token == "" {
+		return ""
+	}
+	return digest.Hex(token)
+}
+
+// tokenMatches compares the hash of the payload's push token in constant time.
+func tokenMatches(op operation.Operation, tokenHash string) bool {
 	want := op.Webhook.TokenHash
-	return want != "" && subtle.ConstantTimeCompare([]byte(digest.Hex(token)), []byte(want)) == 1
+	return want != "" && subtle.ConstantTimeCompare([]byte(tokenHash), []byte(want)) == 1
 }
 
 // PayloadFingerprint is the hexadecimal SHA-256 of a payload's JCS (contract F82): retries may
@@ -129,25 +148,12 @@ func PayloadFingerprint(body []byte) string {
 // delivery's key.
 func (r Receive) apply(ctx context.Context, target operation.Operation, o operation.Observation,
 	keyHash, fingerprint string) (ReceiveResult, error) {
-	answer := o.Answer
 	got := ReceiveResult{First: true}
 	var pollSoon bool
 	var err error
 	got.Operation, err = updateFrom(ctx, r.Store, target, func(op operation.Operation) (*operation.Change, error) {
-		now, bound := r.Deps.Now().UTC(), op.TaskID
-		o.At = now
-		var e operation.Event
-		op, e, got.Verdict = operation.Apply(op, o)
-		pollSoon = got.Verdict == operation.Repeated && answer.Status == adcp.StatusCompleted &&
-			!op.State.Terminal() && op.PollSoon(now)
-		op.ReconcileSoon(now)
-		result := resultOf(&op, answer, got.Verdict, now)
-		delivery := &operation.Delivery{Tenant: op.Tenant, Sender: inbox.SenderID(op.Target), KeyHash: keyHash,
-			Fingerprint: fingerprint, OperationID: op.ID, Verdict: got.Verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}
-		c := &operation.Change{Op: op, Result: result, BindTask: op.TaskID != bound, Delivery: delivery}
-		if e.Kind != "" {
-			c.Events = []operation.Event{e}
-		}
+		var c *operation.Change
+		c, got.Verdict, pollSoon = r.change(op, o, keyHash, fingerprint)
 		return c, nil
 	})
 	var taken *store.DeliveryTakenError
@@ -166,14 +172,39 @@ func (r Receive) apply(ctx context.Context, target operation.Operation, o operat
 	if got.Verdict == operation.Conflict || got.Verdict == operation.WrongTask {
 		return got, ErrConflict
 	}
-	switch {
-	case got.Operation.Unpublished():
-		// A repeated delivery wakes again: the process of the first may have died before it did.
-		r.wake(ctx, got.Operation, operation.NextSettle)
-	case pollSoon:
-		r.wake(ctx, got.Operation, operation.NextPoll)
-	}
+	r.wakeAfter(ctx, got.Operation, pollSoon)
 	return got, nil
+}
+
+// change is what a delivery's observation does to an operation, with the claim of the delivery's
+// key. pollSoon says that the agent is to be polled now.
+func (r Receive) change(op operation.Operation, o operation.Observation, keyHash, fingerprint string) (
+	c *operation.Change, verdict operation.Verdict, pollSoon bool) {
+	now, bound := r.Deps.Now().UTC(), op.TaskID
+	o.At = now
+	op, e, verdict := operation.Apply(op, o)
+	pollSoon = verdict == operation.Repeated && o.Answer.Status == adcp.StatusCompleted &&
+		!op.State.Terminal() && op.PollSoon(now)
+	op.ReconcileSoon(now)
+	result := resultOf(&op, o.Answer, verdict, now)
+	delivery := &operation.Delivery{Tenant: op.Tenant, Sender: inbox.SenderID(op.Target), KeyHash: keyHash,
+		Fingerprint: fingerprint, OperationID: op.ID, Verdict: verdict, ExpiresAt: now.Add(deliveryTTL).Unix()}
+	c = &operation.Change{Op: op, Result: result, BindTask: op.TaskID != bound, Delivery: delivery}
+	if e.Kind != "" {
+		c.Events = []operation.Event{e}
+	}
+	return c, verdict, pollSoon
+}
+
+// wakeAfter signals what a delivery has changed. A repeated delivery wakes again: the process of
+// the first may have died before it did.
+func (r Receive) wakeAfter(ctx context.Context, op operation.Operation, pollSoon bool) {
+	switch {
+	case op.Unpublished():
+		r.wake(ctx, op, operation.NextSettle)
+	case pollSoon:
+		r.wake(ctx, op, operation.NextPoll)
+	}
 }
 
 // PollSoon brings the next poll forward for an authentic delivery that can't be read: older agents

@@ -21,8 +21,8 @@ type SubmitStore interface {
 	registry.Profiles
 	// IdempotencyRecord returns what an idempotency key is bound to, or store.ErrNotFound.
 	IdempotencyRecord(ctx context.Context, tenant, keyHash string) (IdempotencyRecord, error)
-	// Create stores a new operation with its key and natural keys. It returns store.ErrKeyTaken or a
-	// *store.NaturalKeyTakenError; then nothing was stored.
+	// Create stores a new operation with its key and natural keys. It returns store.ErrKeyTaken, a
+	// *store.NaturalKeyTakenError or store.ErrAgentDeleted; then nothing was stored.
 	Create(ctx context.Context, n NewOperation) error
 	// NaturalKeyHolder returns the operation that holds a natural key, with the fingerprint that the
 	// key was taken with, or store.ErrNotFound.
@@ -77,7 +77,8 @@ func (s Submit) Run(ctx context.Context, tenant, key string, r SubmitRequest) (
 		if errors.Is(err, store.ErrNotFound) {
 			op, match, err = s.create(ctx, tenant, keyHash, fingerprint, r)
 		}
-		if errors.Is(err, store.ErrKeyTaken) || errors.Is(err, store.ErrStale) { // another request was faster
+		// Another request was faster: the same submission, or the deletion of the agent.
+		if errors.Is(err, store.ErrKeyTaken) || errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrAgentDeleted) {
 			if ctx.Err() != nil {
 				return op, "", ctx.Err()
 			}

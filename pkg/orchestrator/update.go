@@ -44,6 +44,9 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 			c.FreeNaturalKey = true
 		}
 		c.Names, c.FormerNames = c.Op.Renamed(op)
+		if c.Op.Counted && c.Op.State.Terminal() {
+			c.Op.Counted, c.Uncount = false, true
+		}
 		switch err := s.Commit(ctx, *c); {
 		case err == nil:
 			if raised {

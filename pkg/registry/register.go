@@ -22,6 +22,18 @@ type Store interface {
 	AddAgent(ctx context.Context, a Agent, limit int) error
 	// CountAgents returns how many agents a tenant has.
 	CountAgents(ctx context.Context, tenant string) (int, error)
+	// DeleteAgent deletes the entry of that version if no operation of the agent is open; none can
+	// begin from then on. It returns store.ErrNotFound, store.ErrStale or a *store.AgentBusyError.
+	DeleteAgent(ctx context.Context, tenant, id string, version int64) error
+	// OpenOperations returns how many operations of an agent are open.
+	OpenOperations(ctx context.Context, tenant, agentID string) (int, error)
+}
+
+// AgentLister lists registry entries.
+type AgentLister interface {
+	// AgentsPage lists a tenant's entries, the newest first: at most limit, after the given position
+	// ("" for the first page). next is the position of the last one; only the last page has "".
+	AgentsPage(ctx context.Context, tenant, after string, limit int) (page []Agent, next string, err error)
 }
 
 // registerTimeout bounds the discovery while the agent's owner waits: API Gateway ends every
@@ -46,9 +58,25 @@ type Register struct {
 // findings against the agent (contract B39), or a *quota.ExceededError. In all cases nothing was
 // stored.
 func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agent, Discovery, error) {
+	return r.RunIf(ctx, tenant, id, body, 0)
+}
+
+// RunIf is Run on condition that the stored entry has a version, 0 for none. It returns ErrVersion
+// as well.
+func (r Register) RunIf(ctx context.Context, tenant, id string, body []byte, version int64) (
+	Agent, Discovery, error) {
 	a, err := r.parse(tenant, id, body)
 	if err != nil {
 		return a, Discovery{}, err
+	}
+	if version != 0 { // before the agent is called: put checks it again
+		old, err := r.Store.Agent(ctx, tenant, id)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return a, Discovery{}, err
+		}
+		if old.Version != version {
+			return a, Discovery{}, ErrVersion
+		}
 	}
 	if err := r.checkRoom(ctx, a); err != nil {
 		return a, Discovery{}, err
@@ -67,7 +95,7 @@ func (r Register) Run(ctx context.Context, tenant, id string, body []byte) (Agen
 			return a, Discovery{}, err
 		}
 	}
-	a, err = r.put(ctx, a)
+	a, err = r.put(ctx, a, version)
 	return a, found, err
 }
 
@@ -129,11 +157,14 @@ func (r Register) discover(ctx context.Context, a Agent) (found Discovery, reach
 }
 
 // put stores the entry as the next version of the stored one, again if another writer was faster.
-func (r Register) put(ctx context.Context, a Agent) (Agent, error) {
+func (r Register) put(ctx context.Context, a Agent, version int64) (Agent, error) {
 	for {
 		old, err := r.Store.Agent(ctx, a.Tenant, a.ID)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return a, err
+		}
+		if version != 0 && old.Version != version {
+			return a, ErrVersion
 		}
 		a.UpdatedAt = r.Now().UTC()
 		a.CreatedAt = a.UpdatedAt

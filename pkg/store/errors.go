@@ -24,6 +24,8 @@ var (
 	ErrNewerSchema = errors.New("the record has a newer schema than this code knows")
 	// ErrFull: there is no room for another record of this kind.
 	ErrFull = errors.New("no room for another")
+	// ErrAgentDeleted: the agent that an operation is for has been deleted.
+	ErrAgentDeleted = errors.New("the agent has been deleted")
 	// ErrThrottled: the store works, but has no capacity left at present for what many use at once.
 	ErrThrottled = errors.New("the record has no capacity left at present")
 )
@@ -33,6 +35,13 @@ var (
 type NaturalKeyTakenError struct{ OperationID, Fingerprint, Key string }
 
 func (e *NaturalKeyTakenError) Error() string { return "a natural key is held by " + e.OperationID }
+
+// AgentBusyError reports that operations of an agent are open.
+type AgentBusyError struct{ Open int }
+
+func (e *AgentBusyError) Error() string {
+	return fmt.Sprintf("the agent has %d open operations", e.Open)
+}
 
 // DeliveryTakenError reports that a delivery with this key was accepted before.
 type DeliveryTakenError struct{ First operation.Delivery }

@@ -12,6 +12,9 @@ import (
 // headerA2AToken carries the push token in A2A's own notifications. MCP's carry it in the payload.
 const headerA2AToken = "X-A2A-Notification-Token"
 
+// codeBodyMalformed is the code for a body in which a key occurs twice.
+const codeBodyMalformed = "webhook_body_malformed"
+
 // errUncorrelated: nothing in an authentic payload names the operation.
 var errUncorrelated = &adcp.EnvelopeError{
 	Code:   "missing_envelope_fields",
@@ -70,7 +73,7 @@ func (in inbound) rejectEnvelope(ctx context.Context, w adcp.Webhook, err error)
 	}
 	if !malformed {
 		const detail = "an object key occurs twice"
-		reply := Reply{Status: http.StatusBadRequest, Code: "webhook_body_malformed", Detail: detail}
+		reply := Reply{Status: http.StatusBadRequest, Code: codeBodyMalformed, Detail: detail}
 		return in.quarantineAuthentic(ctx, reply, detail, w)
 	}
 	return in.quarantineAuthentic(ctx, Reply{

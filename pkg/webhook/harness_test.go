@@ -308,7 +308,7 @@ func (h *harness) expectUnchanged(t *testing.T) {
 // quarantined returns all quarantine records.
 func (h *harness) quarantined(t *testing.T) []inbox.Quarantined {
 	t.Helper()
-	found, next, err := h.store.Quarantined(t.Context(), "acme", "2026-11-23", "", 1000)
+	found, next, err := h.store.QuarantinePage(t.Context(), "acme", time.Time{}, time.Time{}, "", 1000)
 	if err != nil || next != "" {
 		t.Fatalf("next %q, %v", next, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/httpsig"
 	"adcp-orchestrator/pkg/inbox"
+	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store"
 )
 
@@ -33,7 +34,34 @@ func (in inbound) quarantineAuthentic(ctx context.Context, reply Reply, reason s
 	q.Authentic = true
 	q.TaskID = shorten(w.TaskID)
 	q.Status = shorten(string(w.Status))
+	token := w.Token
+	if token == "" {
+		token, _ = singleHeader(in.delivery.Header, headerA2AToken)
+	}
+	q.Arrival = inbox.Arrival{
+		Fingerprint: orchestrator.PayloadFingerprint(in.delivery.Body),
+		TokenHash:   orchestrator.TokenHash(token),
+	}
+	if confidential, err := in.credentials(ctx); err == nil {
+		confidential = append(confidential, in.token.Secret, w.Token, token)
+		q.Body = inbox.WithoutSecrets(in.delivery.Body, in.op, confidential...)
+	} else { // without them nobody knows what has to be taken out
+		slog.WarnContext(ctx, "the body of a webhook is not kept", "operation_id", q.OperationID, "error", err)
+	}
 	return in.quarantine(ctx, reply, q)
+}
+
+// credentials are those that the operation's sender may have been given.
+func (in inbound) credentials(ctx context.Context) ([]string, error) {
+	if !in.op.Webhook.Mode.Shared() {
+		return nil, nil
+	}
+	roots, err := in.receiver.Roots(ctx)
+	credentials := make([]string, len(roots))
+	for i, root := range roots {
+		credentials[i] = inbox.WebhookCredential(root, in.op.Tenant, in.op.ID)
+	}
+	return credentials, err
 }
 
 func (in inbound) quarantineRecord(reply Reply, reason string) inbox.Quarantined {

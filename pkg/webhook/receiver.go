@@ -17,7 +17,7 @@ import (
 )
 
 // maxBody is the largest body in bytes (contract F31).
-const maxBody = 1 << 20
+const maxBody = inbox.MaxBody
 
 // deliveryReceiver is the use case behind the Receiver: it applies authentic webhooks, or
 // quarantines deliveries. Run returns the errors of orchestrator.Receive, Quarantine returns
@@ -133,11 +133,18 @@ func (r Receiver) receive(ctx context.Context, d Delivery) Reply {
 	}
 	// 5. Binding, claim of the idempotency key, convergence and signal.
 	fingerprint := orchestrator.PayloadFingerprint(d.Body)
-	if w.IdempotencyKey == "" {
-		w.IdempotencyKey = "a2a." + fingerprint // A2A's own payloads have no key: the payload itself is the key
-	}
+	w.IdempotencyKey = keyOf(w, fingerprint)
 	result, err := r.Apply.Run(ctx, in.op, w, fingerprint)
 	return in.outcome(ctx, w, result, err)
+}
+
+// keyOf is the key by which a delivery is known again. A2A's own payloads have none: the payload
+// itself is the key.
+func keyOf(w adcp.Webhook, fingerprint string) string {
+	if w.IdempotencyKey == "" {
+		return "a2a." + fingerprint
+	}
+	return w.IdempotencyKey
 }
 
 var (

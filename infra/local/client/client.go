@@ -98,13 +98,13 @@ func (c *Client) Get(ctx context.Context, id string) (httpapi.Operation, error) 
 	return op, err
 }
 
-// Quarantine reads the first page of the webhooks that came on a day (YYYY-MM-DD) and were not
-// applied. An empty day means today.
-func (c *Client) Quarantine(ctx context.Context, day string) ([]httpapi.QuarantinedDelivery, error) {
+// Quarantine reads the first page of the webhooks of an operation that were not applied, the newest
+// first. An empty id means of all operations.
+func (c *Client) Quarantine(ctx context.Context, operationID string) ([]httpapi.QuarantinedDelivery, error) {
 	var page struct {
 		Items []httpapi.QuarantinedDelivery `json:"items"`
 	}
-	err := c.Read(ctx, "/v1/quarantine?day="+url.QueryEscape(day), &page)
+	err := c.Read(ctx, "/v1/quarantine?operation_id="+url.QueryEscape(operationID), &page)
 	return page.Items, err
 }
 

@@ -39,6 +39,15 @@ func (t *table) Circuit(ctx context.Context, tenant, id string) (store.Document,
 	return t.Store.Circuit(ctx, tenant, id)
 }
 
+// Paused reads an agent's brake.
+func (t *table) Paused(ctx context.Context, tenant, id string) (bool, error) {
+	at := pkOf(layout.AgentKey(tenant, id, ""))
+	if err := t.request("GetItem (brake)", tries, readUnits(small).of(at)); err != nil {
+		return false, err
+	}
+	return t.Store.Paused(ctx, tenant, id)
+}
+
 // PutCircuit stores a circuit.
 func (t *table) PutCircuit(ctx context.Context, tenant, id string, d store.Document, told ...notice.Notice) error {
 	at := pkOf(layout.AgentKey(tenant, id, ""))

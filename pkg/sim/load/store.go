@@ -217,7 +217,9 @@ func (t *table) Create(ctx context.Context, c orchestrator.NewOperation) error {
 		return err
 	}
 	loads := t.itemLoads(append(beside, op), nil)
-	loads = append(loads, writeUnits(small).twice(), writeUnits(small).twice()) // the keys
+	for range 3 { // the keys, and the agent's count of open operations
+		loads = append(loads, writeUnits(small).twice())
+	}
 	loads = append(loads, t.indexLoad(op)...)
 	if err := t.request("TransactWriteItems", transactions, loads...); err != nil {
 		return err
@@ -245,7 +247,7 @@ func (t *table) Commit(ctx context.Context, c operation.Change) error {
 		}
 	}
 	for _, more := range []bool{c.BindTask, c.Delivery != nil, c.FreeNaturalKey && c.Op.NaturalKey != "",
-		c.FreeNaturalKey && c.Op.OrderKey != ""} {
+		c.FreeNaturalKey && c.Op.OrderKey != "", c.Uncount} {
 		if more {
 			loads = append(loads, writeUnits(small).twice())
 		}

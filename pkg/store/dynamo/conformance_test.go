@@ -185,7 +185,7 @@ func checkKeys(t *testing.T, table string) {
 		"op", "idempotency", "natural_key", "task", "delivery", "agent", "api_key", "api_key_record",
 		"api_key_admins", "api_key_request", "audit", "keyring", "nonce", "nonces",
 		"quarantine", "quarantined", "limit", "lease", "gate", "origin",
-		"ref",
+		"ref", "open",
 	} {
 		if !kinds[k] {
 			t.Errorf("no item of kind %s was written", k)

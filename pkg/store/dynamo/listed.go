@@ -52,9 +52,9 @@ func (s *Store) listed(ctx context.Context, q layout.ListQuery, limit int) (
 	for n, i := range found {
 		keys[n] = item{"pk": str(i.Text("pk")), "sk": str(i.Text("sk"))}
 	}
-	stored, err := s.getMany(ctx, keys)
-	for _, i := range found {
-		if i, ok := stored[i.Text("pk")]; ok && !i.Expired(s.now()) {
+	stored, err := s.stored(ctx, keys)
+	for _, i := range stored {
+		if !i.Expired(s.now()) {
 			page = append(page, i)
 		}
 	}

@@ -16,7 +16,8 @@ import (
 )
 
 // Create stores an operation with its event, request, idempotency key and natural keys, in one
-// transaction. It returns store.ErrKeyTaken or a *store.NaturalKeyTakenError.
+// transaction. It returns store.ErrKeyTaken, a *store.NaturalKeyTakenError or
+// store.ErrAgentDeleted.
 func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	op, beside, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
 	if err != nil {
@@ -31,6 +32,10 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 	}
 	for _, i := range beside {
 		writes = append(writes, s.put(attributes(i), "", nil, nil))
+	}
+	count := len(writes)
+	if c.Op.Counted {
+		writes = append(writes, s.countOpen(c.Op, 1))
 	}
 	failed, err := s.transact(ctx, writes)
 	if err != nil {
@@ -47,6 +52,9 @@ func (s *Store) Create(ctx context.Context, c orchestrator.NewOperation) error {
 				Key:         k,
 			}
 		}
+	}
+	if _, deleted := failed[count]; deleted {
+		return store.ErrAgentDeleted
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("create: operation id %s is taken", id)
@@ -100,6 +108,9 @@ func (s *Store) commit(ctx context.Context, c operation.Change, free []string) e
 		delivery = len(writes)
 		writes = append(writes, s.claimDelivery(t, *c.Delivery))
 	}
+	if c.Uncount {
+		writes = append(writes, s.countOpen(c.Op, -1))
+	}
 	natural := len(writes)
 	for _, k := range free {
 		writes = append(writes, s.freeNaturalKey(t, k, c.Op.ID))
@@ -144,8 +155,27 @@ func (s *Store) claimDelivery(tenant string, d operation.Delivery) types.Transac
 		"verdict":      str(string(d.Verdict)),
 		"ttl":          num(d.ExpiresAt),
 	})
-	now, names := item{":now": num(s.now().Unix())}, map[string]string{"#ttl": "ttl"}
-	return s.put(i, absent+" OR #ttl < :now", now, names)
+	values, names := item{":now": num(s.now().Unix())}, map[string]string{"#ttl": "ttl"}
+	if d.Replay == "" {
+		return s.put(i, absent+" OR #ttl < :now", values, names)
+	}
+	i["replay"], values[":fingerprint"] = str(d.Replay), str(d.Fingerprint)
+	values[":conflict"], values[":wrong_task"] = str(string(operation.Conflict)), str(string(operation.WrongTask))
+	return s.put(i, absent+" OR #ttl < :now OR fingerprint = :fingerprint AND verdict IN (:conflict, :wrong_task)",
+		values, names)
+}
+
+// Delivery returns the claim of a delivery's key, or store.ErrNotFound if there is none or if it
+// has expired.
+func (s *Store) Delivery(ctx context.Context, tenant, sender, keyHash string) (operation.Delivery, error) {
+	i, err := s.get(ctx, key(tenant, "delivery", sender+"#"+keyHash, skOnly))
+	if err != nil {
+		return operation.Delivery{}, err
+	}
+	if i == nil || layout.Passed(number(i, "ttl"), s.now()) {
+		return operation.Delivery{}, store.ErrNotFound
+	}
+	return readDelivery(i, tenant, sender, keyHash), nil
 }
 
 func readDelivery(i item, tenant, sender, keyHash string) operation.Delivery {
@@ -157,5 +187,6 @@ func readDelivery(i item, tenant, sender, keyHash string) operation.Delivery {
 		OperationID: text(i, "operation_id"),
 		Verdict:     operation.Verdict(text(i, "verdict")),
 		ExpiresAt:   number(i, "ttl"),
+		Replay:      text(i, "replay"),
 	}
 }

@@ -12,37 +12,34 @@ import (
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
-// Quarantine stores a delivery, or counts its repetition. Of a new one consumers are told, and if
-// it is authentic it is counted for its operation and day, in the same transaction. It returns
-// store.ErrFull.
+// Quarantine stores a delivery, or counts its repetition. Of a new one consumers are told, in the
+// same transaction; if it is authentic, that counts it for its operation and day and stores its
+// body too. It returns store.ErrFull.
 func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
-	day, ttl := q.At.UTC().Format(time.DateOnly), wholeSeconds(q.At.Add(inbox.QuarantineFor))
-	sk := q.OperationID + "#r#" + q.Code
-	if q.Authentic {
-		sk = q.OperationID + "#a#" + q.Digest
-	}
-	doc, err := store.EncodeDocument(q)
+	i, err := layout.QuarantineItem(q)
 	if err != nil {
 		return err
 	}
-	// The document stays that of the first delivery, so count and last time are separate attributes.
-	first := with(key(q.Tenant, "quarantine", day, sk), item{
-		"doc":     str(string(doc)),
-		"count":   num(1),
-		"last_at": str(q.At.UTC().Format(time.RFC3339Nano)),
-		"ttl":     num(ttl),
-	})
-	told := notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, day+"#"+sk, q.Code, q.Authentic, q.At)
+	first := attributes(i)
+	told := notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, q.ID(), q.Code, q.Authentic, q.At)
 	tell, err := s.tell(told)
 	if err != nil {
 		return err
 	}
 	writes := []types.TransactWriteItem{s.put(first, absent, nil, nil), tell}
 	if q.Authentic {
-		counter := key(q.Tenant, "quarantined", day+"#"+q.OperationID, skOnly)
-		writes = append(writes, s.increment(counter, inbox.MaxQuarantined, ttl))
+		body, err := layout.QuarantineBody(q)
+		if err != nil {
+			return err
+		}
+		counter := key(q.Tenant, "quarantined", q.Day()+"#"+q.OperationID, skOnly)
+		writes = append(writes, s.increment(counter, inbox.MaxQuarantined, i.Number("ttl")))
+		for _, chunk := range body {
+			writes = append(writes, s.put(attributes(chunk), "", nil, nil))
+		}
 	}
 	for {
 		if exists, err := s.countRepetition(ctx, first, "attribute_exists(pk)"); exists || err != nil {
@@ -67,7 +64,8 @@ func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 // false if the condition failed. Transactions on the item are waited for. If an answer is lost, the
 // SDK repeats the request and it counts twice; nothing depends on the exact count.
 func (s *Store) countRepetition(ctx context.Context, first item, condition string) (done bool, err error) {
-	update := "SET doc = if_not_exists(doc, :doc), last_at = :at, #ttl = :ttl ADD #count :one"
+	update := "SET doc = if_not_exists(doc, :doc), list_pk = if_not_exists(list_pk, :list_pk), " +
+		"list_sk = if_not_exists(list_sk, :list_sk), last_at = :at, #ttl = :ttl ADD #count :one"
 	in := &dynamodb.UpdateItemInput{
 		TableName:                &s.table,
 		Key:                      item{"pk": first["pk"], "sk": first["sk"]},
@@ -75,6 +73,7 @@ func (s *Store) countRepetition(ctx context.Context, first item, condition strin
 		ExpressionAttributeNames: map[string]string{"#ttl": "ttl", "#count": "count"},
 		ExpressionAttributeValues: item{
 			":doc": first["doc"], ":at": first["last_at"], ":ttl": first["ttl"], ":one": first["count"],
+			":list_pk": first[layout.ListIndex.PK], ":list_sk": first[layout.ListIndex.SK],
 		},
 	}
 	if condition != "" {
@@ -89,7 +88,7 @@ func (s *Store) countRepetition(ctx context.Context, first item, condition strin
 			return false, nil
 		}
 		if !errors.As(err, new(*types.TransactionConflictException)) || try == maxRetries {
-			return false, fmt.Errorf("count %s: %w", text(first, "sk"), err)
+			return false, fmt.Errorf("count %s: %w", text(first, "pk"), err)
 		}
 		if err := waitBeforeRetry(ctx, try); err != nil {
 			return false, err
@@ -97,46 +96,78 @@ func (s *Store) countRepetition(ctx context.Context, first item, condition strin
 	}
 }
 
-// Quarantined lists a page of a tenant's deliveries of a day. The cursor is a sort key.
-func (s *Store) Quarantined(
-	ctx context.Context, tenant, day, after string, limit int,
-) (page []inbox.Quarantined, next string, err error) {
-	// TTL only cleans up: the expiry is compared here (contract F77).
-	consistent, condition, alive, pageSize := true, "pk = :pk", "#ttl >= :now", int32(limit)
-	in := &dynamodb.QueryInput{
-		TableName:                &s.table,
-		ConsistentRead:           &consistent,
-		Limit:                    &pageSize,
-		KeyConditionExpression:   &condition,
-		FilterExpression:         &alive,
-		ExpressionAttributeNames: map[string]string{"#ttl": "ttl"},
-		ExpressionAttributeValues: item{
-			":pk":  key(tenant, "quarantine", day, "")["pk"],
-			":now": num(s.now().Unix()),
-		},
-	}
-	if after != "" {
-		in.ExclusiveStartKey = key(tenant, "quarantine", day, after)
-	}
-	out, err := s.api.Query(ctx, in)
+// QuarantinePage lists a page of a tenant's deliveries, the newest first.
+func (s *Store) QuarantinePage(ctx context.Context, tenant string, from, before time.Time, after string, limit int) (
+	page []inbox.Quarantined, next string, err error) {
+	least, greatest := layout.QuarantineRange(from, before)
+	items, next, err := s.listed(ctx, layout.ListQuery{Tenant: tenant, Kind: layout.KindQuarantine, Before: after,
+		From: least, To: greatest}, limit)
 	if err != nil {
-		return nil, "", fmt.Errorf("quarantined: %w", err)
+		return nil, "", err
 	}
-	for _, i := range out.Items {
-		q, err := readQuarantined(i)
+	for _, i := range items {
+		q, err := layout.ReadQuarantined(tenant, i, s.now())
+		if errors.Is(err, store.ErrNotFound) { // TTL only cleans up: the expiry is compared (contract F77)
+			continue
+		}
 		if err != nil {
-			return nil, "", fmt.Errorf("quarantined %s: %w", text(i, "sk"), err)
+			return nil, "", err
 		}
 		page = append(page, q)
 	}
-	return page, text(out.LastEvaluatedKey, "sk"), nil
+	return page, next, nil
 }
 
-func readQuarantined(i item) (q inbox.Quarantined, err error) {
-	if err = store.DecodeDocument([]byte(text(i, "doc")), &q); err != nil {
-		return q, err
+// QuarantinedByID returns a delivery, or store.ErrNotFound.
+func (s *Store) QuarantinedByID(ctx context.Context, tenant, id string) (inbox.Quarantined, error) {
+	i, err := s.get(ctx, attributes(layout.QuarantineKey(tenant, id, layout.SKEntry)))
+	if err != nil {
+		return inbox.Quarantined{}, err
 	}
-	q.Count = number(i, "count")
-	q.LastAt, err = time.Parse(time.RFC3339Nano, text(i, "last_at"))
-	return q, err
+	if i == nil {
+		return inbox.Quarantined{}, store.ErrNotFound
+	}
+	return layout.ReadQuarantined(tenant, plain(i), s.now())
+}
+
+// QuarantinedBody returns the kept body of a delivery, or store.ErrNotFound.
+func (s *Store) QuarantinedBody(ctx context.Context, tenant, id string) ([]byte, error) {
+	if !layout.QuarantineKey(tenant, id, layout.SKBody).Storable() {
+		return nil, store.ErrNotFound
+	}
+	consistent, condition := true, "pk = :pk AND begins_with(sk, :body)"
+	items, err := s.queryAll(ctx, &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: &consistent, KeyConditionExpression: &condition,
+		ExpressionAttributeValues: item{
+			":pk": str(layout.QuarantineKey(tenant, id, "").Text("pk")), ":body": str(layout.SKBody),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return layout.ReadQuarantineBody(plainAll(items), s.now())
+}
+
+// HandleQuarantined stores what a person did about a delivery. It returns store.ErrStale for one
+// that was replayed, or store.ErrNotFound.
+func (s *Store) HandleQuarantined(ctx context.Context, tenant, id string, state inbox.QuarantineState,
+	h inbox.Handled) error {
+	doc, err := layout.HandledText(h)
+	if err != nil {
+		return err
+	}
+	change := rewrite(layout.QuarantineKey(tenant, id, layout.SKEntry).With(layout.Item{
+		layout.AttrState: string(state), layout.AttrHandled: doc,
+	}), nil)
+	change.names["#state"] = layout.AttrState
+	change.onCondition("attribute_exists(pk) AND (attribute_not_exists(#state) OR #state <> :replayed)",
+		item{":replayed": str(string(inbox.Replayed))})
+	err = s.update(ctx, change)
+	if !errors.As(err, new(*types.ConditionalCheckFailedException)) {
+		return err
+	}
+	if _, err := s.QuarantinedByID(ctx, tenant, id); err != nil {
+		return err
+	}
+	return store.ErrStale
 }

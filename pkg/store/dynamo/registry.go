@@ -2,13 +2,9 @@ package dynamo
 
 import (
 	"context"
-	"fmt"
 	"math"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"adcp-orchestrator/pkg/registry"
-	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
 
@@ -29,42 +25,6 @@ func (s *Store) PutAgent(ctx context.Context, a registry.Agent) error {
 		return err
 	}
 	return s.putVersion(ctx, i)
-}
-
-func agentItem(a registry.Agent) (layout.Item, error) {
-	return layout.AgentKey(a.Tenant, a.ID, layout.SKRegistry).With(layout.Item{"version": a.Version}).WithDoc(a)
-}
-
-// AddAgent stores an agent's first entry and counts it, in one transaction. It returns
-// store.ErrStale if there is an entry, or store.ErrFull.
-func (s *Store) AddAgent(ctx context.Context, a registry.Agent, limit int) error {
-	i, err := agentItem(a)
-	if err != nil {
-		return err
-	}
-	entry := rewrite(i, nil)
-	entry.onCondition(absent, nil)
-	update, condition := "ADD n :one", "attribute_not_exists(n) OR n < :limit"
-	failed, err := s.transact(ctx, []types.TransactWriteItem{
-		entry.inTransaction(&s.table),
-		{Update: &types.Update{
-			TableName:                 &s.table,
-			Key:                       attributes(layout.LimitKey(a.Tenant, layout.AgentsCount)),
-			UpdateExpression:          &update,
-			ConditionExpression:       &condition,
-			ExpressionAttributeValues: item{":one": num(1), ":limit": num(int64(limit))},
-		}},
-	})
-	if err != nil {
-		return fmt.Errorf("add agent: %w", err)
-	}
-	if _, stale := failed[0]; stale {
-		return store.ErrStale
-	}
-	if len(failed) > 0 {
-		return store.ErrFull
-	}
-	return nil
 }
 
 // CountAgents returns how many agents of a tenant are stored.

@@ -22,6 +22,17 @@ var compressors = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) 
 // BodyItems compresses a body and distributes it over as many items as it needs. sk is the prefix
 // of their sort keys.
 func BodyItems(op operation.Operation, sk string, body []byte) ([]Item, error) {
+	chunks, err := compressed(body)
+	var items []Item
+	for _, chunk := range chunks {
+		k := OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%03d", sk, len(items)))
+		items = append(items, expire(k.With(Item{"body": chunk}), op.ExpiresAt))
+	}
+	return items, err
+}
+
+// compressed compresses a body and cuts it into as many pieces as it needs items.
+func compressed(body []byte) ([][]byte, error) {
 	var out bytes.Buffer
 	z := compressors.Get().(*gzip.Writer)
 	defer compressors.Put(z)
@@ -32,12 +43,7 @@ func BodyItems(op operation.Operation, sk string, body []byte) ([]Item, error) {
 	if err := z.Close(); err != nil {
 		return nil, err
 	}
-	var items []Item
-	for chunk := range slices.Chunk(out.Bytes(), chunkSize) {
-		k := OperationKey(op.Tenant, op.ID, fmt.Sprintf("%s%03d", sk, len(items)))
-		items = append(items, expire(k.With(Item{"body": chunk}), op.ExpiresAt))
-	}
-	return items, nil
+	return slices.Collect(slices.Chunk(out.Bytes(), chunkSize)), nil
 }
 
 // ReadChunks reads a body that BodyItems distributed. It returns store.ErrNotFound if there are no

@@ -34,6 +34,8 @@ const (
 	KindOperations = "ops"
 	KindKeys       = "keys"
 	KindAudit      = "audit"
+	KindAgents     = "agents"
+	KindQuarantine = "quarantine"
 )
 
 // ListPartition is the partition of the list index that has a tenant's items of a kind.

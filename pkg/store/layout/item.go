@@ -22,6 +22,7 @@ const (
 	SKRegistry  = "registry"
 	SKProfile   = "profile#" // the endpoint's key
 	SKCircuit   = "circuit"
+	SKBrake     = "brake"
 	SKOnly      = "-" // of a partition with one item
 )
 

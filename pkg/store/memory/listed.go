@@ -20,7 +20,14 @@ func (s *Store) item(k layout.Item) (layout.Item, error) {
 
 // listed returns a page of what is listed, the newest first. The caller holds the lock.
 func (s *Store) listed(q layout.ListQuery, limit int) (page []layout.Item, next string) {
-	for _, i := range s.items {
+	return pageOf(s, s.items, q, limit)
+}
+
+// pageOf returns a page of those items that a list has, the newest first. The caller holds the
+// lock.
+func pageOf[K comparable](s *Store, all map[K]layout.Item, q layout.ListQuery, limit int) (
+	page []layout.Item, next string) {
+	for _, i := range all {
 		if q.Has(i) && !i.Expired(s.now()) {
 			page = append(page, i)
 		}

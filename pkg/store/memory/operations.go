@@ -91,14 +91,15 @@ func (s *Store) itemsOf(tenant, opID, sk string) []layout.Item {
 }
 
 // Create stores an operation with its event, request, idempotency key and natural keys. It returns
-// store.ErrKeyTaken or a *store.NaturalKeyTakenError.
+// store.ErrKeyTaken, a *store.NaturalKeyTakenError or store.ErrAgentDeleted.
 func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 	op, beside, err := layout.CreationItems(c.Op, c.Event, c.Request, s.dueShards)
 	if err != nil {
 		return err
 	}
 	items := append(slices.Clone(beside), op)
-	small := 2 + len(c.Op.NaturalKeys()) // and the idempotency key, and the item by which the operation finds it
+	// The idempotency key, the item by which the operation finds it, and the agent's count.
+	small := 3 + len(c.Op.NaturalKeys())
 	if err := s.admit("Create", items, small); err != nil {
 		return err
 	}
@@ -112,6 +113,12 @@ func (s *Store) Create(_ context.Context, c orchestrator.NewOperation) error {
 		if first, taken := s.held(s.naturalKeys, id{t, k}); taken && first.operationID != *c.Replaced(k) {
 			return &store.NaturalKeyTakenError{OperationID: first.operationID, Fingerprint: first.fingerprint, Key: k}
 		}
+	}
+	if c.Op.Counted {
+		if s.open[id{t, c.Op.AgentID}].closed {
+			return store.ErrAgentDeleted
+		}
+		s.countOpen(c.Op, 1)
 	}
 	for _, k := range c.Op.NaturalKeys() {
 		s.naturalKeys[id{t, k}] = claim{c.Op.ID, c.NaturalFingerprint, 0}
@@ -151,6 +158,9 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	if c.Delivery != nil {
 		small++
 	}
+	if c.Uncount {
+		small++
+	}
 	if c.FreeNaturalKey {
 		small += len(c.Op.NaturalKeys())
 	}
@@ -163,7 +173,7 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 	r, ok := s.stored(id{t, c.Op.ID})
 	if d := c.Delivery; d != nil {
 		first, taken := s.deliveries[id{t, d.Sender + "\x00" + d.KeyHash}]
-		if taken && first.ExpiresAt >= s.now().Unix() {
+		if taken && first.ExpiresAt >= s.now().Unix() && !takesOver(*d, first) {
 			return &store.DeliveryTakenError{First: first}
 		}
 	}
@@ -184,10 +194,33 @@ func (s *Store) Commit(_ context.Context, c operation.Change) error {
 			delete(s.naturalKeys, natural)
 		}
 	}
+	if c.Uncount {
+		s.countOpen(c.Op, -1)
+	}
 	r.version = c.Op.Version
 	s.putAll(r, op, append(beside, layout.Rewrite(r.items[layout.SKOperation], op)))
 	s.reindex(id{t, c.Op.ID}, op)
 	return nil
+}
+
+// takesOver reports whether a replay may take a key over from its own payload, which was a
+// conflict.
+func takesOver(d, first operation.Delivery) bool {
+	return d.Replay != "" && first.Fingerprint == d.Fingerprint &&
+		(first.Verdict == operation.Conflict || first.Verdict == operation.WrongTask)
+}
+
+// Delivery returns the claim of a delivery's key, or store.ErrNotFound if there is none or if it
+// has expired.
+func (s *Store) Delivery(_ context.Context, tenant, sender, keyHash string) (operation.Delivery, error) {
+	d, err := find(s, s.deliveries, id{tenant, sender + "\x00" + keyHash})
+	if err == nil && d.ExpiresAt < s.now().Unix() {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return operation.Delivery{}, err
+	}
+	return d, nil
 }
 
 // taskID names the binding of an operation's task.

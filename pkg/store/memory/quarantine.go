@@ -1,10 +1,8 @@
 package memory
 
 import (
-	"cmp"
 	"context"
-	"maps"
-	"slices"
+	"errors"
 	"time"
 
 	"adcp-orchestrator/pkg/inbox"
@@ -15,76 +13,106 @@ import (
 
 // Quarantine stores a delivery, or counts its repetition. It returns store.ErrFull.
 func (s *Store) Quarantine(_ context.Context, q inbox.Quarantined) error {
-	i, err := layout.Key(q.Tenant, "quarantine", dayOf(q), cursorOf(q)).WithDoc(q)
-	if err == nil {
-		err = i.Check()
+	i, err := layout.QuarantineItem(q)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = s.conflict("Quarantine", maxTries)
+	body, err := layout.QuarantineBody(q)
+	if err != nil {
+		return err
 	}
+	if err := layout.CheckTransaction(append(body, i), 1); err != nil {
+		return err
+	}
+	if err := s.conflict("Quarantine", maxTries); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := id{q.Tenant, q.ID()}
+	if first, exists := s.quarantine[k]; exists {
+		s.quarantine[k] = first.With(layout.Item{
+			"count": first.Number("count") + 1, "last_at": i["last_at"], "ttl": i["ttl"],
+		})
+		return nil
+	}
+	counter := id{q.Tenant, q.Day() + "\x00" + q.OperationID}
+	if q.Authentic {
+		if s.quarantineCounts[counter] >= inbox.MaxQuarantined {
+			return store.ErrFull
+		}
+	}
+	if err := s.tell(notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, q.ID(), q.Code, q.Authentic, q.At)); err != nil {
+		return err
+	}
+	if q.Authentic {
+		s.quarantineCounts[counter]++
+	}
+	s.quarantine[k], s.bodies[k] = i, body
+	return nil
+}
+
+// QuarantinePage lists a page of a tenant's deliveries, the newest first.
+func (s *Store) QuarantinePage(_ context.Context, tenant string, from, before time.Time, after string, limit int) (
+	page []inbox.Quarantined, next string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	least, greatest := layout.QuarantineRange(from, before)
+	items, next := pageOf(s, s.quarantine, layout.ListQuery{Tenant: tenant, Kind: layout.KindQuarantine, Before: after,
+		From: least, To: greatest}, limit)
+	for _, i := range items {
+		q, err := layout.ReadQuarantined(tenant, i, s.now())
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		page = append(page, q)
+	}
+	return page, next, nil
+}
+
+// QuarantinedByID returns a delivery, or store.ErrNotFound.
+func (s *Store) QuarantinedByID(_ context.Context, tenant, quarantined string) (inbox.Quarantined, error) {
+	i, err := find(s, s.quarantine, id{tenant, quarantined})
+	if err != nil {
+		return inbox.Quarantined{}, err
+	}
+	return layout.ReadQuarantined(tenant, i, s.now())
+}
+
+// QuarantinedBody returns the kept body of a delivery, or store.ErrNotFound.
+func (s *Store) QuarantinedBody(_ context.Context, tenant, quarantined string) ([]byte, error) {
+	items, err := find(s, s.bodies, id{tenant, quarantined})
+	if err != nil {
+		return nil, err
+	}
+	return layout.ReadQuarantineBody(items, s.now())
+}
+
+// HandleQuarantined stores what a person did about a delivery. It returns store.ErrStale for one
+// that was replayed, or store.ErrNotFound.
+func (s *Store) HandleQuarantined(_ context.Context, tenant, quarantined string, state inbox.QuarantineState,
+	h inbox.Handled) error {
+	doc, err := layout.HandledText(h)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := id{q.Tenant, dayOf(q) + "\x00" + cursorOf(q)}
-	first, exists := s.quarantine[k]
-	if !exists {
-		if q.Authentic && s.countAuthentic(q) >= inbox.MaxQuarantined {
-			return store.ErrFull
-		}
-		place := dayOf(q) + "#" + cursorOf(q)
-		told := notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, place, q.Code, q.Authentic, q.At)
-		if err := s.tell(told); err != nil {
-			return err
-		}
-		first = q
-		first.Count, first.Header = 0, maps.Clone(q.Header)
+	k := id{tenant, quarantined}
+	i, ok := s.quarantine[k]
+	switch {
+	case !ok || i.Expired(s.now()):
+		return store.ErrNotFound
+	case i.Text(layout.AttrState) == string(inbox.Replayed):
+		return store.ErrStale
 	}
-	first.Count++
-	first.LastAt = q.At
-	s.quarantine[k] = first
+	i = i.With(layout.Item{layout.AttrState: string(state), layout.AttrHandled: doc})
+	if err := i.Check(); err != nil {
+		return err
+	}
+	s.quarantine[k] = i
 	return nil
-}
-
-// countAuthentic counts the authentic deliveries that are stored for q's operation and day. The
-// caller holds the lock.
-func (s *Store) countAuthentic(q inbox.Quarantined) (n int) {
-	for k, other := range s.quarantine {
-		if k.tenant == q.Tenant && other.Authentic && other.OperationID == q.OperationID && dayOf(other) == dayOf(q) {
-			n++
-		}
-	}
-	return n
-}
-
-func dayOf(q inbox.Quarantined) string { return q.At.UTC().Format(time.DateOnly) }
-
-// cursorOf is the position of a delivery in its day. Repetitions have the position of the first.
-func cursorOf(q inbox.Quarantined) string {
-	if q.Authentic {
-		return q.OperationID + "#a#" + q.Digest
-	}
-	return q.OperationID + "#r#" + q.Code
-}
-
-// Quarantined lists a page of a tenant's deliveries of a day.
-func (s *Store) Quarantined(
-	_ context.Context, tenant, day, after string, limit int,
-) (page []inbox.Quarantined, next string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for k, q := range s.quarantine {
-		expired := s.now().After(q.LastAt.Add(inbox.QuarantineFor))
-		if k.tenant == tenant && dayOf(q) == day && cursorOf(q) > after && !expired {
-			q.Header = maps.Clone(q.Header)
-			page = append(page, q)
-		}
-	}
-	slices.SortFunc(page, func(a, b inbox.Quarantined) int { return cmp.Compare(cursorOf(a), cursorOf(b)) })
-	if len(page) > limit {
-		page = page[:limit]
-		next = cursorOf(page[limit-1])
-	}
-	return page, next, nil
 }

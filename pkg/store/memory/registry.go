@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"adcp-orchestrator/pkg/registry"
-	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 )
 
@@ -19,29 +18,6 @@ func (s *Store) Agent(_ context.Context, tenant, agentID string) (registry.Agent
 // PutAgent stores an entry if the version before it is stored, or returns store.ErrStale.
 func (s *Store) PutAgent(ctx context.Context, a registry.Agent) error {
 	return s.AddAgent(ctx, a, math.MaxInt)
-}
-
-// AddAgent stores an agent's first entry. It returns store.ErrStale if there is an entry, or
-// store.ErrFull.
-func (s *Store) AddAgent(_ context.Context, a registry.Agent, limit int) error {
-	i, err := layout.AgentKey(a.Tenant, a.ID, layout.SKRegistry).With(layout.Item{"version": a.Version}).WithDoc(a)
-	if err == nil {
-		err = i.Check()
-	}
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := id{a.Tenant, a.ID}
-	if s.agents[k].Number("version") != a.Version-1 {
-		return store.ErrStale
-	}
-	if a.Version == 1 && s.countAgents(a.Tenant) >= limit {
-		return store.ErrFull
-	}
-	s.agents[k] = s.agents[k].With(i)
-	return nil
 }
 
 // CountAgents returns how many agents of a tenant are stored.

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/circuit"
-	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store"
@@ -52,10 +51,10 @@ func (r *record) withPrefix(sk string) (items []layout.Item) {
 // exported fields before its first use.
 type Store struct {
 	// Conflict, if set, reports whether another transaction is under way on what a write writes. The
-	// writes are Create, Bind, Commit, ClaimNonce, Quarantine and Arm. DynamoDB refuses such a write
-	// with TransactionConflict. Like package dynamo, the store tries again, though without waiting,
-	// and returns ErrConflict when it gives up. Arm does not try again: it is the state machine's own
-	// write.
+	// writes are Create, Bind, Commit, ClaimNonce, Quarantine, DeleteAgent and Arm. DynamoDB refuses
+	// such a write with TransactionConflict. Like package dynamo, the store tries again, though
+	// without waiting, and returns ErrConflict when it gives up. Arm does not try again: it is the
+	// state machine's own write.
 	Conflict func(write string) bool
 	// IndexLag is how long after a write the indexes, of Due and List, show what was stored before it.
 	IndexLag time.Duration
@@ -75,7 +74,6 @@ type Store struct {
 	tasks       map[id]claim
 	refs        map[string]map[string]layout.Item // by their partition and sort keys
 	deliveries  map[id]operation.Delivery
-	quarantine  map[id]inbox.Quarantined
 	agents      map[id]layout.Item
 	profiles    map[id]layout.Item
 	items       map[string]layout.Item // of partitions with one item, by their keys
@@ -89,36 +87,46 @@ type Store struct {
 	outbox      map[rowID]waiting
 	feedEnds    map[string]feedEnd
 	feed        map[id]layout.Item
+	quarantine  map[id]layout.Item
+	bodies      map[id][]layout.Item // of quarantined deliveries
+	// quarantineCounts counts authentic deliveries by day and operation.
+	quarantineCounts map[id]int
+	brakes           map[id]layout.Item
+	open             map[id]openCount
 }
 
 // New returns an empty store. It compares expiries with now.
 func New(now func() time.Time) *Store {
 	return &Store{
-		now:         now,
-		dueShards:   layout.DefaultDueShards,
-		leases:      map[string]lease{},
-		failures:    map[operation.Ref]layout.Failures{},
-		operations:  map[id]*record{},
-		index:       map[id]indexEntry{},
-		idempotency: map[id]claim{},
-		naturalKeys: map[id]claim{},
-		tasks:       map[id]claim{},
-		refs:        map[string]map[string]layout.Item{},
-		deliveries:  map[id]operation.Delivery{},
-		quarantine:  map[id]inbox.Quarantined{},
-		agents:      map[id]layout.Item{},
-		profiles:    map[id]layout.Item{},
-		items:       map[string]layout.Item{},
-		nonces:      map[id]time.Time{},
-		nonceCounts: map[id]int{},
-		keyrings:    map[id]store.Document{},
-		circuits:    map[id]store.Document{},
-		gates:       map[circuit.GateID]*gateRecord{},
-		buckets:     map[id]quota.Bucket{},
-		notices:     map[id]layout.Item{},
-		outbox:      map[rowID]waiting{},
-		feedEnds:    map[string]feedEnd{},
-		feed:        map[id]layout.Item{},
+		now:              now,
+		dueShards:        layout.DefaultDueShards,
+		leases:           map[string]lease{},
+		failures:         map[operation.Ref]layout.Failures{},
+		operations:       map[id]*record{},
+		index:            map[id]indexEntry{},
+		idempotency:      map[id]claim{},
+		naturalKeys:      map[id]claim{},
+		tasks:            map[id]claim{},
+		refs:             map[string]map[string]layout.Item{},
+		deliveries:       map[id]operation.Delivery{},
+		agents:           map[id]layout.Item{},
+		profiles:         map[id]layout.Item{},
+		items:            map[string]layout.Item{},
+		nonces:           map[id]time.Time{},
+		nonceCounts:      map[id]int{},
+		keyrings:         map[id]store.Document{},
+		circuits:         map[id]store.Document{},
+		gates:            map[circuit.GateID]*gateRecord{},
+		buckets:          map[id]quota.Bucket{},
+		notices:          map[id]layout.Item{},
+		outbox:           map[rowID]waiting{},
+		feedEnds:         map[string]feedEnd{},
+		feed:             map[id]layout.Item{},
+		quarantine:       map[id]layout.Item{},
+		bodies:           map[id][]layout.Item{},
+		quarantineCounts: map[id]int{},
+		brakes:           map[id]layout.Item{},
+		open:             map[id]openCount{},
 	}
 }
 

@@ -103,8 +103,6 @@ func keysHaveALimit(t *testing.T, s *suite) {
 	refused(t, s.Create(ctx, s.newOperation(long, "k", "")))
 	refused(t, s.PutAgent(ctx, registry.Agent{Tenant: s.tenant, ID: long, Version: 1}))
 	refused(t, s.PutCircuit(ctx, s.tenant, long, store.Document{Version: 1}))
-	q := s.authentic(strings.Repeat("x", layout.MaxSortKey))
-	refused(t, s.Quarantine(ctx, q))
 	op := operation.Operation{Tenant: s.tenant, ID: long, Version: 1}
 	refused(t, s.Commit(ctx, next(op)))
 	reads := map[string]func() error{
@@ -117,6 +115,11 @@ func keysHaveALimit(t *testing.T, s *suite) {
 		"Profile": func() error { _, err := s.Profile(ctx, s.tenant, long, registry.Endpoint{}); return err },
 		"Key":     func() error { _, err := s.Key(ctx, s.tenant, long); return err },
 		"Keyring": func() error { _, err := s.Keyring(ctx, s.tenant, long); return err },
+		"Body":    func() error { _, err := s.QuarantinedBody(ctx, s.tenant, long); return err },
+		"Record of a delivery": func() error {
+			_, err := s.QuarantinedByID(ctx, s.tenant, long)
+			return err
+		},
 		"Circuit": func() error { _, err := s.Circuit(ctx, s.tenant, long); return err },
 	}
 	for name, read := range reads {

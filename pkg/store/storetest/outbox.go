@@ -205,11 +205,7 @@ func otherNoticesAreStoredWithTheirCause(t *testing.T, s *suite) {
 			must(t, s.Quarantine(t.Context(), q))
 			q.At = q.At.Add(time.Second)
 		}
-		place := "2026-11-23#op_a#r#x"
-		if authentic {
-			place = "2026-11-23#op_a#a#d"
-		}
-		told := notice.Quarantined(s.tenant, "seller", "op_a", place, "x", authentic, Start)
+		told := notice.Quarantined(s.tenant, "seller", "op_a", q.ID(), "x", authentic, Start)
 		rows := s.pending(t, notice.Ref{Tenant: s.tenant, NoticeID: told.ID})
 		if len(rows) != 1 || !rows[0].Notice.At.Equal(Start) || rows[0].Notice.Facts.OperationID != "op_a" {
 			t.Errorf("of authentic %v is told %+v", authentic, rows)

@@ -24,6 +24,8 @@ type Store interface {
 	orchestrator.SettleStore
 	orchestrator.StartQueueStore
 	registry.Store
+	registry.BrakeStore
+	registry.AgentLister
 	apikey.Keys
 	audit.Store
 	orchestrator.OperationReader
@@ -31,6 +33,8 @@ type Store interface {
 	keyring.Store
 	breaker.Store
 	inbox.QuarantineReader
+	inbox.QuarantineHandler
+	inbox.Deliveries
 	quota.Store
 	quota.OpenStore
 	outbox.Store

@@ -111,6 +111,9 @@ func Run(t *testing.T, open Open) {
 		"QuarantineHasLimitedRoom":        quarantineHasLimitedRoom,
 		"QuarantineIsPaged":               quarantineIsPaged,
 		"QuarantineExpires":               quarantineExpires,
+		"QuarantineKeepsBodies":           quarantineKeepsBodies,
+		"QuarantinedAreHandled":           quarantinedAreHandled,
+		"AReplayTakesAConflictsKey":       aReplayTakesAConflictsKey,
 		"TokensComeAtTheirRate":           tokensComeAtTheirRate,
 		"WrongGuessesAreHarmless":         wrongGuessesOfABucketAreHarmless,
 		"BucketsAreSeparate":              bucketsAreSeparate,
@@ -130,6 +133,10 @@ func Run(t *testing.T, open Open) {
 		"FeedsAreDense":                   feedsAreDense,
 		"OtherNoticesAreStored":           otherNoticesAreStoredWithTheirCause,
 		"NoticesExpireWithTheirOperation": noticesExpireWithTheirOperation,
+		"AgentsAreListed":                 agentsAreListed,
+		"BusyAgentsAreNotDeleted":         busyAgentsAreNotDeleted,
+		"NoOperationIsOrphaned":           noOperationIsOrphaned,
+		"BrakesAreKept":                   brakesAreKept,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
