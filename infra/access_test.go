@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"resolve": {
 		"kms:GetPublicKey ${SigningKey1.Arn}", "kms:Sign ${SigningKey1.Arn}",
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
-		"dynamodb:UpdateItem ${Table.Arn}", "dynamodb:DeleteItem ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}",
 		"states:SendTaskSuccess ${StateMachine}",
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},

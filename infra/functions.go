@@ -118,7 +118,7 @@ var functionSpecs = []functionSpec{
 		memory:      512,
 		env:         []string{"STATE_MACHINE_ARN", "PUBLIC_BASE_URL", "SIGNING_KEY_IDS", "TENANT_LIMITS", "ALLOW_LOOPBACK"},
 		access: access{
-			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+			table:        []string{"GetItem", "Query", "PutItem", "UpdateItem"},
 			machine:      []string{"SendTaskSuccess"},
 			agentSecrets: true,
 			signingKeys:  []string{"GetPublicKey", "Sign"},

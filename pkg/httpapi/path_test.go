@@ -32,7 +32,8 @@ func (strictStore) Agent(context.Context, string, string) (registry.Agent, error
 
 func TestPathThatIsNoIDIsNotLookedFor(t *testing.T) {
 	t.Parallel()
-	redrive := func(context.Context, string, string, orchestrator.Act) (operation.Operation, orchestrator.RedriveResult, error) {
+	redrive := func(context.Context, string, string, orchestrator.Act) (
+		operation.Operation, orchestrator.RedriveResult, error) {
 		return operation.Operation{}, "", errValidation
 	}
 	input := func(context.Context, string, string, orchestrator.Input) (operation.Operation, error) {

@@ -1,7 +1,6 @@
 package operation
 
 import (
-	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -162,25 +161,6 @@ func TestTheTableOfActs(t *testing.T) {
 	}
 }
 
-// With each reason for attention a person may resolve where the table says so, and nowhere else.
-func TestWhatMayBeResolved(t *testing.T) {
-	t.Parallel()
-	open := map[Reason]bool{GaveUp: true, TaskNotFound: true, NoWayToFollowUp: true, ProtocolClash: true, ResultMissing: true}
-	for _, r := range []Reason{DeadlinePassed, GaveUp, OutcomeUnclear, AgentRefuses, AgentAnswersError, AgentUnreached,
-		RootSecretGone, TaskNotFound, ProtocolClash, InputNeeded, AuthNeeded, InputCrossed, ResultTooLarge, ResultMissing,
-		NoWayToFollowUp} {
-		for _, state := range States() {
-			op := newOperation(state)
-			op.Flag(r, noon, "")
-			want := open[r] && (op.State == Submitted || op.State == Working || op.State.NeedsInput()) ||
-				r == OutcomeUnclear && state == CallingAdCP
-			if err := op.MayResolve(noon); (err == nil) != want {
-				t.Errorf("%s with %s: %v", state, r, err)
-			}
-		}
-	}
-}
-
 // A wish ends with the operation as the table says: never as canceled where a buy is live.
 func TestWhatBecomesOfAWishToCancel(t *testing.T) {
 	t.Parallel()
@@ -193,10 +173,14 @@ func TestWhatBecomesOfAWishToCancel(t *testing.T) {
 		due       bool
 		attention Reason
 	}{
-		"a buy":                {adcp.CreateMediaBuy, CancelBuy, adcp.StatusCompleted, result, CancelWished, true, ""},
-		"a buy to be kept":     {adcp.CreateMediaBuy, KeepBuy, adcp.StatusCompleted, result, CancelKept, false, ""},
-		"a buy without an id":  {adcp.CreateMediaBuy, CancelBuy, adcp.StatusCompleted, `{"packages":[]}`, CancelNotPossible, false, NotCanceled},
-		"what is no buy":       {adcp.BuildCreative, CancelBuy, adcp.StatusCompleted, `{"creatives":[]}`, CancelNotPossible, false, NotCanceled},
+		"a buy":            {adcp.CreateMediaBuy, CancelBuy, adcp.StatusCompleted, result, CancelWished, true, ""},
+		"a buy to be kept": {adcp.CreateMediaBuy, KeepBuy, adcp.StatusCompleted, result, CancelKept, false, ""},
+		"a buy without an id": {
+			adcp.CreateMediaBuy, CancelBuy, adcp.StatusCompleted, `{"packages":[]}`, CancelNotPossible, false, NotCanceled,
+		},
+		"what is no buy": {
+			adcp.BuildCreative, CancelBuy, adcp.StatusCompleted, `{"creatives":[]}`, CancelNotPossible, false, NotCanceled,
+		},
 		"a failed purchase":    {adcp.CreateMediaBuy, CancelBuy, adcp.StatusFailed, "", CancelDone, false, ""},
 		"a rejected purchase":  {adcp.CreateMediaBuy, CancelBuy, adcp.StatusRejected, "", CancelDone, false, ""},
 		"a canceled purchase":  {adcp.CreateMediaBuy, CancelBuy, adcp.StatusCanceled, "", CancelDone, false, ""},
@@ -252,7 +236,8 @@ func TestACancellationIsSentOnce(t *testing.T) {
 // An operation that cancels a buy and does not succeed says that the buy may be live.
 func TestACancellationThatFailsNeedsAPerson(t *testing.T) {
 	t.Parallel()
-	for _, status := range []adcp.Status{adcp.StatusFailed, adcp.StatusRejected, adcp.StatusCanceled, adcp.StatusCompleted} {
+	ends := []adcp.Status{adcp.StatusFailed, adcp.StatusRejected, adcp.StatusCanceled, adcp.StatusCompleted}
+	for _, status := range ends {
 		op := newOperation(Working)
 		op.Type, op.Cancels = adcp.UpdateMediaBuy, "op_0"
 		op, _, _ = Apply(op, observe(ByPoll, status, `{"media_buy_id":"mb_1"}`))
@@ -276,7 +261,8 @@ func TestAPausedOperationWaits(t *testing.T) {
 		if d.Next != NextAwait || d.Delay != int(maxDelay/time.Second) || op.DueAt.Before(at.Add(maxDelay)) {
 			t.Errorf("%s: %+v, due at %v", s.name, d, op.DueAt)
 		}
-		if _, ok := op.StartAttempt(at, fullSupport); ok || op.GiveSlot(at, at) || op.PollSoon(at) || op.WrittenSchema() != 3 {
+		_, called := op.StartAttempt(at, fullSupport)
+		if called || op.GiveSlot(at, at) || op.PollSoon(at) || op.WrittenSchema() != 3 {
 			t.Errorf("%s: it is called, given a slot, polled, or left to older code", s.name)
 		}
 		until := op.FollowUntil
@@ -352,38 +338,6 @@ func TestAWishedCancellationIsNotSentAgain(t *testing.T) {
 		if ended != certain || ended && (op.State != Canceled || op.Cancellation.State != CancelDone ||
 			op.Terminal.Reason != CancelRequested || e.To != Canceled) {
 			t.Errorf("%v: ended %v, %s", outcome, ended, op.State)
-		}
-	}
-}
-
-// What a person has resolved stays, and who says otherwise later raises attention.
-func TestAResolutionIsContradicted(t *testing.T) {
-	t.Parallel()
-	for name, tc := range map[string]struct {
-		state  State
-		value  string
-		status adcp.Status
-		seen   string
-		want   Verdict
-	}{
-		"failed, and the agent says completed":    {Failed, "", adcp.StatusCompleted, result, Conflict},
-		"canceled, and the agent says completed":  {Canceled, "", adcp.StatusCompleted, result, Conflict},
-		"failed, and the agent says rejected":     {Failed, "", adcp.StatusRejected, "", Duplicate},
-		"completed, and the agent says failed":    {Completed, `{"media_buy_id":"mb_1"}`, adcp.StatusFailed, "", Conflict},
-		"completed, and the agent says the same":  {Completed, `{"media_buy_id":"mb_1"}`, adcp.StatusCompleted, result, Duplicate},
-		"completed, and the agent says other":     {Completed, `{"media_buy_id":"mb_2"}`, adcp.StatusCompleted, result, Conflict},
-		"completed, and the agent says it by all": {Completed, result, adcp.StatusCompleted, result, Duplicate},
-	} {
-		op := newOperation(Working)
-		op.Flag(GaveUp, noon, "")
-		e := op.Resolve(noon, Resolution{State: tc.state, Reason: "why", At: noon, Actor: someone}, json.RawMessage(tc.value))
-		if e.Channel != ByOperator || op.Terminal.Channel != ByOperator || op.Attention != nil || op.State != tc.state {
-			t.Fatalf("%s: %+v", name, e)
-		}
-		o := observe(ByPoll, tc.status, tc.seen)
-		op, _, v := Apply(op, o)
-		if v != tc.want || op.flaggedFor(ProtocolClash) != (v == Conflict) || op.State != tc.state {
-			t.Errorf("%s: %s, %s, attention %+v", name, v, op.State, op.Attention)
 		}
 	}
 }

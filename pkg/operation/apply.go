@@ -51,6 +51,7 @@ func Apply(op Operation, o Observation) (Operation, Event, Verdict) {
 	if verdict == News {
 		op.BumpVersion(o.At)
 		e, tell := op.keepNews(o)
+		e.AgentMessage = adcp.Words(o.Answer.Says())
 		if e.Detail = detail; !tell {
 			e = Event{}
 		}

@@ -91,7 +91,8 @@ func (a Acts) wake(ctx context.Context, op operation.Operation, w Wakeup) {
 
 // Cancel cancels an operation whose request was not carried out, keeps the wish while the agent
 // works on it, and has the buy of a completed purchase canceled by an operation of its own.
-func (a Acts) Cancel(ctx context.Context, tenant, id string, by Act, buy operation.BuyWish) (operation.Operation, error) {
+func (a Acts) Cancel(ctx context.Context, tenant, id string, by Act, buy operation.BuyWish) (
+	operation.Operation, error) {
 	op, _, err := a.do(ctx, tenant, id, by,
 		func(op *operation.Operation, now time.Time) (operation.Event, bool, error) {
 			return op.Cancel(now, by.Actor, by.Reason, buy)

@@ -46,9 +46,12 @@ type Resolve struct {
 	Deps     Deps
 }
 
-// resolveBudget bounds the questions, discovery included: API Gateway ends every request after 29
-// s.
-const resolveBudget = 20 * time.Second
+const (
+	// resolveBudget bounds the questions, discovery included: API Gateway ends every request after 29
+	// s. resolveReserve is how long before its caller's deadline they end: our write needs the rest.
+	resolveBudget  = 20 * time.Second
+	resolveReserve = 6 * time.Second
+)
 
 // Run ends an operation. by.IfVersion has to be the version that the person has seen. It returns
 // the operation as stored, store.ErrNotFound, a *VersionMismatchError, an
@@ -104,7 +107,10 @@ func (r Resolve) Run(ctx context.Context, tenant, id string, by Act, in Resoluti
 // agent proves that it has not, else an *operation.ActRefusedError or a fault of ours. The call
 // passes the gates as reads do: now or not at all.
 func (r Resolve) verify(ctx context.Context, op operation.Operation) error {
-	until := budget(ctx, resolveBudget)
+	until := time.Now().Add(resolveBudget) // no time of an operation: contexts end by this clock
+	if own, ok := ctx.Deadline(); ok && own.Add(-resolveReserve).Before(until) {
+		until = own.Add(-resolveReserve)
+	}
 	agent := agentOf(op)
 	known, err := registry.Recall(ctx, r.Store, agent)
 	if err != nil {
@@ -130,6 +136,9 @@ func (r Resolve) verify(ctx context.Context, op operation.Operation) error {
 	c.profile, err = registry.Refresh(asking, r.Store, c.caller, agent, known.For(op.Type), r.Deps.Now())
 	if err != nil {
 		return lookUpError(op, err)
+	}
+	if c.late() { // a question that our own clock cuts off would look like an agent that does not answer
+		return lookUpFailed(op, "the agent's discovery took all the time")
 	}
 	c.agent.Signing = c.profile.Capabilities.Signing()
 	return r.look(asking, op, c)
@@ -174,7 +183,8 @@ func lives(op operation.Operation, a adcp.Answer) error {
 	if a.Status.Terminal() && a.Status != adcp.StatusCompleted {
 		return nil
 	}
-	e := &operation.ActRefusedError{Code: operation.LiveBuy, State: op.State, Why: "the agent shows a buy of the operation"}
+	e := &operation.ActRefusedError{Code: operation.LiveBuy, State: op.State,
+		Why: "the agent shows a buy of the operation"}
 	if named := a.Named(); named != "" {
 		e.Why = "the agent shows " + named + " of the operation"
 	} else if id := adcp.ReadBuyFacts(a.Value).MediaBuyID; id != "" {

@@ -61,7 +61,7 @@ func TestAPurchaseIsResolvedOnlyAfterALook(t *testing.T) {
 		"nothing, and unverified": {func(*harness) string { return lagging }, nil, true, ""},
 		"the buy was rejected":    {func(h *harness) string { return ours(h, "rejected") }, nil, false, ""},
 		"the buy lives":           {func(h *harness) string { return ours(h, "active") }, nil, false, operation.LiveBuy},
-		"the buy waits":           {func(h *harness) string { return ours(h, "pending_start") }, nil, true, operation.LiveBuy},
+		"the buy waits":           {func(h *harness) string { return ours(h, "paused") }, nil, true, operation.LiveBuy},
 		"it lives, unverified":    {func(h *harness) string { return ours(h, "active") }, nil, true, operation.LiveBuy},
 		"a list that proves nothing": {
 			func(*harness) string { return `{"media_buys":[]}` }, nil, false, operation.LookUpFailed,

@@ -310,13 +310,15 @@ func TestRedriveReadsABuyWhoseReadWaits(t *testing.T) {
 	}
 	s.fails = nil
 	redrive := orchestrator.Redrive{Store: h.store, Workflow: h.workflow, Breaker: h.breaker, Deps: h.deps}
-	if _, got, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{}); err != nil || got != orchestrator.ExecutionRestarted {
+	_, got, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{})
+	if err != nil || got != orchestrator.ExecutionRestarted {
 		t.Fatalf("%s, %v", got, err)
 	}
 	if h.dispatch().Next != operation.NextPoll || h.poll().Next != operation.NextSettle || h.op().News.Snapshot == nil {
 		t.Errorf("not read: %+v", h.op().News)
 	}
-	if _, got, err := redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{}); err != nil || got != orchestrator.ExecutionSettled {
+	if _, got, err = redrive.Run(t.Context(), "acme", h.id, orchestrator.Act{}); err != nil ||
+		got != orchestrator.ExecutionSettled {
 		t.Errorf("once more: %s, %v", got, err)
 	}
 }
