@@ -69,7 +69,8 @@ func TestPublishPutsTheEnvelope(t *testing.T) {
 	t.Parallel()
 	api := &fakeAPI{}
 	n := of("op_1", 1)
-	if errs := (Bus{API: api, Name: "bus", BaseURL: "https://a.example"}).Publish(t.Context(), []notice.Notice{n}); errs[0] != nil {
+	bus := Bus{API: api, Name: "bus", BaseURL: "https://a.example"}
+	if errs := bus.Publish(t.Context(), []notice.Notice{n}); errs[0] != nil {
 		t.Fatal(errs)
 	}
 	want, err := n.Encode("https://a.example")
@@ -189,7 +190,8 @@ func TestCallsToOurselvesHaveASourceOfTheirOwn(t *testing.T) {
 		}
 	}
 	var e Event
-	if err := json.Unmarshal([]byte(`{"detail-type":"x","detail":`+*api.calls[1][0].Detail+`}`), &e); err != nil || e.Ref != r {
+	called := `{"detail-type":"x","detail":` + *api.calls[1][0].Detail + `}`
+	if err := json.Unmarshal([]byte(called), &e); err != nil || e.Ref != r {
 		t.Errorf("%v: %+v", err, e)
 	}
 	api.refuse = "{"

@@ -28,7 +28,8 @@ func at(from, to operation.State) (operation.Operation, operation.Event) {
 	if to.Terminal() {
 		op.Terminal = &operation.Terminal{Channel: operation.ByPoll, At: now}
 	}
-	return op, operation.Event{Seq: 7, At: now, Kind: operation.EventChanged, Channel: operation.ByPoll, From: from, To: to}
+	return op, operation.Event{Seq: 7, At: now, Kind: operation.EventChanged, Channel: operation.ByPoll,
+		From: from, To: to}
 }
 
 // flagged is an operation with attention, and the event that tells it.

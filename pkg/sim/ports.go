@@ -43,7 +43,9 @@ func (s crashStore) SetExpiry(ctx context.Context, op operation.Operation) error
 	return s.crash.effect("SetExpiry", func() error { return s.Store.SetExpiry(ctx, op) })
 }
 
-func (s crashStore) ReservePositions(ctx context.Context, tenant string, n int, now time.Time) (first int64, err error) {
+func (s crashStore) ReservePositions(
+	ctx context.Context, tenant string, n int, now time.Time,
+) (first int64, err error) {
 	err = s.crash.effect("ReservePositions", func() (err error) {
 		first, err = s.Store.ReservePositions(ctx, tenant, n, now)
 		return err

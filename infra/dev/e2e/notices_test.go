@@ -42,7 +42,8 @@ func newConsumer(t *testing.T, tenant string) consumer {
 	c.call("GetQueueAttributes", map[string]any{"QueueUrl": c.queue, "AttributeNames": []string{"QueueArn"}}, &arn)
 	api, name := eventbridge.NewFromConfig(config.AWS("EVENTBRIDGE")), env(t, "EVENT_BUS_NAME")
 	pattern := fmt.Sprintf(`{"source":[%q],"detail":{"data":{"tenant":[%q]}}}`, bus.Source, tenant)
-	_, err := api.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: &tenant, EventBusName: &name, EventPattern: &pattern})
+	rule := &eventbridge.PutRuleInput{Name: &tenant, EventBusName: &name, EventPattern: &pattern}
+	_, err := api.PutRule(t.Context(), rule)
 	if err == nil {
 		_, err = api.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: &tenant, EventBusName: &name,
 			Targets: []types.Target{{Id: aws.String("queue"), Arn: &arn.Attributes.QueueArn}}})

@@ -71,7 +71,7 @@ func (s *Store) Commit(ctx context.Context, c operation.Change) error {
 	}
 	err := s.commit(ctx, c, free)
 	if err == nil && !c.Op.Unpublished() && layout.Tells(c) {
-		s.signalled(ctx, notice.Ref{Tenant: c.Op.Tenant, OperationID: c.Op.ID})
+		s.signaled(ctx, notice.Ref{Tenant: c.Op.Tenant, OperationID: c.Op.ID})
 	}
 	return err
 }

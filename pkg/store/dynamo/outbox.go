@@ -27,8 +27,8 @@ func (s *Store) tell(n notice.Notice) (types.TransactWriteItem, error) {
 	return s.put(attributes(i), "", nil, nil), err
 }
 
-// signalled calls the store's signal for a Ref whose notices were put into the outbox.
-func (s *Store) signalled(ctx context.Context, r notice.Ref) {
+// signaled calls the store's signal for a Ref whose notices were put into the outbox.
+func (s *Store) signaled(ctx context.Context, r notice.Ref) {
 	if s.signal != nil {
 		s.signal(ctx, r)
 	}

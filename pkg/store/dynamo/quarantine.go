@@ -50,7 +50,7 @@ func (s *Store) Quarantine(ctx context.Context, q inbox.Quarantined) error {
 			return fmt.Errorf("quarantine: %w", err)
 		}
 		if len(failed) == 0 {
-			s.signalled(ctx, notice.Ref{Tenant: q.Tenant, NoticeID: told.ID})
+			s.signaled(ctx, notice.Ref{Tenant: q.Tenant, NoticeID: told.ID})
 			return nil
 		}
 		if _, exists := failed[0]; !exists {

@@ -72,7 +72,7 @@ func (s *Store) putAndTell(ctx context.Context, r rewriting, told []notice.Notic
 		return store.ErrStale
 	}
 	for _, n := range told {
-		s.signalled(ctx, notice.Ref{Tenant: n.Facts.Tenant, NoticeID: n.ID})
+		s.signaled(ctx, notice.Ref{Tenant: n.Facts.Tenant, NoticeID: n.ID})
 	}
 	return nil
 }
