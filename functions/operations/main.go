@@ -26,12 +26,13 @@ func main() {
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
 	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
 		Audit: store, Now: time.Now}
+	feed := outbox.Feed{Store: store, Now: time.Now}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"GET /v1/operations":              api.Serve(apikey.ScopeOperationsRead, api.ListOperations(store)),
 		"GET /v1/operations/counts":       api.Serve(apikey.ScopeOperationsRead, api.CountOperations(store)),
 		"GET /v1/operations/{id}/events":  api.Serve(apikey.ScopeOperationsRead, api.ListEvents(store)),
 		"GET /v1/operations/{id}/request": api.Serve(apikey.ScopeOperationsRead, api.ShowRequest(store)),
 		"GET /v1/operations/{id}/result":  api.Serve(apikey.ScopeOperationsRead, api.ShowResult(store)),
-		"GET /v1/events":                  api.Serve(apikey.ScopeOperationsRead, api.ListTold(outbox.Feed{Store: store, Now: time.Now})),
+		"GET /v1/events":                  api.Serve(apikey.ScopeOperationsRead, api.ListTold(feed)),
 	}))
 }

@@ -1,11 +1,14 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/httpapi"
@@ -22,6 +25,11 @@ type eventsPage struct {
 }
 
 // told is a store of which n notices were told, alternately that a circuit opened and closed.
+// listTold is a request for what was told.
+func listTold(query map[string]string, tenant string) events.APIGatewayProxyRequest {
+	return listOf("/v1/events", query, tenant)
+}
+
 func told(t *testing.T, n int) (s *memory.Store, ids []string) {
 	t.Helper()
 	s = memory.New(clock)
@@ -62,7 +70,7 @@ func TestEventsArePagedOldestFirst(t *testing.T) {
 	query := map[string]string{"limit": "3"}
 	var got []string
 	for pages := 0; ; pages++ {
-		p := decode[eventsPage](t, call(t, f, listOf("/v1/events", query, "acme")), 200)
+		p := decode[eventsPage](t, call(t, f, listTold(query, "acme")), 200)
 		got = append(got, idsOn(p)...)
 		if p.Next == "" || pages > 7 {
 			break
@@ -76,20 +84,20 @@ func TestEventsArePagedOldestFirst(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	p := decode[eventsPage](t, call(t, f, listOf("/v1/events", map[string]string{"after": want[4]}, "acme")), 200)
+	p := decode[eventsPage](t, call(t, f, listTold(map[string]string{"after": want[4]}, "acme")), 200)
 	if !slices.Equal(idsOn(p), want[5:]) || p.Items[0].Source != baseURL || p.Items[0].Data.Text.Title == "" {
 		t.Errorf("after %s are %+v", want[4], p.Items)
 	}
-	p = decode[eventsPage](t, call(t, f, listOf("/v1/events", map[string]string{"type": "agent.circuit_closed.v1"}, "acme")), 200)
+	p = decode[eventsPage](t, call(t, f, listTold(map[string]string{"type": "agent.circuit_closed.v1"}, "acme")), 200)
 	if len(p.Items) != 3 || p.Items[0].ID != want[1] {
 		t.Errorf("closed are %v", idsOn(p))
 	}
 	// At the end there is no next, and the cursor finds what comes later.
-	p = decode[eventsPage](t, call(t, f, listOf("/v1/events", map[string]string{"cursor": p.Cursor}, "acme")), 200)
+	p = decode[eventsPage](t, call(t, f, listTold(map[string]string{"cursor": p.Cursor}, "acme")), 200)
 	if len(p.Items) != 0 || p.Next != "" || p.Cursor == "" {
 		t.Errorf("at the end is %+v", p)
 	}
-	if p = decode[eventsPage](t, call(t, f, listOf("/v1/events", nil, "globex")), 200); len(p.Items) > 0 {
+	if p = decode[eventsPage](t, call(t, f, listTold(nil, "globex")), 200); len(p.Items) > 0 {
 		t.Errorf("another tenant reads %v", idsOn(p))
 	}
 }
@@ -98,25 +106,25 @@ func TestEventsNameWhatIsWrongWithTheQuery(t *testing.T) {
 	t.Parallel()
 	s, ids := told(t, 2)
 	f := feedOf(s, clock)
-	cursor := decode[eventsPage](t, call(t, f, listOf("/v1/events", nil, "acme")), 200).Cursor
+	cursor := decode[eventsPage](t, call(t, f, listTold(nil, "acme")), 200).Cursor
 	for field, query := range map[string]map[string]string{
 		"after":  {"after": "nt_unknown"},
 		"cursor": {"cursor": "%%%"},
 		"limit":  {"limit": "201"},
 		"type":   {"type": "operation.vanished"},
 	} {
-		p := decode[httpapi.Problem](t, call(t, f, listOf("/v1/events", query, "acme")), 400)
+		p := decode[httpapi.Problem](t, call(t, f, listTold(query, "acme")), 400)
 		if len(p.Errors) != 1 || p.Errors[0].Field != field || p.Errors[0].Remedy == "" {
 			t.Errorf("%v: %+v", query, p)
 		}
 	}
 	for _, query := range []map[string]string{{"after": ids[0], "cursor": cursor}, {"after": "op_x-2-0"},
 		{"after": strings.Repeat("x", 600)}, {"after": "a#b"}, {"cursor": "LTEuMA"}} {
-		if p := decode[httpapi.Problem](t, call(t, f, listOf("/v1/events", query, "acme")), 400); len(p.Errors) == 0 {
+		if p := decode[httpapi.Problem](t, call(t, f, listTold(query, "acme")), 400); len(p.Errors) == 0 {
 			t.Errorf("%v: %+v", query, p)
 		}
 	}
-	if p := decode[httpapi.Problem](t, call(t, f, listOf("/v1/events", map[string]string{"after": ids[0]}, "globex")), 400); len(p.Errors) != 1 {
+	if p := decode[httpapi.Problem](t, call(t, f, listTold(map[string]string{"after": ids[0]}, "globex")), 400); len(p.Errors) != 1 {
 		t.Errorf("another tenant's event: %+v", p)
 	}
 }
@@ -128,15 +136,15 @@ func TestAGapInEventsIsNoSilence(t *testing.T) {
 	at := now.Add(40 * 24 * time.Hour)
 	s.SweepFeed(at)
 	late := feedOf(s, func() time.Time { return at })
-	p := decode[eventsPage](t, call(t, late, listOf("/v1/events", nil, "acme")), 200)
+	p := decode[eventsPage](t, call(t, late, listTold(nil, "acme")), 200)
 	if len(p.Items) != 0 {
 		t.Errorf("kept are %v", idsOn(p))
 	}
-	first := fmt.Sprint(idsOn(decode[eventsPage](t, call(t, late, listOf("/v1/events", map[string]string{"cursor": p.Cursor}, "acme")), 200)))
+	first := fmt.Sprint(idsOn(decode[eventsPage](t, call(t, late, listTold(map[string]string{"cursor": p.Cursor}, "acme")), 200)))
 	if first != "[]" {
 		t.Errorf("read %s", first)
 	}
-	problem := decode[httpapi.Problem](t, call(t, late, listOf("/v1/events", map[string]string{"after": ids[0]}, "acme")), 400)
+	problem := decode[httpapi.Problem](t, call(t, late, listTold(map[string]string{"after": ids[0]}, "acme")), 400)
 	if len(problem.Errors) != 1 || problem.Errors[0].Field != "after" {
 		t.Errorf("%+v", problem)
 	}
