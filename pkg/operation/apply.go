@@ -180,6 +180,9 @@ func (op *Operation) become(next State, a adcp.Answer, o Observation) {
 	if op.SubmittedAt.IsZero() && next == Submitted {
 		op.SubmittedAt = o.At
 	}
+	if op.PendingSince.IsZero() && !next.Terminal() {
+		op.PendingSince = o.At
+	}
 	switch {
 	case next.Terminal():
 		op.Terminal = &Terminal{Status: a.Status, Channel: o.Channel, At: o.At}

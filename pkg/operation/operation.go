@@ -53,6 +53,8 @@ type Operation struct {
 
 	Call     Call     `json:"call"`
 	Attempts Attempts `json:"attempts"`
+	// Tally counts what the operation has used.
+	Tally Tally `json:"tally,omitzero"`
 	// Admission is how the next call waits for its turn; zero if it does not.
 	Admission Admission `json:"admission,omitzero"`
 	// ADCPStatus is the last status on the wire, unknown included (contract A20).
@@ -100,7 +102,10 @@ type Operation struct {
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`
 	SubmittedAt time.Time `json:"submitted_at,omitzero"`
-	PublishedAt time.Time `json:"published_at,omitzero"`
+	// PendingSince is when the agent first had the operation in work, or waited for us: zero if it
+	// ended at once, or has not answered.
+	PendingSince time.Time `json:"pending_since,omitzero"`
+	PublishedAt  time.Time `json:"published_at,omitzero"`
 	// ExpiresAt is when the operation is deleted with everything that belongs to it, zero for never.
 	// ExpiryPending: not everything has that expiry yet.
 	ExpiresAt     time.Time `json:"expires_at,omitzero"`

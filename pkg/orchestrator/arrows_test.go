@@ -39,6 +39,9 @@ var reach = map[string]struct{ inside, outside string }{
 	"operation":   {"adcp", pure},
 	// What consumers are told.
 	"notice": {"adcp operation", pure},
+	// What is counted of operations, and what they cost.
+	"metrics": {"adcp operation", pure},
+	"cost":    {"adcp operation", pure},
 	// The use cases and what they share. They know interfaces, and no SDK.
 	"store":        {"adcp operation", pure},
 	"apikey":       {"adcp digest operation store validation", pure},
@@ -59,6 +62,8 @@ var reach = map[string]struct{ inside, outside string }{
 		network,
 	},
 	"signing": {"adcp httpsig", network + " " + aws},
+	// The trial of an agent.
+	"conform": {"adcp breaker circuit notice operation quota registry store validation", network},
 	// Adapters: one technology each.
 	"agent": {
 		"adcp breaker circuit httpsig lru notice oauth operation quota registry safehttp store validation",
@@ -66,13 +71,13 @@ var reach = map[string]struct{ inside, outside string }{
 	},
 	"webhook": {useCases + " httpsig keyring lru safehttp", network},
 	"httpapi": {
-		useCases + " apikey audit httpsig keyring lru outbox safehttp telemetry webhook",
+		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp telemetry webhook",
 		network + " " + lambda,
 	},
 	"eventbridge":    {"adcp notice operation", network + " " + aws},
 	"stepfunctions":  {useCases, network + " " + aws},
-	"store/layout":   {"adcp apikey audit circuit digest inbox notice operation store validation", pure},
-	"store/dynamo":   {useCases + " apikey audit outbox store/layout store/listing", network + " " + aws},
+	"store/layout":   {"adcp apikey audit circuit digest inbox metrics notice operation store validation", pure},
+	"store/dynamo":   {useCases + " apikey audit metrics outbox store/layout store/listing", network + " " + aws},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
 	"config":       {"", network + " " + aws},
@@ -81,28 +86,31 @@ var reach = map[string]struct{ inside, outside string }{
 	"wire/gates":   {"adcp breaker circuit notice operation store", network},
 	"wire/notices": {"adcp config eventbridge notice operation outbox store", network + " " + aws},
 	"wire/inbound": {
-		useCases + " apikey audit config httpsig keyring lru outbox safehttp secretsmanager stepfunctions " +
-			"store/dynamo store/layout store/listing telemetry webhook wire/keys",
+		useCases + " apikey audit config httpsig keyring lru metrics outbox safehttp secretsmanager " +
+			"stepfunctions store/dynamo store/layout store/listing telemetry webhook wire/keys",
 		network + " " + aws,
 	},
 	"wire/keys": {
-		useCases + " apikey audit config httpsig keyring lru outbox safehttp store/dynamo store/layout " +
-			"store/listing telemetry",
+		useCases + " apikey audit config httpsig keyring lru metrics outbox safehttp store/dynamo " +
+			"store/layout store/listing telemetry",
 		network + " " + aws,
 	},
-	"store/listing": {useCases + " apikey audit store/layout", network},
+	"store/listing": {useCases + " apikey audit metrics store/layout", network},
 	// The tests' parts.
-	"adcp/adcptest":   {"", pure},
-	"sim/hazard":      {"", pure},
-	"store/memory":    {useCases + " apikey audit outbox store/layout store/listing", network},
-	"store/storetest": {useCases + " apikey audit httpsig keyring lru outbox safehttp store/layout", network},
+	"adcp/adcptest": {"", pure},
+	"sim/hazard":    {"", pure},
+	"store/memory":  {useCases + " apikey audit metrics outbox store/layout store/listing", network},
+	"store/storetest": {
+		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp store/layout",
+		network,
+	},
 	"sim/load": {
-		useCases + " apikey audit httpsig keyring lru outbox safehttp sim store/layout store/listing " +
-			"store/memory store/storetest webhook",
+		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp sim store/layout " +
+			"store/listing store/memory store/storetest webhook",
 		network + " " + aws,
 	},
 	"sim": {
-		useCases + " apikey audit httpsig keyring lru outbox safehttp store/layout store/listing " +
+		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp store/layout store/listing " +
 			"store/memory store/storetest webhook",
 		network,
 	},

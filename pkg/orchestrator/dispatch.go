@@ -31,6 +31,7 @@ type Dispatch struct {
 // answer, and decides what comes next. It may be repeated at any point: what was stored decides. An
 // error is an internal fault; the workflow tries again.
 func (d Dispatch) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
+	d.Deps = d.Deps.measured()
 	op, err := d.Store.Get(ctx, tenant, id)
 	if err != nil {
 		return operation.Decision{}, err

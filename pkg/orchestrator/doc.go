@@ -5,10 +5,39 @@
 // through update.go.
 package orchestrator
 
-import "time"
+import (
+	"time"
+
+	"adcp-orchestrator/pkg/operation"
+)
 
 // Deps are the clock and the randomness of use cases.
 type Deps struct {
 	Now    func() time.Time
 	Jitter func() float64 // in [0,1)
+	// watch measures the run of a function; nil measures nothing.
+	watch *stopwatch
+}
+
+// stopwatch measures how long a run of a function works on an operation.
+type stopwatch struct{ from time.Time }
+
+// measured returns deps for a run that begins now.
+func (d Deps) measured() Deps {
+	d.watch = &stopwatch{d.Now()}
+	return d
+}
+
+// worked adds to an operation what the run has taken since the last time that was stored.
+func (d Deps) worked(op *operation.Operation, now time.Time) {
+	if d.watch != nil {
+		op.Worked(now.Sub(d.watch.from))
+	}
+}
+
+// stored notes that the time until then is stored.
+func (d Deps) stored(now time.Time) {
+	if d.watch != nil && now.After(d.watch.from) {
+		d.watch.from = now
+	}
 }

@@ -34,6 +34,7 @@ const pollTimeout = 25 * time.Second
 // decides what comes next. A poll's failure is never the operation's (contract A28). An error is a
 // fault of ours; the workflow tries again.
 func (p Poll) Run(ctx context.Context, tenant, id string) (operation.Decision, error) {
+	p.Deps = p.Deps.measured()
 	until := budget(ctx, pollBudget)
 	op, err := p.Store.Get(ctx, tenant, id)
 	if err != nil {

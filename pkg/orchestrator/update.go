@@ -40,6 +40,7 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 				Kind: operation.EventAttention, Channel: operation.ByOrchestrator, From: c.Op.State, To: c.Op.State,
 				Detail: string(c.Op.Attention.Reason)})
 		}
+		c.Op.Count(c.Events)
 		if op.HoldsNaturalKey() && !c.Op.HoldsNaturalKey() { // an end makes room for the next in the same write
 			c.FreeNaturalKey = true
 		}
@@ -82,8 +83,10 @@ type planner struct {
 func (p planner) advance(ctx context.Context, op operation.Operation,
 	decide func(op *operation.Operation, now time.Time) *operation.Change) (operation.Decision, error) {
 	var next operation.Decision
+	var at time.Time
 	_, err := updateFrom(ctx, p.store, op, func(op operation.Operation) (*operation.Change, error) {
 		now, before := p.deps.Now().UTC(), op
+		at = now
 		c := decide(&op, now)
 		if p.probe && c != nil && unanswered(c.Events) {
 			op.Requeue(now, string(circuit.AgentGate))
@@ -92,9 +95,13 @@ func (p planner) advance(ctx context.Context, op operation.Operation,
 		if c == nil {
 			return attentionOnly(before, op, now, &next), nil
 		}
+		p.deps.worked(&op, now)
 		c.Op, c.BindTask = op, op.TaskID != before.TaskID
 		return c, nil
 	})
+	if err == nil {
+		p.deps.stored(at)
+	}
 	return next, err
 }
 

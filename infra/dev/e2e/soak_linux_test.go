@@ -95,6 +95,7 @@ func TestSoak(t *testing.T) {
 	stopFaults()
 	injector.Wait()
 	s.compareLedgers(t, n)
+	s.compareMetrics(t, began)
 	s.checkFaults(t, n, seed, time.Since(began))
 }
 

@@ -76,8 +76,9 @@ type Store struct {
 	deliveries  map[id]operation.Delivery
 	agents      map[id]layout.Item
 	profiles    map[id]layout.Item
-	items       map[string]layout.Item // of partitions with one item, by their keys
-	nonces      map[id]time.Time       // their expiries
+	items       map[string]layout.Item    // of partitions with one item, by their keys
+	counters    map[[2]string]layout.Item // of metrics, by their keys
+	nonces      map[id]time.Time          // their expiries
 	nonceCounts map[id]int
 	keyrings    map[id]store.Document
 	circuits    map[id]store.Document
@@ -112,6 +113,7 @@ func New(now func() time.Time) *Store {
 		agents:           map[id]layout.Item{},
 		profiles:         map[id]layout.Item{},
 		items:            map[string]layout.Item{},
+		counters:         map[[2]string]layout.Item{},
 		nonces:           map[id]time.Time{},
 		nonceCounts:      map[id]int{},
 		keyrings:         map[id]store.Document{},

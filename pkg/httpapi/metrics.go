@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/metrics"
+	"adcp-orchestrator/pkg/validation"
+)
+
+// MetricsReader reads what is counted of a tenant's operations.
+type MetricsReader interface {
+	// Sums returns the counters of the days from one time to another: in all ("all"), or by "type" or
+	// "agent". Hours at the edges may be outside of the two.
+	Sums(ctx context.Context, tenant, dimension string, from, to time.Time) ([]metrics.Sums, error)
+	// Open returns how many operations are open now, by the same groups.
+	Open(ctx context.Context, tenant, dimension string) (map[string]int64, error)
+}
+
+// maxPoints bounds how many steps one answer shows.
+const maxPoints = 24 * 31
+
+// metricsPage is the answer to GET /v1/metrics.
+type metricsPage struct {
+	From  time.Time        `json:"from"`
+	To    time.Time        `json:"to"`
+	Step  string           `json:"step"`
+	By    string           `json:"by,omitempty"`
+	Items []metrics.Series `json:"items"`
+}
+
+// ShowMetrics serves GET /v1/metrics: the tenant's own figures over a window, by default the last 24
+// hours in steps of one.
+func (a API) ShowMetrics(s MetricsReader, now func() time.Time) Handler {
+	return func(ctx context.Context, r Request) (Response, error) {
+		q, err := readMetricsQuery(r, now().UTC())
+		if err != nil {
+			return Response{}, err
+		}
+		sums, err := s.Sums(ctx, r.Principal.Tenant, q.dimension, q.From, q.To)
+		if err != nil {
+			return Response{}, err
+		}
+		open, err := s.Open(ctx, r.Principal.Tenant, q.dimension)
+		if err != nil {
+			return Response{}, err
+		}
+		if q.dimension == dimensionAll && open == nil {
+			open = map[string]int64{"": 0}
+		}
+		// What was created and what has ended since the window tells how many were open at its end.
+		later := q.Window
+		later.From, later.To = q.To, now().UTC().Truncate(time.Hour).Add(time.Hour)
+		if later.To.After(later.From) {
+			since, err := s.Sums(ctx, r.Principal.Tenant, q.dimension, later.From, later.To)
+			if err != nil {
+				return Response{}, err
+			}
+			open = metrics.OpenBefore(open, metrics.Within(since, later.From, later.To))
+		}
+		page := metricsPage{From: q.From, To: q.To, Step: q.step, By: q.by,
+			Items: metrics.Make(q.names, q.Window, metrics.Within(sums, q.From, q.To), open)}
+		return Response{Status: http.StatusOK, Body: page}, nil
+	}
+}
+
+// The dimensions of counters.
+const (
+	dimensionAll   = "all"
+	dimensionType  = "type"
+	dimensionAgent = "agent"
+)
+
+type metricsQuery struct {
+	metrics.Window
+	names               []metrics.Name
+	step, by, dimension string
+}
+
+func readMetricsQuery(r Request, now time.Time) (q metricsQuery, err error) {
+	var c validation.Checks
+	q.names, q.dimension, q.step, q.Step, q.Now = metrics.Names(), dimensionAll, "1h", time.Hour, now
+	if s := r.Query.Get("names"); s != "" {
+		q.names = nil
+		for _, n := range strings.Split(s, ",") {
+			if !slices.Contains(metrics.Names(), metrics.Name(n)) {
+				c.Add("names", validation.InvalidValue, "must be names of metrics, separated by commas",
+					"choose from "+joined(metrics.Names()))
+				break
+			}
+			q.names = append(q.names, metrics.Name(n))
+		}
+	}
+	switch q.by = r.Query.Get("by"); q.by {
+	case "":
+	case "type":
+		q.dimension = dimensionType
+	case "agent_id":
+		q.dimension = dimensionAgent
+	default:
+		c.Add("by", validation.InvalidValue, `must be "type" or "agent_id"`, "leave it out for sums of all operations")
+	}
+	switch s := r.Query.Get("step"); s {
+	case "", "1h":
+	case "1d":
+		q.step, q.Step = s, 24*time.Hour
+	default:
+		c.Add("step", validation.InvalidValue, `must be "1h" or "1d"`, "choose one of the two")
+	}
+	at := func(name string, byDefault time.Time) time.Time {
+		s := r.Query.Get(name)
+		if s == "" {
+			return byDefault
+		}
+		t, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			c.Add(name, validation.InvalidValue, "must be a time of RFC 3339", "send one like 2026-11-27T00:00:00Z")
+		}
+		return t.UTC()
+	}
+	q.To = ceil(at("to", now), q.Step)
+	q.From = at("from", q.To.Add(-24*q.Step)).Truncate(q.Step)
+	switch points := q.To.Sub(q.From) / q.Step; {
+	case points <= 0:
+		c.Add("from", validation.OutOfRange, "must be before to", "correct one of the two")
+	case points > maxPoints:
+		c.Add("from", validation.OutOfRange, "must be at most 744 steps before to", `ask for less, or with "step=1d"`)
+	}
+	return q, c.Err()
+}
+
+func ceil(t time.Time, step time.Duration) time.Time {
+	if whole := t.Truncate(step); whole.Before(t) {
+		return whole.Add(step)
+	}
+	return t
+}
+
+func joined[S ~string](all []S) string {
+	texts := make([]string, len(all))
+	for i, s := range all {
+		texts[i] = string(s)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,66 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"adcp-orchestrator/pkg/metrics"
+	"adcp-orchestrator/pkg/store/layout"
+)
+
+// countMetrics are the writes of a transaction that add facts to their counters.
+func (s *Store) countMetrics(facts []metrics.Fact) (writes []types.TransactWriteItem) {
+	for _, c := range layout.CountsOf(facts) {
+		names, values := map[string]string{"#ttl": "ttl"}, item{":ttl": num(c.TTL)}
+		var add []string
+		for n, name := range slices.Sorted(maps.Keys(c.Add)) {
+			names[fmt.Sprintf("#n%d", n)] = string(name)
+			values[fmt.Sprintf(":n%d", n)] = num(c.Add[name])
+			add = append(add, fmt.Sprintf("#n%d :n%d", n, n))
+		}
+		update := "SET #ttl = if_not_exists(#ttl, :ttl) ADD " + strings.Join(add, ", ")
+		writes = append(writes, types.TransactWriteItem{Update: &types.Update{
+			TableName:                 &s.table,
+			Key:                       attributes(c.Key),
+			UpdateExpression:          &update,
+			ExpressionAttributeNames:  names,
+			ExpressionAttributeValues: values,
+		}})
+	}
+	return writes
+}
+
+// Sums returns a tenant's counters of whole days, in a dimension of layout: one query for each day.
+func (s *Store) Sums(ctx context.Context, tenant, dimension string, from, to time.Time) (all []metrics.Sums, err error) {
+	for day := from.UTC().Truncate(24 * time.Hour); day.Before(to); day = day.Add(24 * time.Hour) {
+		k := layout.MetricsDay(tenant, day, dimension)
+		condition := "pk = :pk AND begins_with(sk, :sk)"
+		in := &dynamodb.QueryInput{
+			TableName:                 &s.table,
+			KeyConditionExpression:    &condition,
+			ExpressionAttributeValues: item{":pk": str(k.Text("pk")), ":sk": str(k.Text("sk"))},
+		}
+		for {
+			out, err := s.api.Query(ctx, in)
+			if err != nil {
+				return nil, fmt.Errorf("metrics: %w", err)
+			}
+			for _, i := range out.Items {
+				if sums, ok := layout.ReadSums(plain(i), day); ok {
+					all = append(all, sums)
+				}
+			}
+			if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+				break
+			}
+		}
+	}
+	return metrics.Merge(all), nil
+}

@@ -1,0 +1,97 @@
+package layout
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"adcp-orchestrator/pkg/metrics"
+)
+
+// keepMetrics is how long counters are kept.
+const keepMetrics = 400 * 24 * time.Hour
+
+// metricShards is among how many items the counters of one hour and group are spread, so that
+// transactions for different operations seldom meet.
+const metricShards = 4
+
+// The dimensions that counters are summed up by.
+const (
+	MetricAll   = "all"
+	MetricType  = "type"
+	MetricAgent = "agent"
+)
+
+// Counts are what is to be added to the counters of one item.
+type Counts struct {
+	Key Item
+	Add map[metrics.Counter]int64
+	TTL int64
+}
+
+// CountsOf sums up facts by the items that keep their counters: in all, by type and by agent.
+func CountsOf(facts []metrics.Fact) (all []Counts) {
+	at := map[string]int{}
+	for _, f := range facts {
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(f.OperationID))
+		shard := h.Sum32() % metricShards
+		for _, dimension := range []string{MetricAll + "#", MetricType + "#" + string(f.Type), MetricAgent + "#" + f.AgentID} {
+			k := metricsKey(f.Tenant, f.Hour, fmt.Sprintf("%s#%02d#%d", dimension, f.Hour.UTC().Hour(), shard))
+			id := k.Text("pk") + " " + k.Text("sk")
+			n, known := at[id]
+			if !known {
+				n = len(all)
+				at[id] = n
+				all = append(all, Counts{k, map[metrics.Counter]int64{}, f.Hour.Add(keepMetrics).Unix()})
+			}
+			for c, more := range f.Add {
+				all[n].Add[c] += more
+			}
+		}
+	}
+	return all
+}
+
+// metricsKey returns the key of counters: a partition for each day.
+func metricsKey(tenant string, day time.Time, sk string) Item {
+	return Key(tenant, "metrics", day.UTC().Format(time.DateOnly), sk)
+}
+
+// MetricsDay returns the key prefix of a day's counters in a dimension.
+func MetricsDay(tenant string, day time.Time, dimension string) Item {
+	return metricsKey(tenant, day, dimension+"#")
+}
+
+// ReadSums reads an item with counters. ok is false if it is none.
+func ReadSums(i Item, day time.Time) (s metrics.Sums, ok bool) {
+	_, rest, ok := strings.Cut(i.Text("sk"), "#") // the dimension
+	if !ok {
+		return s, false
+	}
+	hour, _, ok := cutLast(rest, "#") // the shard
+	if !ok {
+		return s, false
+	}
+	group, hour, ok := cutLast(hour, "#")
+	var h int
+	if _, err := fmt.Sscanf(hour, "%d", &h); err != nil || !ok {
+		return s, false
+	}
+	s = metrics.Sums{Hour: day.UTC().Truncate(24 * time.Hour).Add(time.Duration(h) * time.Hour), Group: group,
+		Add: map[metrics.Counter]int64{}}
+	for name, value := range i {
+		if n, is := value.(int64); is && name != "ttl" {
+			s.Add[metrics.Counter(name)] = n
+		}
+	}
+	return s, true
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
+}
