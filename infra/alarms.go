@@ -59,7 +59,7 @@ func (b *builder) addAlarms() {
 			id: "WebhookModeAlarm",
 			description: "A webhook was refused because it was authenticated in another mode than the agent is " +
 				"registered with: an attempt to use a weaker mode, or an agent that is set up wrongly.",
-			metric:    counterMetric("WebhookDeliveries", "Outcome", "webhook_mode_mismatch", period),
+			metric:    counterMetric(telemetry.WebhookDeliveries, "Outcome", "webhook_mode_mismatch", period),
 			threshold: 1,
 			periods:   1,
 		},
@@ -170,7 +170,7 @@ func readingMetric(name, statistic string, period awscdk.Duration) awscloudwatch
 func keyEvents(period awscdk.Duration) awscloudwatch.IMetric {
 	using := map[string]awscloudwatch.IMetric{}
 	for i, event := range keyring.AlarmEvents {
-		using[fmt.Sprintf("e%d", i)] = counterMetric("WebhookKeys", "Event", event, period)
+		using[fmt.Sprintf("e%d", i)] = counterMetric(telemetry.WebhookKeys, "Event", event, period)
 	}
 	return sumOf(using, "key events", period)
 }

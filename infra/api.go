@@ -46,6 +46,7 @@ var routes = []route{
 	{method: "PUT", path: "/v1/agents/{id}/keys", function: "agents"},
 	{method: "POST", path: "/v1/agents/{id}/read/{task}", function: "read"},
 	{method: "GET", path: "/v1/events", function: "operations"},
+	{method: "GET", path: "/v1/metrics", function: "operations"},
 	{method: "GET", path: "/v1/whoami", function: "account"},
 	{method: "GET", path: "/v1/api-keys", function: "account"},
 	{method: "POST", path: "/v1/api-keys", function: "account"},

@@ -81,6 +81,7 @@ func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 		"PUT /v1/agents/{id}/keys":           "agents key",
 		"POST /v1/agents/{id}/read/{task}":   "read key",
 		"GET /v1/events":                     "operations key",
+		"GET /v1/metrics":                    "operations key",
 		"GET /v1/whoami":                     "account key",
 		"GET /v1/api-keys":                   "account key",
 		"POST /v1/api-keys":                  "account key",

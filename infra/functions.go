@@ -45,7 +45,7 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "operations",
-		description: "Serves the lists of operations, what belongs to one, and GET /v1/events",
+		description: "Serves the lists of operations, what belongs to one, GET /v1/events and GET /v1/metrics",
 		timeout:     15,
 		memory:      256,
 		env:         []string{"PUBLIC_BASE_URL", "TENANT_LIMITS"},

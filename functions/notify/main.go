@@ -23,7 +23,8 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).
+		WithCounted(notices.Counted)
 	drain := notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"])
 	sweep := outbox.Sweep{Drain: drain, Store: store, Parallel: 16,
 		Record: func(s outbox.Summary) { telemetry.Record(s.Metrics()) }}

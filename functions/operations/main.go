@@ -1,5 +1,5 @@
 // Command operations is the Lambda function that serves the lists of operations, what belongs to
-// one, and GET /v1/events.
+// one, GET /v1/events and GET /v1/metrics.
 package main
 
 import (
@@ -33,6 +33,7 @@ func main() {
 		"GET /v1/operations/{id}/events":  api.Serve(apikey.ScopeOperationsRead, api.ListEvents(store)),
 		"GET /v1/operations/{id}/request": api.Serve(apikey.ScopeOperationsRead, api.ShowRequest(store)),
 		"GET /v1/operations/{id}/result":  api.Serve(apikey.ScopeOperationsRead, api.ShowResult(store)),
+		"GET /v1/metrics":                 api.Serve(apikey.ScopeMetricsRead, api.ShowMetrics(store, time.Now)),
 		"GET /v1/events":                  api.Serve(apikey.ScopeOperationsRead, api.ListTold(feed)),
 	}))
 }

@@ -28,7 +28,8 @@ func main() {
 	if err != nil {
 		log.Fatal("KEEP_ENDED_DAYS: ", err)
 	}
-	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
+	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards()).
+		WithCounted(notices.Counted)
 	deps := orchestrator.Deps{Now: time.Now}
 	settle := orchestrator.Settle{
 		Store:     store,

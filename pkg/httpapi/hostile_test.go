@@ -98,6 +98,7 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 			apikey.ScopeOperationsRead, "", operationID},
 		"GET /v1/events": {a.Serve(apikey.ScopeOperationsRead, a.ListTold(outbox.Feed{Store: s, Now: clock})),
 			apikey.ScopeOperationsRead, "", nil},
+		"GET /v1/metrics": {a.Serve(apikey.ScopeMetricsRead, a.ShowMetrics(s, clock)), apikey.ScopeMetricsRead, "", nil},
 		"GET /v1/operations/{id}/events": {a.Serve(apikey.ScopeOperationsRead, a.ListEvents(s)),
 			apikey.ScopeOperationsRead, "", operationID},
 		"GET /v1/operations/{id}/request": {a.Serve(apikey.ScopeOperationsRead, a.ShowRequest(s)),

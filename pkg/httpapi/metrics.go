@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/metrics"
+	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/validation"
 )
 
@@ -16,8 +17,46 @@ type MetricsReader interface {
 	// Sums returns the counters of the days from one time to another: in all ("all"), or by "type" or
 	// "agent". Hours at the edges may be outside of the two.
 	Sums(ctx context.Context, tenant, dimension string, from, to time.Time) ([]metrics.Sums, error)
-	// Open returns how many operations are open now, by the same groups.
-	Open(ctx context.Context, tenant, dimension string) (map[string]int64, error)
+	// OpenByType counts the open operations by their types.
+	OpenByType(ctx context.Context, tenant string) (map[string]int64, error)
+	// AgentsPage and OpenOperations count them by agent.
+	AgentsPage(ctx context.Context, tenant, after string, limit int) (page []registry.Agent, next string, err error)
+	OpenOperations(ctx context.Context, tenant, agentID string) (int, error)
+}
+
+// openBy counts a tenant's open operations by the groups of a dimension.
+func openBy(ctx context.Context, s MetricsReader, tenant, dimension string) (map[string]int64, error) {
+	if dimension == dimensionAgent {
+		return openByAgent(ctx, s, tenant)
+	}
+	open, err := s.OpenByType(ctx, tenant)
+	if err != nil || dimension == dimensionType {
+		return open, err
+	}
+	var all int64
+	for _, n := range open {
+		all += n
+	}
+	return map[string]int64{"": all}, nil
+}
+
+func openByAgent(ctx context.Context, s MetricsReader, tenant string) (map[string]int64, error) {
+	open := map[string]int64{}
+	for after, more := "", true; more; {
+		agents, next, err := s.AgentsPage(ctx, tenant, after, maxLimit)
+		if err != nil {
+			return nil, err
+		}
+		for _, agent := range agents {
+			n, err := s.OpenOperations(ctx, tenant, agent.ID)
+			if err != nil {
+				return nil, err
+			}
+			open[agent.ID] = int64(n)
+		}
+		after, more = next, next != ""
+	}
+	return open, nil
 }
 
 // maxPoints bounds how many steps one answer shows.
@@ -32,8 +71,8 @@ type metricsPage struct {
 	Items []metrics.Series `json:"items"`
 }
 
-// ShowMetrics serves GET /v1/metrics: the tenant's own figures over a window, by default the last 24
-// hours in steps of one.
+// ShowMetrics serves GET /v1/metrics: the tenant's own figures over a window, by default the last
+// 24 hours in steps of one.
 func (a API) ShowMetrics(s MetricsReader, now func() time.Time) Handler {
 	return func(ctx context.Context, r Request) (Response, error) {
 		q, err := readMetricsQuery(r, now().UTC())
@@ -44,12 +83,9 @@ func (a API) ShowMetrics(s MetricsReader, now func() time.Time) Handler {
 		if err != nil {
 			return Response{}, err
 		}
-		open, err := s.Open(ctx, r.Principal.Tenant, q.dimension)
+		open, err := openBy(ctx, s, r.Principal.Tenant, q.dimension)
 		if err != nil {
 			return Response{}, err
-		}
-		if q.dimension == dimensionAll && open == nil {
-			open = map[string]int64{"": 0}
 		}
 		// What was created and what has ended since the window tells how many were open at its end.
 		later := q.Window

@@ -22,6 +22,7 @@ var parameters = map[string][]string{
 		"limit", "cursor"},
 	"GET /v1/quarantine/{id}": {"embed"},
 	"GET /v1/events":          {"after", "cursor", "type", "limit"},
+	"GET /v1/metrics":         {"names", "from", "to", "step", "by"},
 	"GET /v1/api-keys":        {"limit", "cursor"},
 	"GET /v1/audit-events":    {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/cost"
 	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -44,21 +45,23 @@ type Operation struct {
 	Cancellation *operation.Cancellation `json:"cancellation,omitempty"`
 	Cancels      string                  `json:"cancels,omitempty"`
 	// Paused is who lets no call leave.
-	Paused       *operation.Brake  `json:"paused,omitempty"`
-	InputRequest *inputRequest     `json:"input_request,omitempty"`
-	Attempts     attempts          `json:"attempts"`
-	Ended        *ended            `json:"ended,omitempty"`
-	Deadline     time.Time         `json:"deadline"`
-	NotAfter     time.Time         `json:"not_after,omitzero"`
-	FollowUntil  time.Time         `json:"follow_until"`
-	CreatedAt    time.Time         `json:"created_at"`
-	UpdatedAt    time.Time         `json:"updated_at"`
-	SubmittedAt  time.Time         `json:"submitted_at,omitzero"`
-	PublishedAt  time.Time         `json:"published_at,omitzero"`
-	ExpiresAt    time.Time         `json:"expires_at,omitzero"`
-	Request      json.RawMessage   `json:"request,omitempty"`
-	Result       json.RawMessage   `json:"result,omitempty"`
-	Events       []operation.Event `json:"events,omitempty"`
+	Paused       *operation.Brake `json:"paused,omitempty"`
+	InputRequest *inputRequest    `json:"input_request,omitempty"`
+	Attempts     attempts         `json:"attempts"`
+	// Cost is an estimate of what the operation has cost on AWS so far.
+	Cost        cost.Bill         `json:"cost"`
+	Ended       *ended            `json:"ended,omitempty"`
+	Deadline    time.Time         `json:"deadline"`
+	NotAfter    time.Time         `json:"not_after,omitzero"`
+	FollowUntil time.Time         `json:"follow_until"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+	SubmittedAt time.Time         `json:"submitted_at,omitzero"`
+	PublishedAt time.Time         `json:"published_at,omitzero"`
+	ExpiresAt   time.Time         `json:"expires_at,omitzero"`
+	Request     json.RawMessage   `json:"request,omitempty"`
+	Result      json.RawMessage   `json:"result,omitempty"`
+	Events      []operation.Event `json:"events,omitempty"`
 
 	tooLargeToShow
 }
@@ -119,6 +122,7 @@ func (a API) View(op operation.Operation) Operation {
 		Cancels:              op.Cancels,
 		InputRequest:         viewInputRequest(op),
 		Attempts:             attempts{op.Call.Attempts, op.Attempts},
+		Cost:                 cost.BillOf(op),
 		Deadline:             op.Deadline,
 		NotAfter:             op.NotAfter,
 		FollowUntil:          op.FollowUntil,

@@ -52,9 +52,45 @@ type Fact struct {
 	Add         map[Counter]int64
 }
 
-// Of returns the facts of an event: what the change is that it records, and what the operation has
-// used since the tally that was counted before. op is the operation after the change.
-func Of(op operation.Operation, e operation.Event, used operation.Tally) (facts []Fact) {
+// Mark is what is counted of an operation at an event that consumers are told: what it is, what it
+// has used by then, and its end, if the event is that. It is stored with the event, and counted
+// when the event is told.
+type Mark struct {
+	AgentID   string          `json:"agent_id"`
+	Type      adcp.Task       `json:"type"`
+	CreatedAt time.Time       `json:"created_at"`
+	Deadline  time.Time       `json:"deadline"`
+	At        time.Time       `json:"at"`
+	Tally     operation.Tally `json:"tally"`
+	End       *End            `json:"end,omitempty"`
+	// ExpiresAt is the operation's, zero if it does not expire.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Unknown   string    `json:"-" document:"unknown"`
+}
+
+// End is how and when an operation ended.
+type End struct {
+	State   operation.State   `json:"state"`
+	Channel operation.Channel `json:"channel"`
+	At      time.Time         `json:"at"`
+	// PendingSince is when the agent first had it in work, zero if it ended at once.
+	PendingSince time.Time `json:"pending_since,omitzero"`
+	Unknown      string    `json:"-" document:"unknown"`
+}
+
+// MarkOf returns the mark of an event. op is the operation after the change.
+func MarkOf(op operation.Operation, e operation.Event) Mark {
+	m := Mark{AgentID: op.AgentID, Type: op.Type, CreatedAt: op.CreatedAt, Deadline: op.Deadline, At: e.At,
+		Tally: op.Tally, ExpiresAt: op.ExpiresAt}
+	if !e.From.Terminal() && e.To.Terminal() && op.Terminal != nil {
+		m.End = &End{State: op.State, Channel: op.Terminal.Channel, At: op.Terminal.At, PendingSince: op.PendingSince}
+	}
+	return m
+}
+
+// Facts returns what a mark adds to the counters. before is the tally of the mark that was counted
+// last, nil if none was: then the operation itself is counted too.
+func (m Mark) Facts(tenant, operationID string, before *operation.Tally) (facts []Fact) {
 	at := func(t time.Time, add map[Counter]int64) {
 		for c, n := range add {
 			if n == 0 {
@@ -62,28 +98,31 @@ func Of(op operation.Operation, e operation.Event, used operation.Tally) (facts 
 			}
 		}
 		if len(add) > 0 {
-			facts = append(facts, Fact{op.Tenant, op.AgentID, op.Type, op.ID, t.UTC().Truncate(time.Hour), add})
+			facts = append(facts, Fact{tenant, m.AgentID, m.Type, operationID, t.UTC().Truncate(time.Hour), add})
 		}
 	}
+	used := m.Tally
+	if before == nil {
+		at(m.CreatedAt, map[Counter]int64{Created: 1})
+		at(m.Deadline, map[Counter]int64{Deadlines: 1})
+	} else {
+		used = used.Since(*before)
+	}
 	now := map[Counter]int64{Answers: used.Answers, Errors: used.Errors, Conflicts: used.Conflicts}
-	switch {
-	case e.Kind == operation.EventCreated:
-		now[Created] = 1
-		at(op.Deadline, map[Counter]int64{Deadlines: 1})
-	case !e.From.Terminal() && e.To.Terminal() && op.Terminal != nil:
-		now[ends[op.State]] = 1
-		if winner, ok := winners[op.Terminal.Channel]; ok {
+	if e := m.End; e != nil {
+		now[ends[e.State]] = 1
+		if winner, ok := winners[e.Channel]; ok {
 			now[winner] = 1
 		}
-		if op.State == operation.Completed && !op.PendingSince.IsZero() {
-			waited := op.Terminal.At.Sub(op.PendingSince)
+		if e.State == operation.Completed && !e.PendingSince.IsZero() {
+			waited := e.At.Sub(e.PendingSince)
 			now[Approvals], now[ApprovalSeconds] = 1, int64(waited/time.Second)
 			now[Bucket(waited)] = 1
 		}
-		if op.Terminal.At.Before(op.Deadline) {
-			at(op.Deadline, map[Counter]int64{Kept: 1})
+		if e.At.Before(m.Deadline) {
+			at(m.Deadline, map[Counter]int64{Kept: 1})
 		}
 	}
-	at(e.At, now)
+	at(m.At, now)
 	return facts
 }

@@ -60,17 +60,19 @@ func TestMetricsEqualARecountOfTheTimelines(t *testing.T) {
 	for n := range 1000 {
 		l := invent(r, n)
 		created++
-		var counted operation.Tally
+		var counted *operation.Tally
 		tally := operation.Operation{}
 		for i, e := range l.events {
 			tally.Count([]operation.Event{e})
 			if i%2 == 1 && i < len(l.events)-1 {
 				continue // what is not told at once is counted with the next event
 			}
-			for _, f := range metrics.Of(l.op, e, tally.Tally.Since(counted)) {
+			op := l.op
+			op.Tally = tally.Tally
+			for _, f := range metrics.MarkOf(op, e).Facts(op.Tenant, op.ID, counted) {
 				sums = append(sums, metrics.Sums{Hour: f.Hour, Add: f.Add})
 			}
-			counted = tally.Tally
+			counted = &op.Tally
 		}
 		for _, e := range l.events {
 			switch {

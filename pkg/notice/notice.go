@@ -86,6 +86,9 @@ type Ref struct {
 type Row struct {
 	Notice Notice
 	Key    string
+	// Mark is what is counted of the operation when the notice is told, as package metrics writes it;
+	// empty if nothing is.
+	Mark string
 }
 
 // Told is a position in a tenant's feed. Notice is nil if the position is void: nothing was told

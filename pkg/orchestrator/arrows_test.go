@@ -71,7 +71,7 @@ var reach = map[string]struct{ inside, outside string }{
 	},
 	"webhook": {useCases + " httpsig keyring lru safehttp", network},
 	"httpapi": {
-		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp telemetry webhook",
+		useCases + " apikey audit cost httpsig keyring lru metrics outbox safehttp telemetry webhook",
 		network + " " + lambda,
 	},
 	"eventbridge":    {"adcp notice operation", network + " " + aws},
@@ -80,11 +80,14 @@ var reach = map[string]struct{ inside, outside string }{
 	"store/dynamo":   {useCases + " apikey audit metrics outbox store/layout store/listing", network + " " + aws},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
-	"config":       {"", network + " " + aws},
-	"telemetry":    {"", pure},
-	"wire":         {useCases + " agent config httpsig lru oauth safehttp secretsmanager signing", network + " " + aws},
-	"wire/gates":   {"adcp breaker circuit notice operation store", network},
-	"wire/notices": {"adcp config eventbridge notice operation outbox store", network + " " + aws},
+	"config":     {"", network + " " + aws},
+	"telemetry":  {"", pure},
+	"wire":       {useCases + " agent config httpsig lru oauth safehttp secretsmanager signing", network + " " + aws},
+	"wire/gates": {"adcp breaker circuit notice operation store", network},
+	"wire/notices": {
+		"adcp config eventbridge metrics notice operation outbox store telemetry",
+		network + " " + aws,
+	},
 	"wire/inbound": {
 		useCases + " apikey audit config httpsig keyring lru metrics outbox safehttp secretsmanager " +
 			"stepfunctions store/dynamo store/layout store/listing telemetry webhook wire/keys",

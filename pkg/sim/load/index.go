@@ -1,10 +1,11 @@
 package load
 
 import (
-	"adcp-orchestrator/pkg/operation"
-	"adcp-orchestrator/pkg/store/layout"
 	"context"
 	"time"
+
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store/layout"
 )
 
 // Due reads the index of what is due.

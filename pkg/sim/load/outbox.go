@@ -61,8 +61,16 @@ func (t *table) ReservePositions(ctx context.Context, tenant string, n int, now 
 // AcknowledgeNotice takes a notice out of the outbox, and its index, and puts it into the feed.
 func (t *table) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.Row, position int64,
 	now time.Time) error {
-	err := t.request("TransactWriteItems (notice)", transactions, writeUnits(noticeSize).twice(),
-		writeUnits(noticeSize).twice(), writeUnits(small).of(outboxOf(r)))
+	writes := []load{writeUnits(noticeSize).twice(), writeUnits(noticeSize).twice(), writeUnits(small).of(outboxOf(r))}
+	if row.Mark != "" { // what was counted before is read, and its place and four counters are written
+		if err := t.request("GetItem (counted)", 1, readUnits(small)); err != nil {
+			return err
+		}
+		for range 5 {
+			writes = append(writes, writeUnits(small).twice())
+		}
+	}
+	err := t.request("TransactWriteItems (notice)", transactions, writes...)
 	if err != nil {
 		return err
 	}

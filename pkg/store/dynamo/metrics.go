@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,8 +13,35 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"adcp-orchestrator/pkg/metrics"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store/layout"
+	"adcp-orchestrator/pkg/store/listing"
 )
+
+// counting returns what a notice that is told adds to the counters, nil if nothing.
+func (s *Store) counting(ctx context.Context, r notice.Ref, row notice.Row) (*layout.Counting, error) {
+	if row.Mark == "" {
+		return nil, nil
+	}
+	i, err := s.get(ctx, attributes(layout.CountedKey(r.Tenant, r.OperationID)))
+	if err != nil || i == nil {
+		c, failed := layout.CountingOf(r, row, nil)
+		return c, errors.Join(err, failed)
+	}
+	return layout.CountingOf(r, row, plain(i))
+}
+
+// countWrites are the writes of a transaction that count.
+func (s *Store) countWrites(c *layout.Counting) []types.TransactWriteItem {
+	if c == nil {
+		return nil
+	}
+	condition, values := absent, item(nil)
+	if c.Before > 0 {
+		condition, values = "countings = :before", item{":before": num(c.Before)}
+	}
+	return append([]types.TransactWriteItem{s.put(attributes(c.Item), condition, values, nil)}, s.countMetrics(c.Facts)...)
+}
 
 // countMetrics are the writes of a transaction that add facts to their counters.
 func (s *Store) countMetrics(facts []metrics.Fact) (writes []types.TransactWriteItem) {
@@ -53,7 +81,7 @@ func (s *Store) Sums(ctx context.Context, tenant, dimension string, from, to tim
 				return nil, fmt.Errorf("metrics: %w", err)
 			}
 			for _, i := range out.Items {
-				if sums, ok := layout.ReadSums(plain(i), day); ok {
+				if sums, ok := layout.ReadSums(plain(i), day, dimension); ok {
 					all = append(all, sums)
 				}
 			}
@@ -63,4 +91,9 @@ func (s *Store) Sums(ctx context.Context, tenant, dimension string, from, to tim
 		}
 	}
 	return metrics.Merge(all), nil
+}
+
+// OpenByType counts a tenant's open operations by their types. The index lags a moment behind.
+func (s *Store) OpenByType(ctx context.Context, tenant string) (map[string]int64, error) {
+	return listing.OpenByType(ctx, s, tenant)
 }

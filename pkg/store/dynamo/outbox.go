@@ -57,7 +57,7 @@ func (s *Store) newestNotices(ctx context.Context, r notice.Ref, look func([]lay
 		return err
 	}
 	consistent, newestFirst, most := true, false, int32(noticePage)
-	condition, projection := "pk = :pk AND begins_with(sk, :sk)", "pk, sk, #notice, due_pk, #position"
+	condition, projection := "pk = :pk AND begins_with(sk, :sk)", "pk, sk, #notice, due_pk, #position, mark"
 	in := &dynamodb.QueryInput{
 		TableName:                &s.table,
 		ConsistentRead:           &consistent,
@@ -103,7 +103,8 @@ func (s *Store) ReservePositions(ctx context.Context, tenant string, n int, now 
 	return number(out.Attributes, "n") - int64(n) + 1, nil
 }
 
-// AcknowledgeNotice takes a notice out of the outbox and puts it into the feed. It returns
+// AcknowledgeNotice takes a notice out of the outbox, puts it into the feed, and counts what its
+// mark says: once, because another acknowledgement of it fails. It returns
 // store.ErrStale if the notice does not wait any more, or if the position is void.
 func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.Row, position int64,
 	now time.Time) error {
@@ -111,8 +112,12 @@ func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 	if err != nil {
 		return err
 	}
+	counting, err := s.counting(ctx, r, row)
+	if err != nil {
+		return err
+	}
 	update, condition := "SET #position = :position REMOVE due_pk, due_at", "attribute_exists(due_pk)"
-	failed, err := s.transact(ctx, []types.TransactWriteItem{
+	failed, err := s.transact(ctx, append([]types.TransactWriteItem{
 		{Update: &types.Update{
 			TableName:                 &s.table,
 			Key:                       attributes(layout.RowKey(r, row.Key)),
@@ -122,9 +127,12 @@ func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 			ExpressionAttributeValues: item{":position": num(position)},
 		}},
 		s.put(attributes(fed), absent, nil, nil),
-	})
-	if err == nil && len(failed) > 0 {
+	}, s.countWrites(counting)...))
+	switch {
+	case err == nil && len(failed) > 0:
 		return store.ErrStale
+	case err == nil && counting != nil && s.counted != nil:
+		s.counted(counting.Facts)
 	}
 	return err
 }

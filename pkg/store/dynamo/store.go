@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"adcp-orchestrator/pkg/metrics"
 	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store/layout"
 )
@@ -40,6 +41,7 @@ type Store struct {
 	now       func() time.Time
 	dueShards int
 	signal    func(context.Context, notice.Ref)
+	counted   func([]metrics.Fact)
 }
 
 // FromConfig returns a store on a table, with its own client.
@@ -56,6 +58,12 @@ func New(api API, table string, now func() time.Time) *Store {
 // those of an end: it is published by settle. It must not take long, and may be lost.
 func (s *Store) WithSignal(signal func(context.Context, notice.Ref)) *Store {
 	s.signal = signal
+	return s
+}
+
+// WithCounted sets what is called with all that was counted when a notice was told.
+func (s *Store) WithCounted(counted func([]metrics.Fact)) *Store {
+	s.counted = counted
 	return s
 }
 

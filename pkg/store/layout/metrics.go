@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/metrics"
+	"adcp-orchestrator/pkg/notice"
+	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/store"
 )
 
 // keepMetrics is how long counters are kept.
@@ -16,12 +19,61 @@ const keepMetrics = 400 * 24 * time.Hour
 // transactions for different operations seldom meet.
 const metricShards = 4
 
-// The dimensions that counters are summed up by.
+// The dimensions that counters are summed up by. There are no items for all operations: their sums
+// are those of all types.
 const (
 	MetricAll   = "all"
 	MetricType  = "type"
 	MetricAgent = "agent"
 )
+
+// SKCounted is the sort key of what was counted of an operation already.
+const SKCounted = "counted"
+
+// attrCountings counts how often an operation was counted.
+const attrCountings = "countings"
+
+// Counting is what one notice adds to the counters.
+type Counting struct {
+	Facts []metrics.Fact
+	// Item is what was counted by then, and replaces the one that was read, which had Before
+	// countings.
+	Item   Item
+	Before int64
+}
+
+// CountingOf returns what a notice that is told adds to the counters. counted is the operation's
+// item of SKCounted, nil if there is none. The counting is nil if it adds nothing.
+func CountingOf(r notice.Ref, row notice.Row, counted Item) (*Counting, error) {
+	if row.Mark == "" || r.OperationID == "" {
+		return nil, nil
+	}
+	var m metrics.Mark
+	if err := store.DecodeDocument([]byte(row.Mark), &m); err != nil {
+		return nil, fmt.Errorf("mark of %s: %w", r.OperationID, err)
+	}
+	var before *operation.Tally
+	if counted != nil {
+		t, err := ReadDoc[operation.Tally](counted)
+		if err != nil {
+			return nil, fmt.Errorf("tally of %s: %w", r.OperationID, err)
+		}
+		before = &t
+	}
+	c := Counting{Facts: m.Facts(r.Tenant, r.OperationID, before), Before: counted.Number(attrCountings)}
+	if len(c.Facts) == 0 {
+		return nil, nil
+	}
+	i, err := CountedKey(r.Tenant, r.OperationID).With(Item{attrCountings: c.Before + 1}).WithDoc(m.Tally)
+	c.Item = expire(i, m.ExpiresAt)
+	return &c, err
+}
+
+// CountedKey returns the key of what was counted of an operation.
+func CountedKey(tenant, operationID string) Item { return OperationKey(tenant, operationID, SKCounted) }
+
+// Current reports whether what was counted is still as it was read.
+func (c *Counting) Current(stored Item) bool { return stored.Number(attrCountings) == c.Before }
 
 // Counts are what is to be added to the counters of one item.
 type Counts struct {
@@ -30,14 +82,14 @@ type Counts struct {
 	TTL int64
 }
 
-// CountsOf sums up facts by the items that keep their counters: in all, by type and by agent.
+// CountsOf sums up facts by the items that keep their counters: by type, and by agent.
 func CountsOf(facts []metrics.Fact) (all []Counts) {
 	at := map[string]int{}
 	for _, f := range facts {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(f.OperationID))
 		shard := h.Sum32() % metricShards
-		for _, dimension := range []string{MetricAll + "#", MetricType + "#" + string(f.Type), MetricAgent + "#" + f.AgentID} {
+		for _, dimension := range []string{MetricType + "#" + string(f.Type), MetricAgent + "#" + f.AgentID} {
 			k := metricsKey(f.Tenant, f.Hour, fmt.Sprintf("%s#%02d#%d", dimension, f.Hour.UTC().Hour(), shard))
 			id := k.Text("pk") + " " + k.Text("sk")
 			n, known := at[id]
@@ -61,11 +113,14 @@ func metricsKey(tenant string, day time.Time, sk string) Item {
 
 // MetricsDay returns the key prefix of a day's counters in a dimension.
 func MetricsDay(tenant string, day time.Time, dimension string) Item {
+	if dimension == MetricAll {
+		dimension = MetricType
+	}
 	return metricsKey(tenant, day, dimension+"#")
 }
 
-// ReadSums reads an item with counters. ok is false if it is none.
-func ReadSums(i Item, day time.Time) (s metrics.Sums, ok bool) {
+// ReadSums reads an item with counters, for sums in a dimension. ok is false if it is none.
+func ReadSums(i Item, day time.Time, dimension string) (s metrics.Sums, ok bool) {
 	_, rest, ok := strings.Cut(i.Text("sk"), "#") // the dimension
 	if !ok {
 		return s, false
@@ -81,6 +136,9 @@ func ReadSums(i Item, day time.Time) (s metrics.Sums, ok bool) {
 	}
 	s = metrics.Sums{Hour: day.UTC().Truncate(24 * time.Hour).Add(time.Duration(h) * time.Hour), Group: group,
 		Add: map[metrics.Counter]int64{}}
+	if dimension == MetricAll {
+		s.Group = ""
+	}
 	for name, value := range i {
 		if n, is := value.(int64); is && name != "ttl" {
 			s.Add[metrics.Counter(name)] = n

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"adcp-orchestrator/pkg/metrics"
 	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/store"
@@ -101,7 +102,11 @@ func EventItem(op operation.Operation, e operation.Event, place int, told *notic
 	if err != nil || told == nil {
 		return i, err
 	}
-	return withNotice(i, *told, op.ID)
+	mark, err := store.EncodeDocument(metrics.MarkOf(op, e))
+	if err != nil {
+		return nil, err
+	}
+	return withNotice(i.With(Item{AttrMark: string(mark)}), *told, op.ID)
 }
 
 // EventsRange are the sort keys of an operation's events behind a sequence number, both ends

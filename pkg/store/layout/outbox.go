@@ -26,6 +26,7 @@ const NoticesFor = 30 * 24 * time.Hour
 const (
 	AttrNotice   = "notice"
 	AttrPosition = "position"
+	AttrMark     = "mark" // what is counted when the notice is told
 )
 
 // OutboxShard is the partition key of a shard of the outbox in the due index.
@@ -66,7 +67,7 @@ func NoticeItem(n notice.Notice) (Item, error) {
 
 // ReadRow reads an item that carries a notice, and whether it waits to be sent.
 func ReadRow(i Item) (row notice.Row, waits bool, err error) {
-	row.Key = i.Text("sk")
+	row.Key, row.Mark = i.Text("sk"), i.Text(AttrMark)
 	if err = store.DecodeDocument([]byte(i.Text(AttrNotice)), &row.Notice); err != nil {
 		err = fmt.Errorf("notice %s of %s: %w", row.Key, i.Text("pk"), err)
 	}

@@ -6,8 +6,25 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/metrics"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/store/layout"
+	"adcp-orchestrator/pkg/store/listing"
 )
+
+// count counts a notice that is told. The caller has the lock.
+func (s *Store) count(r notice.Ref, row notice.Row) error {
+	op := s.operations[id{r.Tenant, r.OperationID}]
+	if op == nil {
+		return nil
+	}
+	c, err := layout.CountingOf(r, row, op.items[layout.SKCounted])
+	if err != nil || c == nil {
+		return err
+	}
+	op.put(c.Item)
+	s.countMetrics(c.Facts)
+	return nil
+}
 
 // countMetrics adds facts to their counters. The caller has the lock.
 func (s *Store) countMetrics(facts []metrics.Fact) {
@@ -35,10 +52,15 @@ func (s *Store) Sums(_ context.Context, tenant, dimension string, from, to time.
 			if k[0] != prefix.Text("pk") || !strings.HasPrefix(k[1], prefix.Text("sk")) {
 				continue
 			}
-			if sums, ok := layout.ReadSums(i, day); ok {
+			if sums, ok := layout.ReadSums(i, day, dimension); ok {
 				all = append(all, sums)
 			}
 		}
 	}
 	return metrics.Merge(all), nil
+}
+
+// OpenByType counts a tenant's open operations by their types. The index lags a moment behind.
+func (s *Store) OpenByType(ctx context.Context, tenant string) (map[string]int64, error) {
+	return listing.OpenByType(ctx, s, tenant)
 }

@@ -102,7 +102,8 @@ func (s *Store) ReservePositions(_ context.Context, tenant string, n int, now ti
 	return end.n + 1, nil
 }
 
-// AcknowledgeNotice takes a notice out of the outbox and puts it into the feed. It returns
+// AcknowledgeNotice takes a notice out of the outbox, puts it into the feed, and counts what its
+// mark says. It returns
 // store.ErrStale if the notice does not wait any more, or if the position is void.
 func (s *Store) AcknowledgeNotice(_ context.Context, r notice.Ref, row notice.Row, position int64,
 	now time.Time) error {
@@ -120,6 +121,9 @@ func (s *Store) AcknowledgeNotice(_ context.Context, r notice.Ref, row notice.Ro
 	at := id{r.Tenant, strconv.FormatInt(position, 10)}
 	if _, filled := s.feed[at]; n < 0 || filled {
 		return store.ErrStale
+	}
+	if err := s.count(r, row); err != nil {
+		return err
 	}
 	acknowledged := items[n].With(layout.Item{layout.AttrPosition: position})
 	delete(acknowledged, "due_pk")

@@ -2,12 +2,14 @@ package storetest
 
 import (
 	"context"
+	"time"
 
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/audit"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/metrics"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/outbox"
 	"adcp-orchestrator/pkg/quota"
@@ -40,6 +42,7 @@ type Store interface {
 	outbox.Store
 	outbox.SweepStore
 	outbox.FeedStore
+	MetricsStore
 }
 
 // Table is a Store with a way to its items, for what other programs do to them: newer code, and the
@@ -56,4 +59,10 @@ type Table interface {
 	RefTTLs(ctx context.Context, tenant, name string) ([]int64, error)
 	// Drop deletes an item of an operation, as the table does when its ttl has passed.
 	Drop(ctx context.Context, tenant, opID, sk string) error
+}
+
+// MetricsStore is what the metrics of a tenant are read from.
+type MetricsStore interface {
+	Sums(ctx context.Context, tenant, dimension string, from, to time.Time) ([]metrics.Sums, error)
+	OpenByType(ctx context.Context, tenant string) (map[string]int64, error)
 }

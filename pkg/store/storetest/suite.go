@@ -127,6 +127,8 @@ func Run(t *testing.T, open Open) {
 		"ListsLeaveOutTheExpired":         listsLeaveOutTheExpired,
 		"OperationsAreCountedByState":     operationsAreCountedByState,
 		"EventsAreReadInPages":            eventsAreReadInPages,
+		"NoticesAreCountedOnce":           noticesAreCountedOnce,
+		"OpenAreCountedByType":            openOperationsAreCountedByType,
 		"NoticesWaitInOrder":              noticesWaitInOrder,
 		"WaitingNoticesAreListed":         waitingNoticesAreListed,
 		"OneAcknowledgesANotice":          oneAcknowledgesANotice,

@@ -41,6 +41,6 @@ func Receiver(s *dynamo.Store, secretID, baseURL string) webhook.Receiver {
 		Now:           time.Now,
 		Admit:         quota.Load(s, os.Getenv("TENANT_LIMITS"), time.Now).Delivery,
 		Strangers:     webhook.NewStrangers(time.Now),
-		Count:         telemetry.CountBy("WebhookDeliveries", "Outcome"),
+		Count:         telemetry.CountBy(telemetry.WebhookDeliveries, "Outcome"),
 	}
 }

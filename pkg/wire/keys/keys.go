@@ -11,5 +11,5 @@ import (
 
 // Source returns the source of the keys that agents sign webhooks with.
 func Source(s *dynamo.Store) *keyring.Source {
-	return keyring.FromStore(s, config.Loopback(), telemetry.CountBy("WebhookKeys", "Event"))
+	return keyring.FromStore(s, config.Loopback(), telemetry.CountBy(telemetry.WebhookKeys, "Event"))
 }
