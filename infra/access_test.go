@@ -99,6 +99,8 @@ var allowed = map[string][]string{
 	"reconcile": {
 		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"dynamodb:DeleteItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"dynamodb:Query ${Table.Arn}/index/list", "dynamodb:Query ${Table.Arn}/index/agent",
+		"dynamodb:Query ${Table.Arn}/index/state", "dynamodb:Query ${Table.Arn}/index/attention",
 		"dynamodb:Query ${Table.Arn}/index/due",
 		"events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}",

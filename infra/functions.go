@@ -192,10 +192,11 @@ var functionSpecs = []functionSpec{
 		memory:      256,
 		env:         []string{"STATE_MACHINE_ARN", "EVENT_BUS_NAME"},
 		access: access{
-			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
-			dueIndex: []string{"Query"},
-			machine:  []string{"StartExecution", "SendTaskSuccess"},
-			bus:      true,
+			table:       []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+			dueIndex:    []string{"Query"},
+			listIndexes: []string{"Query"},
+			machine:     []string{"StartExecution", "SendTaskSuccess"},
+			bus:         true,
 		},
 	},
 	{

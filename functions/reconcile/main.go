@@ -38,7 +38,8 @@ func main() {
 		Kick:   eventbridge.CallForDrain(config.LazyAWS("EVENTBRIDGE"), env["EVENT_BUS_NAME"]),
 		Record: func(s orchestrator.ReconcileSummary) { telemetry.Record(s.Metrics()) },
 	}
-	recount := quota.Recount{Store: store, Now: time.Now}
+	recount := quota.Recount{Store: store, Now: time.Now, ByType: store.OpenByType,
+		Gauge: telemetry.Gauge(telemetry.OperationsOpen, "Type")}
 	lambda.Start(func(ctx context.Context, e eventbridge.Event) (orchestrator.ReconcileSummary, error) {
 		run := func(ctx context.Context) (orchestrator.ReconcileSummary, error) {
 			return reconcile.Handle(ctx, e.DetailType == eventbridge.StartsWait)

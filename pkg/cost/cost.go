@@ -59,10 +59,11 @@ const (
 	transitionsOfWake   = 2
 	transitionsOfSettle = 1
 
-	writesOfCreation  = 30
-	writesOfVersion   = 12 // a change with its event
-	writesOfCall      = 6  // the gates before a call
-	readsOfInvocation = 3
+	writesOfCreation = 77 // with its names, its notices and what they count
+	writesOfVersion  = 6  // a change with its event
+	writesOfCall     = 8  // the gates before a call
+	readsOfCall      = 7
+	readsOfOther     = 5
 
 	// millisecondsOfOther is how long a run takes that calls no agent: submit, webhook, settle.
 	millisecondsOfOther = 25
@@ -87,10 +88,10 @@ func Of(op operation.Operation) Usage {
 			transitionsOfSettle*settled,
 		Requests:     1 + webhooks,
 		WriteUnits:   writesOfCreation + writesOfVersion*(op.Version-1) + writesOfCall*ended,
-		ReadUnits:    readsOfInvocation * (ended + others),
-		Invocations:  ended + others,
+		ReadUnits:    readsOfCall*ended + readsOfOther*others,
+		Invocations:  ended + others + 1, // that of its notices
 		Milliseconds: t.Milliseconds + millisecondsOfOther*others,
-		BusEvents:    2 + t.Wakes,
+		BusEvents:    3,
 	}
 }
 

@@ -108,7 +108,7 @@ var reach = map[string]struct{ inside, outside string }{
 		network,
 	},
 	"sim/load": {
-		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp sim store/layout " +
+		useCases + " apikey audit cost httpsig keyring lru metrics outbox safehttp sim store/layout " +
 			"store/listing store/memory store/storetest webhook",
 		network + " " + aws,
 	},

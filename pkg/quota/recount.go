@@ -33,6 +33,10 @@ type OpenStore interface {
 type Recount struct {
 	Store OpenStore
 	Now   func() time.Time
+	// ByType counts a tenant's open operations by their types, and Gauge shows those of all tenants.
+	// Both are nil if nobody wants to see that.
+	ByType func(ctx context.Context, tenant string) (map[string]int64, error)
+	Gauge  func(open map[string]int64)
 }
 
 // Run counts and stores. A tenant whose operations have all ended is not found; its count ends with
@@ -50,6 +54,20 @@ func (r Recount) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if r.ByType == nil {
+		return nil
+	}
+	types := map[string]int64{}
+	for tenant := range open {
+		byType, err := r.ByType(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		for t, n := range byType {
+			types[t] += n
+		}
+	}
+	r.Gauge(types)
 	return nil
 }
 

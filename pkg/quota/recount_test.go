@@ -27,6 +27,20 @@ func (s *openStore) SetOpen(_ context.Context, tenant string, n int64, _ time.Ti
 	return nil
 }
 
+func TestRecountShowsOpenOperationsByTypeOfAllTenants(t *testing.T) {
+	t.Parallel()
+	s := &openStore{open: map[string]int64{"acme": 3, "other": 1}, set: map[string]int64{}}
+	var shown map[string]int64
+	r := quota.Recount{Store: s, Now: func() time.Time { return start },
+		ByType: func(_ context.Context, tenant string) (map[string]int64, error) {
+			return map[string]map[string]int64{"acme": {"a": 2, "b": 1}, "other": {"a": 1}}[tenant], nil
+		},
+		Gauge: func(open map[string]int64) { shown = open }}
+	if err := r.Run(t.Context()); err != nil || len(shown) != 2 || shown["a"] != 3 || shown["b"] != 1 {
+		t.Errorf("shown are %v, %v", shown, err)
+	}
+}
+
 func TestRecountRunsEveryFiveMinutesBesideTheReconciler(t *testing.T) {
 	t.Parallel()
 	s := &openStore{open: map[string]int64{"acme": 7, "other": 1}, set: map[string]int64{}}

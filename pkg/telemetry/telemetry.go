@@ -45,6 +45,17 @@ func (c Counter) Add(value string) {
 	writeMetrics(c.Out, c.Now(), line, []string{c.Dimension}, []any{map[string]string{"Name": c.Metric, "Unit": "Count"}})
 }
 
+// Gauge returns a function that writes how many there are of each value of a dimension.
+func Gauge(metric, dimension string) func(map[string]int64) {
+	return func(values map[string]int64) {
+		for _, v := range slices.Sorted(maps.Keys(values)) {
+			line := map[string]any{dimension: v, metric: values[v]}
+			writeMetrics(os.Stdout, time.Now(), line, []string{dimension},
+				[]any{map[string]string{"Name": metric, "Unit": "Count"}})
+		}
+	}
+}
+
 // Record writes values of metrics that have no dimension on standard output, which Lambda forwards
 // to CloudWatch. The unit of a metric whose name ends in Seconds is that; all others are counts.
 func Record(values map[string]int64) { WriteValues(os.Stdout, time.Now(), values) }

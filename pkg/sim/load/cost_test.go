@@ -3,6 +3,9 @@ package load
 import (
 	"testing"
 	"time"
+
+	"adcp-orchestrator/pkg/cost"
+	"adcp-orchestrator/pkg/operation"
 )
 
 // What an operation costs that its webhook ends, and what a poll costs. The bus gets two notices of
@@ -21,7 +24,7 @@ func TestAnOperationCostsLittle(t *testing.T) {
 	transitions, cost := used.Transitions/operations, used.Cost()/operations
 	t.Logf("ended by webhook: %.2f transitions, %.1f write units, $%.6f: %+v", transitions,
 		used.WriteUnits/operations, cost, used)
-	if transitions > 6 || cost > 0.0002 || used.Published < 3*operations || used.Published > 3*(operations+1) {
+	if transitions > 6 || cost > 0.00025 || used.Published < 3*operations || used.Published > 3*(operations+1) {
 		t.Errorf("%.2f transitions, $%.6f for an operation, %v events", transitions, cost, used.Published)
 	}
 
@@ -71,5 +74,45 @@ func TestOneAgentCostsWhatManyDo(t *testing.T) {
 	one, many := day(1), day(4)
 	if one > 1.2*many || one < 0.2*many {
 		t.Errorf("$%.2f a day at one agent, $%.2f at many", one, many)
+	}
+}
+
+// What an operation says that it has cost is what the model says, within a twentieth.
+func TestOperationsKnowWhatTheyCost(t *testing.T) {
+	t.Parallel()
+	for name, agent := range map[string]*Agent{
+		"by webhook": {Works: time.Minute, Webhooks: true},
+		"by polls":   {Works: time.Hour},
+	} {
+		const operations = 50
+		w := newWorld(t, Options{})
+		seller := w.Register("acme", "seller", agent)
+		w.Run(time.Second)
+		before := w.Usage()
+		w.SubmitEvery(time.Second, operations, true, seller)
+		w.Run(3 * time.Hour)
+		used := w.Usage().Since(before)
+		var sum float64
+		var all cost.Usage
+		found, err := w.memory.List(t.Context(), "acme", operation.ListQuery{Limit: 200})
+		if err != nil || len(found.Items) != operations {
+			t.Fatal(len(found.Items), err)
+		}
+		for _, op := range found.Items {
+			u := cost.Of(op)
+			sum += cost.Current().Amount(u, op.Tally.Milliseconds)
+			all.Transitions += u.Transitions
+			all.WriteUnits += u.WriteUnits
+			all.ReadUnits += u.ReadUnits
+			all.Invocations += u.Invocations
+			all.Milliseconds += u.Milliseconds
+			all.Requests += u.Requests
+			all.BusEvents += u.BusEvents
+		}
+		t.Logf("%s: $%.6f by the operations, $%.6f by the model; %+v; %+v", name, sum/operations,
+			used.Cost()/operations, all, used)
+		if ratio := sum / used.Cost(); ratio < 0.95 || ratio > 1.05 {
+			t.Errorf("%s: the operations say %.3f times what the model says", name, ratio)
+		}
 	}
 }

@@ -5,21 +5,12 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"adcp-orchestrator/pkg/cost"
 )
 
-// Prices of us-east-1 in dollars, Lambda's for arm64.
-const (
-	priceTransition  = 0.000025
-	priceWriteUnit   = 0.000000625
-	priceReadUnit    = 0.000000125
-	priceInvocation  = 0.0000002
-	priceGBSecond    = 0.0000133334
-	priceHTTPRequest = 0.0000035 // a REST API's
-	priceEvent       = 0.000001  // a custom event on a bus
-	priceLogGB       = 0.50
-	// logBytes is what a function logs about one invocation: its own line and Lambda's three.
-	logBytes = 900
-)
+// logBytes is what a function logs about one invocation: its own line and Lambda's three.
+const logBytes = 900
 
 // Usage is what was used of AWS.
 type Usage struct {
@@ -33,9 +24,10 @@ type Usage struct {
 
 // Cost returns what it costs, in dollars.
 func (u Usage) Cost() float64 {
-	return u.Transitions*priceTransition + u.WriteUnits*priceWriteUnit + u.ReadUnits*priceReadUnit +
-		u.Invocations*(priceInvocation+logBytes*priceLogGB/(1<<30)) + u.GBSeconds*priceGBSecond +
-		u.HTTP*priceHTTPRequest + u.Published*priceEvent
+	p := cost.Current()
+	return u.Transitions*p.Transition + u.WriteUnits*p.WriteUnit + u.ReadUnits*p.ReadUnit +
+		u.Invocations*(p.Invocation+logBytes*p.LogGB/(1<<30)) + u.GBSeconds*p.GBSecond +
+		u.HTTP*p.Request + u.Published*p.BusEvent
 }
 
 // Since returns what was used since an earlier time.
