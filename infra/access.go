@@ -20,6 +20,11 @@ type access struct {
 	agentSecrets bool     // may read the agents' credentials
 	signingKeys  []string // KMS actions on the keys that sign requests
 	bus          bool     // may publish events
+
+	attentionIndex []string // DynamoDB actions on the index of attention
+	endpointSecret bool     // may read the root secret of the webhook endpoints' secrets
+	queue          []string // SQS actions on the queue of deliveries
+	topic          bool     // may publish to people
 }
 
 // addFunctionRole makes the function's role. CDK would add grants of its own (a managed policy for
@@ -54,6 +59,14 @@ func (b *builder) addFunctionRole(id string, spec functionSpec, logs awslogs.Log
 	}
 	if a.bus {
 		add("events", []string{"PutEvents"}, b.bus.EventBusArn())
+	}
+	add("dynamodb", a.attentionIndex, jsii.String(*b.table.TableArn()+"/index/"+layout.AttentionIndex.Name))
+	add("sqs", a.queue, b.queue.QueueArn())
+	if a.endpointSecret {
+		add("secretsmanager", []string{"GetSecretValue"}, b.endpointSecret.SecretArn())
+	}
+	if a.topic {
+		add("sns", []string{"Publish"}, b.topic.TopicArn())
 	}
 	return b.addRole(id, "lambda.amazonaws.com", statements)
 }

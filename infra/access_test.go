@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 		"dynamodb:UpdateItem ${Table.Arn}",
 	},
 	"notify": {
-		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"sqs:SendMessage ${DeliveryQueue.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"dynamodb:Query ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
 		"events:PutEvents ${Bus.Arn}",
 	},
@@ -92,7 +92,7 @@ var allowed = map[string][]string{
 		"secretsmanager:GetSecretValue " + agentSecretsARN,
 	},
 	"settle": {
-		"dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
+		"sqs:SendMessage ${DeliveryQueue.Arn}", "dynamodb:ConditionCheckItem ${Table.Arn}", "dynamodb:GetItem ${Table.Arn}",
 		"dynamodb:PutItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
 		"events:PutEvents ${Bus.Arn}",
 	},
@@ -105,6 +105,20 @@ var allowed = map[string][]string{
 		"events:PutEvents ${Bus.Arn}",
 		"states:SendTaskSuccess ${StateMachine}",
 		"states:StartExecution ${StateMachine}",
+	},
+	"endpoints": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"dynamodb:DeleteItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}",
+		"secretsmanager:GetSecretValue ${EndpointSecret}", "sqs:SendMessage ${DeliveryQueue.Arn}",
+	},
+	"deliver": {
+		"dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"events:PutEvents ${Bus.Arn}", "secretsmanager:GetSecretValue ${EndpointSecret}", "sns:Publish ${NoticesTopic}",
+		"sqs:ChangeMessageVisibility ${DeliveryQueue.Arn}", "sqs:DeleteMessage ${DeliveryQueue.Arn}",
+		"sqs:GetQueueAttributes ${DeliveryQueue.Arn}", "sqs:ReceiveMessage ${DeliveryQueue.Arn}",
+	},
+	"digest": {
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/attention", "dynamodb:Scan ${Table.Arn}/index/attention", "sns:Publish ${NoticesTopic}",
 	},
 }
 

@@ -32,7 +32,8 @@ type alarm struct {
 func (b *builder) addAlarms() {
 	period := awscdk.Duration_Minutes(jsii.Number(5))
 	sum := &awscloudwatch.MetricOptions{Period: period, Statistic: jsii.String("Sum")}
-	for _, a := range []alarm{
+	alarms := b.deliveryAlarms(period)
+	for _, a := range append(alarms, []alarm{
 		{
 			id:          "ExecutionsFailedAlarm",
 			description: "The execution of an operation failed. Reconcile starts a new one, but something is wrong.",
@@ -127,7 +128,7 @@ func (b *builder) addAlarms() {
 			threshold: 5,
 			periods:   1,
 		},
-	} {
+	}...) {
 		b.addAlarm(a)
 	}
 	for n, group := range throttleGroups() {

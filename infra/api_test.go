@@ -98,10 +98,21 @@ func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 		"GET /v1/quarantine/{id}":            "quarantine key",
 		"POST /v1/quarantine/{id}/replay":    "quarantine key",
 		"POST /v1/quarantine/{id}/discard":   "quarantine key",
+		"GET /v1/webhook-endpoints":          "endpoints key",
+		"POST /v1/webhook-endpoints":         "endpoints key",
+		"GET /v1/webhook-endpoints/{id}":     "endpoints key",
+		"PATCH /v1/webhook-endpoints/{id}":   "endpoints key",
+		"DELETE /v1/webhook-endpoints/{id}":  "endpoints key",
 		"POST /v1/webhooks/{callback_token}": "webhook open",
-		"GET /problems":                      "identity open",
-		"GET /.well-known/brand.json":        "identity open",
-		"GET /.well-known/jwks.json":         "identity open",
+
+		"POST /v1/webhook-endpoints/{id}/test":                               "endpoints key",
+		"POST /v1/webhook-endpoints/{id}/roll-secret":                        "endpoints key",
+		"GET /v1/webhook-endpoints/{id}/deliveries":                          "endpoints key",
+		"POST /v1/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver": "endpoints key",
+
+		"GET /problems":               "identity open",
+		"GET /.well-known/brand.json": "identity open",
+		"GET /.well-known/jwks.json":  "identity open",
 	}
 	for name, template := range synthesize(t) {
 		got := methods(t, template)

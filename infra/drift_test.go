@@ -232,6 +232,9 @@ func TestSAMHasTheSameTableSecretAndBus(t *testing.T) {
 		"Table":         "AWS::DynamoDB::Table",
 		"WebhookSecret": "AWS::SecretsManager::Secret",
 		"Bus":           "AWS::Events::EventBus",
+
+		"EndpointSecret": "AWS::SecretsManager::Secret",
+		"NoticesTopic":   "AWS::SNS::Topic",
 	} {
 		got, want := sam.get(t, kind, name), deployed(t).get(t, kind, name)
 		if !reflect.DeepEqual(got, want) {

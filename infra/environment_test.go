@@ -50,6 +50,8 @@ func TestVariablesOfWireAreFound(t *testing.T) {
 		"wire.Deps":        nil,
 		"keys.Source":      {"ALLOW_LOOPBACK"},
 		"inbound.Receiver": {"ALLOW_LOOPBACK", "TENANT_LIMITS"},
+		"outbound.Batch":   {"ALLOW_LOOPBACK"},
+		"outbound.Manage":  {"ALLOW_LOOPBACK"},
 	} {
 		got := slices.Sorted(slices.Values(shared[name]))
 		if !slices.Equal(got, want) {
@@ -68,7 +70,7 @@ func requiredVariables(t *testing.T, path string, shared map[string][]string) []
 		t.Errorf("%s: no config.Require found", path)
 	}
 	for _, call := range calls {
-		if !slices.Contains([]string{"wire", "inbound", "keys"}, call.pkg) {
+		if !slices.Contains([]string{"wire", "inbound", "keys", "outbound"}, call.pkg) {
 			continue
 		}
 		variables, ok := shared[call.pkg+"."+call.name]

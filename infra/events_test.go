@@ -50,7 +50,7 @@ func TestHTTPEventsAreRequestsOfTheirRoutes(t *testing.T) {
 	t.Parallel()
 	for _, function := range []string{"submit", "operations", "wait", "agents", "quarantine", "read",
 		"resolve", "account", "webhook",
-		"identity"} {
+		"identity", "endpoints"} {
 		e := decode[events.APIGatewayProxyRequest](t, function)
 		i := slices.IndexFunc(routes, func(r route) bool { return r.method == e.HTTPMethod && r.path == e.Resource })
 		if i < 0 || routes[i].function != function {

@@ -179,10 +179,11 @@ var functionSpecs = []functionSpec{
 		description: "Publishes the end of an operation",
 		timeout:     10,
 		memory:      256,
-		env:         []string{"EVENT_BUS_NAME", "KEEP_ENDED_DAYS", "PUBLIC_BASE_URL"},
+		env:         []string{"EVENT_BUS_NAME", "KEEP_ENDED_DAYS", "PUBLIC_BASE_URL", "DELIVERY_QUEUE_URL"},
 		access: access{
 			table: []string{"GetItem", "Query", "PutItem", "UpdateItem", "ConditionCheckItem"},
 			bus:   true,
+			queue: []string{"SendMessage"},
 		},
 	},
 	{
@@ -204,11 +205,52 @@ var functionSpecs = []functionSpec{
 		description: "Sends notices: puts them on the event bus and into the tenants' feeds",
 		timeout:     60,
 		memory:      256,
-		env:         []string{"EVENT_BUS_NAME", "PUBLIC_BASE_URL"},
+		env:         []string{"EVENT_BUS_NAME", "PUBLIC_BASE_URL", "DELIVERY_QUEUE_URL"},
 		access: access{
 			table:    []string{"GetItem", "Query", "PutItem", "UpdateItem"},
 			dueIndex: []string{"Query"},
 			bus:      true,
+			queue:    []string{"SendMessage"},
+		},
+	},
+	{
+		name:        "endpoints",
+		description: "Serves /v1/webhook-endpoints and what is below it",
+		timeout:     25, // a test has 10 s of it
+		memory:      256,
+		env: []string{"PUBLIC_BASE_URL", "TENANT_LIMITS", "ENDPOINT_SECRET_ID", "DELIVERY_QUEUE_URL",
+			"ALLOW_LOOPBACK"},
+		access: access{
+			table:          []string{"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"},
+			endpointSecret: true,
+			queue:          []string{"SendMessage"},
+		},
+	},
+	{
+		name:        "deliver",
+		description: "Sends notices to webhook endpoints and texts to people",
+		timeout:     120, // ten attempts of 10 s, one after the other
+		memory:      256,
+		env: []string{"ENDPOINT_SECRET_ID", "DELIVERY_QUEUE_URL", "NOTICES_TOPIC_ARN", "EVENT_BUS_NAME",
+			"ALLOW_LOOPBACK"},
+		access: access{
+			table:          []string{"GetItem", "PutItem", "UpdateItem"},
+			endpointSecret: true,
+			queue:          []string{"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"},
+			topic: true,
+			bus:   true,
+		},
+	},
+	{
+		name:        "digest",
+		description: "Tells people each morning what waits for somebody",
+		timeout:     60,
+		memory:      256,
+		env:         []string{"NOTICES_TOPIC_ARN"},
+		access: access{
+			table:          []string{"BatchGetItem"},
+			attentionIndex: []string{"Query", "Scan"},
+			topic:          true,
 		},
 	},
 }
@@ -283,6 +325,12 @@ func (b *builder) environment(spec functionSpec) *map[string]*string {
 			env[name] = jsii.String(b.settings.TenantLimits.String())
 		case "MAX_WAITS":
 			env[name] = jsii.String(strconv.Itoa(b.settings.waits()))
+		case "ENDPOINT_SECRET_ID":
+			env[name] = b.endpointSecret.SecretArn()
+		case "DELIVERY_QUEUE_URL":
+			env[name] = b.queue.QueueUrl()
+		case "NOTICES_TOPIC_ARN":
+			env[name] = b.topic.TopicArn()
 		case "KEEP_ENDED_DAYS":
 			env[name] = jsii.String(b.settings.KeepEnded)
 		case "ALLOW_LOOPBACK":

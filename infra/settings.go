@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/mail"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -29,7 +30,9 @@ type settings struct {
 	KeepEnded     string // keepEndedDays: how long ended operations are kept, 0 for ever
 	LogLevel      string // logLevel: debug, info, warn or error
 	AlarmTopicARN string // alarmTopicArn: an SNS topic that gets the alarms
-	APIAccount    bool   // apiGatewayAccount: this stack sets the region's API Gateway log role
+	// NotifyEmails (notifyEmails): addresses, separated by commas, that get what people have to act on
+	NotifyEmails []string
+	APIAccount   bool // apiGatewayAccount: this stack sets the region's API Gateway log role
 
 	// dueShards: the partitions of the reconciler's index
 	DueShards int
@@ -80,6 +83,7 @@ func readSettings(context func(name string) any) (settings, error) {
 		KeepEnded:     cmp.Or(value("keepEndedDays"), "0"),
 		AlarmTopicARN: value("alarmTopicArn"),
 		SigningKeys:   strings.Split(value("signingKeys"), ","),
+		NotifyEmails:  parseEmails(value("notifyEmails")),
 		Dist:          filepath.Join("..", "dist"),
 		Definition:    filepath.Join("..", "template", "operation.asl.json"),
 	}
@@ -101,6 +105,16 @@ func readSettings(context func(name string) any) (settings, error) {
 		return s, fmt.Errorf("context dueShards: %q is not a number; pass e.g. -c dueShards=4", value("dueShards"))
 	}
 	return s, s.check()
+}
+
+// parseEmails reads addresses that are separated by commas.
+func parseEmails(text string) (addresses []string) {
+	for part := range strings.SplitSeq(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			addresses = append(addresses, part)
+		}
+	}
+	return addresses
 }
 
 func parseBool(name, text string, byDefault bool) (bool, error) {
@@ -135,6 +149,11 @@ func (s settings) check() error {
 	if s.DueShards < 1 || s.DueShards > layout.MaxDueShards {
 		return fmt.Errorf("context dueShards: %d must be from 1 to %d: the reconciler reads no more partitions",
 			s.DueShards, layout.MaxDueShards)
+	}
+	for _, address := range s.NotifyEmails {
+		if a, err := mail.ParseAddress(address); err != nil || a.Address != address {
+			return fmt.Errorf("context notifyEmails: %q is not an address; pass e.g. -c notifyEmails=a@example.com", address)
+		}
 	}
 	for i, g := range s.SigningKeys {
 		if !generation.MatchString(g) || slices.Contains(s.SigningKeys[:i], g) {

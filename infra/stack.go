@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -21,10 +23,15 @@ type builder struct {
 	stack    awscdk.Stack
 	settings settings
 
-	table     awsdynamodb.Table
-	secret    awssecretsmanager.Secret
-	signing   []awskms.Key // the first one signs
-	bus       awsevents.EventBus
+	table   awsdynamodb.Table
+	secret  awssecretsmanager.Secret
+	signing []awskms.Key // the first one signs
+	bus     awsevents.EventBus
+
+	endpointSecret    awssecretsmanager.Secret
+	queue, asideQueue awssqs.Queue // of deliveries to webhook endpoints
+	topic             awssns.Topic // for people
+
 	api       awsapigateway.RestApi
 	machine   awsstepfunctions.StateMachine
 	functions map[string]awslambda.Function
@@ -56,14 +63,16 @@ func newStack(app awscdk.App, name string, s settings) error {
 	b.addSecret()
 	b.addSigningKeys()
 	b.addBus()
+	b.addDeliveryParts()
 	b.addAPI()
 	b.addFunctions("dispatch", "poll", "settle")
 	b.addMachine(definition)
 	b.addFunctions("authorizer", "submit", "operations", "wait", "agents", "quarantine", "read", "resolve",
-		"account", "webhook", "identity", "reconcile", "notify")
+		"account", "webhook", "identity", "reconcile", "notify", "endpoints", "deliver", "digest")
 	b.addRoutes()
 	b.addWebACL()
 	b.addSchedules()
+	b.addDelivery()
 	b.addAlarms()
 	b.addOutputs()
 	return nil
@@ -83,6 +92,9 @@ func (b *builder) addOutputs() {
 		{"EventBusName", "The event bus with ended operations", b.bus.EventBusName()},
 		{"SigningKeyArns", "The signing keys, the one that signs first", keyARNs},
 		{"WebhookSecretArn", "The root secret of the agents' webhook credentials", b.secret.SecretArn()},
+		{"EndpointSecretArn", "The root secret of the webhook endpoints' secrets", b.endpointSecret.SecretArn()},
+		{"DeliveryQueueUrl", "The queue of deliveries to webhook endpoints", b.queue.QueueUrl()},
+		{"NoticesTopicArn", "The topic for people", b.topic.TopicArn()},
 	} {
 		awscdk.NewCfnOutput(b.stack, jsii.String(out.name), &awscdk.CfnOutputProps{
 			Value:       out.value,

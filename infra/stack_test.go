@@ -146,12 +146,26 @@ func TestEachFunctionHasItsVariables(t *testing.T) {
 		"dispatch": {
 			"WEBHOOK_SECRET_ID": "${WebhookSecret}", "SIGNING_KEY_IDS": "${SigningKey1.Arn}", "EVENT_BUS_NAME": "${Bus}",
 		},
-		"poll":      {"SIGNING_KEY_IDS": "${SigningKey1.Arn}", "EVENT_BUS_NAME": "${Bus}"},
-		"settle":    {"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0", "PUBLIC_BASE_URL": base},
+		"poll": {"SIGNING_KEY_IDS": "${SigningKey1.Arn}", "EVENT_BUS_NAME": "${Bus}"},
+		"settle": {
+			"EVENT_BUS_NAME": "${Bus}", "KEEP_ENDED_DAYS": "0", "PUBLIC_BASE_URL": base,
+			"DELIVERY_QUEUE_URL": "${DeliveryQueue}",
+		},
 		"reconcile": {"STATE_MACHINE_ARN": "${StateMachine}", "EVENT_BUS_NAME": "${Bus}"},
-		"notify":    {"EVENT_BUS_NAME": "${Bus}", "PUBLIC_BASE_URL": base},
+		"notify": {
+			"EVENT_BUS_NAME": "${Bus}", "PUBLIC_BASE_URL": base, "DELIVERY_QUEUE_URL": "${DeliveryQueue}",
+		},
+		"endpoints": {
+			"PUBLIC_BASE_URL": base, "TENANT_LIMITS": limits, "ENDPOINT_SECRET_ID": "${EndpointSecret}",
+			"DELIVERY_QUEUE_URL": "${DeliveryQueue}",
+		},
+		"deliver": {
+			"ENDPOINT_SECRET_ID": "${EndpointSecret}", "DELIVERY_QUEUE_URL": "${DeliveryQueue}",
+			"NOTICES_TOPIC_ARN": "${NoticesTopic}", "EVENT_BUS_NAME": "${Bus}",
+		},
+		"digest": {"NOTICES_TOPIC_ARN": "${NoticesTopic}"},
 	}
-	loopback := []string{"agents", "read", "resolve", "dispatch", "poll", "webhook"}
+	loopback := []string{"agents", "read", "resolve", "dispatch", "poll", "webhook", "endpoints", "deliver"}
 	for _, spec := range functionSpecs {
 		env := want[spec.name]
 		env["TABLE_NAME"], env["LOG_LEVEL"], env["DUE_SHARDS"] = "${Table}", "info", "4"
@@ -238,6 +252,7 @@ func TestCallsOnTheBusRunTheirFunctions(t *testing.T) {
 func TestAlarmsActOnTheTopicIfThereIsOne(t *testing.T) {
 	t.Parallel()
 	alarms := []string{
+		"DeliverErrorsAlarm", "DeliveriesAsideAlarm", "DeliveriesInFlightAlarm", "DeliveriesLateAlarm",
 		"ExecutionsFailedAlarm", "ReconcileErrorsAlarm", "ReconcileFailedAlarm", "ReconcileLateAlarm",
 		"ReadThrottlesAlarm", "ServerErrorsAlarm", "ThrottlesAlarm", "ThrottlesAlarm2", "AuditLostAlarm",
 		"NoticesLateAlarm", "NotifyErrorsAlarm", "WebhookErrorsAlarm", "WebhookKeysAlarm", "WebhookModeAlarm",
@@ -324,7 +339,8 @@ func TestAlarmsWatchTheReconciler(t *testing.T) {
 func TestStackHasTheDocumentedOutputs(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"ApiId", "ApiUrl", "BrandJsonUrl", "EventBusName", "SigningKeyArns", "StateMachineArn", "TableName",
+		"ApiId", "ApiUrl", "BrandJsonUrl", "DeliveryQueueUrl", "EndpointSecretArn", "EventBusName", "NoticesTopicArn",
+		"SigningKeyArns", "StateMachineArn", "TableName",
 		"WebhookSecretArn",
 	}
 	if got := sorted(deployed(t).Outputs); !slices.Equal(got, want) {

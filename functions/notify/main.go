@@ -19,13 +19,13 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "PUBLIC_BASE_URL")
+	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "PUBLIC_BASE_URL", "DELIVERY_QUEUE_URL")
 	if err != nil {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).
 		WithCounted(notices.Counted)
-	drain := notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"])
+	drain := notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"], env["DELIVERY_QUEUE_URL"])
 	sweep := outbox.Sweep{Drain: drain, Store: store, Parallel: 16,
 		Record: func(s outbox.Summary) { telemetry.Record(s.Metrics()) }}
 	lambda.Start(func(ctx context.Context, e eventbridge.Event) (outbox.Summary, error) {

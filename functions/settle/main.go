@@ -20,7 +20,8 @@ import (
 
 func main() {
 	telemetry.Setup()
-	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "KEEP_ENDED_DAYS", "PUBLIC_BASE_URL")
+	env, err := config.Require("TABLE_NAME", "EVENT_BUS_NAME", "KEEP_ENDED_DAYS", "PUBLIC_BASE_URL",
+		"DELIVERY_QUEUE_URL")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func main() {
 	deps := orchestrator.Deps{Now: time.Now}
 	settle := orchestrator.Settle{
 		Store:     store,
-		Publisher: notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"]),
+		Publisher: notices.Drain(store, env["EVENT_BUS_NAME"], env["PUBLIC_BASE_URL"], env["DELIVERY_QUEUE_URL"]),
 		NewOwner:  rand.Text,
 		KeepEnded: keep,
 		Deps:      deps,

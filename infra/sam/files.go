@@ -24,7 +24,7 @@ func stackEnv(l stack.Layout) (map[string]string, error) {
 // stackVariables are the variables of the local stack that variables needs.
 var stackVariables = []string{
 	"API_URL", "TABLE_NAME", "STATE_MACHINE_ARN", "WEBHOOK_SECRET_ARN", "SIGNING_KEY_IDS", "EVENT_BUS_NAME",
-	"AWS_ENDPOINT_URL",
+	"AWS_ENDPOINT_URL", "DELIVERY_QUEUE_URL", "ENDPOINT_SECRET_ARN", "NOTICES_TOPIC_ARN",
 }
 
 // parseEnv reads KEY=VALUE lines. It returns an error if one of stackVariables is missing.
@@ -55,7 +55,12 @@ func variables(env map[string]string, endpoint string) ([]byte, error) {
 		"SIGNING_KEY_IDS":   env["SIGNING_KEY_IDS"],
 		"EVENT_BUS_NAME":    env["EVENT_BUS_NAME"],
 		"ALLOW_LOOPBACK":    "1",
-		"AWS_ENDPOINT_URL":  endpoint,
+
+		"DELIVERY_QUEUE_URL": env["DELIVERY_QUEUE_URL"],
+		"ENDPOINT_SECRET_ID": env["ENDPOINT_SECRET_ARN"],
+		"NOTICES_TOPIC_ARN":  env["NOTICES_TOPIC_ARN"],
+
+		"AWS_ENDPOINT_URL": endpoint,
 	}}, "", "  ")
 }
 

@@ -50,6 +50,9 @@ WEBHOOK_SECRET_ARN=arn:s
 SIGNING_KEY_IDS=arn:k
 EVENT_BUS_NAME=B
 AWS_ENDPOINT_URL=http://127.0.0.1:4566
+DELIVERY_QUEUE_URL=http://q
+ENDPOINT_SECRET_ARN=arn:e
+NOTICES_TOPIC_ARN=arn:n
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +67,7 @@ AWS_ENDPOINT_URL=http://127.0.0.1:4566
 	}
 	for name, want := range map[string]string{
 		"TABLE_NAME": "T", "STATE_MACHINE_ARN": "arn:m", "WEBHOOK_SECRET_ID": "arn:s",
+		"DELIVERY_QUEUE_URL": "http://q", "ENDPOINT_SECRET_ID": "arn:e", "NOTICES_TOPIC_ARN": "arn:n",
 		"SIGNING_KEY_IDS": "arn:k", "EVENT_BUS_NAME": "B", "ALLOW_LOOPBACK": "1",
 		"PUBLIC_BASE_URL": "http://127.0.0.1:4566/_aws/execute-api/abc/live", "AWS_ENDPOINT_URL": "http://172.17.0.1:9",
 	} {

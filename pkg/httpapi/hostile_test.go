@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,7 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
+	"adcp-orchestrator/pkg/endpoint"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
@@ -158,6 +160,19 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 		"POST /v1/api-keys/{id}/roll": {a.Serve(apikey.ScopeKeysWrite, a.RollKey(keys)), apikey.ScopeKeysWrite,
 			`{"overlap_seconds":0}`, keyID},
 	}
+	hook := endpoint.Endpoint{Tenant: "acme", ID: "we_" + strings.Repeat("a", 26), URL: "https://hooks.example",
+		State: endpoint.On, Version: 1, Secrets: []endpoint.Secret{{Generation: 1, RootID: "r", CreatedAt: now}}}
+	creation := endpoint.Creation{Tenant: "acme", EndpointID: hook.ID, At: now}
+	if err := s.AddEndpoint(t.Context(), hook, "k", creation); err != nil {
+		t.Fatal(err)
+	}
+	hooks := &hooks{t: t, answer: endpoint.Result{Status: 204}}
+	told := endpoint.Delivery{Tenant: "acme", EndpointID: hook.ID, ID: endpoint.DeliveryID(hook.ID, "n", now),
+		State: endpoint.Delivered, Round: 1, NoticeAt: now, QueuedAt: now, Version: 1}
+	if err := s.AddDelivery(t.Context(), told); err != nil {
+		t.Fatal(err)
+	}
+	maps.Copy(routes, endpointRoutes(a, s, hooks, countingQueue{&hooks.queued}, hook.ID, told.ID))
 	return routes, s
 }
 

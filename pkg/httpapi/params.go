@@ -25,6 +25,8 @@ var parameters = map[string][]string{
 	"GET /v1/metrics":         {"names", "from", "to", "step", "by"},
 	"GET /v1/api-keys":        {"limit", "cursor"},
 	"GET /v1/audit-events":    {"actor_id", "action", "resource", "created_after", "created_before", "limit", "cursor"},
+
+	"GET /v1/webhook-endpoints/{id}/deliveries": {"state", "limit", "cursor"},
 }
 
 // maxParameters is how many unknown parameters an answer names.

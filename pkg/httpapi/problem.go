@@ -171,6 +171,9 @@ func exceeds(e *quota.ExceededError) Problem {
 	case quota.Agents:
 		p = NewProblem(http.StatusTooManyRequests, codeQuotaExceeded, fmt.Sprintf("your tenant has %d agents, which is "+
 			"the limit: change one of them, or have the operator raise the limit", e.Value))
+	case quota.WebhookEndpoints:
+		p = NewProblem(http.StatusTooManyRequests, codeQuotaExceeded, fmt.Sprintf("your tenant has %d webhook endpoints, "+
+			"which is the limit: change or delete one of them", e.Value))
 	case quota.OpenOperations:
 		p = NewProblem(http.StatusTooManyRequests, codeQuotaExceeded, fmt.Sprintf("your tenant may have %d open "+
 			"operations: send the same request again when some have ended, or have the operator raise the limit; "+

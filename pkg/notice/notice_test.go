@@ -79,7 +79,7 @@ func everything(t *testing.T) map[notice.Type]notice.Notice {
 		notice.Circuit("acme", "seller", "seller.0011", 3, true, now),
 		notice.Circuit("acme", "seller", "seller.0011", 4, false, now),
 		notice.Keys("acme", "seller", "https://seller.example", 2, "New keys: 1", now),
-		notice.Disabled("acme", "we_1", 2, now), notice.Tried("acme", "we_1", "r1", now),
+		notice.Disabled("acme", "we_1", 2, "gone", now), notice.Tried("acme", "we_1", "r1", now),
 	} {
 		all[n.Type] = n
 	}

@@ -39,9 +39,10 @@ func Quarantined(tenant, agentID, operationID, place, code string, authentic boo
 	return alone(WebhookQuarantined, at, f, place)
 }
 
-// Disabled tells that a webhook endpoint gets nothing any more. version is the endpoint's.
-func Disabled(tenant, endpointID string, version int64, at time.Time) Notice {
-	return alone(EndpointDisabled, at, Facts{Tenant: tenant, EndpointID: endpointID}, endpointID, version)
+// Disabled tells that a webhook endpoint gets nothing any more. version is the endpoint's, why says
+// the reason in our words.
+func Disabled(tenant, endpointID string, version int64, why string, at time.Time) Notice {
+	return alone(EndpointDisabled, at, Facts{Tenant: tenant, EndpointID: endpointID, Detail: why}, endpointID, version)
 }
 
 // Tried is the notice that a person has sent to try an endpoint. request identifies the request.

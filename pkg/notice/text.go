@@ -115,9 +115,9 @@ func (n Notice) Text(baseURL string) Text {
 		if t.Body += " Code: " + f.Code + "."; f.Authentic != nil && !*f.Authentic {
 			t.Body += " It is not authentic: anybody may have sent it."
 		}
-	case KeysChanged:
+	case KeysChanged, EndpointDisabled:
 		if f.Detail != "" {
-			t.Body += " " + f.Detail + "."
+			t.Body += " " + sentence("%s.", f.Detail)
 		}
 	}
 	return t

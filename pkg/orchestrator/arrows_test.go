@@ -71,13 +71,19 @@ var reach = map[string]struct{ inside, outside string }{
 	},
 	"webhook": {useCases + " httpsig keyring lru safehttp", network},
 	"httpapi": {
-		useCases + " apikey audit cost httpsig keyring lru metrics outbox safehttp telemetry webhook",
+		useCases + " apikey audit cost endpoint httpsig keyring lru metrics outbox safehttp telemetry webhook",
 		network + " " + lambda,
 	},
-	"eventbridge":    {"adcp notice operation", network + " " + aws},
-	"stepfunctions":  {useCases, network + " " + aws},
-	"store/layout":   {"adcp apikey audit circuit digest inbox metrics notice operation store validation", pure},
-	"store/dynamo":   {useCases + " apikey audit metrics outbox store/layout store/listing", network + " " + aws},
+	"eventbridge":   {"adcp notice operation", network + " " + aws},
+	"stepfunctions": {useCases, network + " " + aws},
+	"store/layout": {
+		"adcp apikey audit circuit digest endpoint inbox metrics notice operation quota store validation",
+		pure,
+	},
+	"store/dynamo": {
+		useCases + " apikey audit endpoint metrics outbox store/layout store/listing",
+		network + " " + aws,
+	},
 	"secretsmanager": {"lru", network + " " + aws},
 	// The functions' parts.
 	"config":     {"", network + " " + aws},
@@ -85,36 +91,47 @@ var reach = map[string]struct{ inside, outside string }{
 	"wire":       {useCases + " agent config httpsig lru oauth safehttp secretsmanager signing", network + " " + aws},
 	"wire/gates": {"adcp breaker circuit notice operation store", network},
 	"wire/notices": {
-		"adcp config eventbridge metrics notice operation outbox store telemetry",
-		network + " " + aws,
+		"adcp config digest endpoint eventbridge metrics notice operation outbox people quota sqs store " +
+			"telemetry validation",
+		network + " " + lambda + " " + aws,
 	},
 	"wire/inbound": {
-		useCases + " apikey audit config httpsig keyring lru metrics outbox safehttp secretsmanager " +
-			"stepfunctions store/dynamo store/layout store/listing telemetry webhook wire/keys",
+		useCases + " apikey audit config endpoint httpsig keyring lru metrics outbox safehttp " +
+			"secretsmanager stepfunctions store/dynamo store/layout store/listing telemetry webhook wire/keys",
 		network + " " + aws,
 	},
 	"wire/keys": {
-		useCases + " apikey audit config httpsig keyring lru metrics outbox safehttp store/dynamo " +
+		useCases + " apikey audit config endpoint httpsig keyring lru metrics outbox safehttp store/dynamo " +
 			"store/layout store/listing telemetry",
 		network + " " + aws,
 	},
-	"store/listing": {useCases + " apikey audit metrics store/layout", network},
+	"store/listing":   {useCases + " apikey audit endpoint metrics store/layout", network},
+	"endpoint":        {"adcp digest notice operation quota store validation", pure},
+	"people":          {"adcp digest endpoint notice operation quota store validation", pure},
+	"sns":             {"adcp digest endpoint notice operation quota store validation", network + " " + aws},
+	"sqs":             {"adcp digest endpoint notice operation quota store validation", network + " " + lambda + " " + aws},
+	"standardwebhook": {"adcp digest endpoint notice operation quota safehttp store validation", network},
+	"wire/outbound": {
+		useCases + " agent config endpoint httpsig lru oauth safehttp secretsmanager signing sns sqs " +
+			"standardwebhook wire",
+		network + " " + lambda + " " + aws,
+	},
 	// The tests' parts.
 	"adcp/adcptest": {"", pure},
 	"sim/hazard":    {"", pure},
-	"store/memory":  {useCases + " apikey audit metrics outbox store/layout store/listing", network},
+	"store/memory":  {useCases + " apikey audit endpoint metrics outbox store/layout store/listing", network},
 	"store/storetest": {
-		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp store/layout",
+		useCases + " apikey audit endpoint httpsig keyring lru metrics outbox safehttp store/layout",
 		network,
 	},
 	"sim/load": {
-		useCases + " apikey audit cost httpsig keyring lru metrics outbox safehttp sim store/layout " +
-			"store/listing store/memory store/storetest webhook",
+		useCases + " apikey audit cost endpoint httpsig keyring lru metrics outbox safehttp sim " +
+			"store/layout store/listing store/memory store/storetest webhook",
 		network + " " + aws,
 	},
 	"sim": {
-		useCases + " apikey audit httpsig keyring lru metrics outbox safehttp store/layout store/listing " +
-			"store/memory store/storetest webhook",
+		useCases + " apikey audit endpoint httpsig keyring lru metrics outbox safehttp store/layout " +
+			"store/listing store/memory store/storetest webhook",
 		network,
 	},
 }

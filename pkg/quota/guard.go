@@ -13,6 +13,7 @@ const (
 	DeliveriesPerSecond  = "deliveries_per_second"
 	Agents               = "agents"
 	OpenOperations       = "open_operations"
+	WebhookEndpoints     = "webhook_endpoints"
 )
 
 // ExceededError says that a limit refuses a request. Nothing was done.

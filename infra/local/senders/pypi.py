@@ -19,7 +19,7 @@ idempotency_key. A body that the SDK refuses is a 400.
 WebhookSender tries once. With retry, the SDK's supervisor sends instead: it tries three times and
 accepts no idempotency_key.
 
-requirements.txt was made from adcp==9.2.0 by
+requirements.txt was made from adcp==9.2.0 and standardwebhooks==1.1.0 (for receiver.py) by
   uv pip compile --universal --python-version 3.13 --generate-hashes --no-header --no-annotate
 """
 

@@ -192,7 +192,8 @@ func parseOutputs(text []byte) (map[string]string, error) {
 	}
 	out := stacks[stackName]
 	for _, name := range []string{
-		"ApiId", "TableName", "StateMachineArn", "WebhookSecretArn", "SigningKeyArns", "EventBusName",
+		"ApiId", "TableName", "StateMachineArn", "WebhookSecretArn", "SigningKeyArns", "EventBusName", "DeliveryQueueUrl",
+		"EndpointSecretArn", "NoticesTopicArn",
 	} {
 		if out[name] == "" {
 			return nil, fmt.Errorf("stack outputs: %s has no %s", stackName, name)

@@ -47,6 +47,7 @@ func TestEnvFileListsTheInstance(t *testing.T) {
 			"WebhookSecretArn": "arn:sec",
 			"SigningKeyArns":   "arn:key",
 			"EventBusName":     "Bus",
+			"DeliveryQueueUrl": "http://queue",
 		},
 	}
 	text, err := formatEnv(in.Env())
@@ -60,6 +61,7 @@ func TestEnvFileListsTheInstance(t *testing.T) {
 		"WEBHOOK_SECRET_ARN=arn:sec\n",
 		"SIGNING_KEY_IDS=arn:key\n",
 		"EVENT_BUS_NAME=Bus\n",
+		"DELIVERY_QUEUE_URL=http://queue\n",
 		"AWS_ENDPOINT_URL=http://127.0.0.1:4566\n",
 		"SELLER_URL=http://127.0.0.1:4567/mcp\n",
 		"SELLER_LEDGER_URL=http://127.0.0.1:4568/ledger\n",
@@ -81,7 +83,8 @@ func TestEnvFileListsTheInstance(t *testing.T) {
 func TestParseOutputsNeedsEveryOutput(t *testing.T) {
 	t.Parallel()
 	out, err := parseOutputs([]byte(`{"AdcpOrchestrator":{"ApiId":"a","TableName":"t","StateMachineArn":"s",
-		"WebhookSecretArn":"w","ApiUrl":"u","SigningKeyArns":"k","EventBusName":"b"}}`))
+		"WebhookSecretArn":"w","ApiUrl":"u","SigningKeyArns":"k","EventBusName":"b",
+		"DeliveryQueueUrl":"q","EndpointSecretArn":"e","NoticesTopicArn":"n"}}`))
 	if err != nil || out["ApiId"] != "a" {
 		t.Errorf("got %v, %v", out, err)
 	}

@@ -186,6 +186,7 @@ func checkKeys(t *testing.T, table string) {
 		"api_key_admins", "api_key_request", "audit", "keyring", "nonce", "nonces",
 		"quarantine", "quarantined", "limit", "lease", "gate", "origin",
 		"ref", "open",
+		"webhook_endpoint", "webhook_endpoint_key", "webhook_delivery",
 	} {
 		if !kinds[k] {
 			t.Errorf("no item of kind %s was written", k)

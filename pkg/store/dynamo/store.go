@@ -29,6 +29,9 @@ type API interface {
 	Query(
 		context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options),
 	) (*dynamodb.QueryOutput, error)
+	Scan(
+		context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options),
+	) (*dynamodb.ScanOutput, error)
 	TransactWriteItems(
 		context.Context, *dynamodb.TransactWriteItemsInput, ...func(*dynamodb.Options),
 	) (*dynamodb.TransactWriteItemsOutput, error)

@@ -94,6 +94,7 @@ type Store struct {
 	quarantineCounts map[id]int
 	brakes           map[id]layout.Item
 	open             map[id]openCount
+	webhooks         webhooks
 }
 
 // New returns an empty store. It compares expiries with now.
@@ -129,6 +130,7 @@ func New(now func() time.Time) *Store {
 		quarantineCounts: map[id]int{},
 		brakes:           map[id]layout.Item{},
 		open:             map[id]openCount{},
+		webhooks:         webhooks{},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/audit"
 	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/endpoint"
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/metrics"
@@ -43,6 +44,8 @@ type Store interface {
 	outbox.SweepStore
 	outbox.FeedStore
 	MetricsStore
+	endpoint.Store
+	NeedAttention(ctx context.Context, limit int) (byTenant map[string]int, more bool, err error)
 }
 
 // Table is a Store with a way to its items, for what other programs do to them: newer code, and the

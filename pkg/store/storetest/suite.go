@@ -139,6 +139,14 @@ func Run(t *testing.T, open Open) {
 		"BusyAgentsAreNotDeleted":         busyAgentsAreNotDeleted,
 		"NoOperationIsOrphaned":           noOperationIsOrphaned,
 		"BrakesAreKept":                   brakesAreKept,
+		"AttentionIsCountedByTenant":      attentionIsCountedByTenant,
+		"EndpointsAreVersioned":           endpointsAreVersioned,
+		"EndpointIsMadeOncePerKey":        endpointIsMadeOncePerKey,
+		"EndpointsHaveLimitedRoom":        endpointsHaveLimitedRoom,
+		"HealthIsKeptApart":               healthIsKeptApart,
+		"ProbesAreClaimedByOne":           probesAreClaimedByOne,
+		"WebhookDeliveriesAreVersioned":   deliveriesAreVersioned,
+		"WebhookDeliveriesAreListed":      deliveriesAreListedNewestFirst,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/config"
+	"adcp-orchestrator/pkg/endpoint"
 	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/outbox"
+	"adcp-orchestrator/pkg/people"
+	"adcp-orchestrator/pkg/sqs"
 )
 
 // Signals call for the function that sends notices. They may be lost: the outbox is swept each
@@ -53,8 +56,18 @@ func Signal(bus string) func(context.Context, notice.Ref) {
 	return s.Signal
 }
 
-// Drain returns what sends the notices of a store on the bus of that name. baseURL is the API's
+// Store is what sending notices needs of the store.
+type Store interface {
+	outbox.Store
+	endpoint.Reader
+	endpoint.Deliveries
+}
+
+// Drain returns what sends the notices of a store: on the bus of that name, then to the webhook
+// endpoints and the people of their tenant, by the queue of that address. baseURL is the API's
 // address.
-func Drain(s outbox.Store, bus, baseURL string) outbox.Drain {
-	return outbox.Drain{Store: s, Bus: eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), bus, baseURL), Now: time.Now}
+func Drain(s Store, bus, baseURL, queueURL string) outbox.Drain {
+	return outbox.Drain{Store: s, Bus: eventbridge.FromConfig(config.AWS("EVENTBRIDGE"), bus, baseURL), Now: time.Now,
+		Fanout: endpoint.Fanout{Store: s, Queue: sqs.Lazy(config.LazyAWS("SQS"), queueURL),
+			TextOf: people.Texts{BaseURL: baseURL}.Of, Source: baseURL, Now: time.Now}}
 }

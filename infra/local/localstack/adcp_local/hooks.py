@@ -15,7 +15,7 @@ LOG = logging.getLogger(__name__)
 # The services that a deployment of the orchestrator uses, in the order of their first use.
 SERVICES = (
     "secretsmanager", "kms", "s3", "ssm", "sts", "cloudformation", "dynamodb", "iam", "logs", "apigateway", "lambda",
-    "stepfunctions", "events", "cloudwatch",
+    "stepfunctions", "events", "cloudwatch", "sqs", "sns",
 )
 
 
