@@ -116,7 +116,8 @@ func (k *killer) handle(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	record := newRecordedResponse()
 	k.proxy.ServeHTTP(record, r)
 	if action := k.countWrite(r, body, record.status); action != "" {
-		// One that has given up waiting has closed its connection: it lost the answer without being killed.
+		// One that has given up waiting has closed its connection: it lost the answer without being
+		// killed.
 		if err := killPeer(r.RemoteAddr, k.port); err != nil && r.Context().Err() == nil {
 			t.Errorf("the process of %s was not found: %v", action, err)
 		}
