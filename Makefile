@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs test unit lint fuzz sim load soak mutants bench
+.PHONY: cli cli-release transcripts
 .PHONY: protocol build bootstrap synth diff deploy api-key sam-local test-sam sam-validate clean
 
 LOCAL := go run ./infra/local
@@ -16,13 +17,14 @@ SEED ?=
 ROW ?=
 OPERATIONS ?= 500
 ARGS ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 SCRIPTS := infra/dev/*.sh .ci/run
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
-run: ## start a local stack, deploy onto it, make two buys with a real sales agent; the API stays up
+run: cli ## start a local stack, deploy onto it, make two buys with a real sales agent; the API stays up
 	@$(LOCAL) run
 
 stop: ## stop what make run started
@@ -35,7 +37,7 @@ test: ## lint and every test, on a local stack of its own: make test ARGS='-v -r
 	@./infra/dev/test.sh $(ARGS)
 
 unit: ## tests that need nothing but Go, with fewer seeds than make test
-	GORACE=atexit_sleep_ms=0 go test -race -short ./docs ./pkg/... ./functions/...
+	GORACE=atexit_sleep_ms=0 go test -race -short ./docs ./pkg/... ./functions/... ./cmd/...
 
 # The linter's cache belongs to this directory: it keeps findings with the paths of the files that
 # they were found in, and //nolint comments of files that are gone can't be read any more.
@@ -84,8 +86,18 @@ diff: build ## show what a deployment would change
 deploy: build ## deploy to the AWS account of your profile
 	@cd infra && $(CDK) deploy $(CONTEXT)
 
-api-key: ## make an API key for a tenant: make api-key TABLE=... TENANT=acme NAME=...
-	@go run ./infra/apikey -table "$(TABLE)" -tenant "$(TENANT)" -name "$(NAME)"
+cli: ## build the command line for this machine into dist/adcpctl
+	@CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o dist/adcpctl ./cmd/adcpctl
+	@echo dist/adcpctl
+
+cli-release: ## build the command line for linux, darwin and windows into dist/cli, with checksums: VERSION=1.2.3
+	@./infra/dev/release.sh "$(VERSION)"
+
+transcripts: cli ## run adcpctl's verbs against the running local stack, and write what they say into docs/adcpctl.md
+	@./infra/dev/transcripts.sh
+
+api-key: cli ## make the first API key of a tenant: make api-key TABLE=... TENANT=acme NAME=...
+	@dist/adcpctl keys bootstrap --table "$(TABLE)" --tenant "$(TENANT)" --name "$(or $(NAME),bootstrap)"
 
 sam-local: ## serve the API with sam local start-api, on the running local stack (needs Docker)
 	@go run ./infra/sam up

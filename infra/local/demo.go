@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -35,36 +37,51 @@ var demoBuys = []struct {
 		map[string]any{"delay_ms": 5000, "webhook": "none"}},
 }
 
-// nextSteps is printed last. Its arguments are the API's URL and a key. The commands are indented
-// and have no comments, because an interactive zsh does not accept comments.
+// nextSteps is printed last. The commands are indented and have no comments, because an interactive
+// zsh does not accept comments.
 const nextSteps = `
-The API runs until "make stop". Run these commands in the root of the repository.
+The API runs until "make stop", and adcpctl knows it as the profile local. Run these commands in the
+root of the repository:
 
-The address of the API, and a key for it:
-  export API=%s
-  export KEY=%s
-  call() { curl -s -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' "$@"; }
+  export PATH="$PWD/dist:$PATH" ADCPCTL_PROFILE=local
 
-Another buy. The webhook of the agent comes after 1.5 s, the first backup poll after 2 s:
-  ID=$(call $API/v1/operations -H "Idempotency-Key: buy-$RANDOM" -d @events/buy.json | grep -o 'op_[a-z2-7]*' | head -1)
+Another buy, followed to its end. The webhook of the agent comes after 1.5 s:
+  adcpctl submit events/buy.json --new --wait
 
-Its state and result, its timeline to read, and all operations:
-  sleep 4; call "$API/v1/operations/$ID?embed=result"
-  call -H 'Accept: text/plain' $API/v1/operations/$ID
-  call $API/v1/operations
+What it became:
+  ID=$(adcpctl submit events/buy.json --new -o id)
+  adcpctl watch $ID
+  adcpctl ops show $ID --embed result
 
 The entry of the agent, and the webhooks that were not applied:
-  call $API/v1/agents/seller
-  call $API/v1/quarantine
+  adcpctl agents show seller
+  adcpctl quarantine list
 
-The answer to an agent that requests input. This agent never does, so the API returns a 409:
-  call $API/v1/operations/$ID/input -d '{"generation": 1, "input": {}, "on_behalf_of": "jane@acme.example"}'
+Any other request, as docs/api.md describes the API:
+  adcpctl api GET /v1/operations/$ID
 
-docs/api.md describes the whole API. "make logs" lists the logs.
+"adcpctl" alone lists its verbs. "make logs" lists the logs.
 `
 
+// keepProfile stores the API and the key of an instance as adcpctl's profile local. The key goes by
+// stdin: arguments can be read by everybody on the machine.
+func keepProfile(ctx context.Context, l stack.Layout, in *stack.Instance, key string) error {
+	adcpctl := filepath.Join(l.Root, "dist", "adcpctl")
+	for _, step := range [][]string{
+		{"profile", "set", "local", "--api", in.APIURL()},
+		{"profile", "login", "local", "--in-file", "--unchecked"},
+	} {
+		c := exec.CommandContext(ctx, adcpctl, step...)
+		c.Stdin = strings.NewReader(key + "\n")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s %s: %w\n%s", adcpctl, step[1], err, out)
+		}
+	}
+	return nil
+}
+
 // demo makes two buys on a running instance. A webhook ends the first one, a poll the second one.
-func demo(ctx context.Context, in *stack.Instance, out io.Writer) error {
+func demo(ctx context.Context, l stack.Layout, in *stack.Instance, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	key, err := issueKey(ctx, in, "demo")
@@ -89,7 +106,10 @@ func demo(ctx context.Context, in *stack.Instance, out io.Writer) error {
 			return err
 		}
 	}
-	fmt.Fprintf(out, nextSteps, c.Base, key)
+	if err := keepProfile(ctx, l, in, key); err != nil {
+		return err
+	}
+	fmt.Fprint(out, nextSteps)
 	return nil
 }
 

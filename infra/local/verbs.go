@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	case "run":
 		var in *stack.Instance
 		if in, err = stack.Up(ctx, l, stack.Options{Name: opt.name, Port: opt.port, Out: out}); err == nil {
-			err = demo(ctx, in, out)
+			err = demo(ctx, l, in, out)
 		}
 	case "down":
 		err = stack.Down(ctx, l, opt.name, out)

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the transcripts instead of comparing with them")
+
+// transcripts are what people see of each verb. A line that begins with < is on stdin.
+var transcripts = map[string][]string{
+	"submit": {"submit buy.json", "<n\n submit buy.json", "submit buy.json -y", "submit buy.json --new -o id",
+		"submit -f buy.json --check",
+		"<" + buy + " submit -", "submit broken.json", "submit missing.json", "submit wrong.json"},
+	"watch": {"watch OP_ASKS", "watch OP_DONE", "watch OP_FAILED -o id", "watch OP_DONE -o jsonl", "watch OP_UNKNOWN"},
+	"answer": {"answer OP_ASKS", "answer OP_ASKS --generation 2 --input {} --on-behalf-of jane@acme.example -y",
+		"answer OP_ASKS --generation 1 --input {} --on-behalf-of jane@acme.example -y", "answer OP_DONE"},
+	"ops-list": {"ops list", "ops list --needs-attention", "ops list --state open -o wide", "list --limit 2",
+		"list --limit 3 --all -o id",
+		"list --q PO-2026-1187 --time utc", "list --state working -o json", "list --state working -o jsonl",
+		"list --state working -o yaml", "list --agent nobody"},
+	"ops-show": {"ops show OP_ASKS", "get OP_DONE --embed result,events", "get OP_DONE -o json", "get OP_FAILED",
+		"get OP_UNKNOWN"},
+	"ops-events":  {"ops events OP_ASKS", "ops events OP_ASKS --time utc --kind attention", "ops events OP_DONE -o jsonl"},
+	"ops-request": {"ops request OP_ASKS", "ops result OP_DONE", "ops result OP_WORKING"},
+	"ops-acts": {"ops poll OP_WORKING", "ops pause OP_WORKING --reason holiday", "ops resume OP_WORKING --reason back",
+		"ops redrive OP_WORKING", "ops poll OP_DONE", "ops pause OP_WORKING"},
+	"ops-cancel": {"cancel OP_FAILED --reason wrong-dates -y", "cancel OP_WORKING --reason wrong-dates -y",
+		"cancel OP_WORKING --reason x",
+		"cancel OP_FAILED --reason wrong-dates -y -o json", "ops cancel OP_WORKING --reason x --buy sell -y"},
+	"ops-resolve": {"resolve OP_UNCLEAR --state failed --reason asked-the-seller -y",
+		"resolve OP_UNCLEAR --state failed --reason asked --if-match 1 -y", "resolve OP_UNCLEAR --state done --reason x",
+		"resolve OP_WORKING --state failed --reason x -y"},
+	"bulk": {"<OP_WORKING\nOP_UNCLEAR\n ops redrive - -y", "<OP_WORKING\nOP_DONE\nOP_UNKNOWN\n ops poll - -y",
+		"<OP_WORKING OP_UNCLEAR ops redrive -", "< ops redrive -", "ops poll OP_DONE OP_FAILED -y -o id"},
+	"agents": {"agents list", "agents list -o wide", "agents show seller", "agents put nova-retail agent.json",
+		"agents probe nova-retail",
+		"agents pause nova-retail --reason r", "agents resume nova-retail --reason r", "agents delete nova-retail -y",
+		"agents delete seller -y", "agents keys nova-retail"},
+	"quarantine": {"quarantine list", "quarantine list -o id", "quarantine show qd_aq2mz4kxn3w5v6y2b4t7h3c5da --body",
+		"quarantine replay qd_aq2mz4kxn3w5v6y2b4t7h3c5da --reason checked", "quarantine replay qd_b --reason checked",
+		"quarantine discard qd_aq2mz4kxn3w5v6y2b4t7h3c5da --reason noise"},
+	"webhooks": {"webhooks list", "webhooks add https://acme.example/hook", "webhooks test we_a",
+		"webhooks roll-secret we_a -y",
+		"webhooks deliveries we_a", "webhooks redeliver we_a wd_a"},
+	"keys": {"keys list", "keys create --name viewer --role viewer", "keys create --name x",
+		"keys roll key_a --overlap 10m -y",
+		"keys revoke key_a -y", "keys revoke key_last -y", "keys bootstrap"},
+	"audit": {"audit list", "audit list -o wide"},
+	"events": {"events list", "events list --after n1 -o wide", "events tail --after start --once",
+		"events tail --after n1 --once -o jsonl"},
+	"listen":  {"listen --once --after start", "listen --once", "listen --forward-to nowhere"},
+	"metrics": {"metrics", "metrics --by type -o yaml"},
+	"api": {"api GET /v1/whoami", "api GET /v1/operations?state=working&limit=1 -o jsonl", "api GET /v1/nothing",
+		"api GET https://elsewhere.example/v1/operations"},
+	"profile": {"profile list", "profile set prod --api https://api.example.com/live --confirm", "profile list",
+		"profile use prod",
+		"<adcp_acme_KEY\n profile login prod --unchecked", "profile list", "profile set x --api http://api.example.com",
+		"profile use nope",
+		"--profile nope ops list"},
+	"open":    {"open", "open OP_ASKS"},
+	"version": {"version"},
+	"help": {"", "help exits", "nonsense", "submti", "ops nonsense", "ops list --nonsense", "ops list -o xml",
+		"submit --help"},
+	"completion": {"__complete watch ", "__complete agents show ", "__complete ops list -o "},
+}
+
+func TestTranscripts(t *testing.T) {
+	t.Parallel()
+	for name, steps := range transcripts {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCLI(t, newServer(t))
+			c.file("buy.json", buy)
+			c.file("agent.json", `{"url": "https://nova-retail.example/mcp"}`)
+			c.file("broken.json", "{\n \"agent_id\": seller\n}")
+			c.file("wrong.json", `{"agent_id": "seller", "type": "create_media_buy", "request": {"po_number": 7}}`)
+			var b strings.Builder
+			for _, step := range steps {
+				transcribe(&b, c, step)
+			}
+			compare(t, name, b.String())
+		})
+	}
+}
+
+var names = strings.NewReplacer("OP_ASKS", opAsks, "OP_DONE", opDone, "OP_FAILED", opFailed, "OP_UNKNOWN", opUnknown,
+	"OP_WORKING", opWorking, "OP_UNCLEAR", opUnclear)
+
+// transcribe runs a step and writes what it was, what it wrote, and how it ended.
+func transcribe(b *strings.Builder, c *cli, step string) {
+	c.t.Helper()
+	stdin := ""
+	shown := "$ adcpctl"
+	if text, isInput := strings.CutPrefix(step, "<"); isInput {
+		verbs := []string{" submit", " ops", " profile"}
+		for _, v := range verbs {
+			if i := strings.LastIndex(text, v); i >= 0 {
+				stdin, step = names.Replace(text[:i]), text[i+1:]
+			}
+		}
+		shown = "$ … | adcpctl"
+	}
+	step = names.Replace(step)
+	args := strings.Split(step, " ")
+	if step == "" {
+		args = nil
+	}
+	got := c.with(stdin, args...)
+	fmt.Fprintf(b, "%s\n%s", strings.TrimRight(shown+" "+step, " "), got.out)
+	for line := range strings.SplitSeq(strings.TrimSuffix(got.err, "\n"), "\n") {
+		if line != "" {
+			fmt.Fprintf(b, "2> %s\n", line)
+		}
+	}
+	if got.code != 0 {
+		fmt.Fprintf(b, "exit %d\n", got.code)
+	}
+	b.WriteByte('\n')
+}
+
+func compare(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", "transcripts", name+".txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("differs from %s (go test ./cmd/adcpctl -update writes it):\n%s", path, got)
+	}
+}
