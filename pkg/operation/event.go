@@ -78,8 +78,9 @@ const (
 // EventKinds are all kinds of events.
 func EventKinds() []EventKind {
 	return []EventKind{EventCreated, EventCalling, EventQueued, EventNoAnswer, EventChanged, EventSeen, EventIgnored,
-		EventConflict, EventAttention, EventTurn, EventRestarted, EventInputAnswered, EventPublished, EventNews,
-		EventSnapshot}
+		EventConflict, EventAttention, EventTurn, EventRestarted, EventInputAnswered, EventPublished,
+		EventCancelRequested, EventCancelWithdrawn, EventCancelSent, EventPollRequested, EventPaused, EventResumed,
+		EventNews, EventSnapshot}
 }
 
 func (op *Operation) event(k EventKind, c Channel, from State, now time.Time, detail string) Event {
