@@ -90,6 +90,14 @@ func circuit(clock show.Clock) func(client.Counterparty) show.Cell {
 	}
 }
 
+// several counts things by their English name.
+func several(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 func count(n int) string {
 	if n == 0 {
 		return ""
@@ -219,7 +227,8 @@ func newAgentsProbe(a *app) *cobra.Command {
 				if !d.Value.Reached {
 					how = "was not reached"
 				}
-				fmt.Fprintf(w, "%s %s: %d tasks, %d findings\n", show.Line(args[0]), how, len(found.Tasks), len(found.Findings))
+				fmt.Fprintf(w, "%s %s: %s, %s\n", show.Line(args[0]), how, several(len(found.Tasks), "task"),
+					several(len(found.Findings), "finding"))
 				for _, s := range d.Value.Steps {
 					line := fmt.Sprintf("  %s  %d ms  %s", show.Line(s.Step), s.Milliseconds, show.Line(s.Error))
 					fmt.Fprintln(w, strings.TrimRight(line, " "))

@@ -39,7 +39,7 @@ func newEventsList(a *app) *cobra.Command {
 		}
 		l := listing[notice]{none: "nothing was told", id: func(n notice) string { return n.ID }, columns: []column[notice]{
 			plain("AT", func(n notice) string { return a.clock().Since(n.Time) }),
-			plain("TYPE", kindOf),
+			plain("TYPE", func(n notice) string { return kindOf(n.Type) }),
 			plain("WHAT", func(n notice) string { return n.Data.Text.Title }),
 			plain("ABOUT", about),
 			extra("ID", func(n notice) string { return n.ID }),
@@ -50,9 +50,8 @@ func newEventsList(a *app) *cobra.Command {
 	return cmd
 }
 
-// kindOf is the type of a notice without the prefix and the version that every type has.
-func kindOf(n client.Notice) string {
-	kind := strings.TrimPrefix(n.Type, "adcp.")
+// kindOf is a type of notices without its version.
+func kindOf(kind string) string {
 	if i := strings.LastIndex(kind, ".v"); i > 0 {
 		kind = kind[:i]
 	}
@@ -201,7 +200,7 @@ func (a *app) told(ctx context.Context, t tailing, n client.Doc[client.Notice]) 
 		fmt.Fprintln(a.out, show.Line(n.Value.ID))
 	default:
 		clock := a.clock()
-		fmt.Fprintf(a.out, "%s %s  %-28s %s%s\n", clock.Day(n.Value.Time), clock.Time(n.Value.Time), kindOf(n.Value),
+		fmt.Fprintf(a.out, "%s %s  %-28s %s%s\n", clock.Day(n.Value.Time), clock.Time(n.Value.Time), kindOf(n.Value.Type),
 			show.Cut(about(n.Value)+"  "+n.Value.Data.Text.Title, 100), answer)
 	}
 	return nil

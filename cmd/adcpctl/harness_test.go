@@ -100,11 +100,15 @@ func (c *cli) file(name, content string) string {
 
 var operationIDs = regexp.MustCompile(`op_[a-z2-7]{26}`)
 
-// mask replaces what differs from run to run: the server's address, and ids that it makes.
+var secrets = regexp.MustCompile(`adcp_acme_[A-Za-z0-9_-]{43}`)
+
+// mask replaces what differs from run to run, the server's address and ids that it makes, and
+// secrets.
 func (c *cli) mask(text string) string {
 	text = strings.ReplaceAll(text, c.server.URL, "https://api.example/live")
 	text = strings.ReplaceAll(text, strings.TrimPrefix(c.server.URL, "http://"), "api.example")
 	text = strings.ReplaceAll(text, runtime.GOOS+"/"+runtime.GOARCH, "linux/amd64")
+	text = secrets.ReplaceAllString(text, "adcp_acme_SECRET")
 	known := append([]string{opUnknown}, all...)
 	return operationIDs.ReplaceAllStringFunc(text, func(id string) string {
 		for _, k := range known {

@@ -157,7 +157,7 @@ func newAudit(a *app) *cobra.Command {
 				q.Set(name, *value)
 			}
 		}
-		l := listing[record]{none: "nothing was done", id: func(r record) string { return r.ID }, columns: []column[record]{
+		l := listing[record]{none: "no acts", id: func(r record) string { return r.ID }, columns: []column[record]{
 			plain("SINCE", func(r record) string { return a.clock().Since(r.At) }),
 			plain("WHO", func(r record) string { return whoDid(r) }),
 			plain("ACTION", func(r record) string { return r.Action }),

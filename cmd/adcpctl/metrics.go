@@ -58,6 +58,12 @@ func (a *app) series(m client.Metrics) {
 func lastValue(s client.Series) string {
 	for _, p := range slices.Backward(s.Points) {
 		if p.Value != nil {
+			switch s.Unit {
+			case "ratio":
+				return fmt.Sprintf("%.3g %%", 100**p.Value)
+			case "seconds":
+				return show.Span(time.Duration(*p.Value * float64(time.Second)))
+			}
 			return strings.TrimSpace(fmt.Sprintf("%.4g %s", *p.Value, s.Unit))
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 func newOps(a *app) *cobra.Command {
 	g := group("ops", "operations: what was submitted, and what became of it",
-		newOpsList(a), newOpsShow(a), newOpsEvents(a), newOpsRequest(a), newOpsResult(a), newOpsPoll(a), newOpsCancel(a),
+		newOpsList(a), newOpsCounts(a), newOpsShow(a), newOpsEvents(a), newOpsRequest(a), newOpsResult(a), newOpsPoll(a), newOpsCancel(a),
 		newOpsPause(a), newOpsResume(a), newOpsRedrive(a), newOpsResolve(a))
 	g.Aliases = []string{"operations", "op"}
 	return g
@@ -33,8 +33,10 @@ func newOpsList(a *app) *cobra.Command {
 		Example: "  adcpctl ops list --needs-attention\n  adcpctl ops list --state open --agent nova-retail --all -o id\n" +
 			"  adcpctl ops list --q PO-2026-1187"}
 	for _, f := range [][3]string{{"state", "state", "open, ended, or one state"}, {"agent", "agent_id", "an agent's id"},
-		{"type", "type", "a task, such as create_media_buy"}, {"campaign", "campaign_id", "a campaign's id"},
+		{"type", "type", "a task, such as create_media_buy"},
 		{"after", "created_after", "created after this time"}, {"before", "created_before", "created before this time"},
+		{"updated-after", "updated_after", "changed after this time"},
+		{"updated-before", "updated_before", "changed before this time"},
 		{"q", "q", "exactly this id, purchase order, task, media buy or Idempotency-Key"},
 		{"sort", "sort", "-created_at or created_at"}} {
 		filters[f[1]] = cmd.Flags().String(f[0], "", f[2])
@@ -106,7 +108,7 @@ func waitsFor(o client.Operation) show.Cell {
 		if o.Attention != nil {
 			return show.Cell{Text: "! " + o.WaitingOn, Color: show.Yellow}
 		}
-		return show.Cell{Text: "  " + o.WaitingOn}
+		return show.Cell{Text: o.WaitingOn}
 	}
 	switch {
 	case o.NeedsPerson():
@@ -137,13 +139,28 @@ func what(o client.Operation, clock show.Clock) string {
 	case o.Attention != nil:
 		return strings.TrimSuffix(words(o.Attention.Reason)+": "+o.Attention.Detail, ": ")
 	case o.Ended != nil && o.Ended.By != "":
-		return "ended by " + o.Ended.By
+		return "ended by " + channel(o.Ended.By)
 	case o.WaitsFor != "":
 		return "waits for the end of " + o.WaitsFor
 	case o.Next != nil:
 		return "next: " + words(o.Next.Action) + " " + clock.Due(o.Next.At)
 	}
 	return ""
+}
+
+// channel is the way by which something was learned, in words.
+func channel(name string) string {
+	switch name {
+	case "direct":
+		return "the agent's answer"
+	case "webhook", "poll":
+		return "a " + name
+	case "operator":
+		return "a person"
+	case "api":
+		return "a request"
+	}
+	return "the " + words(name)
 }
 
 // words makes a code readable.
@@ -182,9 +199,10 @@ func (a *app) operation(w io.Writer, o client.Operation, embed []string) {
 	}
 	ended := ""
 	if e := o.Ended; e != nil {
-		ended = strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", clock.At(e.At), e.By, words(e.Reason)), ": ")
+		ended = strings.TrimSuffix(fmt.Sprintf("%s by %s: %s", clock.At(e.At), channel(e.By), words(e.Reason)), ": ")
 	}
-	attempts := fmt.Sprintf("%d calls, %d polls, %d webhooks", o.Attempts.Calls, o.Attempts.Polls, o.Attempts.Webhooks)
+	attempts := several(o.Attempts.Calls, "call") + ", " + several(o.Attempts.Polls, "poll") + ", " +
+		several(o.Attempts.Webhooks, "webhook")
 	wide := func(s string) string {
 		if a.flags.output == "wide" {
 			return s
@@ -287,7 +305,8 @@ func newOpsEvents(a *app) *cobra.Command {
 	var after, kind string
 	cmd := &cobra.Command{Use: "events OP", Short: "the timeline of an operation, oldest first", Args: oneArg,
 		ValidArgsFunction: a.completeOperations}
-	p.flags(cmd)
+	cmd.Flags().IntVar(&p.limit, "limit", 0, "events of a page, 1 to 200; 50 by default")
+	cmd.Flags().BoolVar(&p.all, "all", false, "every page")
 	cmd.Flags().StringVar(&after, "after", "", "only what came after this seq")
 	cmd.Flags().StringVar(&kind, "kind", "", "one kind of event")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -318,6 +337,7 @@ func newOpsEvents(a *app) *cobra.Command {
 func (a *app) eventPages(ctx context.Context, c *client.Client, cmd *cobra.Command, p paging,
 	first client.Doc[client.Page[client.Event]]) error {
 	t := a.teller(a.out)
+	flag, value := "", ""
 	for page, err := range client.All(ctx, c, first, nil) {
 		if err != nil {
 			return err
@@ -325,11 +345,13 @@ func (a *app) eventPages(ctx context.Context, c *client.Client, cmd *cobra.Comma
 		for _, e := range page.Value.Items {
 			t.tell(e.Value)
 		}
-		if next := page.Value.Cursor(); next != "" && !p.all {
-			a.say("more: %s --cursor %s", commandLine(cmd)+" "+shellWord(a.subject), show.Line(next))
+		if !p.all {
+			flag, value = page.Value.Continue()
 			break
 		}
 	}
+	t.rest()
+	a.more(cmd, flag, value)
 	return nil
 }
 
@@ -338,6 +360,7 @@ func (a *app) events(w io.Writer, events []client.Event) {
 	for _, e := range events {
 		t.tell(e)
 	}
+	t.rest()
 }
 
 func newOpsRequest(a *app) *cobra.Command {

@@ -143,10 +143,21 @@ func list[T any](ctx context.Context, a *app, c *client.Client, cmd *cobra.Comma
 			a.table(l.head(a), l.rows(a, items))
 		}
 	}
-	if last := pages[len(pages)-1]; last.Cursor() != "" {
-		a.say("more: %s --cursor %s", commandLine(cmd), show.Line(last.Cursor()))
-	}
+	flag, value := pages[len(pages)-1].Continue()
+	a.more(cmd, flag, value)
 	return nil
+}
+
+// more says how to go on after a page, if there is another one: with which flag, and its value.
+func (a *app) more(cmd *cobra.Command, flag, value string) {
+	if value == "" {
+		return
+	}
+	line := commandLine(cmd)
+	if args := cmd.Flags().Args(); len(args) > 0 {
+		line += " " + shellWord(args[0])
+	}
+	a.say("more: %s --%s %s", line, flag, shellWord(show.Line(value)))
 }
 
 func (a *app) table(head []string, rows [][]show.Cell) {
@@ -179,11 +190,12 @@ func (l listing[T]) rows(a *app, items []client.Doc[T]) (rows [][]show.Cell) {
 	return rows
 }
 
-// commandLine is the command with the flags that were given, but for the cursor.
+// commandLine is the command with the flags that were given, but for where a page begins.
 func commandLine(cmd *cobra.Command) string {
 	line := cmd.CommandPath()
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Name == "cursor" || f.Name == "all" {
+		begins := f.Name == "after" && cmd.Flags().Lookup("before") == nil // else it is a filter by time
+		if f.Name == "cursor" || f.Name == "all" || begins {
 			return
 		}
 		line += " --" + f.Name

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -108,11 +109,23 @@ func (a *app) delivery(w io.Writer, v client.Delivery) {
 		[2]string{"first", clock.At(v.FirstAt)}, [2]string{"last", clock.At(v.LastAt)},
 		[2]string{"body", fmt.Sprintf("%d bytes, sha256 %s", v.BodyBytes, v.BodySHA256)})
 	if h := v.Handled; h != nil {
-		fmt.Fprintf(w, "%s %s: %s\n", words(show.Line(v.State)), clock.At(h.At), show.Cut(h.Reason, 200))
+		fmt.Fprintf(w, "%s %s by %s: %s\n", handled(v), clock.At(h.At), show.Line(cmp.Or(h.Actor.Name, h.Actor.ID)),
+			show.Cut(h.Reason, 200))
 	}
 	if v.Body != "" {
 		a.fence(w, "body", v.Body)
 	}
+}
+
+// handled is what a person did about a delivery last, and what came of it.
+func handled(v client.Delivery) string {
+	switch h := v.Handled; {
+	case h.Verdict != "":
+		return words(show.Line(v.State)) + " (" + words(show.Line(h.Verdict)) + ")"
+	case h.Code != "":
+		return "replayed, but not applied (" + words(show.Line(h.Code)) + ")"
+	}
+	return words(show.Line(v.State))
 }
 
 func newQuarantineReplay(a *app) *cobra.Command {

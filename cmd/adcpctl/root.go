@@ -16,8 +16,8 @@ const rootHelp = `adcpctl: buy from AdCP sales agents, follow what was bought, a
   submit FILE|- [--wait]   watch OP   answer OP   listen   open [OP]
   list  get  cancel  resolve                      short for ops list, show, ...
 
-  ops         list show events request result poll cancel pause resume redrive
-              resolve
+  ops         list counts show events request result poll cancel pause resume
+              redrive resolve
   agents      list show put probe pause resume delete keys
   quarantine  list show replay discard      webhooks that were not applied
   webhooks    list add test roll-secret deliveries redeliver

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,14 +13,11 @@ import (
 
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store/memory"
-	"adcp-orchestrator/pkg/wire/gates"
 )
 
-// server is an API over HTTP. Routes that are httpapi's own handlers run on a memory store, as
-// behind API Gateway; the others are answered by answers_test.go.
+// server is an API over HTTP: httpapi's handlers on a memory store, as behind API Gateway. Routes
+// that answers_test.go answers come before them.
 type server struct {
 	*httptest.Server
 
@@ -37,15 +33,6 @@ type server struct {
 	after  func(route string) bool // the same, when the request was carried out
 }
 
-// workflow starts and wakes nothing.
-type workflow struct{}
-
-func (workflow) Start(context.Context, string, string, int) error        { return nil }
-func (workflow) Wake(context.Context, string, orchestrator.Wakeup) error { return nil }
-func (workflow) Ensure(context.Context, string, string, int) (orchestrator.Execution, error) {
-	return orchestrator.ExecutionRunning, nil
-}
-
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{store: memory.New(clock), canned: map[string]http.HandlerFunc{}}
@@ -54,23 +41,8 @@ func newServer(t *testing.T) *server {
 	t.Cleanup(s.Close)
 	s.key, s.reader = s.issue(t, "trading-desk", apikey.Scopes()), s.issue(t, "reader",
 		[]string{apikey.ScopeOperationsRead})
-	api := httpapi.API{BaseURL: s.URL}
-	deps := orchestrator.Deps{Now: clock, Jitter: func() float64 { return 0 }}
-	submit := orchestrator.Submit{Store: s.store, Workflow: workflow{}, Deps: deps, BaseURL: s.URL}
-	input := orchestrator.SendInput{Store: s.store, Workflow: workflow{}, Deps: deps}
-	redrive := orchestrator.Redrive{Store: s.store, Workflow: workflow{}, Breaker: gates.Breaker(s.store, 0), Deps: deps}
-	show := func(ctx context.Context, tenant, id string) (registry.Agent, registry.Discovery, error) {
-		agent, err := s.store.Agent(ctx, tenant, id)
-		return agent, registry.Discovery{Findings: findings}, err
-	}
-	s.real = map[string]httpapi.Function{
-		"POST /v1/operations":              api.Serve(apikey.ScopeOperationsWrite, api.Submit(submit)),
-		"POST /v1/operations/{id}/input":   api.Serve(apikey.ScopeOperationsWrite, api.SendInput(input.Run)),
-		"POST /v1/operations/{id}/redrive": api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run)),
-		"GET /v1/operations/{id}":          api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(s.store, httpapi.Waits{})),
-		"GET /v1/agents/{id}":              api.Serve(apikey.ScopeAgentsRead, api.ShowAgent(show, nil)),
-	}
-	s.answers(api)
+	s.real = s.routes(t, httpapi.API{BaseURL: s.URL, Audit: s.store, Now: clock})
+	s.answers()
 	s.mu.Unlock()
 	s.seed(t)
 	return s
@@ -180,22 +152,18 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, route, pattern s
 	f, ok := s.real[route]
 	canned := s.canned[route]
 	s.mu.Unlock()
+	if canned != nil {
+		canned(w, r)
+		return
+	}
 	if !ok {
-		if canned != nil {
-			r.Body = io.NopCloser(strings.NewReader(body))
-			for name, v := range params {
-				r.SetPathValue(name, v)
-			}
-			canned(w, r)
-			return
-		}
 		s.problem(w, http.StatusNotFound, "no_such_route", "there is no such route", "")
 		return
 	}
 	e := events.APIGatewayProxyRequest{HTTPMethod: r.Method, Resource: pattern, Path: r.URL.Path, PathParameters: params,
 		MultiValueQueryStringParameters: r.URL.Query(), MultiValueHeaders: r.Header, Body: body}
 	p := k.Principal()
-	e.RequestContext.RequestID = requestID
+	e.RequestContext.RequestID, e.RequestContext.Identity.SourceIP = requestID, "203.0.113.66"
 	e.RequestContext.Authorizer = map[string]any{"tenant": p.Tenant, "key_id": p.KeyID, "key_name": p.KeyName,
 		"scopes": strings.Join(p.Scopes, " ")}
 	got, err := f(r.Context(), e)
@@ -204,17 +172,6 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, route, pattern s
 	}
 	for name, v := range got.Headers {
 		w.Header().Set(name, v)
-	}
-	var versioned struct {
-		Version int64 `json:"version"`
-	}
-	if json.Unmarshal([]byte(got.Body), &versioned) == nil && versioned.Version > 0 {
-		etag := `"` + jsonText(versioned.Version) + `"`
-		w.Header().Set("ETag", etag)
-		if r.Header.Get("If-None-Match") == etag {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
 	}
 	w.WriteHeader(got.StatusCode)
 	_, _ = io.WriteString(w, got.Body)
@@ -232,12 +189,4 @@ func (s *server) problem(w http.ResponseWriter, status int, code, detail, state 
 		body["state"] = state
 	}
 	_ = json.NewEncoder(w).Encode(body)
-}
-
-func jsonText(v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return string(raw)
 }

@@ -22,10 +22,12 @@ var transcripts = map[string][]string{
 	"ops-list": {"ops list", "ops list --needs-attention", "ops list --state open -o wide", "list --limit 2",
 		"list --limit 3 --all -o id",
 		"list --q PO-2026-1187 --time utc", "list --state working -o json", "list --state working -o jsonl",
-		"list --state working -o yaml", "list --agent nobody"},
+		"list --state working -o yaml", "list --agent nobody", "list --campaign c"},
+	"ops-counts": {"ops counts", "ops counts -o json"},
 	"ops-show": {"ops show OP_ASKS", "get OP_DONE --embed result,events", "get OP_DONE -o json", "get OP_FAILED",
-		"get OP_UNKNOWN"},
-	"ops-events":  {"ops events OP_ASKS", "ops events OP_ASKS --time utc --kind attention", "ops events OP_DONE -o jsonl"},
+		"get OP_UNKNOWN", "get OP_UNCLEAR", "get OP_WORKING -o wide"},
+	"ops-events": {"ops events OP_ASKS", "ops events OP_ASKS --time utc --kind attention", "ops events OP_DONE -o jsonl",
+		"ops events OP_ASKS --limit 3", "ops events OP_ASKS --limit 3 --after 4", "ops events OP_WORKING --kind poll_requested"},
 	"ops-request": {"ops request OP_ASKS", "ops result OP_DONE", "ops result OP_WORKING"},
 	"ops-acts": {"ops poll OP_WORKING", "ops pause OP_WORKING --reason holiday", "ops resume OP_WORKING --reason back",
 		"ops redrive OP_WORKING", "ops poll OP_DONE", "ops pause OP_WORKING"},
@@ -33,6 +35,7 @@ var transcripts = map[string][]string{
 		"cancel OP_WORKING --reason x",
 		"cancel OP_FAILED --reason wrong-dates -y -o json", "ops cancel OP_WORKING --reason x --buy sell -y"},
 	"ops-resolve": {"resolve OP_UNCLEAR --state failed --reason asked-the-seller -y",
+		"resolve OP_UNCLEAR --state failed --reason asked-the-seller --unverified -y",
 		"resolve OP_UNCLEAR --state failed --reason asked --if-match 1 -y", "resolve OP_UNCLEAR --state done --reason x",
 		"resolve OP_WORKING --state failed --reason x -y"},
 	"bulk": {"<OP_WORKING\nOP_UNCLEAR\n ops redrive - -y", "<OP_WORKING\nOP_DONE\nOP_UNKNOWN\n ops poll - -y",
@@ -40,19 +43,21 @@ var transcripts = map[string][]string{
 	"agents": {"agents list", "agents list -o wide", "agents show seller", "agents put nova-retail agent.json",
 		"agents probe nova-retail",
 		"agents pause nova-retail --reason r", "agents resume nova-retail --reason r", "agents delete nova-retail -y",
-		"agents delete seller -y", "agents keys nova-retail"},
-	"quarantine": {"quarantine list", "quarantine list -o id", "quarantine show qd_aq2mz4kxn3w5v6y2b4t7h3c5da --body",
-		"quarantine replay qd_aq2mz4kxn3w5v6y2b4t7h3c5da --reason checked", "quarantine replay qd_b --reason checked",
-		"quarantine discard qd_aq2mz4kxn3w5v6y2b4t7h3c5da --reason noise"},
+		"agents delete harbor -y", "agents keys nova-retail", "agents put down down.json"},
+	"quarantine": {"quarantine list", "quarantine list -o id", "quarantine show QD_KEPT --body",
+		"quarantine replay QD_STRANGER --reason checked", "quarantine discard QD_STRANGER --reason noise",
+		"quarantine replay QD_KEPT --reason checked", "quarantine show QD_KEPT", "quarantine replay qd_b --reason checked"},
 	"webhooks": {"webhooks list", "webhooks add https://acme.example/hook", "webhooks test we_a",
 		"webhooks roll-secret we_a -y",
 		"webhooks deliveries we_a", "webhooks redeliver we_a wd_a"},
 	"keys": {"keys list", "keys create --name viewer --role viewer", "keys create --name x",
-		"keys roll key_a --overlap 10m -y",
-		"keys revoke key_a -y", "keys revoke key_last -y", "keys bootstrap"},
-	"audit": {"audit list", "audit list -o wide"},
-	"events": {"events list", "events list --after n1 -o wide", "events tail --after start --once",
-		"events tail --after n1 --once -o jsonl"},
+		"keys roll KEY_READER --overlap 10m -y", "keys list -o wide",
+		"keys revoke KEY_READER -y", "keys revoke KEY_DESK -y", "keys bootstrap"},
+	"audit": {"audit list", "cancel OP_FAILED --reason wrong-dates -y", "ops pause OP_WORKING --reason holiday",
+		"ops result OP_DONE -o id", "audit list", "audit list -o wide --action operation.pause", "audit list --action x"},
+	"events": {"events list", "events list --limit 2", "events list --limit 2 --after OP_DONE-ended", "events list --after OP_DONE-ended -o wide",
+		"events list --type operation.failed -o jsonl", "events tail --after start --once",
+		"events tail --after OP_CANCELED-ended --once -o jsonl", "events list --after nothing"},
 	"listen":  {"listen --once --after start", "listen --once", "listen --forward-to nowhere"},
 	"metrics": {"metrics", "metrics --by type -o yaml"},
 	"api": {"api GET /v1/whoami", "api GET /v1/operations?state=working&limit=1 -o jsonl", "api GET /v1/nothing",
@@ -77,6 +82,7 @@ func TestTranscripts(t *testing.T) {
 			c := newCLI(t, newServer(t))
 			c.file("buy.json", buy)
 			c.file("agent.json", `{"url": "https://nova-retail.example/mcp"}`)
+			c.file("down.json", `{"url": "https://down.example/mcp", "transport": "smtp"}`)
 			c.file("broken.json", "{\n \"agent_id\": seller\n}")
 			c.file("wrong.json", `{"agent_id": "seller", "type": "create_media_buy", "request": {"po_number": 7}}`)
 			var b strings.Builder
@@ -89,7 +95,8 @@ func TestTranscripts(t *testing.T) {
 }
 
 var names = strings.NewReplacer("OP_ASKS", opAsks, "OP_DONE", opDone, "OP_FAILED", opFailed, "OP_UNKNOWN", opUnknown,
-	"OP_WORKING", opWorking, "OP_UNCLEAR", opUnclear)
+	"OP_WORKING", opWorking, "OP_CANCELED", opCanceled, "OP_UNCLEAR", opUnclear, "QD_KEPT", kept.ID(), "QD_STRANGER", stranger.ID(),
+	"KEY_DESK", keyDesk, "KEY_READER", keyReader)
 
 // transcribe runs a step and writes what it was, what it wrote, and how it ended.
 func transcribe(b *strings.Builder, c *cli, step string) {

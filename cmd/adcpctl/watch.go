@@ -167,6 +167,7 @@ type teller struct {
 	color bool
 	lines timeline.Teller
 	day   string
+	last  time.Time
 }
 
 func (a *app) teller(w io.Writer) *teller {
@@ -174,7 +175,15 @@ func (a *app) teller(w io.Writer) *teller {
 }
 
 func (t *teller) tell(e client.Event) {
+	t.last = e.At
 	for _, l := range t.lines.Tell(e) {
+		t.line(l)
+	}
+}
+
+// rest tells the polls without news that came last.
+func (t *teller) rest() {
+	for _, l := range t.lines.Pending(t.last) {
 		t.line(l)
 	}
 }

@@ -141,7 +141,7 @@ func newWebhooksDeliveries(a *app) *cobra.Command {
 			return listing[sent]{none: "nothing was sent", id: func(s sent) string { return s.ID }, columns: []column[sent]{
 				plain("ID", func(s sent) string { return s.ID }),
 				plain("SINCE", func(s sent) string { return clock.Since(s.QueuedAt) }),
-				plain("TYPE", func(s sent) string { return s.Type }),
+				plain("TYPE", func(s sent) string { return kindOf(s.Type) }),
 				plain("STATE", func(s sent) string { return s.State }),
 				plain("TRIES", func(s sent) string { return fmt.Sprint(s.Attempts) }),
 				plain("NEXT", func(s sent) string { return clock.Due(s.NextAt) }),

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/adcp"
+	"adcp-orchestrator/pkg/breaker"
+	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -30,12 +32,19 @@ const (
 	opUnknown  = "op_zzzz6hxkwn3w5v6y2b4t7h3c5d" // there is none
 )
 
+// The API keys of the world.
+const (
+	keyDesk   = "key_ovygeydmnbqck3lp" // with every scope
+	keyReader = "key_ontweydaor2w22do"
+)
+
+// all are the ids of the world's operations, the newest first.
+var all = []string{opUnclear, opWorking, opDone, opFailed, opRejected, opCanceled, opAsks}
+
 // hostile is what an agent writes to take over a terminal, or a reader.
 const hostile = "Approve, or tell us <b>new dates</b>.\x1b[2J\n$ rm -rf /  \u202egnp.exe\u2066\u200b\u009b31m"
 
-var findings = []registry.Finding{{Code: "idempotency_unsupported", Severity: registry.SeverityUnsafe,
-	Field: "adcp.idempotency.supported", Detail: "the agent doesn't deduplicate",
-	Remedy: "keep an eye on outcome_unclear"}}
+const hostileJSON = `"Approve, or tell us <b>new dates</b>.\u001b[2J\n$ rm -rf /  \u202egnp.exe\u2066\u200b\u009b31m"`
 
 // buyRequest is the request of every operation of the world.
 const buyRequest = `{"account":{"account_id":"acct_a"},"brand":{"domain":"acme.example"},` +
@@ -45,13 +54,18 @@ const buyRequest = `{"account":{"account_id":"acct_a"},"brand":{"domain":"acme.e
 // seed fills the store.
 func (s *server) seed(t *testing.T) {
 	t.Helper()
-	for _, name := range []string{"nova-retail", "pinnacle-dooh", "seller"} {
+	for i, name := range []string{"nova-retail", "pinnacle-dooh", "seller", "harbor"} {
 		agent := registry.Agent{Tenant: "acme", ID: name, URL: "https://" + name + ".example/mcp", Transport: adcp.MCP,
-			WebhookMode: operation.WebhookRFC9421, Version: 1, CreatedAt: ago(720 * time.Hour), UpdatedAt: ago(72 * time.Hour)}
+			WebhookMode: operation.WebhookRFC9421, Version: 1, CreatedAt: ago(time.Duration(720+i) * time.Hour),
+			UpdatedAt: ago(72 * time.Hour)}
 		if err := s.store.PutAgent(t.Context(), agent); err != nil {
 			t.Fatal(err)
 		}
+		if name == "pinnacle-dooh" {
+			s.refuse(t, agent)
+		}
 	}
+	s.quarantine(t)
 	prompt, _ := json.Marshal(map[string]string{"reason": "APPROVAL_REQUIRED", "message": hostile})
 	asks := s.operation(opAsks, "nova-retail", "PO-2026-1187", operation.InputRequired, 51*time.Hour)
 	asks.TaskID, asks.ContextID = "tk_7f31c0", "ctx_90a1"
@@ -66,7 +80,9 @@ func (s *server) seed(t *testing.T) {
 		Detail: "not sent again, 2 look-ups found nothing"}
 	s.put(t, unclear, nil)
 
-	s.put(t, s.operation(opWorking, "seller", "PO-2026-1160", operation.Working, 20*time.Hour), nil)
+	working := s.operation(opWorking, "seller", "PO-2026-1160", operation.Working, 20*time.Hour)
+	working.TaskID, working.NotBefore = "tk_81", now.Add(3*time.Minute)
+	s.put(t, working, nil)
 	ends := []struct {
 		id, po string
 		state  operation.State
@@ -85,12 +101,44 @@ func (s *server) seed(t *testing.T) {
 		s.put(t, op, result, operation.Event{At: op.Terminal.At, Kind: operation.EventChanged, Channel: operation.ByWebhook,
 			From: operation.Submitted, To: e.state})
 	}
+	s.tell(t)
+}
+
+// refuse has an agent's last call refused, so that its circuit is open.
+func (s *server) refuse(t *testing.T, a registry.Agent) {
+	t.Helper()
+	answer, err := newBreaker(s.store).Allow(t.Context(), breaker.Call{Tenant: a.Tenant, AgentKey: a.CircuitKey(),
+		Origin: a.Origin(), OperationID: opUnclear, Created: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Permit.Report(t.Context(), breaker.Report{Result: breaker.ResultDenied, Status: 401})
+}
+
+// The quarantined deliveries: of the agent, and of anybody.
+var (
+	kept = inbox.Quarantined{Tenant: "acme", AgentID: "nova-retail", OperationID: opAsks, At: ago(62 * time.Minute),
+		Authentic: true, Code: "task_id_mismatch", Reason: "the delivery names another task", Digest: "9c1f04d2", Size: 812,
+		TaskID: "tk_7f31c0", Status: "working", BodyKept: true,
+		Body: []byte(`{"idempotency_key":"wh_0123456789abcdef","operation_id":"` + opAsks + `","task_id":"tk_7f31c0","task_type":"create_media_buy",` +
+			`"protocol":"media-buy","status":"working","timestamp":"2026-11-26T11:02:35Z","message":` + hostileJSON + `}`)}
+	stranger = inbox.Quarantined{Tenant: "acme", AgentID: "nova-retail", OperationID: opDone, At: ago(25 * time.Hour),
+		Code: "webhook_signature_required", Reason: "the delivery has no signature", Digest: "77aa04d2", Size: 12}
+)
+
+func (s *server) quarantine(t *testing.T) {
+	t.Helper()
+	for _, q := range []inbox.Quarantined{kept, stranger, stranger} {
+		if err := s.store.Quarantine(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (s *server) operation(id, agent, po string, state operation.State, age time.Duration) operation.Operation {
 	created := ago(age)
 	return operation.Operation{Tenant: "acme", ID: id, Type: adcp.CreateMediaBuy, AgentID: agent, State: state, Version: 1,
-		PONumber: po, IdempotencyKeyPrefix: "1f0c9d2a", Webhook: operation.WebhookConfig{Mode: operation.WebhookRFC9421},
+		PONumber: po, IdempotencyKeyPrefix: "1f0c9d2a", Counted: true, Webhook: operation.WebhookConfig{Mode: operation.WebhookRFC9421},
 		Target:   operation.Target{URL: "https://" + agent + ".example/mcp", Transport: adcp.MCP},
 		Deadline: created.Add(24 * time.Hour), FollowUntil: created.Add(90 * 24 * time.Hour), CreatedAt: created,
 		UpdatedAt: created.Add(time.Minute), Call: operation.Call{Attempts: 1}}
@@ -109,11 +157,12 @@ func (s *server) put(t *testing.T, op operation.Operation, result json.RawMessag
 	if err != nil {
 		t.Fatal(err)
 	}
-	op.Version = 2
+	op.Version, op.Counted = 2, !op.State.Terminal()
 	for i := range events {
 		events[i].Seq = int64(i + 2)
 	}
-	if err := s.store.Commit(t.Context(), operation.Change{Op: op, Events: events, Result: result}); err != nil {
+	if err := s.store.Commit(t.Context(), operation.Change{Op: op, Events: events, Result: result,
+		Uncount: !op.Counted}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,14 +9,16 @@ import (
 
 // APIKey is an API key without its secret. Key is the secret, in the answer that makes it only.
 type APIKey struct {
-	ID         string    `json:"id"`
-	Name       string    `json:"name"`
-	Scopes     []string  `json:"scopes"`
-	Key        string    `json:"key"`
-	State      string    `json:"state"`
-	CreatedAt  time.Time `json:"created_at"`
-	ExpiresAt  time.Time `json:"expires_at"`
-	LastUsedAt time.Time `json:"last_used_at"`
+	ID     string   `json:"id"`
+	Name   string   `json:"name"`
+	Scopes []string `json:"scopes"`
+	Key    string   `json:"key"`
+	// KeyWithheld says why a repetition of that request is answered without Key.
+	KeyWithheld string    `json:"key_withheld"`
+	State       string    `json:"state"`
+	CreatedAt   time.Time `json:"created_at"`
+	ExpiresAt   time.Time `json:"expires_at"`
+	LastUsedAt  time.Time `json:"last_used_at"`
 	// OverlapUntil is when the key of before the last roll ends.
 	OverlapUntil time.Time `json:"overlap_until"`
 }

@@ -17,10 +17,13 @@ type Notice struct {
 		OperationID string `json:"operation_id"`
 		AgentID     string `json:"agent_id"`
 		PONumber    string `json:"po_number"`
+		State       string `json:"state"`
 		Text        struct {
 			Title    string `json:"title"`
 			Body     string `json:"body"`
 			WaitsFor string `json:"waits_for"`
+			Who      string `json:"who"`
+			By       string `json:"by"`
 			Link     string `json:"link"`
 		} `json:"text"`
 	} `json:"data"`

@@ -180,3 +180,22 @@ func embedded(names []string) url.Values {
 	}
 	return url.Values{"embed": {joined}}
 }
+
+// Count is how many there are; More: there are more than were counted.
+type Count struct {
+	Count int  `json:"count"`
+	More  bool `json:"more"`
+}
+
+// Counts are how many operations there are.
+type Counts struct {
+	States         map[string]Count `json:"states"`
+	Open           Count            `json:"open"`
+	Ended          Count            `json:"ended"`
+	NeedsAttention Count            `json:"needs_attention"`
+}
+
+// Counts counts the tenant's operations by state.
+func (c *Client) Counts(ctx context.Context) (Doc[Counts], error) {
+	return get[Counts](ctx, c, operationsPath+"/counts", nil)
+}

@@ -18,13 +18,17 @@ type Page[T any] struct {
 	Position string `json:"cursor"`
 }
 
-// Cursor is the position of the next page, "" on the last.
-func (p Page[T]) Cursor() string {
+// Continue is the query parameter that the next page begins with, and its value: most lists have a
+// cursor, a timeline goes on after an event. The value is "" on the last page.
+func (p Page[T]) Continue() (parameter, value string) {
 	u, err := url.Parse(p.Next)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return u.Query().Get("cursor")
+	if value = u.Query().Get("cursor"); value != "" {
+		return "cursor", value
+	}
+	return "after", u.Query().Get("after")
 }
 
 var errForeignNext = errors.New("the address of the next page is not one of this API")

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"adcp-orchestrator/pkg/audit"
 	"adcp-orchestrator/pkg/client"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -72,6 +74,11 @@ var notShown = map[string][]string{
 	"problem":   {"limit"},
 	"buy":       {"impairments", "impaired"},
 	"keys":      {"failed_at"},
+	"notice":    {"specversion", "source", "datacontenttype", "dataschema", "sequence"},
+	"data": {"tenant", "type", "from", "media_buy_id", "task_id", "attention", "deadline", "follow_until", "channel",
+		"actor", "end_reason", "error_code", "code", "authentic", "endpoint_id", "detail", "agent_message"},
+	"audit_event": {"tenant"},
+	"api_key":     {"url", "version", "created_by", "rolled_at", "revoked_at", "revoked_by"},
 
 	"agent_error":    {"details", "issues"},
 	"pending_change": {"since"},
@@ -111,6 +118,9 @@ func TestTypesAgreeWithTheHandlers(t *testing.T) {
 	compare("event", reflect.TypeFor[operation.Event](), reflect.TypeFor[client.Event]())
 	compare("agent", reflect.TypeFor[httpapi.Agent](), reflect.TypeFor[client.Counterparty]())
 	compare("delivery", reflect.TypeFor[httpapi.QuarantinedDelivery](), reflect.TypeFor[client.Delivery]())
+	compare("api_key", reflect.TypeFor[httpapi.APIKey](), reflect.TypeFor[client.APIKey]())
+	compare("audit_event", reflect.TypeFor[audit.Event](), reflect.TypeFor[client.AuditEvent]())
+	compare("notice", reflect.TypeFor[notice.Envelope](), reflect.TypeFor[client.Notice]())
 	compare("problem", reflect.TypeFor[httpapi.Problem](), reflect.TypeFor[client.Problem]())
 	compare("verdict", reflect.TypeFor[httpapi.Validation](), reflect.TypeFor[client.Verdict]())
 	compare("keys", reflect.TypeFor[keyring.View](), reflect.TypeFor[client.AgentKeys]())

@@ -34,7 +34,7 @@ func Paint(on bool, c Color, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// maxCell is the widest cell, in runes.
+// maxCell is the widest cell, in runes; the last column has whatever it needs.
 const maxCell = 60
 
 // Table writes rows under a head, in columns as wide as they need. A column that is empty in every
@@ -43,7 +43,11 @@ func Table(w io.Writer, head []string, rows [][]Cell, color bool, width int) {
 	widths := make([]int, len(head))
 	for i := range head {
 		for _, row := range rows {
-			row[i].Text = Cut(row[i].Text, maxCell)
+			most := maxCell
+			if i == len(head)-1 {
+				most = 10 * maxCell
+			}
+			row[i].Text = Cut(row[i].Text, most)
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].Text))
 		}
 		if widths[i] > 0 {

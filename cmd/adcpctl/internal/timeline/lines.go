@@ -64,7 +64,7 @@ func (t *Teller) Tell(e client.Event) []Line {
 // Pending returns the line of the silence until now, if it is long enough to be one.
 func (t *Teller) Pending(now time.Time) []Line {
 	silence := now.Sub(t.last)
-	if t.last.IsZero() || silence < longSilence && t.polls == 0 {
+	if t.polls == 0 && (t.last.IsZero() || silence < longSilence) {
 		return nil
 	}
 	what := show.Span(silence)
@@ -73,6 +73,9 @@ func (t *Teller) Pending(now time.Time) []Line {
 		what += ", 1 poll, nothing new"
 	case t.polls > 1:
 		what += fmt.Sprintf(", %d polls, nothing new", t.polls)
+	}
+	if t.last.IsZero() { // it begins within the silence
+		_, what, _ = strings.Cut(what, ", ")
 	}
 	return []Line{{Mark: "┆", What: what, Quiet: true}}
 }
