@@ -23,7 +23,7 @@ const (
 	exitLater       = 6   // told to slow down, or unavailable after three tries
 	exitOpen        = 10  // still open when the time was over
 	exitPerson      = 11  // waits for a person
-	exitFailed      = 20  // the operation failed
+	exitFailed      = 20  // the operation failed, or conform found something to suffer from
 	exitRejected    = 21  // it was rejected
 	exitCanceled    = 22  // it was canceled
 	exitInterrupted = 130 // by Ctrl-C
@@ -41,6 +41,7 @@ const exitsHelp = `The exit code tells the outcome:
   10  still open when --timeout was over
   11  waits for a person
   20  failed     21  rejected     22  canceled
+  20  of conform: a buyer will suffer from something
  130  interrupted; nothing is lost by it
 `
 

@@ -32,15 +32,14 @@ func (a *app) newAct(use, short string, ask bool, complete cobra.CompletionFunc,
 		}}
 }
 
-// ofOperation is the outcome of an act that answers with the operation, or with the one that
-// cancels its buy.
+// ofOperation is the outcome of an act that answers with the operation.
 func ofOperation(d client.Doc[client.Operation], err error) (acted, error) {
 	line := timeline.State(show.Line(d.Value.State))
-	if d.Value.Cancels != "" {
-		line = "its buy is canceled by " + show.Line(d.Value.ID) + ", which is " + line
-	}
 	if c := d.Value.Cancellation; c != nil {
 		line += ", cancellation " + words(show.Line(c.State))
+		if c.OperationID != "" {
+			line += " as " + show.Line(c.OperationID)
+		}
 	}
 	if d.Value.Paused != nil {
 		line += ", paused"

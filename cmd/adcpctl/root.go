@@ -23,6 +23,7 @@ const rootHelp = `adcpctl: buy from AdCP sales agents, follow what was bought, a
   webhooks    list add test roll-secret deliveries redeliver
   keys        list create roll revoke bootstrap
   audit list    events list|tail    metrics    api METHOD PATH [-d FILE]
+  conform --agent URL [--buy FILE]          what will a buyer suffer from it?
   profile     list use set login            which API, and its key
   completion bash|zsh|fish|powershell       version    help [COMMAND|exits]
 
@@ -36,7 +37,7 @@ Ids are arguments, or - for those on stdin:
 // verbs makes the commands. Each is in a file of its own.
 var verbs = []func(*app) *cobra.Command{
 	newSubmit, newWatch, newAnswer, newListen, newOpen, newOps, newAgents, newQuarantine, newWebhooks, newKeys,
-	newAudit, newEvents, newMetrics, newAPI, newProfile, newVersion,
+	newAudit, newEvents, newMetrics, newConform, newAPI, newProfile, newVersion,
 }
 
 // shortcuts are the verbs of ops that have a short form at the top.

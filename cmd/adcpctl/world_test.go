@@ -72,6 +72,7 @@ func (s *server) seed(t *testing.T) {
 	asks.Attention = &operation.Attention{Reason: operation.InputNeeded, Since: ago(171 * time.Minute)}
 	asks.InputRequest = operation.InputRequest{Generation: 2, Since: ago(171 * time.Minute), Prompt: prompt,
 		Continuation: adcp.Continuation{TaskID: "tk_7f31c0", ContextID: "ctx_90a1"}}
+	asks.Webhook.TokenHash = kept.Arrival.TokenHash
 	s.put(t, asks, nil, s.life()...)
 
 	unclear := s.operation(opUnclear, "pinnacle-dooh", "PO-2026-1193", operation.CallingAdCP, 83*time.Minute)
@@ -119,7 +120,7 @@ func (s *server) refuse(t *testing.T, a registry.Agent) {
 var (
 	kept = inbox.Quarantined{Tenant: "acme", AgentID: "nova-retail", OperationID: opAsks, At: ago(62 * time.Minute),
 		Authentic: true, Code: "task_id_mismatch", Reason: "the delivery names another task", Digest: "9c1f04d2", Size: 812,
-		TaskID: "tk_7f31c0", Status: "working", BodyKept: true,
+		TaskID: "tk_7f31c0", Status: "working", BodyKept: true, Arrival: inbox.Arrival{TokenHash: "h"},
 		Body: []byte(`{"idempotency_key":"wh_0123456789abcdef","operation_id":"` + opAsks + `","task_id":"tk_7f31c0","task_type":"create_media_buy",` +
 			`"protocol":"media-buy","status":"working","timestamp":"2026-11-26T11:02:35Z","message":` + hostileJSON + `}`)}
 	stranger = inbox.Quarantined{Tenant: "acme", AgentID: "nova-retail", OperationID: opDone, At: ago(25 * time.Hour),
