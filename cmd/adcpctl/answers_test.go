@@ -19,8 +19,7 @@ const sentJSON = `{"id":"wd_aq2mz4kxn3w5v6y2b4t7h3c5da","endpoint_id":"we_aq2mz4
 	`"next_at":"2026-11-26T12:09:35Z","log":` +
 	`[{"at":"2026-11-26T11:00:01Z","round":1,"status":503,"fault":"status","milliseconds":12}]}`
 
-// answers are the routes whose handlers are not part of this package's tests: webhook endpoints and
-// metrics, as docs/api.md describes them.
+// answers are the routes whose handlers are not part of this package's tests: webhook endpoints.
 func (s *server) answers() {
 	list := text(`{"items":[` + endpointJSON + `}],"self":"s"}`)
 	made := text(endpointJSON + `,"secret":"whsec_SECRET"}`)
@@ -31,14 +30,6 @@ func (s *server) answers() {
 		`"fault":"status",`, "", `503`, `204`).Replace(sentJSON))
 	s.canned["GET /v1/webhook-endpoints/{id}/deliveries"] = text(`{"items":[` + sentJSON + `],"self":"s"}`)
 	s.canned["POST /v1/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver"] = text(sentJSON)
-	s.canned["GET /v1/metrics"] = text(`{"from": "2026-11-25T13:00:00Z", "to": "2026-11-26T13:00:00Z",` +
-		` "step": "1h", "items": [
-		{"name": "pending", "unit": "operations", "points": [{"at": "2026-11-26T11:00:00Z", "value": 41},
-			{"at": "2026-11-26T12:00:00Z", "value": 39}]},
-		{"name": "time_to_approval", "unit": "seconds", "points": [{"at": "2026-11-26T11:00:00Z", "value": 5400,
-			"of": 12, "more": {"mean": 6100, "p90": 9000}}, {"at": "2026-11-26T12:00:00Z", "value": null}]},
-		{"name": "rejection_rate", "unit": "ratio", "points": [{"at": "2026-11-26T11:00:00Z", "value": null},
-			{"at": "2026-11-26T12:00:00Z", "value": 0.031, "of": 32, "more": {"count": 1}}]}]}`)
 }
 
 func text(body string) http.HandlerFunc {

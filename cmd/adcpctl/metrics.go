@@ -52,7 +52,7 @@ func (a *app) series(m client.Metrics) {
 		a.say("no figures")
 		return
 	}
-	a.table([]string{"FIGURE", "OF", "NOW", "SO FAR"}, rows)
+	a.table([]string{"FIGURE", "OF", "LAST", "SO FAR"}, rows)
 }
 
 func lastValue(s client.Series) string {

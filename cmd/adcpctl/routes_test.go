@@ -133,6 +133,7 @@ func (s *server) routes(t *testing.T, a httpapi.API) map[string]httpapi.Function
 		"POST /v1/quarantine/{id}/replay":   a.Serve(apikey.ScopeQuarantineWrite, a.ReplayQuarantined(replayer.Run)),
 		"POST /v1/quarantine/{id}/discard":  a.Serve(apikey.ScopeQuarantineWrite, a.DiscardQuarantined(replayer.Discard)),
 		"GET /v1/events":                    a.Serve(read, a.ListTold(feed)),
+		"GET /v1/metrics":                   a.Serve(apikey.ScopeMetricsRead, a.ShowMetrics(s.store, clock)),
 		"GET /v1/whoami":                    a.Serve("", a.Whoami("2026.11.1")),
 		"GET /v1/api-keys":                  a.Serve(apikey.ScopeKeysWrite, a.ListKeys(keys)),
 		"POST /v1/api-keys":                 a.Serve(apikey.ScopeKeysWrite, a.CreateKey(keys)),

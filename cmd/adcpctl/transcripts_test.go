@@ -60,7 +60,7 @@ var transcripts = map[string][]string{
 		"events list --type operation.failed -o jsonl", "events tail --after start --once",
 		"events tail --after OP_CANCELED-ended --once -o jsonl", "events list --after nothing"},
 	"listen":  {"listen --once --after start", "listen --once", "listen --forward-to nowhere"},
-	"metrics": {"metrics", "metrics --by type -o yaml"},
+	"metrics": {"metrics", "metrics --by type --names pending --last 2h -o yaml", "metrics --step 2h"},
 	"api": {"api GET /v1/whoami", "api GET /v1/operations?state=working&limit=1 -o jsonl", "api GET /v1/nothing",
 		"api GET https://elsewhere.example/v1/operations"},
 	"profile": {"profile list", "profile set prod --api https://api.example.com/live --confirm", "profile list",

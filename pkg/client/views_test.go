@@ -11,6 +11,7 @@ import (
 	"adcp-orchestrator/pkg/client"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
+	"adcp-orchestrator/pkg/metrics"
 	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 )
@@ -74,6 +75,8 @@ var notShown = map[string][]string{
 	"problem":   {"limit"},
 	"buy":       {"impairments", "impaired"},
 	"keys":      {"failed_at"},
+	"cost":      {"requests", "invocations", "lambda_ms", "transitions", "read_units", "write_units", "bus_events"},
+	"point":     {"more"},
 	"notice":    {"specversion", "source", "datacontenttype", "dataschema", "sequence"},
 	"data": {"tenant", "type", "from", "media_buy_id", "task_id", "attention", "deadline", "follow_until", "channel",
 		"actor", "end_reason", "error_code", "code", "authentic", "endpoint_id", "detail", "agent_message"},
@@ -121,6 +124,8 @@ func TestTypesAgreeWithTheHandlers(t *testing.T) {
 	compare("api_key", reflect.TypeFor[httpapi.APIKey](), reflect.TypeFor[client.APIKey]())
 	compare("audit_event", reflect.TypeFor[audit.Event](), reflect.TypeFor[client.AuditEvent]())
 	compare("notice", reflect.TypeFor[notice.Envelope](), reflect.TypeFor[client.Notice]())
+	compare("series", reflect.TypeFor[metrics.Series](), reflect.TypeFor[client.Series]())
+	compare("point", reflect.TypeFor[metrics.Point](), reflect.TypeFor[client.Point]())
 	compare("problem", reflect.TypeFor[httpapi.Problem](), reflect.TypeFor[client.Problem]())
 	compare("verdict", reflect.TypeFor[httpapi.Validation](), reflect.TypeFor[client.Verdict]())
 	compare("keys", reflect.TypeFor[keyring.View](), reflect.TypeFor[client.AgentKeys]())
