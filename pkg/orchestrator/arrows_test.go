@@ -116,6 +116,7 @@ var reach = map[string]struct{ inside, outside string }{
 			"standardwebhook wire",
 		network + " " + lambda + " " + aws,
 	},
+	"client": {"", network},
 	// The tests' parts.
 	"adcp/adcptest": {"", pure},
 	"sim/hazard":    {"", pure},
