@@ -70,11 +70,26 @@ func (a *app) conform(ctx context.Context, t trying) error {
 	}
 	within, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	trial.Pause = func(ctx context.Context) error { return pause(ctx, tailPause) }
 	results := trial.Run(within)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	a.leftover(results)
 	return a.verdict(t.agent, results)
+}
+
+// leftover says that an order was taken and not canceled.
+func (a *app) leftover(results []conform.Result) {
+	ordered := ""
+	for _, r := range results {
+		switch {
+		case r.Scenario == conform.Orders && r.Verdict == conform.Good:
+			ordered = r.Detail
+		case r.Scenario == conform.Cancels && r.Verdict != conform.Good && ordered != "":
+			a.say("the order was taken (%s) and not canceled: cancel it at the agent", show.Line(ordered))
+		}
+	}
 }
 
 // environment reads an agent's token from the environment: an argument could be read by everybody

@@ -161,13 +161,21 @@ func (a *app) tail(ctx context.Context, t tailing) error {
 		if t.once {
 			return nil
 		}
-		timer := time.NewTimer(tailPause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return a.tailEnded(ctx, ctx.Err(), after)
+		if err := pause(ctx, tailPause); err != nil {
+			return a.tailEnded(ctx, err, after)
 		}
+	}
+}
+
+// pause waits for a time, or until ctx ends, whose error it returns then.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -201,9 +209,18 @@ func (a *app) told(ctx context.Context, t tailing, n client.Doc[client.Notice]) 
 	default:
 		clock := a.clock()
 		fmt.Fprintf(a.out, "%s %s  %-28s %s%s\n", clock.Day(n.Value.Time), clock.Time(n.Value.Time), kindOf(n.Value.Type),
-			show.Cut(about(n.Value)+"  "+n.Value.Data.Text.Title, 100), answer)
+			show.Cut(line(n.Value), 100), answer)
 	}
 	return nil
+}
+
+// line says what a notice is about, once: some titles begin with it.
+func line(n client.Notice) string {
+	title := n.Data.Text.Title
+	if strings.HasPrefix(title, about(n)) {
+		return title
+	}
+	return about(n) + "  " + title
 }
 
 // forward posts a notice as it is. Any status from 300 on is an error.

@@ -48,16 +48,15 @@ root of the repository:
 Another buy, followed to its end. The webhook of the agent comes after 1.5 s:
   adcpctl submit events/buy.json --new --wait
 
-What it became:
-  ID=$(adcpctl submit events/buy.json --new -o id)
-  adcpctl watch $ID
+All buys, and what became of the last one:
+  adcpctl ops list
+  ID=$(adcpctl ops list --limit 1 -o id 2>/dev/null)
   adcpctl ops show $ID --embed result
+  adcpctl ops events $ID
 
-The entry of the agent, and the webhooks that were not applied:
+The agent, the webhooks that were not applied, and any other request of docs/api.md:
   adcpctl agents show seller
   adcpctl quarantine list
-
-Any other request, as docs/api.md describes the API:
   adcpctl api GET /v1/operations/$ID
 
 "adcpctl" alone lists its verbs. "make logs" lists the logs.
@@ -133,7 +132,7 @@ func buy(ctx context.Context, c *client.Client, behavior map[string]any, out io.
 		return err
 	}
 	fmt.Fprintf(out, "  %s by %s after %.1f s\n", op.State, op.EndedBy(), time.Since(began).Seconds())
-	fmt.Fprintf(out, "  result: %s\n", op.Result)
+	fmt.Fprintf(out, "  the agent's buy: %s\n", op.MediaBuyID)
 	if op.State != operation.Completed {
 		return fmt.Errorf("%s ended as %s", op.ID, op.State)
 	}

@@ -12,7 +12,7 @@ import (
 // buying are the scenarios that make a media buy, and cancel it at last.
 var buying = []scenario{
 	{
-		name:      "answers an order",
+		name:      Orders,
 		suffering: "whether the order was taken is not known",
 		answer:    "the outcome is unclear: it is looked up, and not sent again unless the agent deduplicates",
 		buys:      true,
@@ -33,13 +33,6 @@ var buying = []scenario{
 		run:       refusesReusedKey,
 	},
 	{
-		name:      "shows the buy in its list",
-		suffering: "a buy whose answer was lost can't be found",
-		answer:    "a look-up that finds nothing does not prove that nothing was bought",
-		buys:      true,
-		run:       showsBuy,
-	},
-	{
 		name:      "knows the task that it named",
 		suffering: "the task can't be followed by polls",
 		answer:    "the list of buys is read in their place",
@@ -47,7 +40,14 @@ var buying = []scenario{
 		run:       knowsTask,
 	},
 	{
-		name:      "cancels the buy",
+		name:      "shows the buy in its list",
+		suffering: "a buy whose answer was lost can't be found",
+		answer:    "a look-up that finds nothing does not prove that nothing was bought",
+		buys:      true,
+		run:       showsBuy,
+	},
+	{
+		name:      Cancels,
 		suffering: "what was bought by mistake goes on",
 		answer:    "the cancellation is an operation of its own, and followed to its end",
 		buys:      true,
@@ -146,26 +146,35 @@ func showsBuy(ctx context.Context, r *run) (Verdict, string) {
 	return Suffers, "the list does not have it"
 }
 
+// maxPolls is how often a task that is under way is polled: only a buy that it has named can be
+// canceled.
+const maxPolls = 15
+
 func knowsTask(ctx context.Context, r *run) (Verdict, string) {
 	if !r.bought || r.first.TaskID == "" || r.profile.PollTool == "" {
 		return Skipped, "no task is named, or it can't be polled"
 	}
 	arguments := r.withAccount(map[string]any{"task_id": r.first.TaskID, "include_result": true})
-	response, fault := r.call(ctx, r.profile.PollTool, arguments)
-	if fault != "" {
-		return Suffers, fault
+	for polls := 1; ; polls++ {
+		response, fault := r.call(ctx, r.profile.PollTool, arguments)
+		if fault != "" {
+			return Suffers, fault
+		}
+		if response.Err != nil {
+			return Suffers, response.Err.Describe()
+		}
+		answer, readable := adcp.ReadPoll(adcp.CreateMediaBuy, response)
+		if !readable {
+			return Suffers, "the poll's answer has no status that can be believed"
+		}
+		if answer.MediaBuyID != "" {
+			r.first.MediaBuyID = answer.MediaBuyID
+		}
+		over := answer.Status.Terminal() || answer.MediaBuyID != ""
+		if over || polls == maxPolls || r.Pause == nil || r.Pause(ctx) != nil {
+			return Good, string(answer.Status)
+		}
 	}
-	if response.Err != nil {
-		return Suffers, response.Err.Describe()
-	}
-	answer, readable := adcp.ReadPoll(adcp.CreateMediaBuy, response)
-	if !readable {
-		return Suffers, "the poll's answer has no status that can be believed"
-	}
-	if answer.MediaBuyID != "" {
-		r.first.MediaBuyID = answer.MediaBuyID
-	}
-	return Good, string(answer.Status)
 }
 
 func cancelsBuy(ctx context.Context, r *run) (Verdict, string) {

@@ -21,6 +21,13 @@ const (
 	Skipped Verdict = "skipped" // the agent does not offer what the scenario needs, or it was not asked for
 )
 
+// The scenarios that make a buy, and that cancel it: what the first one bought is live unless the
+// second one is good.
+const (
+	Orders  = "answers an order"
+	Cancels = "cancels the buy"
+)
+
 // Result is what a scenario showed.
 type Result struct {
 	Scenario string  `json:"scenario"`
@@ -44,6 +51,8 @@ type Trial struct {
 	// Buy are arguments of create_media_buy that the agent takes, without an idempotency key. It is
 	// nil if nothing is to be bought; then the scenarios that buy are skipped.
 	Buy map[string]any
+	// Pause waits between two polls of a task that is under way; nil polls it once.
+	Pause func(context.Context) error
 	// Report is called with each result as soon as it is known.
 	Report func(Result)
 }

@@ -17,6 +17,7 @@ type seller struct {
 	fault string
 	buys  map[string]map[string]any // by key: the order
 	ids   map[string]string
+	polls int
 }
 
 func (s *seller) Discover(context.Context, registry.Agent) (registry.Profile, error) {
@@ -53,6 +54,9 @@ func (s *seller) Call(_ context.Context, _ registry.Agent, tool string, raw json
 		if a["task_id"] != "task_1" && s.fault != "invents tasks" {
 			return adcp.Response{Err: &adcp.Error{Code: "REFERENCE_NOT_FOUND"}}, nil
 		}
+		if s.polls++; s.fault == "slow" && s.polls < 4 {
+			return answer(`{"status":"working","task_id":%q,"task_type":"create_media_buy"}`, a["task_id"]), nil
+		}
 		return answer(`{"status":"completed","task_id":%q,"task_type":"create_media_buy","result":{"media_buy_id":"mb_1"}}`,
 			a["task_id"]), nil
 	case "get_media_buys":
@@ -83,6 +87,10 @@ func (s *seller) buy(a map[string]any, refuse adcp.Response) adcp.Response {
 	case known && s.fault != "buys twice":
 		return answer(`{"media_buy_id":%q,"packages":[],"status":"completed"}`, s.ids[key])
 	}
+	if s.fault == "slow" {
+		s.buys[key] = a
+		return answer(`{"status":"submitted","task_id":"task_1"}`)
+	}
 	s.buys[key], s.ids[key] = a, fmt.Sprintf("mb_%d", len(s.ids)+1)
 	if s.fault == "buys twice" {
 		s.ids[key] = fmt.Sprintf("mb_%d", time.Now().UnixNano())
@@ -98,7 +106,7 @@ func try(t *testing.T, fault string, order map[string]any) map[string]conform.Re
 	t.Helper()
 	ids := 0
 	trial := conform.Trial{
-		Caller: &seller{fault, map[string]map[string]any{}, map[string]string{}},
+		Caller: &seller{fault: fault, buys: map[string]map[string]any{}, ids: map[string]string{}},
 		Now:    time.Now,
 		NewID:  func() string { ids++; return fmt.Sprintf("id-%d", ids) },
 		Buy:    order,
@@ -155,5 +163,24 @@ func TestNothingIsBoughtWithoutAnOrder(t *testing.T) {
 	}
 	if len(s.buys) > 0 {
 		t.Errorf("it bought: %v", s.buys)
+	}
+}
+
+// What is bought by a task is canceled as soon as the task names it.
+func TestABuyOfATaskIsCanceled(t *testing.T) {
+	t.Parallel()
+	pauses := 0
+	trial := conform.Trial{
+		Caller: &seller{fault: "slow", buys: map[string]map[string]any{}, ids: map[string]string{}}, Now: time.Now,
+		NewID: func() string { return "id" }, Buy: order,
+		Pause: func(context.Context) error { pauses++; return nil },
+	}
+	for _, r := range trial.Run(t.Context()) {
+		if r.Scenario == conform.Cancels && r.Verdict != conform.Good {
+			t.Errorf("%+v", r)
+		}
+	}
+	if pauses == 0 {
+		t.Error("it did not wait for the task")
 	}
 }

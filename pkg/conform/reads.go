@@ -87,6 +87,9 @@ func saysCapabilities(_ context.Context, r *run) (Verdict, string) {
 	if len(c.Versions) == 0 && len(c.MajorVersions) == 0 {
 		return Suffers, "get_adcp_capabilities names no release"
 	}
+	if len(c.Versions) == 0 {
+		return Good, fmt.Sprint("major releases ", c.MajorVersions)
+	}
 	return Good, "releases " + adcp.LogText(strings.Join(c.Versions, ", "))
 }
 
