@@ -276,3 +276,13 @@ func TestTheSchemaNamesEveryMember(t *testing.T) {
 		}))
 	}
 }
+
+// An id is what it is, also where a sentence begins with it.
+func TestIDsKeepTheirCase(t *testing.T) {
+	t.Parallel()
+	op, e := at(operation.Submitted, operation.Completed)
+	op.PONumber = ""
+	if text := one(t, op, e).Text(base); !strings.HasPrefix(text.Title, op.ID) {
+		t.Errorf("the title is %q", text.Title)
+	}
+}

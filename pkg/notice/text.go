@@ -123,9 +123,12 @@ func (n Notice) Text(baseURL string) Text {
 	return t
 }
 
-// sentence says something about something, with a capital letter first.
+// sentence says something about something, with a capital letter first, unless that is an id's.
 func sentence(form, about string) string {
 	s := fmt.Sprintf(form, about)
+	if first, _, _ := strings.Cut(s, " "); strings.Contains(first, "_") {
+		return s
+	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
