@@ -1,55 +1,78 @@
 #!/usr/bin/env bash
 # Runs verbs of adcpctl against the running local stack (make run) and writes what they say into
-# docs/adcpctl.md, between the two marks. Ids, times and durations are masked, so that the document
-# changes only if the program or the API does.
+# docs/adcpctl.md, between the two marks. Ids, times, durations and amounts are masked, so that the
+# document changes only if the program or the API does.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 adcpctl=dist/adcpctl
 doc=docs/adcpctl.md
 new=$(mktemp)
-trap 'rm -f "$new"' EXIT
+trap 'rm -f "$new" "$doc.new"' EXIT
 export NO_COLOR=1 ADCPCTL_PROFILE=${ADCPCTL_PROFILE:-local}
-
-mask() {
-  sed -E -e 's/op_[a-z2-7]{26}/op_7q2mz4kxn3w5v6y2b4t7h3c5da/g' -e 's/(key|qd|we|wd|aud)_[a-z2-7]{16,26}/\1_…/g' \
-    -e 's#https?://(localhost|127\.0\.0\.1)[^" ]*/live#https://api.example/live#g' \
-    -e 's#http://(localhost|127\.0\.0\.1):[0-9]+#http://127.0.0.1:4567#g' \
-    -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z/2026-11-26T12:00:00Z/g' -e 's/[ 0-9][0-9] [A-Z][a-z]{2} [0-9:]{8}/26 Nov 12:00:00/g' \
-    -e 's/^ {7}[0-9:]{8}/       12:00:00/' -e 's/[0-9]+(h[0-9]{2}m|m[0-9]{2}s|d[0-9]{2}h|s)( |$)/5s\2/g' -e 's/PO-[0-9a-f]{8}/PO-1187/g' \
-    -e 's/mb_[A-Za-z0-9_-]+/mb_1/g' -e 's/request [0-9a-f-]{8,}/request 5f0c2a41/'
-}
+if ! "$adcpctl" ops counts > /dev/null; then
+  echo "start the local stack first: make run" >&2
+  exit 1
+fi
+eval "$(go run ./infra/local env | grep '^SELLER_')"
+export SELLER_TOKEN
 
 # say COMMAND...: runs a command, and writes it with all that it says and its exit code.
 say() {
-  local code=0
-  { printf '$ adcpctl'; printf ' %s' "$@"; echo; } >> "$new"
-  "$adcpctl" "$@" >> "$new" 2>&1 || code=$?
+  local code=0 out
+  { printf '$ adcpctl'; printf ' %s' "${@@Q}" | sed -E "s/'([A-Za-z0-9_.:\/=,-]+)'/\1/g"; echo; } >> "$new"
+  out=$("$adcpctl" "$@" 2> "$new.err") || code=$?
+  { if [ -n "$out" ]; then echo "$out"; fi; cat "$new.err"; } >> "$new"
+  rm -f "$new.err"
   if [ "$code" -ne 0 ]; then echo "exit $code" >> "$new"; fi
   echo >> "$new"
 }
 
-id=$("$adcpctl" submit events/buy.json --new -o id)
+id=$("$adcpctl" submit events/buy.json --new -o id 2> /dev/null)
 "$adcpctl" watch "$id" > /dev/null 2>&1
+say submit events/buy.json --check
 say submit events/buy.json --new --wait
 say watch "$id"
-say ops show "$id"
-say ops result "$id"
+say answer "$id"
 say ops list --limit 2
 say ops list --needs-attention
-say cancel "$id" --reason "wrong dates" -y
+say ops show "$id"
+say ops events "$id"
+say ops request "$id"
+say ops result "$id"
+say ops poll "$id"
+say ops redrive "$id"
+say ops cancel "$id" --reason "wrong dates" -y
+say ops resolve "$id" --state failed --reason "the agent says so" -y
+say agents list
 say agents show seller
+say agents probe seller
+say agents keys seller
+say agents pause seller --reason "budget review"
+held=$("$adcpctl" submit events/buy.json --new -o id 2> /dev/null)
+say ops pause "$held" --reason "budget review"
+say ops show "$held"
+say ops resume "$held" --reason reviewed
+say agents resume seller --reason reviewed
+say watch "$held" --timeout 1m
 say quarantine list
 say events list --limit 3
+say keys create --name dashboard --role viewer
+key=$("$adcpctl" keys list -o jsonl | sed -n 's/.*"id":"\(key_[a-z2-7]*\)".*"name":"dashboard".*"state":"active".*/\1/p' | head -1)
+say keys roll "$key" --overlap 10m -y
+say keys revoke "$key" -y
 say keys list
-say audit list --limit 3
-say metrics
-say version
+say audit list --limit 4
+say metrics --names overdue_rate,rejection_rate
+say conform --agent "$SELLER_URL" --token-env SELLER_TOKEN
+say api GET /v1/whoami
+say api GET /v1/nothing
+say profile list
 
 {
   sed '/<!-- transcripts -->/q' "$doc"
   echo '```'
-  mask < "$new" | sed -e '$d'
+  python3 infra/dev/transcripts.py < "$new" | sed -e '$d'
   echo '```'
   sed -n '/<!-- end of transcripts -->/,$p' "$doc"
 } > "$doc.new"
