@@ -237,8 +237,8 @@ var functionSpecs = []functionSpec{
 			table:          []string{"GetItem", "PutItem", "UpdateItem"},
 			endpointSecret: true,
 			queue:          []string{"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes"},
-			topic: true,
-			bus:   true,
+			topic:          true,
+			bus:            true,
 		},
 	},
 	{

@@ -158,6 +158,7 @@ var environment = []string{
 	"STATE_MACHINE_ARN=arn:aws:states:us-east-1:0:stateMachine:m",
 	"EVENT_BUS_NAME=bus",
 	"DELIVERY_QUEUE_URL=http://127.0.0.1:1/q", "ENDPOINT_SECRET_ID=e", "NOTICES_TOPIC_ARN=t",
+	"MAX_WAITS=10",
 	"KEEP_ENDED_DAYS=0",
 	"TENANT_LIMITS=requests=200/400,submissions=100/200,deliveries=100/200,agents=1000,openOperations=100000",
 	"PUBLIC_BASE_URL=https://api.example/live",

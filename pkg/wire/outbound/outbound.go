@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	mathrand "math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"adcp-orchestrator/pkg/config"
@@ -17,12 +18,25 @@ import (
 	"adcp-orchestrator/pkg/wire"
 )
 
-func sender() standardwebhook.Sender {
-	return standardwebhook.New(safehttp.Options{AllowLoopback: config.Loopback()}, time.Now)
+// lazySender makes its client when something is first sent: most starts are for something else.
+type lazySender func() standardwebhook.Sender
+
+func (s lazySender) Send(ctx context.Context, r endpoint.Request) endpoint.Result {
+	return s().Send(ctx, r)
 }
 
-// roots returns a function that reads the root secrets of endpoints from the secret of that id.
-func roots(id string) func(context.Context) ([]string, error) { return wire.Roots(wire.Secrets(), id) }
+func sender() lazySender {
+	return sync.OnceValue(func() standardwebhook.Sender {
+		return standardwebhook.New(safehttp.Options{AllowLoopback: config.Loopback()}, time.Now)
+	})
+}
+
+// roots returns a function that reads the root secrets of endpoints from the secret of that id. Its
+// client is made when they are first read.
+func roots(id string) func(context.Context) ([]string, error) {
+	read := sync.OnceValue(func() func(context.Context) ([]string, error) { return wire.Roots(wire.Secrets(), id) })
+	return func(ctx context.Context) ([]string, error) { return read()(ctx) }
+}
 
 // Manage returns what tenants do with their endpoints. secretID is that of the root secrets.
 func Manage(store endpoint.Store, queueURL, secretID, base string) endpoint.Manage {
