@@ -19,7 +19,8 @@ import (
 
 func newOps(a *app) *cobra.Command {
 	g := group("ops", "operations: what was submitted, and what became of it",
-		newOpsList(a), newOpsCounts(a), newOpsShow(a), newOpsEvents(a), newOpsRequest(a), newOpsResult(a), newOpsPoll(a), newOpsCancel(a),
+		newOpsList(a), newOpsCounts(a), newOpsShow(a), newOpsEvents(a), newOpsRequest(a), newOpsResult(a), newOpsPoll(a),
+		newOpsCancel(a),
 		newOpsPause(a), newOpsResume(a), newOpsRedrive(a), newOpsResolve(a))
 	g.Aliases = []string{"operations", "op"}
 	return g
@@ -147,24 +148,6 @@ func what(o client.Operation, clock show.Clock) string {
 	}
 	return ""
 }
-
-// channel is the way by which something was learned, in words.
-func channel(name string) string {
-	switch name {
-	case "direct":
-		return "the agent's answer"
-	case "webhook", "poll":
-		return "a " + name
-	case "operator":
-		return "a person"
-	case "api":
-		return "a request"
-	}
-	return "the " + words(name)
-}
-
-// words makes a code readable.
-func words(code string) string { return strings.ReplaceAll(code, "_", " ") }
 
 func newOpsShow(a *app) *cobra.Command {
 	var embed []string

@@ -222,3 +222,21 @@ func printable(raw []byte) string {
 	}
 	return b.String()
 }
+
+// channel is the way by which something was learned, in words.
+func channel(name string) string {
+	switch name {
+	case "direct":
+		return "the agent's answer"
+	case "webhook", "poll":
+		return "a " + name
+	case "operator":
+		return "a person"
+	case "api":
+		return "a request"
+	}
+	return "the " + words(name)
+}
+
+// words makes a code readable.
+func words(code string) string { return strings.ReplaceAll(code, "_", " ") }

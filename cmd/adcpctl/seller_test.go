@@ -100,7 +100,8 @@ func (s *seller) tool(name string, arguments map[string]any) string {
 	case "create_media_buy":
 		return s.order(arguments)
 	case "update_media_buy":
-		return fmt.Sprintf(`{"media_buy_id":%q,"status":"completed","media_buy_status":"canceled"}`, arguments["media_buy_id"])
+		return fmt.Sprintf(`{"media_buy_id":%q,"status":"completed","media_buy_status":"canceled"}`,
+			arguments["media_buy_id"])
 	case "get_media_buys":
 		var list []string
 		for _, id := range s.buys {

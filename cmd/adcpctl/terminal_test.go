@@ -166,7 +166,8 @@ func TestNoVerbLetsAnAgentWriteToTheTerminal(t *testing.T) {
 		for _, step := range []string{"ops list", "ops show " + opAsks + " --embed request,result,events", "ops show " +
 			opFailed,
 			"ops result " + opDone, "ops events " + opAsks, "watch " + opFailed, "answer " + opAsks, "agents list",
-			"quarantine show " + kept.ID() + " --body", "quarantine list", "events list", "audit list", "__complete agents show "} {
+			"quarantine show " + kept.ID() + " --body", "quarantine list", "events list", "audit list",
+			"__complete agents show "} {
 			got := c.run(append(strings.Split(step, " "), "-o", output)...)
 			for _, r := range controls.ReplaceAllString(got.out+got.err, "") {
 				if unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) {

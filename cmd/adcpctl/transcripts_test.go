@@ -27,14 +27,16 @@ var transcripts = map[string][]string{
 	"ops-show": {"ops show OP_ASKS", "get OP_DONE --embed result,events", "get OP_DONE -o json", "get OP_FAILED",
 		"get OP_UNKNOWN", "get OP_UNCLEAR", "get OP_WORKING -o wide"},
 	"ops-events": {"ops events OP_ASKS", "ops events OP_ASKS --time utc --kind attention", "ops events OP_DONE -o jsonl",
-		"ops events OP_ASKS --limit 3", "ops events OP_ASKS --limit 3 --after 4", "ops events OP_WORKING --kind poll_requested"},
+		"ops events OP_ASKS --limit 3", "ops events OP_ASKS --limit 3 --after 4",
+		"ops events OP_WORKING --kind poll_requested"},
 	"ops-request": {"ops request OP_ASKS", "ops result OP_DONE", "ops result OP_WORKING"},
 	"ops-acts": {"ops poll OP_WORKING", "ops pause OP_WORKING --reason holiday", "ops resume OP_WORKING --reason back",
 		"ops redrive OP_WORKING", "ops poll OP_DONE", "ops pause OP_WORKING"},
 	"ops-cancel": {"cancel OP_FAILED --reason wrong-dates -y", "cancel OP_WORKING --reason wrong-dates -y",
 		"cancel OP_WORKING --reason x",
 		"cancel OP_FAILED --reason wrong-dates -y -o json", "ops cancel OP_WORKING --reason x --buy sell -y",
-		"cancel OP_DONE --reason wrong-dates --buy cancel -y", "cancel OP_WORKING --withdraw -y", "cancel OP_DONE --withdraw -y"},
+		"cancel OP_DONE --reason wrong-dates --buy cancel -y", "cancel OP_WORKING --withdraw -y",
+		"cancel OP_DONE --withdraw -y"},
 	"ops-resolve": {"resolve OP_UNCLEAR --state failed --reason asked-the-seller -y",
 		"resolve OP_UNCLEAR --state failed --reason asked-the-seller --unverified -y",
 		"resolve OP_UNCLEAR --state failed --reason asked --if-match 1 -y", "resolve OP_UNCLEAR --state done --reason x",
@@ -56,7 +58,8 @@ var transcripts = map[string][]string{
 		"keys revoke KEY_READER -y", "keys revoke KEY_DESK -y", "keys bootstrap"},
 	"audit": {"audit list", "cancel OP_FAILED --reason wrong-dates -y", "ops pause OP_WORKING --reason holiday",
 		"ops result OP_DONE -o id", "audit list", "audit list -o wide --action operation.pause", "audit list --action x"},
-	"events": {"events list", "events list --limit 2", "events list --limit 2 --after OP_DONE-ended", "events list --after OP_DONE-ended -o wide",
+	"events": {"events list", "events list --limit 2", "events list --limit 2 --after OP_DONE-ended",
+		"events list --after OP_DONE-ended -o wide",
 		"events list --type operation.failed -o jsonl", "events tail --after start --once",
 		"events tail --after OP_CANCELED-ended --once -o jsonl", "events list --after nothing"},
 	"listen":  {"listen --once --after start", "listen --once", "listen --forward-to nowhere"},
@@ -96,7 +99,8 @@ func TestTranscripts(t *testing.T) {
 }
 
 var names = strings.NewReplacer("OP_ASKS", opAsks, "OP_DONE", opDone, "OP_FAILED", opFailed, "OP_UNKNOWN", opUnknown,
-	"OP_WORKING", opWorking, "OP_CANCELED", opCanceled, "OP_UNCLEAR", opUnclear, "QD_KEPT", kept.ID(), "QD_STRANGER", stranger.ID(),
+	"OP_WORKING", opWorking, "OP_CANCELED", opCanceled, "OP_UNCLEAR", opUnclear, "QD_KEPT", kept.ID(),
+	"QD_STRANGER", stranger.ID(),
 	"KEY_DESK", keyDesk, "KEY_READER", keyReader)
 
 // transcribe runs a step and writes what it was, what it wrote, and how it ended.

@@ -121,7 +121,8 @@ var (
 	kept = inbox.Quarantined{Tenant: "acme", AgentID: "nova-retail", OperationID: opAsks, At: ago(62 * time.Minute),
 		Authentic: true, Code: "task_id_mismatch", Reason: "the delivery names another task", Digest: "9c1f04d2", Size: 812,
 		TaskID: "tk_7f31c0", Status: "working", BodyKept: true, Arrival: inbox.Arrival{TokenHash: "h"},
-		Body: []byte(`{"idempotency_key":"wh_0123456789abcdef","operation_id":"` + opAsks + `","task_id":"tk_7f31c0","task_type":"create_media_buy",` +
+		Body: []byte(`{"idempotency_key":"wh_0123456789abcdef","operation_id":"` + opAsks + `",` +
+			`"task_id":"tk_7f31c0","task_type":"create_media_buy",` +
 			`"protocol":"media-buy","status":"working","timestamp":"2026-11-26T11:02:35Z","message":` + hostileJSON + `}`)}
 	stranger = inbox.Quarantined{Tenant: "acme", AgentID: "nova-retail", OperationID: opDone, At: ago(25 * time.Hour),
 		Code: "webhook_signature_required", Reason: "the delivery has no signature", Digest: "77aa04d2", Size: 12}
@@ -139,7 +140,8 @@ func (s *server) quarantine(t *testing.T) {
 func (s *server) operation(id, agent, po string, state operation.State, age time.Duration) operation.Operation {
 	created := ago(age)
 	return operation.Operation{Tenant: "acme", ID: id, Type: adcp.CreateMediaBuy, AgentID: agent, State: state, Version: 1,
-		PONumber: po, IdempotencyKeyPrefix: "1f0c9d2a", Counted: true, Webhook: operation.WebhookConfig{Mode: operation.WebhookRFC9421},
+		PONumber: po, IdempotencyKeyPrefix: "1f0c9d2a", Counted: true,
+		Webhook:  operation.WebhookConfig{Mode: operation.WebhookRFC9421},
 		Target:   operation.Target{URL: "https://" + agent + ".example/mcp", Transport: adcp.MCP},
 		Deadline: created.Add(24 * time.Hour), FollowUntil: created.Add(90 * 24 * time.Hour), CreatedAt: created,
 		UpdatedAt: created.Add(time.Minute), Call: operation.Call{Attempts: 1}}

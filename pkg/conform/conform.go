@@ -79,7 +79,6 @@ type run struct {
 	profile registry.Profile
 	// key and first are the idempotency key and the answer of the buy that was made, bought its id.
 	key    string
-	order  json.RawMessage
 	first  adcp.Answer
 	bought bool
 }
