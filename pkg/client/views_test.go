@@ -72,6 +72,8 @@ var notShown = map[string][]string{
 	"event":     {"notification", "buy"},
 	"agent":     {"credential_ref", "auth", "webhook_format", "brand_json_url", "poll"},
 	"discovery": {"list_tool"},
+	"endpoint":  {"secrets", "updated_at"},
+	"sent":      {"endpoint_id", "agent_id", "notice_at", "round"},
 	"problem":   {"limit"},
 	"buy":       {"impairments", "impaired"},
 	"keys":      {"failed_at"},
@@ -126,6 +128,8 @@ func TestTypesAgreeWithTheHandlers(t *testing.T) {
 	compare("notice", reflect.TypeFor[notice.Envelope](), reflect.TypeFor[client.Notice]())
 	compare("series", reflect.TypeFor[metrics.Series](), reflect.TypeFor[client.Series]())
 	compare("point", reflect.TypeFor[metrics.Point](), reflect.TypeFor[client.Point]())
+	compare("endpoint", reflect.TypeFor[httpapi.WebhookEndpoint](), reflect.TypeFor[client.Endpoint]())
+	compare("sent", reflect.TypeFor[httpapi.WebhookDelivery](), reflect.TypeFor[client.Sent]())
 	compare("problem", reflect.TypeFor[httpapi.Problem](), reflect.TypeFor[client.Problem]())
 	compare("verdict", reflect.TypeFor[httpapi.Validation](), reflect.TypeFor[client.Verdict]())
 	compare("keys", reflect.TypeFor[keyring.View](), reflect.TypeFor[client.AgentKeys]())
