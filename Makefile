@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run stop logs test unit lint fuzz sim load soak mutants bench
-.PHONY: cli cli-release transcripts
+.PHONY: cli cli-release transcripts openapi schemathesis
 .PHONY: protocol build bootstrap synth diff deploy api-key sam-local test-sam sam-validate clean
 
 LOCAL := go run ./infra/local
@@ -65,6 +65,13 @@ mutants: ## mutation tests of the convergence, the proofs and the look-ups
 
 bench: ## start times and zip sizes of the functions, beside an empty handler
 	@go run ./infra/dev/bench
+
+openapi: ## write docs/openapi.json from pkg/httpapi/openapi.yaml, and check it against the guideline
+	@go run ./infra/dev/openapi
+	@npx --yes @stoplight/spectral-cli@6.16.3 lint pkg/httpapi/openapi.yaml -r infra/dev/openapi/.spectral.yaml --fail-severity=warn
+
+schemathesis: ## 5,000 requests made from openapi.json, on a local stack of its own: make schemathesis SEED=1
+	@SEED=$(SEED) ./infra/dev/schemathesis.sh
 
 protocol: ## derive the tables and schemas of pkg/adcp from AdCP's own, which ADCP_BUNDLE may name
 	@go run ./infra/dev/protocol

@@ -7,3 +7,8 @@ import _ "embed"
 //
 //go:embed problems.md
 var Problems string
+
+// OpenAPI describes the API (OpenAPI 3.1), in JSON. It is made from pkg/httpapi/openapi.yaml.
+//
+//go:embed openapi.json
+var OpenAPI string

@@ -69,6 +69,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver", function: "endpoints"},
 	{method: "POST", path: "/v1/webhooks/{callback_token}", function: "webhook", open: true},
 	{method: "GET", path: "/problems", function: "identity", open: true},
+	{method: "GET", path: "/openapi.json", function: "identity", open: true},
 	{method: "GET", path: brandPath, function: "identity", open: true},
 	{method: "GET", path: keysPath, function: "identity", open: true},
 }

@@ -111,6 +111,7 @@ func TestOnlyWebhooksAndPublicDocumentsNeedNoAPIKey(t *testing.T) {
 		"POST /v1/webhook-endpoints/{id}/deliveries/{delivery_id}/redeliver": "endpoints key",
 
 		"GET /problems":               "identity open",
+		"GET /openapi.json":           "identity open",
 		"GET /.well-known/brand.json": "identity open",
 		"GET /.well-known/jwks.json":  "identity open",
 	}

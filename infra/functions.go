@@ -139,7 +139,7 @@ var functionSpecs = []functionSpec{
 	},
 	{
 		name:        "identity",
-		description: "Serves GET /.well-known/brand.json, /.well-known/jwks.json and /problems",
+		description: "Serves GET /.well-known/brand.json, /.well-known/jwks.json, /problems and /openapi.json",
 		timeout:     15,
 		memory:      256,
 		env:         []string{"SIGNING_KEY_IDS", "PUBLIC_BASE_URL"},

@@ -1,6 +1,6 @@
 // Command identity is the Lambda function that serves GET /.well-known/brand.json (who we are),
-// GET /.well-known/jwks.json (the keys that sign our requests) and GET /problems (the codes of the
-// API's problems).
+// GET /.well-known/jwks.json (the keys that sign our requests), GET /problems (the codes of the
+// API's problems) and GET /openapi.json (the API's description).
 package main
 
 import (
@@ -31,5 +31,6 @@ func main() {
 		"GET " + signing.PathBrand:    httpapi.Published(api, readBrand),
 		"GET " + signing.PathKeys:     httpapi.Published(api, keys.Published),
 		"GET " + httpapi.ProblemsPath: httpapi.PublishedText(docs.Problems),
+		"GET " + httpapi.OpenAPIPath:  api.PublishedDescription(docs.OpenAPI),
 	}))
 }

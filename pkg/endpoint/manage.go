@@ -72,7 +72,7 @@ func (m Manage) Create(ctx context.Context, tenant, key string, in Change) (Issu
 	case errors.Is(err, store.ErrKeyTaken):
 		return m.created(ctx, tenant, keyHash, fingerprint, roots)
 	case errors.Is(err, store.ErrFull):
-		return Issued{}, &quota.ExceededError{Limit: quota.WebhookEndpoints, Value: MaxEndpoints}
+		return Issued{}, &quota.ExceededError{Limit: quota.WebhookEndpoints, Value: MaxEndpoints, RetryAfter: time.Hour}
 	case err != nil:
 		return Issued{}, fmt.Errorf("add endpoint: %w", err)
 	}

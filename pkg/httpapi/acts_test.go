@@ -60,13 +60,22 @@ func (h *actsHarness) becomes(change func(*operation.Operation)) operation.Opera
 // post sends an act with a body, and an If-Match if there is one.
 func (h *actsHarness) post(act, body, ifMatch string) events.APIGatewayProxyResponse {
 	h.t.Helper()
-	e := events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": h.id}, Body: body}
+	e := routed(actRoute(act), h.id)
+	e.Body = body
 	if ifMatch != "" {
 		e.Headers = map[string]string{"If-Match": ifMatch}
 	}
 	e = as(e, "acme")
 	e.RequestContext.Authorizer["key_name"] = "desk"
 	return call(h.t, h.acts[act], e)
+}
+
+// actRoute is the route of an act.
+func actRoute(act string) string {
+	if act == "withdraw" {
+		return "DELETE /v1/operations/{id}/cancel"
+	}
+	return "POST /v1/operations/{id}/" + act
 }
 
 const because = `{"reason":"wrong dates"}`
@@ -197,9 +206,8 @@ func TestResolveNeedsAVersionAndAnEnd(t *testing.T) {
 func TestUnverifiedNeedsAnAdministrator(t *testing.T) {
 	t.Parallel()
 	h := newActsHarness(t)
-	e := events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": h.id},
-		Headers: map[string]string{"If-Match": `"1"`}, Body: `{"state":"failed","reason":"x","unverified":true}`}
-	e = as(e, "acme")
+	e := of(actRoute("resolve"), h.id, `{"state":"failed","reason":"x","unverified":true}`,
+		map[string]string{"If-Match": `"1"`})
 	e.RequestContext.Authorizer["scopes"] = "operations:approve operations:write"
 	wantProblem(t, call(t, h.acts["resolve"], e), 403, "insufficient_scope")
 	e.RequestContext.Authorizer["scopes"] = "operations:write keys:write"

@@ -141,7 +141,8 @@ func TestAgentIsShownWithItsDiscovery(t *testing.T) {
 			if got.StatusCode != 201 || got.Body != want {
 				t.Errorf("%d\ngot  %s\nwant %s", got.StatusCode, got.Body, want)
 			}
-			if shown := call(t, show, e); shown.StatusCode != 200 || shown.Body != got.Body {
+			shown := call(t, show, as(routed("GET /v1/agents/{id}", "seller"), "acme"))
+			if shown.StatusCode != 200 || shown.Body != got.Body {
 				t.Errorf("shown as %d %s", shown.StatusCode, shown.Body)
 			}
 			again := call(t, put, e)
@@ -175,7 +176,7 @@ func TestRefusedAgentIsAProblemWithTheFindingsCodes(t *testing.T) {
 		!strings.Contains(signature.Rule, "must be signed") || signature.Remedy == "" {
 		t.Errorf("got %+v", signature)
 	}
-	wantProblem(t, call(t, show, e), 404, "not_found")
+	wantProblem(t, call(t, show, as(routed("GET /v1/agents/{id}", "seller"), "acme")), 404, "not_found")
 }
 
 // An agent that is down is registered, and its discovery holds only findings.

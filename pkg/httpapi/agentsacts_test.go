@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/breaker"
 	"adcp-orchestrator/pkg/circuit"
@@ -18,6 +19,15 @@ import (
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store/memory"
+)
+
+// The routes of agents.
+const (
+	deleteAgent = "DELETE /v1/agents/{id}"
+	showAgent   = "GET /v1/agents/{id}"
+	pauseAgent  = "POST /v1/agents/{id}/pause"
+	resumeAgent = "POST /v1/agents/{id}/resume"
+	probeAgent  = "POST /v1/agents/{id}/probe"
 )
 
 // agentActs are the functions of agents over a store with the agents a0 to a4.
@@ -31,6 +41,7 @@ func newAgentActs(t *testing.T) agentActs {
 	s := memory.New(clock)
 	for n := range 5 {
 		a := registry.Agent{Tenant: "acme", ID: fmt.Sprint("a", n), URL: "https://s.example/mcp", Version: 1,
+			Transport: adcp.MCP, WebhookMode: operation.WebhookHMAC, Poll: operation.PollPolicy{}.WithDefaults(),
 			CreatedAt: now.Add(time.Duration(n) * time.Second)}
 		if err := s.PutAgent(t.Context(), a); err != nil {
 			t.Fatal(err)
@@ -51,10 +62,11 @@ func newAgentActs(t *testing.T) agentActs {
 	}
 }
 
-// of is a request about an agent.
-func of(id, body string, header map[string]string) events.APIGatewayProxyRequest {
-	return as(events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": id}, Body: body, Headers: header},
-		"acme")
+// of is a request of a route about what has an id.
+func of(route, id, body string, header map[string]string) events.APIGatewayProxyRequest {
+	e := routed(route, id)
+	e.Body, e.Headers = body, header
+	return as(e, "acme")
 }
 
 func TestAgentsAreListedNewestFirst(t *testing.T) {
@@ -91,12 +103,15 @@ func TestAgentsAreListedNewestFirst(t *testing.T) {
 	if want := "[a4 a3 a2 a1 a0]"; fmt.Sprint(got) != want {
 		t.Errorf("got %v", got)
 	}
-	if p := decode[agents](t, call(t, acts.list, listOf("/v1/agents", nil, "other")), 200); len(p.Items) != 0 || p.Items == nil {
+	p := decode[agents](t, call(t, acts.list, listOf("/v1/agents", nil, "other")), 200)
+	if len(p.Items) != 0 || p.Items == nil {
 		t.Errorf("another tenant sees %+v", p)
 	}
-	wantProblem(t, call(t, acts.list, listOf("/v1/agents", map[string]string{"limit": "0"}, "acme")), 400, "invalid_request")
+	none := listOf("/v1/agents", map[string]string{"limit": "0"}, "acme")
+	wantProblem(t, call(t, acts.list, none), 400, "invalid_request")
 	for _, wrong := range []string{"e30", "%"} {
-		wantProblem(t, call(t, acts.list, listOf("/v1/agents", map[string]string{"cursor": wrong}, "acme")), 400, "invalid_cursor")
+		e := listOf("/v1/agents", map[string]string{"cursor": wrong}, "acme")
+		wantProblem(t, call(t, acts.list, e), 400, "invalid_cursor")
 	}
 }
 
@@ -108,23 +123,27 @@ func TestAgentWithOpenOperationsIsNotDeleted(t *testing.T) {
 	if err := acts.store.Create(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
-	p := wantProblem(t, call(t, acts.remove, of("a1", "", nil)), 409, "agent_has_open_operations")
+	p := wantProblem(t, call(t, acts.remove, of(deleteAgent, "a1", "", nil)), 409, "agent_has_open_operations")
 	if p.Open != 1 {
 		t.Errorf("got %+v", p)
 	}
-	shown := call(t, acts.show, of("a1", "", nil))
+	shown := call(t, acts.show, of(showAgent, "a1", "", nil))
 	if a := decode[httpapi.Agent](t, shown, 200); a.Traffic == nil || a.Traffic.OpenOperations != 1 ||
 		shown.Headers["ETag"] != `"1"` {
 		t.Errorf("got %s, ETag %s", shown.Body, shown.Headers["ETag"])
 	}
-	wantProblem(t, call(t, acts.remove, of("a2", "", map[string]string{"If-Match": `"2"`})), 412, "version_mismatch")
-	wantProblem(t, call(t, acts.remove, of("a2", "", map[string]string{"If-Match": `2`})), 400, "invalid_request")
-	got := call(t, acts.remove, of("a2", "", map[string]string{"If-Match": `"1"`}))
+	version := func(tag string) events.APIGatewayProxyResponse {
+		t.Helper()
+		return call(t, acts.remove, of(deleteAgent, "a2", "", map[string]string{"If-Match": tag}))
+	}
+	wantProblem(t, version(`"2"`), 412, "version_mismatch")
+	wantProblem(t, version(`2`), 400, "invalid_request")
+	got := version(`"1"`)
 	if got.StatusCode != 204 || got.Body != "" {
 		t.Errorf("got %d %q", got.StatusCode, got.Body)
 	}
-	wantProblem(t, call(t, acts.remove, of("a2", "", nil)), 404, "not_found")
-	wantProblem(t, call(t, acts.remove, of(strings.Repeat("a", 3000), "", nil)), 404, "not_found")
+	wantProblem(t, call(t, acts.remove, of(deleteAgent, "a2", "", nil)), 404, "not_found")
+	wantProblem(t, call(t, acts.remove, of(deleteAgent, strings.Repeat("a", 3000), "", nil)), 404, "not_found")
 }
 
 func TestAgentIsPausedAndResumed(t *testing.T) {
@@ -135,21 +154,22 @@ func TestAgentIsPausedAndResumed(t *testing.T) {
 		Paused *httpapi.Paused `json:"paused"`
 	}
 	for _, reason := range []string{"the invoice is wrong", "again"} {
-		got := decode[answer](t, call(t, acts.pause, of("a1", `{"reason":"`+reason+`"}`, nil)), 200)
+		got := decode[answer](t, call(t, acts.pause, of(pauseAgent, "a1", `{"reason":"`+reason+`"}`, nil)), 200)
 		if got.Paused == nil || got.Paused.Reason != "the invoice is wrong" || got.Paused.Actor.ID != "k" {
 			t.Errorf("got %+v", got)
 		}
 	}
-	if a := decode[httpapi.Agent](t, call(t, acts.show, of("a1", "", nil)), 200); a.Traffic.Paused == nil {
+	if a := decode[httpapi.Agent](t, call(t, acts.show, of(showAgent, "a1", "", nil)), 200); a.Traffic.Paused == nil {
 		t.Error("the agent is not shown as paused")
 	}
-	if got := decode[answer](t, call(t, acts.resume, of("a1", `{"reason":"settled"}`, nil)), 200); got.Paused != nil {
+	resumed := call(t, acts.resume, of(resumeAgent, "a1", `{"reason":"settled"}`, nil))
+	if got := decode[answer](t, resumed, 200); got.Paused != nil {
 		t.Errorf("got %+v", got)
 	}
-	wantProblem(t, call(t, acts.pause, of("nobody", `{"reason":"x"}`, nil)), 404, "not_found")
+	wantProblem(t, call(t, acts.pause, of(pauseAgent, "nobody", `{"reason":"x"}`, nil)), 404, "not_found")
 	for _, body := range []string{"", "{}", `{"reason":""}`, `{"reason":"a\nb"}`, `{"reason":7}`,
 		`{"reason":"x","more":1}`, `{"reason":"` + strings.Repeat("x", 501) + `"}`} {
-		wantProblem(t, call(t, acts.pause, of("a1", body, nil)), 400, "invalid_request")
+		wantProblem(t, call(t, acts.pause, of(pauseAgent, "a1", body, nil)), 400, "invalid_request")
 	}
 }
 
@@ -165,7 +185,7 @@ func TestProbeOfAnAgentThatIsDown(t *testing.T) {
 		} `json:"steps"`
 		Discovery struct{ Findings []registry.Finding } `json:"discovery"`
 	}
-	answer := call(t, acts.probe, of("a1", "", nil))
+	answer := call(t, acts.probe, of(probeAgent, "a1", "", nil))
 	if err := json.Unmarshal([]byte(answer.Body), &got); err != nil || answer.StatusCode != 200 {
 		t.Fatal(answer, err)
 	}
@@ -173,5 +193,5 @@ func TestProbeOfAnAgentThatIsDown(t *testing.T) {
 		got.Steps[0].Error == "" || len(got.Discovery.Findings) == 0 {
 		t.Errorf("got %s", answer.Body)
 	}
-	wantProblem(t, call(t, acts.probe, of("nobody", "", nil)), 404, "not_found")
+	wantProblem(t, call(t, acts.probe, of(probeAgent, "nobody", "", nil)), 404, "not_found")
 }

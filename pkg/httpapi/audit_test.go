@@ -124,14 +124,14 @@ func TestReadsOfResultsAreAudited(t *testing.T) {
 	t.Parallel()
 	log := &kept{}
 	a := httpapi.API{BaseURL: baseURL, Audit: log, Now: clock}
-	for shows, want := range map[bool]string{true: "operation.show operations/op_1 shown", false: ""} {
+	for shows, want := range map[bool]string{true: "operation.show operations/" + opID(1) + " shown", false: ""} {
 		log.events = nil
 		f := a.Serve(apikey.ScopeOperationsRead, func(context.Context, httpapi.Request) (httpapi.Response, error) {
 			return httpapi.Response{Status: 200, Body: "{}", ShowsResult: shows}, nil
 		})
 		e := as(events.APIGatewayProxyRequest{HTTPMethod: "GET", Resource: "/v1/operations/{id}",
-			PathParameters: map[string]string{"id": "op_1"}}, "acme")
-		call(t, f, e)
+			PathParameters: map[string]string{"id": opID(1)}}, "acme")
+		callStandIn(t, f, e)
 		if log.last() != want {
 			t.Errorf("recorded %q, want %q", log.last(), want)
 		}
@@ -163,7 +163,7 @@ func TestAuditEventIsStoredBeforeTheAnswer(t *testing.T) {
 		order = append(order, "act")
 		return httpapi.Response{Status: 200, Body: "{}"}, nil
 	})
-	call(t, f, as(events.APIGatewayProxyRequest{HTTPMethod: "POST", Resource: "/v1/operations/{id}/cancel"}, "acme"))
+	callStandIn(t, f, as(routed("POST /v1/operations/{id}/cancel", opID(1)), "acme"))
 	if order = append(order, "answer"); !slices.Equal(order, []string{"act", "event", "answer"}) {
 		t.Errorf("got %v", order)
 	}

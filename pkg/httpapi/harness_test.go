@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/httpapi"
+	"adcp-orchestrator/pkg/httpapi/contract"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/registry"
@@ -70,14 +72,60 @@ func with(e events.APIGatewayProxyRequest, name, value string) events.APIGateway
 	return e
 }
 
-// call calls a function.
+// routed is a request of a route, for example "GET /v1/operations/{id}", with the id of its path
+// unless that is empty.
+func routed(route, id string) events.APIGatewayProxyRequest {
+	var e events.APIGatewayProxyRequest
+	e.HTTPMethod, e.Resource, _ = strings.Cut(route, " ")
+	e.RequestContext.RequestID = requestID
+	if id != "" {
+		e.PathParameters = map[string]string{"id": id}
+	}
+	return e
+}
+
+// call calls a function, and holds the request and the answer to the API's description if the event
+// names its route.
 func call(t *testing.T, f httpapi.Function, e events.APIGatewayProxyRequest) events.APIGatewayProxyResponse {
 	t.Helper()
 	got, err := f(t.Context(), e)
 	if err != nil {
 		t.Fatal(err)
 	}
+	hold(t, e, got)
 	return got
+}
+
+// callStandIn calls a function whose handler stands in for the API's own, so that its answers are
+// not those that the API's description has.
+func callStandIn(t *testing.T, f httpapi.Function, e events.APIGatewayProxyRequest) events.APIGatewayProxyResponse {
+	t.Helper()
+	got, err := f(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// hold checks a request and its answer against openapi.yaml.
+func hold(t *testing.T, e events.APIGatewayProxyRequest, got events.APIGatewayProxyResponse) {
+	t.Helper()
+	if e.Resource == "" {
+		contract.Unrouted(t)
+		return
+	}
+	if strings.Contains(got.Body, `"code":"no_such_route"`) {
+		return // API Gateway sends no such request
+	}
+	x := contract.Exchange{Method: e.HTTPMethod, Path: e.Resource, Parameters: e.PathParameters, Status: got.StatusCode,
+		AnswerHeader: http.Header{}, Answer: []byte(got.Body)}
+	for name, v := range got.Headers {
+		x.AnswerHeader.Set(name, v)
+	}
+	if r, err := httpapi.Read(e); err == nil {
+		x.Query, x.Header, x.Body = r.Query, r.Header, r.Body
+	}
+	contract.Hold(t, x)
 }
 
 // decode reads the body of a response that has a status.
@@ -145,6 +193,7 @@ func newSubmit(t *testing.T, mode operation.WebhookMode) (*memory.Store, httpapi
 		t.Fatal(err)
 	}
 	agent := registry.Agent{Tenant: "acme", ID: body.AgentID, URL: "https://s.example/mcp", Transport: adcp.MCP,
+		Poll:        operation.PollPolicy{}.WithDefaults(),
 		WebhookMode: mode, Version: 1}
 	if err := s.PutAgent(t.Context(), agent); err != nil {
 		t.Fatal(err)

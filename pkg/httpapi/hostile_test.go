@@ -68,13 +68,14 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 		}}}
 	read := orchestrator.Read{Store: s, Agents: answered(`{"status":"completed"}`), Now: clock,
 		NewKey: func() string { return "key" }}
-	view := func(context.Context, keyring.Sender) (keyring.View, error) { return keyring.View{}, nil }
+	noKeys := keyring.View{Keys: []keyring.KeyView{}, Revocation: keyring.RevocationView{State: "unknown"}}
+	view := func(context.Context, keyring.Sender) (keyring.View, error) { return noKeys, nil }
 	pin := func(_ context.Context, _ keyring.Sender, uri string) (keyring.View, error) {
 		var c validation.Checks
 		if !strings.HasPrefix(uri, "https://") {
 			c.Add("jwks_uri", validation.InvalidValue, "must be what brand.json names", "correct it")
 		}
-		return keyring.View{}, c.Err()
+		return noKeys, c.Err()
 	}
 	keys := apikey.Manager{Store: s, Now: clock, Random: rand.Reader}
 	agent, operationID := map[string]string{"id": "seller", "task": "get_products"}, map[string]string{"id": op.ID}
@@ -84,7 +85,8 @@ func everyRoute(t *testing.T, a httpapi.API) (map[string]routeUnderTest, *memory
 		NewID: func() string { return "l" }})}
 	replayer := webhook.Replayer{Store: s, Now: clock,
 		Apply: orchestrator.Receive{Store: s, Workflow: fakeWorkflow{}, Deps: deps}}
-	refused := inbox.Quarantined{Tenant: "acme", AgentID: "seller", OperationID: op.ID, At: now, Code: "conflict"}
+	refused := inbox.Quarantined{Tenant: "acme", AgentID: "seller", OperationID: op.ID, At: now, Code: "conflict",
+		Digest: sha256OfNothing}
 	if err := s.Quarantine(t.Context(), refused); err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func (a API) SendInput(run func(ctx context.Context, tenant, id string, in orche
 		if err != nil {
 			return Response{}, err
 		}
-		return Response{Status: http.StatusAccepted, Body: a.View(op)}, nil
+		return a.acted(http.StatusAccepted, op), nil
 	}
 }
 

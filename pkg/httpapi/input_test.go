@@ -54,7 +54,8 @@ func (h *inputHarness) requestInput(prompt string, c adcp.Continuation) {
 
 func (h *inputHarness) post(tenant, body string) events.APIGatewayProxyResponse {
 	h.t.Helper()
-	e := events.APIGatewayProxyRequest{HTTPMethod: "POST", PathParameters: map[string]string{"id": h.id}, Body: body}
+	e := routed("POST /v1/operations/{id}/input", h.id)
+	e.Body = body
 	return call(h.t, h.send, as(e, tenant))
 }
 
@@ -136,7 +137,7 @@ func TestWhyNotIsTheCodeOfTheRefusal(t *testing.T) {
 	}
 	h.requestInput(`{}`, adcp.Continuation{})
 	show := api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(h.store, httpapi.Waits{}))
-	get := as(events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": h.id}}, "acme")
+	get := as(routed("GET /v1/operations/{id}", h.id), "acme")
 	r := decode[httpapi.Operation](t, call(t, show, get), 200).InputRequest
 	if r == nil || r.Answerable || r.WhyNot != orchestrator.InputNotPossible {
 		t.Errorf("shown %+v", r)

@@ -47,7 +47,8 @@ func keyRoutes(t *testing.T, fail *error) httpapi.Function {
 		if sender != want {
 			t.Errorf("called for %+v, want %+v", sender, want)
 		}
-		return keyring.View{JWKSURI: "https://s.example/jwks"}, *fail
+		return keyring.View{JWKSURI: "https://s.example/jwks", Keys: []keyring.KeyView{},
+			Revocation: keyring.RevocationView{State: "unknown"}}, *fail
 	}
 	pin := func(ctx context.Context, sender keyring.Sender, uri string) (keyring.View, error) {
 		if uri != "https://s.example/new" {

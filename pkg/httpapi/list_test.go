@@ -34,7 +34,7 @@ func (p opPage) ids() (ids []string) {
 
 // opID is the id of operation n of a test.
 func opID(n int) string {
-	return "op_" + strings.Repeat("a", 24) + string(rune('a'+n/26)) + string(rune('a'+n%26))
+	return "op_" + strings.Repeat("a", 23) + string([]rune{rune('a' + n/676), rune('a' + n/26%26), rune('a' + n%26)})
 }
 
 // listed returns the routes of lists over a store with n operations, one a minute.
@@ -43,12 +43,14 @@ func listed(t *testing.T, n int, change func(n int, op *operation.Operation)) (*
 	s := memory.New(clock)
 	for i := range n {
 		op := operation.Operation{Tenant: "acme", ID: opID(i), Type: adcp.CreateMediaBuy, AgentID: "seller",
-			State: operation.Working, Version: 1, CreatedAt: now.Add(time.Duration(i) * time.Minute)}
+			State: operation.Working, Version: 1, Webhook: operation.WebhookConfig{Mode: operation.WebhookHMAC},
+			CreatedAt: now.Add(time.Duration(i) * time.Minute)}
 		if change != nil {
 			change(i, &op)
 		}
 		c := orchestrator.NewOperation{Op: op, Request: []byte(`{}`), KeyHash: op.ID,
-			Event: operation.Event{Seq: 1, At: op.CreatedAt, Kind: operation.EventCreated}}
+			Event: operation.Event{Seq: 1, At: op.CreatedAt, Kind: operation.EventCreated, Channel: operation.ByAPI,
+				From: operation.Requested, To: operation.Requested}}
 		if err := s.Create(t.Context(), c); err != nil {
 			t.Fatal(err)
 		}

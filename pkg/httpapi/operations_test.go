@@ -95,7 +95,7 @@ func TestRedriveAnswersTheOperationAndItsExecution(t *testing.T) {
 	op := decode[httpapi.Operation](t, call(t, submit, request(t, "submit")), 202)
 	redrive := orchestrator.Redrive{Store: store, Workflow: fakeWorkflow{}, Deps: orchestrator.Deps{Now: clock}}
 	f := api.Serve(apikey.ScopeOperationsWrite, api.Redrive(redrive.Run))
-	post := events.APIGatewayProxyRequest{HTTPMethod: "POST", PathParameters: map[string]string{"id": op.ID}}
+	post := routed("POST /v1/operations/{id}/redrive", op.ID)
 	got := decode[struct {
 		Execution orchestrator.RedriveResult
 		Operation httpapi.Operation

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
@@ -47,21 +45,22 @@ func TestPathThatIsNoIDIsNotLookedFor(t *testing.T) {
 		return keyring.View{}, errValidation
 	}
 	for route, h := range map[string]httpapi.Handler{
-		"GET operation": api.ShowOperation(strictStore{}, httpapi.Waits{}),
-		"GET events":    api.ListEvents(strictStore{}),
-		"GET request":   api.ShowRequest(strictStore{}),
-		"GET result":    api.ShowResult(strictStore{}),
-		"redrive":       api.Redrive(redrive),
-		"input":         api.SendInput(input),
-		"GET agent":     api.ShowAgent(agent, nil),
-		"GET keys":      api.ShowKeys(strictStore{}, show),
-		"PUT keys":      api.PinKeys(strictStore{}, pin),
+		"GET /v1/operations/{id}":          api.ShowOperation(strictStore{}, httpapi.Waits{}),
+		"GET /v1/operations/{id}/events":   api.ListEvents(strictStore{}),
+		"GET /v1/operations/{id}/request":  api.ShowRequest(strictStore{}),
+		"GET /v1/operations/{id}/result":   api.ShowResult(strictStore{}),
+		"POST /v1/operations/{id}/redrive": api.Redrive(redrive),
+		"POST /v1/operations/{id}/input":   api.SendInput(input),
+		"GET /v1/agents/{id}":              api.ShowAgent(agent, nil),
+		"GET /v1/agents/{id}/keys":         api.ShowKeys(strictStore{}, show),
+		"PUT /v1/agents/{id}/keys":         api.PinKeys(strictStore{}, pin),
 	} {
 		f := api.Serve(apikey.ScopeOperationsRead, h)
 		for _, id := range []string{
 			"", strings.Repeat("a", 4000), "op_\xff", "a b", "op_#1", "OP_" + strings.Repeat("a", 26),
 		} {
-			e := events.APIGatewayProxyRequest{PathParameters: map[string]string{"id": id}, Body: "{"}
+			e := routed(route, id)
+			e.Body = "{"
 			if got := call(t, f, as(e, "acme")); got.StatusCode != 404 {
 				t.Errorf("%s %.20q: %d %s", route, id, got.StatusCode, got.Body)
 			}

@@ -89,7 +89,7 @@ func TestInternalErrorsAreNotShown(t *testing.T) {
 	f := api.Serve(apikey.ScopeOperationsRead, func(context.Context, httpapi.Request) (httpapi.Response, error) {
 		return httpapi.Response{}, errors.New("dynamodb: arn:aws:secret")
 	})
-	got := call(t, f, as(events.APIGatewayProxyRequest{}, "acme"))
+	got := call(t, f, as(routed("GET /v1/operations/{id}", ""), "acme"))
 	wantProblem(t, got, 503, "unavailable")
 	if strings.Contains(got.Body, "arn:") {
 		t.Errorf("got %s", got.Body)
@@ -102,7 +102,7 @@ func TestUnencodableBodyIsAnInternalError(t *testing.T) {
 	f := api.Serve(apikey.ScopeOperationsRead, func(context.Context, httpapi.Request) (httpapi.Response, error) {
 		return httpapi.Response{Status: 200, Body: func() {}}, nil
 	})
-	got := call(t, f, as(events.APIGatewayProxyRequest{}, "acme"))
+	got := call(t, f, as(routed("GET /v1/operations/{id}", ""), "acme"))
 	p := decode[httpapi.Problem](t, got, 500)
 	if p.Code != "internal_error" || p.Status != 500 || got.Headers["Content-Type"] != "application/problem+json" {
 		t.Errorf("got %+v", got)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -25,9 +26,23 @@ func Published[D any](a API, document func(ctx context.Context) (D, error)) Func
 	}
 }
 
+// OpenAPIPath is where the API's description is.
+const OpenAPIPath = "/openapi.json"
+
+// documentedBase is the address of the API in its description.
+const documentedBase = "https://api.example.com"
+
+// PublishedDescription serves the API's description, in JSON, to everybody. Its addresses become
+// those of this installation.
+func (a API) PublishedDescription(document string) Function {
+	return publishedText(strings.ReplaceAll(document, documentedBase, a.BaseURL), "application/json")
+}
+
 // PublishedText serves a public text to everybody.
-func PublishedText(text string) Function {
-	header := map[string]string{"Cache-Control": public, "Content-Type": "text/plain; charset=utf-8"}
+func PublishedText(text string) Function { return publishedText(text, "text/plain; charset=utf-8") }
+
+func publishedText(text, mediaType string) Function {
+	header := map[string]string{"Cache-Control": public, "Content-Type": mediaType}
 	return func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		return encode(Response{Status: http.StatusOK, Header: header, Body: text}), nil
 	}

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"adcp-orchestrator/pkg/httpapi"
 )
 
@@ -17,7 +15,7 @@ func TestPublishedDocument(t *testing.T) {
 	f := httpapi.Published(api, func(context.Context) (map[string]any, error) {
 		return map[string]any{"keys": []any{}}, fail
 	})
-	var e events.APIGatewayProxyRequest
+	e := routed("GET /.well-known/jwks.json", "")
 	e.RequestContext.RequestID = requestID
 	got := call(t, f, e)
 	if got.StatusCode != 200 || got.Body != `{"keys":[]}` || got.Headers["Cache-Control"] != "public, max-age=300" ||
@@ -34,7 +32,7 @@ func TestPublishedDocument(t *testing.T) {
 
 func TestPublishedText(t *testing.T) {
 	t.Parallel()
-	got := call(t, httpapi.PublishedText("# Problems\n"), events.APIGatewayProxyRequest{})
+	got := call(t, httpapi.PublishedText("# Problems\n"), routed("GET /problems", ""))
 	if got.StatusCode != 200 || got.Body != "# Problems\n" || got.Headers["Cache-Control"] != "public, max-age=300" ||
 		got.Headers["Content-Type"] != "text/plain; charset=utf-8" {
 		t.Errorf("got %+v", got)

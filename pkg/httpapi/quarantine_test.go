@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"fmt"
 	"net/url"
 	"reflect"
 	"strings"
@@ -14,6 +13,9 @@ import (
 	"adcp-orchestrator/pkg/inbox"
 	"adcp-orchestrator/pkg/store/memory"
 )
+
+// sha256OfNothing is the digest of an empty body.
+const sha256OfNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // quarantinePage is a page of GET /v1/quarantine.
 type quarantinePage struct {
@@ -54,12 +56,12 @@ func TestQuarantineIsPaged(t *testing.T) {
 		q := inbox.Quarantined{
 			Tenant:      "acme",
 			AgentID:     "seller",
-			OperationID: fmt.Sprintf("op_%d", i),
+			OperationID: "op_aaaaaaaaaaaaaaaaaaaaaaaaa" + string(rune('a'+i)),
 			At:          now,
 			Authentic:   true,
 			Code:        "conflict",
 			Reason:      "why",
-			Digest:      "d",
+			Digest:      sha256OfNothing,
 			Size:        3,
 			Header:      map[string]string{"User-Agent": "x"},
 			TaskID:      "t",
@@ -87,7 +89,8 @@ func TestQuarantineIsPaged(t *testing.T) {
 				t.Errorf("listed twice: %+v", d)
 			}
 			seen[d.OperationID] = true
-			q := inbox.Quarantined{Tenant: "acme", OperationID: d.OperationID, At: now, Authentic: true, Digest: "d"}
+			q := inbox.Quarantined{Tenant: "acme", OperationID: d.OperationID, At: now, Authentic: true,
+				Digest: sha256OfNothing}
 			want := httpapi.QuarantinedDelivery{
 				ID:          q.ID(),
 				URL:         baseURL + "/v1/quarantine/" + q.ID(),
@@ -99,7 +102,7 @@ func TestQuarantineIsPaged(t *testing.T) {
 				Reason:      "why",
 				TaskID:      "t",
 				Status:      "completed",
-				BodySHA256:  "d",
+				BodySHA256:  sha256OfNothing,
 				BodyBytes:   3,
 				Header:      map[string]string{"User-Agent": "x"},
 				Count:       1,

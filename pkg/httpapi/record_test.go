@@ -48,7 +48,7 @@ func shownRecord(t *testing.T, ext, result string, timeline int) (httpapi.Operat
 	var all []operation.Event
 	for i := range timeline {
 		all = append(all, operation.Event{Seq: int64(i + 2), At: now, Kind: operation.EventSeen,
-			Detail: strings.Repeat("x", 100)})
+			Channel: operation.ByPoll, From: operation.Submitted, To: operation.Submitted, Detail: strings.Repeat("x", 100)})
 	}
 	rest := json.RawMessage(result)
 	for part := range slices.Chunk(all, 50) { // a transaction has a hundred items at most

@@ -14,6 +14,7 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/operation"
+	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/store/memory"
 )
 
@@ -203,6 +204,11 @@ func TestWaitsAreLimited(t *testing.T) {
 	}
 }
 
+// largeRequest is a request that an answer has no room for: its quotes are escaped once more there.
+func largeRequest() json.RawMessage {
+	return json.RawMessage(`{"a":"` + strings.Repeat(`\"`, 3<<20/2-100) + `"}`)
+}
+
 func TestRequestAndResultAreShownAlone(t *testing.T) {
 	t.Parallel()
 	s, f := shown(t, 1, &waiter{})
@@ -220,7 +226,14 @@ func TestRequestAndResultAreShownAlone(t *testing.T) {
 	wantProblem(t, call(t, f, one(t, "/result", "?a=b")), http.StatusBadRequest, "unknown_parameter")
 	wantProblem(t, call(t, f, as(one(t, "/result", ""), "other")), http.StatusNotFound, "not_found")
 	large, f := shown(t, 1, &waiter{})
-	change(t, large, operation.Completed, `{"a":"`+strings.Repeat(`\"`, 3<<20/2-100)+`"}`)
+	change(t, large, operation.Completed, string(largeRequest()))
+	if err := large.Create(t.Context(), orchestrator.NewOperation{KeyHash: "large", Request: largeRequest(),
+		Op: operation.Operation{Tenant: "acme", ID: opID(1), State: operation.Working, Version: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	second := one(t, "/request", "")
+	second.PathParameters["id"] = opID(1)
+	wantProblem(t, call(t, f, second), http.StatusRequestEntityTooLarge, "too_large_to_show")
 	p := wantProblem(t, call(t, f, one(t, "/result", "")), http.StatusRequestEntityTooLarge, "too_large_to_show")
 	if !strings.Contains(p.Detail, "3145536 bytes") || !strings.Contains(p.Detail, "SHA-256") {
 		t.Errorf("got %s", p.Detail)

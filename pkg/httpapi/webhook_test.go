@@ -99,6 +99,7 @@ func newWebhookHarness(t *testing.T, mode operation.WebhookMode) webhookHarness 
 func (h webhookHarness) delivery(body string) events.APIGatewayProxyRequest {
 	e := events.APIGatewayProxyRequest{
 		HTTPMethod:     "POST",
+		Resource:       "/v1/webhooks/{callback_token}",
 		Path:           h.path,
 		PathParameters: map[string]string{"callback_token": h.path[strings.LastIndex(h.path, "/")+1:]},
 		Headers:        map[string]string{"Content-Type": "application/json", "Host": "api.example"},

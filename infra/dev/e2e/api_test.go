@@ -111,9 +111,9 @@ func TestRequestsNeedAKeyWithTheScope(t *testing.T) {
 	h, other := newHarness(t, 120), newHarness(t, 120)
 	op := h.buy(t, map[string]any{"delay_ms": 100})
 	path := "/v1/operations/" + op.ID
-	reader := client.New(h.Base, h.issueKey(t, apikey.ScopeOperationsRead))
-	stranger := client.New(h.Base, "")
-	forger := client.New(h.Base, "adcp_"+h.tenant+"_"+strings.Repeat("x", 43))
+	reader := newClient(t, h.Base, h.issueKey(t, apikey.ScopeOperationsRead))
+	stranger := newClient(t, h.Base, "")
+	forger := newClient(t, h.Base, "adcp_"+h.tenant+"_"+strings.Repeat("x", 43))
 	unauthorized, noSuchRoute := gatewayProblem("unauthorized"), gatewayProblem("no_such_route")
 	noScope, notFound := h.functionProblem("insufficient_scope"), h.functionProblem("not_found")
 	for name, tc := range map[string]struct {

@@ -55,7 +55,7 @@ func newHarness(t *testing.T, pollSeconds int) *harness {
 	}
 	base := env(t, "API_URL")
 	h.store = dynamo.New(dynamodb.NewFromConfig(config.AWS("DYNAMODB")), env(t, "TABLE_NAME"), time.Now)
-	h.Client = client.New(base, h.issueKey(t, apikey.Scopes()...))
+	h.Client = newClient(t, base, h.issueKey(t, apikey.Scopes()...))
 	createSecret(t, h.secretName("seller"), env(t, "SELLER_TOKEN"))
 	h.registerSeller(t, pollSeconds, "")
 	return h
@@ -85,13 +85,15 @@ func createSecret(t *testing.T, name, value string) {
 // registerSeller registers the real seller as agent "seller". An empty mode is the default.
 func (h *harness) registerSeller(t *testing.T, pollSeconds int, mode operation.WebhookMode) {
 	t.Helper()
-	err := h.PutAgent(t.Context(), "seller", map[string]any{
+	entry := map[string]any{
 		"url":            env(t, "SELLER_URL"),
 		"credential_ref": h.secretName("seller"),
-		"webhook_mode":   mode,
 		"poll":           map[string]any{"interval_seconds": pollSeconds},
-	})
-	if err != nil {
+	}
+	if mode != "" {
+		entry["webhook_mode"] = mode
+	}
+	if err := h.PutAgent(t.Context(), "seller", entry); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/pkg/httpapi"
 )
 
@@ -53,7 +52,7 @@ func checkProblem(t *testing.T, name string, resp *http.Response, body []byte, s
 // The type of a problem leads to this page, so that it must be readable without a key.
 func TestProblemsAreDescribedToEverybody(t *testing.T) {
 	t.Parallel()
-	stranger := client.New(env(t, "API_URL"), "")
+	stranger := newClient(t, env(t, "API_URL"), "")
 	resp, body, err := stranger.Do(t.Context(), http.MethodGet, "/problems", nil, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,7 @@ func TestReconcilerStartsWhatWasStoredAndNeverStarted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Actor = operation.Actor{Type: operation.ActorAPIKey, ID: "k"}
 	past := func() time.Time { return time.Now().Add(-2 * time.Minute) } // so that the reconciler finds it due
 	submit := orchestrator.Submit{Store: h.store, Workflow: killedBeforeStart{},
 		Deps: orchestrator.Deps{Now: past}, BaseURL: h.Base}

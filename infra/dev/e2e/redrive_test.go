@@ -94,9 +94,9 @@ func TestRedriveBehindAnOpenCircuitActsAtOnce(t *testing.T) {
 	o.await(t) // the call has closed the circuit
 }
 
-// awaitWaiting redrives the first of some operations until the next probe of their agent is 30 s
-// away: each probe that fails doubles that time. It returns an operation that waits in the agent's
-// line and was never called.
+// awaitWaiting redrives the first half of some operations in turns until the next probe of their
+// agent is 30 s away: each probe that fails doubles that time. It returns an operation that waits
+// in the agent's line and was never called.
 func (h *harness) awaitWaiting(ctx context.Context, t *testing.T, ids []string) string {
 	t.Helper()
 	entry, err := h.store.Agent(ctx, h.tenant, "fickle")
@@ -105,6 +105,7 @@ func (h *harness) awaitWaiting(ctx context.Context, t *testing.T, ids []string) 
 	}
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
+	turn := 0
 	for {
 		var s circuit.State
 		doc, err := h.store.Circuit(ctx, h.tenant, entry.CircuitKey())
@@ -117,9 +118,14 @@ func (h *harness) awaitWaiting(ctx context.Context, t *testing.T, ids []string) 
 		switch {
 		case s.Closed():
 		case time.Until(s.OpenUntil) < 30*time.Second:
-			h.redrive(t, ids[0])
+			// An operation is redriven once a minute: the others wait their turn, and one is left.
+			id := ids[turn%(len(ids)/2)]
+			if _, _, err := h.Do(ctx, http.MethodPost, "/v1/operations/"+id+"/redrive", nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			turn++
 		default:
-			for _, id := range ids {
+			for _, id := range ids[len(ids)/2:] {
 				op, err := h.store.Get(ctx, h.tenant, id)
 				if err == nil && op.Call.Attempts == 0 && op.Admission.Gate != "" && op.Admission.Slot.IsZero() {
 					return id

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"adcp-orchestrator/infra/local/client"
 	"adcp-orchestrator/pkg/adcp"
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/registry"
@@ -127,7 +126,7 @@ func TestSignedRequestsIdentityIsPublic(t *testing.T) {
 	if key["alg"] != "ES256" || key["adcp_use"] != "request-signing" || key["d"] != nil {
 		t.Errorf("the key set is %+v", set)
 	}
-	stranger := client.New(base, "")
+	stranger := newClient(t, base, "")
 	resp, body, err := stranger.Do(t.Context(), http.MethodPut, "/.well-known/jwks.json", nil, "{}")
 	if err != nil {
 		t.Fatal(err)

@@ -104,7 +104,11 @@ func (c *Client) Quarantine(ctx context.Context, operationID string) ([]httpapi.
 	var page struct {
 		Items []httpapi.QuarantinedDelivery `json:"items"`
 	}
-	err := c.Read(ctx, "/v1/quarantine?operation_id="+url.QueryEscape(operationID), &page)
+	path := "/v1/quarantine"
+	if operationID != "" {
+		path += "?operation_id=" + url.QueryEscape(operationID)
+	}
+	err := c.Read(ctx, path, &page)
 	return page.Items, err
 }
 
