@@ -118,7 +118,8 @@ func TestFormerSecretsStayInUseForTheirOverlap(t *testing.T) {
 	}
 	roll("", time.Hour)
 	roll("", time.Hour)
-	if _, err := w.manage().Roll(t.Context(), "acme", first.ID, "", 0, time.Hour); !errors.Is(err, endpoint.ErrSecretsOverlap) {
+	_, err := w.manage().Roll(t.Context(), "acme", first.ID, "", 0, time.Hour)
+	if !errors.Is(err, endpoint.ErrSecretsOverlap) {
 		t.Errorf("a fourth secret: %v", err)
 	}
 	last := roll("", 0)
