@@ -116,7 +116,8 @@ var reach = map[string]struct{ inside, outside string }{
 			"standardwebhook wire",
 		network + " " + lambda + " " + aws,
 	},
-	"client": {"", network},
+	"client":           {"", network},
+	"httpapi/contract": {"", network},
 	// The tests' parts.
 	"adcp/adcptest": {"", pure},
 	"sim/hazard":    {"", pure},
