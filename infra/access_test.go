@@ -28,7 +28,8 @@ var allowed = map[string][]string{
 		"dynamodb:UpdateItem ${Table.Arn}",
 	},
 	"notify": {
-		"sqs:SendMessage ${DeliveryQueue.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}", "dynamodb:UpdateItem ${Table.Arn}",
+		"sqs:SendMessage ${DeliveryQueue.Arn}", "dynamodb:GetItem ${Table.Arn}", "dynamodb:PutItem ${Table.Arn}",
+		"dynamodb:UpdateItem ${Table.Arn}",
 		"dynamodb:Query ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/due",
 		"events:PutEvents ${Bus.Arn}",
 	},
@@ -118,7 +119,8 @@ var allowed = map[string][]string{
 		"sqs:GetQueueAttributes ${DeliveryQueue.Arn}", "sqs:ReceiveMessage ${DeliveryQueue.Arn}",
 	},
 	"digest": {
-		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/attention", "dynamodb:Scan ${Table.Arn}/index/attention", "sns:Publish ${NoticesTopic}",
+		"dynamodb:BatchGetItem ${Table.Arn}", "dynamodb:Query ${Table.Arn}/index/attention",
+		"dynamodb:Scan ${Table.Arn}/index/attention", "sns:Publish ${NoticesTopic}",
 	},
 }
 

@@ -22,8 +22,9 @@ type life struct {
 
 func invent(r *rand.Rand, n int) life {
 	op := operation.Operation{Tenant: "acme", ID: fmt.Sprintf("op%d", n), AgentID: fmt.Sprintf("agent%d", n%3),
-		Type: []adcp.Task{adcp.CreateMediaBuy, adcp.SyncCreatives}[n%2], CreatedAt: start.Add(time.Duration(r.IntN(5*3600)) * time.Second),
-		State: operation.Requested}
+		Type:      []adcp.Task{adcp.CreateMediaBuy, adcp.SyncCreatives}[n%2],
+		CreatedAt: start.Add(time.Duration(r.IntN(5*3600)) * time.Second),
+		State:     operation.Requested}
 	op.Deadline = op.CreatedAt.Add(time.Hour)
 	l := life{op, []operation.Event{{Kind: operation.EventCreated, Channel: operation.ByAPI, At: op.CreatedAt,
 		To: operation.Requested}}}

@@ -66,7 +66,8 @@ func (s *Store) countMetrics(facts []metrics.Fact) (writes []types.TransactWrite
 }
 
 // Sums returns a tenant's counters of whole days, in a dimension of layout: one query for each day.
-func (s *Store) Sums(ctx context.Context, tenant, dimension string, from, to time.Time) (all []metrics.Sums, err error) {
+func (s *Store) Sums(ctx context.Context, tenant, dimension string, from, to time.Time) (
+	all []metrics.Sums, err error) {
 	for day := from.UTC().Truncate(24 * time.Hour); day.Before(to); day = day.Add(24 * time.Hour) {
 		k := layout.MetricsDay(tenant, day, dimension)
 		condition := "pk = :pk AND begins_with(sk, :sk)"

@@ -42,7 +42,8 @@ func (s *Store) Quarantine(_ context.Context, q inbox.Quarantined) error {
 			return store.ErrFull
 		}
 	}
-	if err := s.tell(notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, q.ID(), q.Code, q.Authentic, q.At)); err != nil {
+	told := notice.Quarantined(q.Tenant, q.AgentID, q.OperationID, q.ID(), q.Code, q.Authentic, q.At)
+	if err := s.tell(told); err != nil {
 		return err
 	}
 	if q.Authentic {
