@@ -145,6 +145,11 @@ func TestContractMetrics(t *testing.T) {
 		}
 	}
 	e := routes[route].event(route)
+	e.QueryStringParameters = map[string]string{"by": "type"}
+	nobody := call(t, routes[route].function, as(e, "nobody"))
+	if got := decode[struct{ Items []metrics.Series }](t, nobody, 200); got.Items == nil || len(got.Items) != 0 {
+		t.Errorf("a tenant without operations: %s", nobody.Body)
+	}
 	e.QueryStringParameters = map[string]string{"step": "1m"}
 	wantProblem(t, call(t, routes[route].function, e), 400, "invalid_request")
 }

@@ -99,6 +99,9 @@ func (a API) ShowMetrics(s MetricsReader, now func() time.Time) Handler {
 		}
 		page := metricsPage{From: q.From, To: q.To, Step: q.step, By: q.by,
 			Items: metrics.Make(q.names, q.Window, metrics.Within(sums, q.From, q.To), open)}
+		if page.Items == nil { // a tenant without operations has no groups
+			page.Items = []metrics.Series{}
+		}
 		return Response{Status: http.StatusOK, Body: page}, nil
 	}
 }
