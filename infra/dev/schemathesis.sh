@@ -36,7 +36,9 @@ rm -rf "$reports"
 mkdir -p "$reports"
 
 # One tenant for each run, so that none spends another one's limits.
-key() { go run ./infra/apikey -table "$TABLE_NAME" -tenant "$1" -name schemathesis ${2:+-scopes "$2"}; }
+key() {
+  go run ./cmd/adcpctl keys bootstrap --table "$TABLE_NAME" --tenant "$1" --name schemathesis ${2:+--scope "$2"}
+}
 scopes=$(python3 infra/dev/schemathesis.py scopes "$document")
 operations=$(grep -c '"operationId"' "$document")
 
