@@ -113,8 +113,8 @@ func (a API) DeleteAgent(run func(ctx context.Context, tenant, id string, versio
 		var busy *store.AgentBusyError
 		switch {
 		case errors.As(err, &busy):
-			p := NewProblem(http.StatusConflict, codeAgentHasOpen, strconv.Itoa(busy.Open)+" operations of the agent "+
-				"have not ended: cancel them, or wait for their ends; pause the agent to keep calls from leaving")
+			p := NewProblem(http.StatusConflict, codeAgentHasOpen, "the agent has open operations ("+
+				strconv.Itoa(busy.Open)+"): cancel them, or wait for their ends; pause the agent to keep calls from leaving")
 			p.Open = busy.Open
 			return Response{}, p
 		case err != nil:

@@ -59,8 +59,8 @@ func readCursor(r Request) (place string, err error) {
 	return c.Place, nil
 }
 
-// filtersOf identifies what chooses the items of a list: its route, and all of the query but the
-// page.
+// filtersOf identifies what chooses the items of a list: its route, what it belongs to, and all of
+// the query but the page.
 func filtersOf(r Request) string {
 	filters := url.Values{}
 	for name, values := range r.Query {
@@ -68,7 +68,7 @@ func filtersOf(r Request) string {
 			filters[name] = values
 		}
 	}
-	return digest.Hex(r.Route + "?" + filters.Encode())[:16]
+	return digest.Hex(r.Route + " " + r.Path["id"] + "?" + filters.Encode())[:16]
 }
 
 // pageURL is the address of a page of the list at a path: with a cursor, or the request's own if

@@ -211,11 +211,12 @@ func TestPagesOfDeliveriesFollowEachOther(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	get := func(query map[string]string) events.APIGatewayProxyResponse {
+	of := func(id string, query map[string]string) events.APIGatewayProxyResponse {
 		return call(t, h.routes["GET /v1/webhook-endpoints/{id}/deliveries"], as(events.APIGatewayProxyRequest{
 			HTTPMethod: "GET", Resource: "/v1/webhook-endpoints/{id}/deliveries",
-			PathParameters: map[string]string{"id": e.ID}, QueryStringParameters: query}, "acme"))
+			PathParameters: map[string]string{"id": id}, QueryStringParameters: query}, "acme"))
 	}
+	get := func(query map[string]string) events.APIGatewayProxyResponse { return of(e.ID, query) }
 	type page struct {
 		Items      []httpapi.WebhookDelivery
 		Self, Next string
@@ -232,6 +233,8 @@ func TestPagesOfDeliveriesFollowEachOther(t *testing.T) {
 	}
 	wantProblem(t, get(map[string]string{"cursor": "x"}), http.StatusBadRequest, "invalid_cursor")
 	wantProblem(t, get(map[string]string{"state": "dead", "cursor": cursor}), http.StatusBadRequest, "cursor_mismatch")
+	other := map[string]string{"limit": "2", "state": "pending", "cursor": cursor}
+	wantProblem(t, of(h.create("other").ID, other), http.StatusBadRequest, "cursor_mismatch")
 	p := wantProblem(t, get(map[string]string{"limit": "201", "state": "lost"}), http.StatusBadRequest, "invalid_request")
 	if len(p.Errors) != 2 {
 		t.Errorf("%+v", p.Errors)
