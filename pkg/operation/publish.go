@@ -31,6 +31,21 @@ func (op *Operation) ClaimPublication(now time.Time, owner string) (ok bool) {
 	return true
 }
 
+// TellEnd returns an event that tells consumers of the end, for an operation that older code has
+// ended. It belongs to a change that is made after ClaimPublication. ok is false for any other
+// operation.
+func (op *Operation) TellEnd() (e Event, ok bool) {
+	if op.EndTold || op.Terminal == nil {
+		return Event{}, false
+	}
+	op.EndTold = true
+	from := CallingAdCP
+	if op.TaskID != "" {
+		from = Submitted
+	}
+	return op.event(EventChanged, op.Terminal.Channel, from, op.Terminal.At, "told now: an older release stored it"), true
+}
+
 // Unpublished reports whether the operation has ended and, as far as is stored, nothing was
 // published.
 func (op *Operation) Unpublished() bool { return op.State.Terminal() && op.PublishedAt.IsZero() }

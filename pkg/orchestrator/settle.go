@@ -68,7 +68,11 @@ func (s Settle) Run(ctx context.Context, tenant, id string) (SettleResult, error
 		if ours = op.ClaimPublication(s.Deps.Now().UTC(), owner); !ours {
 			return nil, nil
 		}
-		return &operation.Change{Op: op}, nil
+		var told []operation.Event
+		if e, ok := op.TellEnd(); ok {
+			told = append(told, e)
+		}
+		return &operation.Change{Op: op, Events: told}, nil
 	})
 	result := SettleResult{Tenant: tenant, OperationID: id, State: op.State}
 	switch {

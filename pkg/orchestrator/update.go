@@ -40,6 +40,7 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 				Kind: operation.EventAttention, Channel: operation.ByOrchestrator, From: c.Op.State, To: c.Op.State,
 				Detail: string(c.Op.Attention.Reason)})
 		}
+		c.Op.EndTold = c.Op.EndTold || c.Op.State.Terminal() && !op.State.Terminal()
 		c.Op.Count(c.Events)
 		if op.HoldsNaturalKey() && !c.Op.HoldsNaturalKey() { // an end makes room for the next in the same write
 			c.FreeNaturalKey = true

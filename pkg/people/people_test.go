@@ -28,7 +28,7 @@ func TestOnlyWhatNeedsSomebodyBecomesAText(t *testing.T) {
 	}
 	n.Type = notice.InputRequired
 	got, ok := texts.Of(n)
-	if !ok || got.Type != string(n.Type) || got.Subject != "AdCP: Op_1 (create_media_buy at nova) needs an answer (acme)" {
+	if !ok || got.Type != string(n.Type) || got.Subject != "AdCP: op_1 (create_media_buy at nova) needs an answer (acme)" {
 		t.Errorf("%+v", got)
 	}
 	for _, want := range []string{"operation  op_1\n", "agent      nova\n", "until      2026-11-23T13:00:00Z\n",

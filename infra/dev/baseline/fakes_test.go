@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,17 +22,49 @@ const rootSecret = "0123456789abcdefghijklmnopqrstuv"
 type services struct {
 	mu    sync.Mutex
 	calls []string // the names of the actions, in order
+	ended []string // the operations whose end was published, in order
+}
+
+// ends are the types of events that tell an end: those of today, and that of the release before.
+var ends = []string{"operation.completed.v1", "operation.failed.v1", "operation.rejected.v1", "operation.canceled.v1",
+	"AdCP operation ended"}
+
+// publish notes the ends among published events, and answers for each of them.
+func (s *services) publish(body io.Reader) string {
+	var put struct {
+		Entries []struct{ DetailType, Detail string }
+	}
+	_ = json.NewDecoder(body).Decode(&put)
+	var answers []string
+	for _, e := range put.Entries {
+		answers = append(answers, `{"EventId":"e"}`)
+		if slices.Contains(ends, e.DetailType) {
+			s.ended = append(s.ended, e.Detail)
+		}
+	}
+	return `{"FailedEntryCount":0,"Entries":[` + strings.Join(answers, ",") + `]}`
+}
+
+// published returns how many ends were published.
+func (s *services) published() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.ended)
 }
 
 func (s *services) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	s.mu.Lock()
 	s.calls = append(s.calls, action)
+	events := ""
+	if action == "PutEvents" {
+		events = s.publish(r.Body)
+	}
 	s.mu.Unlock()
 	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 	answer, ok := map[string]string{
 		"GetSecretValue":  `{"SecretString":"{\"current\":\"` + rootSecret + `\"}"}`,
-		"PutEvents":       `{"FailedEntryCount":0,"Entries":[{"EventId":"e"}]}`,
+		"PutEvents":       events,
 		"StartExecution":  `{"executionArn":"arn:aws:states:us-east-1:000000000000:execution:m:e","startDate":1}`,
 		"SendTaskSuccess": `{}`,
 	}[action]

@@ -78,7 +78,7 @@ func TestFunctionsOfTheLastReleaseKeepWhatNewerCodeStored(t *testing.T) {
 
 	r := w.load(t, id)
 	if r.Op.State != operation.Completed || r.Op.Terminal.Channel != operation.ByWebhook || r.Op.PublishedAt.IsZero() ||
-		!strings.Contains(string(r.Result), `"mb_1"`) || w.services.count("PutEvents") != 1 || len(w.seller.received()) != 1 {
+		!strings.Contains(string(r.Result), `"mb_1"`) || w.services.published() != 1 || len(w.seller.received()) != 1 {
 		t.Errorf("newer code reads %+v with result %s", r.Op, r.Result)
 	}
 	if got := attribute(w.item(t, k), "archive_pk"); got != "2027" {
@@ -214,7 +214,7 @@ func TestEitherBuildFollowsTheOther(t *testing.T) {
 			t.Errorf("%s: newer code reads %+v", name, r.Op)
 		}
 	}
-	if n, m := len(w.seller.received()), w.services.count("PutEvents"); n != 16 || m != 16 {
+	if n, m := len(w.seller.received()), w.services.published(); n != 16 || m != 16 {
 		t.Errorf("%d buys and %d publications, want 16", n, m)
 	}
 }
@@ -284,8 +284,8 @@ func TestTheLastReleaseLeavesNewsOfABuyAlone(t *testing.T) {
 	settle(w.release)
 	w.kept(t, w.operationAt(id), w.release, places)
 	r := w.load(t, id)
-	if r.Op.LooksAt().IsZero() || r.Op.News.Kept != 1 || !r.Op.News.Read.Due || w.services.count("PutEvents") != 1 {
-		t.Errorf("due %v, news %+v, %d publications", r.Op.LooksAt(), r.Op.News, w.services.count("PutEvents"))
+	if r.Op.LooksAt().IsZero() || r.Op.News.Kept != 1 || !r.Op.News.Read.Due || w.services.published() != 1 {
+		t.Errorf("due %v, news %+v, %d publications", r.Op.LooksAt(), r.Op.News, w.services.published())
 	}
 	if a := w.tell(t, w.release, buy, "2", toldImpairment); a.StatusCode != 200 {
 		t.Errorf("the release answered news with %+v", a)
