@@ -48,8 +48,8 @@ type Operation struct {
 	Terminal *Terminal   `json:"terminal,omitempty"`
 	// InputRequest is where the agent last waited for us; zero if it never did.
 	InputRequest InputRequest `json:"input_request,omitzero"`
-	// EndTold: the change that ended the operation has stored that consumers are to be told of it. Code
-	// that is older than that does not.
+	// EndTold: the change that ended the operation has stored that consumers are to be told of it.
+	// Code that is older than that does not.
 	EndTold bool `json:"end_told,omitempty"`
 	// Publication is who publishes Terminal.
 	Publication Publication `json:"publication,omitzero"`
