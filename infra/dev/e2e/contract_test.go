@@ -51,8 +51,9 @@ func (c *contracted) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	noProblem := !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json")
-	if resp.StatusCode >= http.StatusInternalServerError && noProblem {
+	ofGateway := !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") ||
+		bytes.Contains(body, []byte(`"type":"about:blank"`))
+	if resp.StatusCode >= http.StatusInternalServerError && ofGateway {
 		return resp, nil
 	}
 	x := contract.Exchange{Method: r.Method, Path: strings.TrimPrefix(r.URL.EscapedPath(), c.base), Query: r.URL.Query(),
