@@ -41,11 +41,14 @@ func (s *soak) recount(t *testing.T) (f figures) {
 		}
 		var pending, end time.Time
 		for _, e := range op.Events {
+			if !end.IsZero() {
+				break // what an operation still uses after its end is not counted
+			}
 			f.count(e)
 			if pending.IsZero() && followed(e.To) && !followed(e.From) {
 				pending = e.At
 			}
-			if end.IsZero() && e.To.Terminal() && !e.From.Terminal() {
+			if e.To.Terminal() && !e.From.Terminal() {
 				end = e.At
 			}
 		}
