@@ -119,7 +119,7 @@ func (h *harness) checkDiscovery(t *testing.T, tc discoveryCase, s realSeller, t
 		(severity(a, "idempotency_unsupported") == "") != tc.idempotent {
 		t.Errorf("%s: capabilities %+v, findings %+v", transport, c, d.Findings)
 	}
-	if got := h.showAgent(t, a.ID); got != text {
+	if got := h.showAgent(t, a.ID); !strings.HasPrefix(got, strings.TrimSuffix(text, "}")+`,"traffic":{`) {
 		t.Errorf("shown as %s", got)
 	}
 	// A refused credential is another finding than an agent that is down, where the agent allows it
