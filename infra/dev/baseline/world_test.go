@@ -53,8 +53,8 @@ func newWorld(t *testing.T) *world {
 	fake := httptest.NewServer(w.services)
 	t.Cleanup(fake.Close)
 	w.env = []string{
-		"TABLE_NAME=" + w.table, "WEBHOOK_SECRET_ID=root", "EVENT_BUS_NAME=bus", "DELIVERY_QUEUE_URL=http://127.0.0.1:9/queue",
-		"KEEP_ENDED_DAYS=0",
+		"TABLE_NAME=" + w.table, "WEBHOOK_SECRET_ID=root", "EVENT_BUS_NAME=bus",
+		"DELIVERY_QUEUE_URL=http://127.0.0.1:9/queue", "KEEP_ENDED_DAYS=0",
 		"TENANT_LIMITS=requests=200/400,submissions=100/200,deliveries=100/200,agents=1000,openOperations=100000",
 		"PUBLIC_BASE_URL=" + baseURL,
 		"STATE_MACHINE_ARN=arn:aws:states:us-east-1:000000000000:stateMachine:m", "ALLOW_LOOPBACK=1",
