@@ -32,7 +32,7 @@ set +a
 
 # Runs go test, prints what it prints, and records how long each test takes. The exit code is go
 # test's.
-tests() { go test -json -timeout 15m "$@" | go run ./infra/dev/slowest -times "$times" -- "$@"; }
+tests() { go test -json -timeout 30m "$@" | go run ./infra/dev/slowest -times "$times" -- "$@"; }
 
 step "tests"
 # These run without the race detector. The CDK's bindings would take three more minutes to
