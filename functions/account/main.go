@@ -12,9 +12,9 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 )
 
 func main() {
@@ -24,8 +24,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	keys := apikey.Manager{Store: store, Now: time.Now, Random: rand.Reader}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"GET /v1/whoami":              api.Serve("", api.Whoami(config.Release())),

@@ -11,11 +11,11 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/registry"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 	"adcp-orchestrator/pkg/wire/gates"
 	"adcp-orchestrator/pkg/wire/keys"
 )
@@ -27,8 +27,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	senders := keys.Source(store)
 	register := registry.Register{Store: store, Agents: wire.Agents(wire.Secrets()), Now: time.Now,
 		Checker: wire.Checker(), MaxAgents: api.Limits.MaxAgents()}

@@ -10,9 +10,9 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 	"adcp-orchestrator/pkg/wire/outbound"
 )
 
@@ -26,8 +26,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	manage := outbound.Manage(store, env["DELIVERY_QUEUE_URL"], env["ENDPOINT_SECRET_ID"], api.BaseURL)
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"GET /v1/webhook-endpoints":                   api.Serve(read, api.ListEndpoints(store, time.Now)),

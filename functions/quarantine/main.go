@@ -14,11 +14,11 @@ import (
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/webhook"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 )
 
 func main() {
@@ -28,8 +28,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	replayer := webhook.Replayer{Store: store, Now: time.Now, Apply: orchestrator.Receive{
 		Store:    store,
 		Workflow: stepfunctions.FromConfig(config.AWS("SFN"), ""), // waking needs no ARN

@@ -13,10 +13,10 @@ import (
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 	"adcp-orchestrator/pkg/wire/gates"
 )
 
@@ -27,8 +27,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	read := orchestrator.Read{Store: store, Agents: wire.Agents(wire.Secrets()), NewKey: uuid.NewString,
 		Breaker: gates.Breaker(store, 30*time.Second), Now: time.Now}
 	lambda.Start(api.Route(map[string]httpapi.Function{

@@ -13,11 +13,11 @@ import (
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
 	"adcp-orchestrator/pkg/wire"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 	"adcp-orchestrator/pkg/wire/gates"
 )
 
@@ -28,8 +28,7 @@ func main() {
 		log.Fatal(err)
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards())
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	resolve := orchestrator.Resolve{
 		Store:    store,
 		Agents:   wire.Agents(wire.Secrets()),

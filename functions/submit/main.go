@@ -14,10 +14,10 @@ import (
 	"adcp-orchestrator/pkg/eventbridge"
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/orchestrator"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/stepfunctions"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 	"adcp-orchestrator/pkg/wire/gates"
 	"adcp-orchestrator/pkg/wire/notices"
 )
@@ -30,8 +30,7 @@ func main() {
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now).WithDueShards(config.DueShards()).
 		WithSignal(notices.Signal(env["EVENT_BUS_NAME"]))
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	workflow := stepfunctions.FromConfig(config.AWS("SFN"), env["STATE_MACHINE_ARN"])
 	deps := orchestrator.Deps{Now: time.Now, Jitter: rand.Float64}
 	queue := &orchestrator.StartQueue{Store: store, Now: time.Now,

@@ -13,9 +13,9 @@ import (
 	"adcp-orchestrator/pkg/apikey"
 	"adcp-orchestrator/pkg/config"
 	"adcp-orchestrator/pkg/httpapi"
-	"adcp-orchestrator/pkg/quota"
 	"adcp-orchestrator/pkg/store/dynamo"
 	"adcp-orchestrator/pkg/telemetry"
+	wireapi "adcp-orchestrator/pkg/wire/api"
 )
 
 func main() {
@@ -29,8 +29,7 @@ func main() {
 		log.Fatal("MAX_WAITS must be a number")
 	}
 	store := dynamo.FromConfig(config.AWS("DYNAMODB"), env["TABLE_NAME"], time.Now)
-	api := httpapi.API{BaseURL: env["PUBLIC_BASE_URL"], Limits: quota.Load(store, env["TENANT_LIMITS"], time.Now),
-		Audit: store, Now: time.Now}
+	api := wireapi.New(store, env)
 	waits := httpapi.Waits{Buckets: store, Max: most, Now: time.Now, Sleep: httpapi.Sleep}
 	lambda.Start(api.Route(map[string]httpapi.Function{
 		"GET /v1/operations/{id}": api.Serve(apikey.ScopeOperationsRead, api.ShowOperation(store, waits)),
