@@ -68,9 +68,6 @@ type Response struct {
 	Body   []byte
 }
 
-// ETag is the version of what was read, "" if the answer names none.
-func (r Response) ETag() string { return r.Header.Get("ETag") }
-
 // UnreachableError says that the API gave no answer. It may have carried the request out.
 type UnreachableError struct{ Err error }
 

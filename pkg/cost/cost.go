@@ -67,11 +67,12 @@ const (
 
 	// millisecondsOfOther is how long a run takes that calls no agent: submit, webhook, settle.
 	millisecondsOfOther = 25
-	// logBytes is what one invocation logs: its own line and Lambda's three.
-	logBytes = 900
 	// agentMemoryGB is the memory of the functions that call agents, otherMemoryGB that of the others.
 	agentMemoryGB, otherMemoryGB = 0.5, 0.25
 )
+
+// LogBytes is what one invocation logs: its own line and Lambda's three.
+const LogBytes = 900
 
 // Of estimates what an operation has used so far.
 func Of(op operation.Operation) Usage {
@@ -100,7 +101,7 @@ func (p Prices) Amount(u Usage, agentMilliseconds int64) float64 {
 	agent := min(agentMilliseconds, u.Milliseconds)
 	gbSeconds := (float64(agent)*agentMemoryGB + float64(u.Milliseconds-agent)*otherMemoryGB) / 1000
 	return float64(u.Transitions)*p.Transition + float64(u.WriteUnits)*p.WriteUnit + float64(u.ReadUnits)*p.ReadUnit +
-		float64(u.Invocations)*(p.Invocation+logBytes*p.LogGB/(1<<30)) + gbSeconds*p.GBSecond +
+		float64(u.Invocations)*(p.Invocation+LogBytes*p.LogGB/(1<<30)) + gbSeconds*p.GBSecond +
 		float64(u.Requests)*p.Request + float64(u.BusEvents)*p.BusEvent
 }
 

@@ -122,9 +122,6 @@ func (d *Document) Operations() []*Operation {
 	})
 }
 
-// Operation returns the operation of a route, nil if it is not described.
-func (d *Document) Operation(route string) *Operation { return d.byRoute[route] }
-
 func (d *Document) readOperation(path, method string, item, operation map[string]any) (*Operation, error) {
 	o := &Operation{Method: strings.ToUpper(method), Path: path, Answers: map[int]*Answer{}}
 	o.ID, _ = operation["operationId"].(string)

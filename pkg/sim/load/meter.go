@@ -9,9 +9,6 @@ import (
 	"adcp-orchestrator/pkg/cost"
 )
 
-// logBytes is what a function logs about one invocation: its own line and Lambda's three.
-const logBytes = 900
-
 // Usage is what was used of AWS.
 type Usage struct {
 	Transitions, WriteUnits, ReadUnits, GBSeconds float64
@@ -26,7 +23,7 @@ type Usage struct {
 func (u Usage) Cost() float64 {
 	p := cost.Current()
 	return u.Transitions*p.Transition + u.WriteUnits*p.WriteUnit + u.ReadUnits*p.ReadUnit +
-		u.Invocations*(p.Invocation+logBytes*p.LogGB/(1<<30)) + u.GBSeconds*p.GBSecond +
+		u.Invocations*(p.Invocation+cost.LogBytes*p.LogGB/(1<<30)) + u.GBSeconds*p.GBSecond +
 		u.HTTP*p.Request + u.Published*p.BusEvent
 }
 

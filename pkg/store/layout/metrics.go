@@ -72,9 +72,6 @@ func CountingOf(r notice.Ref, row notice.Row, counted Item) (*Counting, error) {
 // CountedKey returns the key of what was counted of an operation.
 func CountedKey(tenant, operationID string) Item { return OperationKey(tenant, operationID, SKCounted) }
 
-// Current reports whether what was counted is still as it was read.
-func (c *Counting) Current(stored Item) bool { return stored.Number(attrCountings) == c.Before }
-
 // Counts are what is to be added to the counters of one item.
 type Counts struct {
 	Key Item

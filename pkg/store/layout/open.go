@@ -2,7 +2,6 @@ package layout
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/store"
@@ -34,9 +33,3 @@ func OpenShard(operationID string) int { return store.Shard(operationID, OpenSha
 
 // BrakeKey returns the key of an agent's brake.
 func BrakeKey(tenant, agentID string) Item { return AgentKey(tenant, agentID, SKBrake) }
-
-// ListedID is the id at a position, "" if it is none.
-func ListedID(position string) string {
-	_, id, _ := strings.Cut(position, "#")
-	return id
-}
