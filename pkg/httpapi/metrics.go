@@ -1,10 +1,9 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"adcp-orchestrator/pkg/metrics"
@@ -26,11 +25,11 @@ type MetricsReader interface {
 
 // openBy counts a tenant's open operations by the groups of a dimension.
 func openBy(ctx context.Context, s MetricsReader, tenant, dimension string) (map[string]int64, error) {
-	if dimension == dimensionAgent {
+	if dimension == metrics.ByAgent {
 		return openByAgent(ctx, s, tenant)
 	}
 	open, err := s.OpenByType(ctx, tenant)
-	if err != nil || dimension == dimensionType {
+	if err != nil || dimension == metrics.ByType {
 		return open, err
 	}
 	var all int64
@@ -106,13 +105,6 @@ func (a API) ShowMetrics(s MetricsReader, now func() time.Time) Handler {
 	}
 }
 
-// The dimensions of counters.
-const (
-	dimensionAll   = "all"
-	dimensionType  = "type"
-	dimensionAgent = "agent"
-)
-
 type metricsQuery struct {
 	metrics.Window
 	names               []metrics.Name
@@ -120,55 +112,37 @@ type metricsQuery struct {
 }
 
 func readMetricsQuery(r Request, now time.Time) (q metricsQuery, err error) {
-	var c validation.Checks
-	q.names, q.dimension, q.step, q.Step, q.Now = metrics.Names(), dimensionAll, "1h", time.Hour, now
-	if s := r.Query.Get("names"); s != "" {
+	p := r.params()
+	q.names, q.Now = metrics.Names(), now
+	if p.has("names") {
 		q.names = nil
-		for _, n := range strings.Split(s, ",") {
-			if !slices.Contains(metrics.Names(), metrics.Name(n)) {
-				c.Add("names", validation.InvalidValue, "must be names of metrics, separated by commas",
-					"choose from "+joined(metrics.Names()))
-				break
-			}
-			q.names = append(q.names, metrics.Name(n))
+		for _, name := range p.some("names", names(metrics.Names())...) {
+			q.names = append(q.names, metrics.Name(name))
 		}
 	}
-	switch q.by = r.Query.Get("by"); q.by {
-	case "":
-	case "type":
-		q.dimension = dimensionType
-	case "agent_id":
-		q.dimension = dimensionAgent
-	default:
-		c.Add("by", validation.InvalidValue, `must be "type" or "agent_id"`, "leave it out for sums of all operations")
+	q.by = p.oneOf("by", "type", "agent_id")
+	q.dimension = map[string]string{"": metrics.All, "type": metrics.ByType, "agent_id": metrics.ByAgent}[q.by]
+	q.step = cmp.Or(p.oneOf("step", "1h", "1d"), "1h")
+	q.Step = map[string]time.Duration{"1h": time.Hour, "1d": 24 * time.Hour}[q.step]
+	q.To = now
+	if p.has("to") {
+		q.To = p.time("to")
 	}
-	switch s := r.Query.Get("step"); s {
-	case "", "1h":
-	case "1d":
-		q.step, q.Step = s, 24*time.Hour
-	default:
-		c.Add("step", validation.InvalidValue, `must be "1h" or "1d"`, "choose one of the two")
+	q.To = ceil(q.To, q.Step)
+	q.From = q.To.Add(-24 * q.Step)
+	if p.has("from") {
+		q.From = p.time("from").Truncate(q.Step)
 	}
-	at := func(name string, byDefault time.Time) time.Time {
-		s := r.Query.Get(name)
-		if s == "" {
-			return byDefault
-		}
-		t, err := time.Parse(time.RFC3339, s)
-		if err != nil {
-			c.Add(name, validation.InvalidValue, "must be a time of RFC 3339", "send one like 2026-11-27T00:00:00Z")
-		}
-		return t.UTC()
+	if err := p.err(); err != nil {
+		return q, err
 	}
-	q.To = ceil(at("to", now), q.Step)
-	q.From = at("from", q.To.Add(-24*q.Step)).Truncate(q.Step)
 	switch points := q.To.Sub(q.From) / q.Step; {
 	case points <= 0:
-		c.Add("from", validation.OutOfRange, "must be before to", "correct one of the two")
+		p.checks.Add("from", validation.OutOfRange, "must be before to", "correct one of the two")
 	case points > maxPoints:
-		c.Add("from", validation.OutOfRange, "must be at most 744 steps before to", `ask for less, or with "step=1d"`)
+		p.checks.Add("from", validation.OutOfRange, "must be at most 744 steps before to", `ask for less, or with "step=1d"`)
 	}
-	return q, c.Err()
+	return q, p.err()
 }
 
 func ceil(t time.Time, step time.Duration) time.Time {
@@ -176,12 +150,4 @@ func ceil(t time.Time, step time.Duration) time.Time {
 		return whole.Add(step)
 	}
 	return t
-}
-
-func joined[S ~string](all []S) string {
-	texts := make([]string, len(all))
-	for i, s := range all {
-		texts[i] = string(s)
-	}
-	return strings.Join(texts, ", ")
 }

@@ -42,6 +42,13 @@ var ends = map[operation.State]Counter{operation.Completed: Completed, operation
 var winners = map[operation.Channel]Counter{operation.ByAnswer: WonByAnswer, operation.ByPoll: WonByPoll,
 	operation.ByWebhook: WonByWebhook}
 
+// The dimensions that counters are summed up by.
+const (
+	All     = "all"
+	ByType  = "type"
+	ByAgent = "agent"
+)
+
 // Fact is what one operation adds to the counters of one hour.
 type Fact struct {
 	Tenant, AgentID string

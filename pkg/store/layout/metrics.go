@@ -19,14 +19,6 @@ const keepMetrics = 400 * 24 * time.Hour
 // transactions for different operations seldom meet.
 const metricShards = 4
 
-// The dimensions that counters are summed up by. There are no items for all operations: their sums
-// are those of all types.
-const (
-	MetricAll   = "all"
-	MetricType  = "type"
-	MetricAgent = "agent"
-)
-
 // SKCounted is the sort key of what was counted of an operation already.
 const SKCounted = "counted"
 
@@ -86,7 +78,7 @@ func CountsOf(facts []metrics.Fact) (all []Counts) {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(f.OperationID))
 		shard := h.Sum32() % metricShards
-		for _, dimension := range []string{MetricType + "#" + string(f.Type), MetricAgent + "#" + f.AgentID} {
+		for _, dimension := range []string{metrics.ByType + "#" + string(f.Type), metrics.ByAgent + "#" + f.AgentID} {
 			k := metricsKey(f.Tenant, f.Hour, fmt.Sprintf("%s#%02d#%d", dimension, f.Hour.UTC().Hour(), shard))
 			id := k.Text("pk") + " " + k.Text("sk")
 			n, known := at[id]
@@ -108,10 +100,11 @@ func metricsKey(tenant string, day time.Time, sk string) Item {
 	return Key(tenant, "metrics", day.UTC().Format(time.DateOnly), sk)
 }
 
-// MetricsDay returns the key prefix of a day's counters in a dimension.
+// MetricsDay returns the key prefix of a day's counters in a dimension. There are no items for all
+// operations: their sums are those of all types.
 func MetricsDay(tenant string, day time.Time, dimension string) Item {
-	if dimension == MetricAll {
-		dimension = MetricType
+	if dimension == metrics.All {
+		dimension = metrics.ByType
 	}
 	return metricsKey(tenant, day, dimension+"#")
 }
@@ -133,7 +126,7 @@ func ReadSums(i Item, day time.Time, dimension string) (s metrics.Sums, ok bool)
 	}
 	s = metrics.Sums{Hour: day.UTC().Truncate(24 * time.Hour).Add(time.Duration(h) * time.Hour), Group: group,
 		Add: map[metrics.Counter]int64{}}
-	if dimension == MetricAll {
+	if dimension == metrics.All {
 		s.Group = ""
 	}
 	for name, value := range i {
