@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 
 	"adcp-orchestrator/pkg/apikey"
@@ -25,7 +24,7 @@ func (r Request) act() (id string, by orchestrator.Act, err error) {
 
 // acted answers an act with the operation as it is stored by now.
 func (a API) acted(status int, op operation.Operation) Response {
-	return Response{Status: status, Header: map[string]string{"ETag": fmt.Sprintf(`"%d"`, op.Version)}, Body: a.View(op)}
+	return Response{Status: status, Header: map[string]string{"ETag": ETag(op.Version)}, Body: a.View(op)}
 }
 
 // An ActFunc does something to an operation.

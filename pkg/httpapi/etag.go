@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +18,15 @@ func ETag(version int64) string { return `"` + strconv.FormatInt(version, 10) + 
 func (r Request) Unchanged(version int64) bool {
 	tags, err := readTags(r.Header.Values("If-None-Match"))
 	return err == nil && tags.has(version, true)
+}
+
+// namesVersion reports whether If-None-Match names a version that the client knows.
+func (r Request) namesVersion() bool {
+	tags, err := readTags(r.Header.Values("If-None-Match"))
+	return err == nil && slices.ContainsFunc(append(tags.strong, tags.weak...), func(tag string) bool {
+		n, err := strconv.ParseInt(tag, 10, 64)
+		return err == nil && tag == strconv.FormatInt(n, 10)
+	})
 }
 
 // CheckVersion returns nil if If-Match names the version that a resource has, or if there is no

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 
 	"adcp-orchestrator/pkg/digest"
 	"adcp-orchestrator/pkg/operation"
@@ -38,8 +36,7 @@ func (a API) ShowOperation(s orchestrator.OperationReader, w Waits) Handler {
 		if err := p.err(); err != nil {
 			return Response{}, err
 		}
-		known := r.ifNoneMatch()
-		if wait > 0 && !slices.ContainsFunc(known, isVersion) {
+		if wait > 0 && !r.namesVersion() {
 			return Response{}, NewProblem(http.StatusBadRequest, codeWaitNeedsVersion,
 				`a wait needs If-None-Match with the version that you know, as "47": without it a change between `+
 					"your last read and the wait would be missed")
@@ -49,12 +46,12 @@ func (a API) ShowOperation(s orchestrator.OperationReader, w Waits) Handler {
 			return Response{}, err
 		}
 		header := map[string]string{}
-		if wait > 0 && matchesVersion(known, op.Version) {
+		if wait > 0 && r.Unchanged(op.Version) {
 			if op, err = w.wait(ctx, s, op, int(wait), header); err != nil {
 				return Response{}, err
 			}
 		}
-		if matchesVersion(known, op.Version) {
+		if r.Unchanged(op.Version) {
 			return notModified(op.Version, header), nil
 		}
 		return a.showOperation(ctx, s, op, embed, r.acceptsText())
@@ -90,27 +87,6 @@ func (a API) showOperation(ctx context.Context, s orchestrator.OperationReader, 
 	body, err := encodeOperation(v)
 	header := map[string]string{"ETag": ETag(record.Op.Version), "Vary": "Accept"}
 	return Response{Status: http.StatusOK, Header: header, Body: body, ShowsResult: len(v.Result) > 0}, err
-}
-
-// isVersion reports whether an ETag is that of a version.
-func isVersion(tag string) bool {
-	n, err := strconv.ParseInt(strings.Trim(tag, `"`), 10, 64)
-	return err == nil && tag == ETag(n)
-}
-
-// matchesVersion reports whether the client has that version already.
-func matchesVersion(known []string, version int64) bool {
-	return slices.Contains(known, ETag(version)) || slices.Contains(known, "*")
-}
-
-// ifNoneMatch are the ETags that a request names; weak ones compare like others (RFC 9110).
-func (r Request) ifNoneMatch() (tags []string) {
-	for _, part := range strings.Split(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
-		if tag := strings.TrimPrefix(strings.TrimSpace(part), "W/"); tag != "" {
-			tags = append(tags, tag)
-		}
-	}
-	return tags
 }
 
 func notModified(version int64, header map[string]string) Response {
