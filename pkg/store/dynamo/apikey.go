@@ -93,9 +93,13 @@ func (s *Store) addUse(ctx context.Context, records []apikey.Record) error {
 			keys = append(keys, attributes(layout.APIKeyKey(r.Tenant, secret.Hash)))
 		}
 	}
-	found, err := s.getMany(ctx, keys)
+	items, err := s.stored(ctx, keys)
 	if err != nil {
 		return err
+	}
+	found := map[string]layout.Item{}
+	for _, i := range items {
+		found[i.Text("pk")] = i
 	}
 	for n, r := range records {
 		for _, secret := range r.Secrets {

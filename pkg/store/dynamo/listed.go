@@ -3,7 +3,6 @@ package dynamo
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -59,23 +58,4 @@ func (s *Store) listed(ctx context.Context, q layout.ListQuery, limit int) (
 		}
 	}
 	return page, next, err
-}
-
-// getMany reads any number of items of different partitions consistently, by their partition keys.
-func (s *Store) getMany(ctx context.Context, keys []item) (map[string]layout.Item, error) {
-	all := map[string]layout.Item{}
-	for some := range slices.Chunk(keys, maxBatch) {
-		found, err := s.getAll(ctx, some)
-		if err != nil {
-			return nil, err
-		}
-		part := map[string]layout.Item{}
-		for _, k := range some {
-			if i := found(k); i != nil {
-				part[text(k, "pk")] = plain(i)
-			}
-		}
-		maps.Copy(all, part)
-	}
-	return all, nil
 }
