@@ -105,11 +105,14 @@ var reach = map[string]struct{ inside, outside string }{
 			"store/layout store/listing telemetry",
 		network + " " + aws,
 	},
-	"store/listing":   {useCases + " apikey audit endpoint metrics store/layout", network},
-	"endpoint":        {"adcp digest notice operation quota store validation", pure},
-	"people":          {"adcp digest endpoint notice operation quota store validation", pure},
-	"sns":             {"adcp digest endpoint notice operation quota store validation", network + " " + aws},
-	"sqs":             {"adcp digest endpoint notice operation quota store validation", network + " " + lambda + " " + aws},
+	"store/listing": {useCases + " apikey audit endpoint metrics store/layout", network},
+	"endpoint":      {"adcp digest notice operation quota store validation", pure},
+	"people":        {"adcp digest endpoint notice operation quota store validation", pure},
+	"sns":           {"adcp digest endpoint notice operation quota store validation", network + " " + aws},
+	"sqs": {
+		"adcp digest endpoint notice operation quota store validation",
+		network + " " + lambda + " " + aws,
+	},
 	"standardwebhook": {"adcp digest endpoint notice operation quota safehttp store validation", network},
 	"wire/outbound": {
 		useCases + " agent config endpoint httpsig lru oauth safehttp secretsmanager signing sns sqs " +
