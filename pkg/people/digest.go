@@ -13,9 +13,8 @@ import (
 
 // Store is what a digest reads. It may lag behind the last writes.
 type Store interface {
-	// NeedAttention counts the operations that somebody should look at by their tenants. It counts at
-	// most limit of them; more says that there are others.
-	NeedAttention(ctx context.Context, limit int) (byTenant map[string]int, more bool, err error)
+	// NeedAttention counts the operations that somebody should look at by their tenants.
+	NeedAttention(ctx context.Context) (byTenant map[string]int, err error)
 	// List returns a page of a tenant's operations.
 	List(ctx context.Context, tenant string, q operation.ListQuery) (operation.ListPage, error)
 }
@@ -33,25 +32,22 @@ type Digest struct {
 const TypeDigest = "digest"
 
 const (
-	maxCounted = 20_000 // of all tenants
-	maxLines   = 20     // of a tenant; each costs a read
-	maxPages   = 10     // that are read for them
+	maxLines = 20 // of a tenant; each costs a read
+	maxPages = 10 // that are read for them
 )
 
 // Summary is what a run did.
 type Summary struct {
-	Tenants    int  `json:"tenants"`
-	Operations int  `json:"operations"`
-	Truncated  bool `json:"truncated,omitempty"`
+	Tenants    int `json:"tenants"`
+	Operations int `json:"operations"`
 }
 
 // Run publishes the digests. It can be repeated, and then publishes them again.
 func (d Digest) Run(ctx context.Context) (s Summary, err error) {
-	byTenant, more, err := d.Store.NeedAttention(ctx, maxCounted)
+	byTenant, err := d.Store.NeedAttention(ctx)
 	if err != nil {
 		return s, fmt.Errorf("attention: %w", err)
 	}
-	s.Truncated = more
 	var faults []error
 	for tenant, n := range byTenant {
 		s.Tenants++

@@ -61,8 +61,8 @@ func TestSubjectsAreWhatSNSTakes(t *testing.T) {
 // short.
 type fakeStore map[string]int
 
-func (s fakeStore) NeedAttention(context.Context, int) (map[string]int, bool, error) {
-	return s, false, nil
+func (s fakeStore) NeedAttention(context.Context) (map[string]int, error) {
+	return s, nil
 }
 
 func (s fakeStore) List(_ context.Context, tenant string, q operation.ListQuery) (p operation.ListPage, err error) {

@@ -45,7 +45,7 @@ type Store interface {
 	outbox.FeedStore
 	MetricsStore
 	endpoint.Store
-	NeedAttention(ctx context.Context, limit int) (byTenant map[string]int, more bool, err error)
+	NeedAttention(ctx context.Context) (byTenant map[string]int, err error)
 }
 
 // Table is a Store with a way to its items, for what other programs do to them: newer code, and the
