@@ -15,7 +15,7 @@ run=$home/bin/schemathesis
 stack=${STACK:-schemathesis}
 if [ -z "${STACK:-}" ]; then
   trap 'go run ./infra/local down -name "$stack"' EXIT
-  go run ./infra/local up -name "$stack" -port 0
+  go run ./infra/local up -name "$stack" -port 0 -senders
 fi
 set -a
 # shellcheck disable=SC1090
