@@ -20,38 +20,11 @@ func newAgents(a *app) *cobra.Command {
 	return g
 }
 
-// newRead makes a command that reads something and shows it.
-func (a *app) newRead(use, short string, args cobra.PositionalArgs, complete cobra.CompletionFunc,
-	f func(ctx context.Context, c *client.Client, args []string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: args, ValidArgsFunction: complete,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := a.within(cmd.Context())
-			defer cancel()
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			if len(args) > 0 {
-				a.subject = args[0]
-			}
-			return f(ctx, c, args)
-		}}
-}
-
 func newAgentsList(a *app) *cobra.Command {
 	type agent = client.Counterparty
-	var p paging
-	cmd := a.newRead("list", "list the agents", noArgs, nil, nil)
-	p.flags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
+	return newList(a, "list the agents", nil, func() listing[agent] {
 		clock := a.clock()
-		l := listing[agent]{none: "no agents: adcpctl agents put ID FILE registers one",
+		return listing[agent]{none: "no agents: adcpctl agents put ID FILE registers one",
 			id: func(v agent) string { return v.ID }, columns: []column[agent]{
 				plain("AGENT", func(v agent) string { return v.ID }),
 				plain("SPEAKS", func(v agent) string { return v.Transport }),
@@ -65,10 +38,7 @@ func newAgentsList(a *app) *cobra.Command {
 				extra("UPDATED", func(v agent) string { return clock.At(v.UpdatedAt) }),
 				plain("URL", func(v agent) string { return v.URL }),
 			}}
-		first, err := c.Agents(ctx, p.query(nil))
-		return list(ctx, a, c, cmd, p, l, first, err)
-	}
-	return cmd
+	}, (*client.Client).Agents)
 }
 
 func circuit(clock show.Clock) func(client.Counterparty) show.Cell {
@@ -187,30 +157,22 @@ func newAgentsPut(a *app) *cobra.Command {
 		}
 		return between(cmd, args, n, n)
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
+	var body []byte
+	cmd.RunE = a.call(func(ctx context.Context, args []string) (err error) {
 		if file == "" {
 			file = args[1]
 		}
-		body, err := a.readFile(file)
-		if err != nil {
+		if body, err = a.readFile(file); err != nil {
 			return err
 		}
-		a.subject = args[0]
-		if err := a.confirm(cmd.Context(), false, "Register %s?", show.Line(args[0])); err != nil {
-			return err
-		}
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
+		return a.confirm(ctx, false, "Register %s?", show.Line(args[0]))
+	}, func(ctx context.Context, c *client.Client, args []string) error {
 		d, err := c.PutAgent(ctx, args[0], body)
 		if err != nil {
 			return err
 		}
 		return a.document(d.Raw, d.Value.ID, func(w io.Writer) { a.agent(w, d.Value) })
-	}
+	})
 	return cmd
 }
 
@@ -278,25 +240,23 @@ func newAgentsKeys(a *app) *cobra.Command {
 	var confirm string
 	cmd := a.newRead("keys AGENT", "the keys that an agent's webhooks are checked with", oneArg, a.completeAgents, nil)
 	cmd.Flags().StringVar(&confirm, "confirm", "", "confirm this new address of the key set")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
+	cmd.RunE = a.call(func(ctx context.Context, args []string) error {
+		if confirm == "" {
+			return nil
 		}
-		a.subject = args[0]
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		var d client.Doc[client.AgentKeys]
+		return a.confirm(ctx, true, "Take the keys of %s from %s?", args[0], confirm)
+	}, func(ctx context.Context, c *client.Client, args []string) error {
+		d, err := client.Doc[client.AgentKeys]{}, error(nil)
 		if confirm == "" {
 			d, err = c.AgentKeys(ctx, args[0])
-		} else if err = a.confirm(cmd.Context(), true, "Take the keys of %s from %s?", args[0], confirm); err == nil {
+		} else {
 			d, err = c.ConfirmKeys(ctx, args[0], confirm)
 		}
 		if err != nil {
 			return err
 		}
 		return a.document(d.Raw, args[0], func(w io.Writer) { a.agentKeys(w, d.Value) })
-	}
+	})
 	return cmd
 }
 

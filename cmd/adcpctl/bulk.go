@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"adcp-orchestrator/cmd/adcpctl/internal/show"
+	"adcp-orchestrator/pkg/client"
 )
 
 // acted is what an act came to: the API's document, and a line of text.
@@ -18,18 +19,27 @@ type acted struct {
 // act carries out one act for each id. Several are counted and asked about first; then each has a
 // line of its own on stdout, the progress is on stderr, and the exit code is that of the failures
 // if they have one in common. An interrupted run says how many were done.
-func (a *app) act(ctx context.Context, args []string, verb string, ask bool, f func(context.Context, string) (acted,
-	error)) error {
+func (a *app) act(ctx context.Context, args []string, verb string, ask bool,
+	f func(ctx context.Context, c *client.Client, id string) (acted, error)) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
 	ids, err := a.ids(args)
 	if err != nil {
 		return err
+	}
+	one := func(id string) (acted, error) {
+		ctx, cancel := a.within(ctx)
+		defer cancel()
+		return f(ctx, c, id)
 	}
 	if len(ids) == 1 {
 		a.subject = ids[0]
 		if err := a.confirm(ctx, ask, "%s %s?", verb, show.Line(ids[0])); err != nil {
 			return err
 		}
-		got, err := f(ctx, ids[0])
+		got, err := one(ids[0])
 		if err != nil {
 			return err
 		}
@@ -46,7 +56,7 @@ func (a *app) act(ctx context.Context, args []string, verb string, ask bool, f f
 		}
 		a.progress(i, len(ids), failures)
 		a.subject = id
-		got, err := f(ctx, id)
+		got, err := one(id)
 		if err == nil {
 			if err := a.acted(id, got); err != nil {
 				return err

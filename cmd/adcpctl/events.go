@@ -24,30 +24,18 @@ func newEvents(a *app) *cobra.Command {
 
 func newEventsList(a *app) *cobra.Command {
 	type notice = client.Notice
-	var p paging
-	var after, kind string
-	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "list what was told, oldest first", Args: noArgs}
-	cmd.Flags().StringVar(&after, "after", "", "only what came after this event")
-	cmd.Flags().StringVar(&kind, "type", "", "one type, such as operation.completed")
-	p.flags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		l := listing[notice]{none: "nothing was told", id: func(n notice) string { return n.ID }, columns: []column[notice]{
-			plain("AT", func(n notice) string { return a.clock().Since(n.Time) }),
-			plain("TYPE", func(n notice) string { return kindOf(n.Type) }),
-			plain("WHAT", func(n notice) string { return n.Data.Text.Title }),
-			plain("ABOUT", about),
-			extra("ID", func(n notice) string { return n.ID }),
-		}}
-		first, err := c.Notices(ctx, p.query(noticeQuery(after, kind)))
-		return list(ctx, a, c, cmd, p, l, first, err)
-	}
-	return cmd
+	return newList(a, "list what was told, oldest first", []filter{
+		{"after", "after", "only what came after this event"}, {"type", "type", "one type, such as operation.completed"},
+	}, func() listing[notice] {
+		return listing[notice]{none: "nothing was told", id: func(n notice) string { return n.ID },
+			columns: []column[notice]{
+				plain("AT", func(n notice) string { return a.clock().Since(n.Time) }),
+				plain("TYPE", func(n notice) string { return kindOf(n.Type) }),
+				plain("WHAT", func(n notice) string { return n.Data.Text.Title }),
+				plain("ABOUT", about),
+				extra("ID", func(n notice) string { return n.ID }),
+			}}
+	}, (*client.Client).Notices)
 }
 
 // kindOf is a type of notices without its version.

@@ -30,7 +30,7 @@ var presets = map[string][]string{
 
 func newKeysList(a *app) *cobra.Command {
 	type key = client.APIKey
-	return newList(a, "list", "list the keys", noArgs, func() listing[key] {
+	return newList(a, "list the keys", nil, func() listing[key] {
 		clock := a.clock()
 		return listing[key]{none: "no keys", id: func(k key) string { return k.ID }, columns: []column[key]{
 			plain("ID", func(k key) string { return k.ID }),
@@ -41,9 +41,7 @@ func newKeysList(a *app) *cobra.Command {
 			plain("EXPIRES", func(k key) string { return clock.Due(k.ExpiresAt) }),
 			plain("SCOPES", func(k key) string { return strings.Join(k.Scopes, " ") }),
 		}}
-	}, func(ctx context.Context, c *client.Client, _ []string, p paging) (client.Doc[client.Page[key]], error) {
-		return c.APIKeys(ctx, p.query(nil))
-	})
+	}, (*client.Client).APIKeys)
 }
 
 func newKeysCreate(a *app) *cobra.Command {
@@ -70,55 +68,35 @@ func newKeysCreate(a *app) *cobra.Command {
 		}
 		return noArgs(cmd, args)
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.call(func(ctx context.Context, _ []string) error {
 		k.Scopes = append(k.Scopes, presets[role]...)
 		if days > 0 {
 			k.ExpiresAt = a.now().UTC().Add(time.Duration(days) * 24 * time.Hour).Truncate(time.Second)
 		}
-		if err := a.confirm(cmd.Context(), false, "Make a key with %s?", strings.Join(k.Scopes, " ")); err != nil {
-			return err
-		}
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
+		return a.confirm(ctx, false, "Make a key with %s?", strings.Join(k.Scopes, " "))
+	}, func(ctx context.Context, c *client.Client, _ []string) error {
 		d, err := c.CreateAPIKey(ctx, uuid.NewString(), k)
 		if err != nil {
 			return err
 		}
 		return a.secret(d.Raw, d.Value.ID, "key", d.Value.Key)
-	}
+	})
 	return cmd
 }
 
 func newKeysRoll(a *app) *cobra.Command {
 	var overlap time.Duration
 	cmd := a.newRead("roll KEY", "make a new secret for a key; prints it", oneArg, nil, nil)
-	cmd.Flags().DurationVar(&overlap, "overlap", time.Hour, "how long the old one works, at most 24h")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if overlap < 0 || overlap > 24*time.Hour {
-			return usage("choose from 0s to 24h", "--overlap can't be %s", overlap)
-		}
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		a.subject = args[0]
-		if err := a.confirm(cmd.Context(), true, "Roll %s? The old one works for %s more.", show.Line(args[0]),
-			overlap); err != nil {
-			return err
-		}
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
+	cmd.RunE = a.call(func(ctx context.Context, args []string) error {
+		return a.confirm(ctx, true, "Roll %s? The old one works for %s more.", show.Line(args[0]), overlap)
+	}, func(ctx context.Context, c *client.Client, args []string) error {
 		d, err := c.RollAPIKey(ctx, uuid.NewString(), args[0], int(overlap.Seconds()))
 		if err != nil {
 			return err
 		}
 		return a.secret(d.Raw, d.Value.ID, "key", d.Value.Key)
-	}
-	return cmd
+	})
+	return withOverlap(cmd, &overlap, "how long the old one works")
 }
 
 func newKeysRevoke(a *app) *cobra.Command {
@@ -135,31 +113,14 @@ func newKeysRevoke(a *app) *cobra.Command {
 
 func newAudit(a *app) *cobra.Command {
 	type record = client.AuditEvent
-	var p paging
-	filters := map[string]*string{}
-	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "list who did what, the newest first", Args: noArgs}
-	for _, f := range [][3]string{{"actor", "actor_id", "an API key's id"}, {"action", "action", "as operation.cancel"},
+	return group("audit", "who did what", newList(a, "list who did what, the newest first", []filter{
+		{"actor", "actor_id", "an API key's id"}, {"action", "action", "as operation.cancel"},
 		{"resource", "resource", "as operations/op_..."}, {"after", "created_after", "after this time"},
-		{"before", "created_before", "before this time"}} {
-		filters[f[1]] = cmd.Flags().String(f[0], "", f[2])
-	}
-	p.flags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		q := p.query(nil)
-		for name, value := range filters {
-			if *value != "" {
-				q.Set(name, *value)
-			}
-		}
-		l := listing[record]{none: "no acts", id: func(r record) string { return r.ID }, columns: []column[record]{
+		{"before", "created_before", "before this time"},
+	}, func() listing[record] {
+		return listing[record]{none: "no acts", id: func(r record) string { return r.ID }, columns: []column[record]{
 			plain("SINCE", func(r record) string { return a.clock().Since(r.At) }),
-			plain("WHO", func(r record) string { return whoDid(r) }),
+			plain("WHO", whoDid),
 			plain("ACTION", func(r record) string { return r.Action }),
 			plain("WHAT", func(r record) string { return r.Resource }),
 			plain("OUTCOME", func(r record) string { return r.Outcome }),
@@ -167,10 +128,7 @@ func newAudit(a *app) *cobra.Command {
 			extra("REQUEST", func(r record) string { return r.RequestID }),
 			extra("ID", func(r record) string { return r.ID }),
 		}}
-		first, err := c.Audit(ctx, q)
-		return list(ctx, a, c, cmd, p, l, first, err)
-	}
-	return group("audit", "who did what", cmd)
+	}, (*client.Client).Audit))
 }
 
 func whoDid(r client.AuditEvent) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,27 +16,22 @@ import (
 
 func newMetrics(a *app) *cobra.Command {
 	var last time.Duration
-	var names, step, by string
+	var p paging
 	cmd := a.newRead("metrics", "figures of your tenant", noArgs, nil,
 		func(ctx context.Context, c *client.Client, _ []string) error {
 			now := a.now().UTC().Truncate(time.Second)
-			q := url.Values{"from": {now.Add(-last).Format(time.RFC3339)}, "to": {now.Format(time.RFC3339)}}
-			for name, value := range map[string]string{"names": names, "step": step, "by": by} {
-				if value != "" {
-					q.Set(name, value)
-				}
-			}
+			q := p.query()
+			q.Set("from", now.Add(-last).Format(time.RFC3339))
+			q.Set("to", now.Format(time.RFC3339))
 			d, err := c.Metrics(ctx, q)
 			if err != nil {
 				return err
 			}
 			return a.document(d.Raw, "", func(io.Writer) { a.series(d.Value) })
 		})
-	f := cmd.Flags()
-	f.DurationVar(&last, "last", 24*time.Hour, "how far back")
-	f.StringVar(&names, "names", "", "only these, separated by commas")
-	f.StringVar(&step, "step", "", "1h or 1d")
-	f.StringVar(&by, "by", "", "type or agent_id")
+	cmd.Flags().DurationVar(&last, "last", 24*time.Hour, "how far back")
+	p.filter(cmd, filter{"names", "names", "only these, separated by commas"}, filter{"step", "step", "1h or 1d"},
+		filter{"by", "by", "type or agent_id"})
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"runtime"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"adcp-orchestrator/cmd/adcpctl/internal/show"
+	"adcp-orchestrator/pkg/client"
 )
 
 func newOpen(a *app) *cobra.Command {
@@ -17,13 +19,7 @@ func newOpen(a *app) *cobra.Command {
 		ValidArgsFunction: a.completeOperations,
 		Args:              func(cmd *cobra.Command, args []string) error { return between(cmd, args, 0, 1) }}
 	cmd.Flags().BoolVar(&browser, "browser", a.outTTY, "open it in a browser")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
+	cmd.RunE = a.call(nil, func(ctx context.Context, c *client.Client, args []string) error {
 		d, err := c.Whoami(ctx)
 		if err != nil {
 			return err
@@ -49,7 +45,7 @@ func newOpen(a *app) *cobra.Command {
 			a.say("no browser could be opened: %v", err)
 		}
 		return nil
-	}
+	})
 	return cmd
 }
 

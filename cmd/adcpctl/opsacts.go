@@ -14,24 +14,6 @@ import (
 	"adcp-orchestrator/pkg/client"
 )
 
-// newAct makes a command that does one thing with each operation that it is given.
-func (a *app) newAct(use, short string, ask bool, complete cobra.CompletionFunc,
-	f func(ctx context.Context, c *client.Client, id string) (acted, error)) *cobra.Command {
-	verb, _, _ := strings.Cut(use, " ")
-	return &cobra.Command{Use: use, Short: short, Args: someArgs, ValidArgsFunction: complete,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.client()
-			if err != nil {
-				return err
-			}
-			return a.act(cmd.Context(), args, words(verb), ask, func(ctx context.Context, id string) (acted, error) {
-				ctx, cancel := a.within(ctx)
-				defer cancel()
-				return f(ctx, c, id)
-			})
-		}}
-}
-
 // ofOperation is the outcome of an act that answers with the operation.
 func ofOperation(d client.Doc[client.Operation], err error) (acted, error) {
 	line := timeline.State(show.Line(d.Value.State))
@@ -87,22 +69,6 @@ func newOpsResume(a *app) *cobra.Command {
 	return needReason(cmd, &reason)
 }
 
-// needReason adds --reason, which acts that people ask about later can't do without.
-func needReason(cmd *cobra.Command, reason *string) *cobra.Command {
-	cmd.Flags().StringVar(reason, "reason", "", "why: it is kept on the timeline (required)")
-	checked := cmd.Args
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := checked(cmd, args); err != nil {
-			return err
-		}
-		if strings.TrimSpace(*reason) == "" {
-			return usage(`add --reason "..."`, "%s needs a reason", cmd.CommandPath())
-		}
-		return nil
-	}
-	return cmd
-}
-
 func newOpsCancel(a *app) *cobra.Command {
 	var body client.Cancel
 	var withdraw bool
@@ -116,7 +82,7 @@ func newOpsCancel(a *app) *cobra.Command {
 	needReason(cmd, &body.Reason)
 	cmd.Flags().StringVar(&body.Buy, "buy", "", "what becomes of a live buy: cancel or keep")
 	cmd.Flags().BoolVar(&withdraw, "withdraw", false, "take back a wish to cancel that was not sent")
-	checked := cmd.Args
+	withReason := cmd.Args
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if body.Buy != "" && body.Buy != "cancel" && body.Buy != "keep" {
 			return usage("choose cancel or keep", "--buy can't be %q", body.Buy)
@@ -124,7 +90,7 @@ func newOpsCancel(a *app) *cobra.Command {
 		if withdraw {
 			return someArgs(cmd, args)
 		}
-		return checked(cmd, args)
+		return withReason(cmd, args)
 	}
 	return cmd
 }
@@ -156,14 +122,7 @@ func newOpsResolve(a *app) *cobra.Command {
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		a.subject = args[0]
+	cmd.RunE = a.call(nil, func(ctx context.Context, c *client.Client, args []string) error {
 		if result != "" {
 			raw, err := os.ReadFile(result)
 			if err != nil || !json.Valid(raw) {
@@ -191,6 +150,6 @@ func newOpsResolve(a *app) *cobra.Command {
 			return err
 		}
 		return a.acted(args[0], got)
-	}
+	})
 	return cmd
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -21,35 +20,16 @@ func newQuarantine(a *app) *cobra.Command {
 
 func newQuarantineList(a *app) *cobra.Command {
 	type delivery = client.Delivery
-	var p paging
-	filters := map[string]*string{}
-	cmd := &cobra.Command{Use: "list", Aliases: []string{"ls"}, Short: "list them, the newest first", Args: noArgs}
-	for _, f := range [][3]string{{"agent", "agent_id", "an agent's id"}, {"op", "operation_id", "an operation's id"},
-		{"authentic", "authentic", "true: the agent sent it; false: anybody may have"}, {"code", "code",
-			"why it was not applied"},
-		{"state", "state", "kept, replayed or discarded"}, {"after", "received_after", "came after this time"},
-		{"before", "received_before", "came before this time"}} {
-		filters[f[1]] = cmd.Flags().String(f[0], "", f[2])
-	}
-	p.flags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		q := url.Values{}
-		for name, value := range filters {
-			if *value != "" {
-				q.Set(name, *value)
-			}
-		}
-		clock := a.clock()
-		l := listing[delivery]{none: "nothing is in the quarantine", id: func(v delivery) string { return v.ID },
+	return newList(a, "list them, the newest first", []filter{
+		{"agent", "agent_id", "an agent's id"}, {"op", "operation_id", "an operation's id"},
+		{"authentic", "authentic", "true: the agent sent it; false: anybody may have"},
+		{"code", "code", "why it was not applied"}, {"state", "state", "kept, replayed or discarded"},
+		{"after", "received_after", "came after this time"}, {"before", "received_before", "came before this time"},
+	}, func() listing[delivery] {
+		return listing[delivery]{none: "nothing is in the quarantine", id: func(v delivery) string { return v.ID },
 			columns: []column[delivery]{
 				plain("ID", func(v delivery) string { return v.ID }),
-				plain("LAST", func(v delivery) string { return clock.Since(v.LastAt) }),
+				plain("LAST", func(v delivery) string { return a.clock().Since(v.LastAt) }),
 				{head: "SENT BY", cell: sentBy},
 				plain("OPERATION", func(v delivery) string { return v.OperationID }),
 				plain("STATE", func(v delivery) string { return v.State }),
@@ -58,10 +38,7 @@ func newQuarantineList(a *app) *cobra.Command {
 				plain("CODE", func(v delivery) string { return v.Code }),
 				extra("WHY", func(v delivery) string { return v.Reason }),
 			}}
-		first, err := c.Quarantine(ctx, p.query(q))
-		return list(ctx, a, c, cmd, p, l, first, err)
-	}
-	return cmd
+	}, (*client.Client).Quarantine)
 }
 
 // sentBy says who sent a delivery: anybody, unless it is authentic.
@@ -74,26 +51,19 @@ func sentBy(v client.Delivery) show.Cell {
 
 func newQuarantineShow(a *app) *cobra.Command {
 	var body bool
-	cmd := a.newRead("show ID", "show one", oneArg, nil, nil)
+	cmd := a.newRead("show ID", "show one", oneArg, nil,
+		func(ctx context.Context, c *client.Client, args []string) error {
+			var embed []string
+			if body {
+				embed = []string{"body"}
+			}
+			d, err := c.Quarantined(ctx, args[0], embed...)
+			if err != nil {
+				return err
+			}
+			return a.document(d.Raw, d.Value.ID, func(w io.Writer) { a.delivery(w, d.Value) })
+		})
 	cmd.Flags().BoolVar(&body, "body", false, "with what was sent, of an authentic one")
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		a.subject = args[0]
-		var embed []string
-		if body {
-			embed = []string{"body"}
-		}
-		d, err := c.Quarantined(ctx, args[0], embed...)
-		if err != nil {
-			return err
-		}
-		return a.document(d.Raw, d.Value.ID, func(w io.Writer) { a.delivery(w, d.Value) })
-	}
 	return cmd
 }
 

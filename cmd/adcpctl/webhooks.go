@@ -19,29 +19,9 @@ func newWebhooks(a *app) *cobra.Command {
 		newWebhooksTest(a), newWebhooksRoll(a), newWebhooksDeliveries(a), newWebhooksRedeliver(a))
 }
 
-// newList makes a command that lists something that needs no filter.
-func newList[T any](a *app, use, short string, args cobra.PositionalArgs, l func() listing[T],
-	read func(ctx context.Context, c *client.Client, args []string, p paging) (client.Doc[client.Page[T]],
-		error)) *cobra.Command {
-	var p paging
-	cmd := &cobra.Command{Use: use, Short: short, Args: args}
-	p.flags(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		ctx, cancel := a.within(cmd.Context())
-		defer cancel()
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		first, err := read(ctx, c, args, p)
-		return list(ctx, a, c, cmd, p, l(), first, err)
-	}
-	return cmd
-}
-
 func newWebhooksList(a *app) *cobra.Command {
 	type endpoint = client.Endpoint
-	return newList(a, "list", "list the addresses", noArgs, func() listing[endpoint] {
+	return newList(a, "list the addresses", nil, func() listing[endpoint] {
 		return listing[endpoint]{none: "no addresses: adcpctl webhooks add URL", id: func(e endpoint) string { return e.ID },
 			columns: []column[endpoint]{
 				plain("ID", func(e endpoint) string { return e.ID }),
@@ -50,9 +30,7 @@ func newWebhooksList(a *app) *cobra.Command {
 				extra("CREATED", func(e endpoint) string { return a.clock().At(e.CreatedAt) }),
 				plain("URL", func(e endpoint) string { return e.URL }),
 			}}
-	}, func(ctx context.Context, c *client.Client, _ []string, p paging) (client.Doc[client.Page[endpoint]], error) {
-		return c.Endpoints(ctx, p.query(nil))
-	})
+	}, (*client.Client).Endpoints)
 }
 
 func endpointState(e client.Endpoint) show.Cell {
@@ -75,18 +53,17 @@ func (a *app) secret(raw []byte, id, what, secret string) error {
 
 func newWebhooksAdd(a *app) *cobra.Command {
 	var e client.NewEndpoint
-	cmd := a.newRead("add URL", "send notices to an address; prints the secret that they are signed with", oneArg, nil,
-		func(ctx context.Context, c *client.Client, args []string) error {
-			e.URL = args[0]
-			if err := a.confirm(ctx, false, "Send notices to %s?", show.Line(e.URL)); err != nil {
-				return err
-			}
-			d, err := c.AddEndpoint(ctx, uuid.NewString(), e)
-			if err != nil {
-				return err
-			}
-			return a.secret(d.Raw, d.Value.ID, "secret", d.Value.Secret)
-		})
+	cmd := a.newRead("add URL", "send notices to an address; prints the secret that they are signed with", oneArg, nil, nil)
+	cmd.RunE = a.call(func(ctx context.Context, args []string) error {
+		e.URL = args[0]
+		return a.confirm(ctx, false, "Send notices to %s?", show.Line(e.URL))
+	}, func(ctx context.Context, c *client.Client, _ []string) error {
+		d, err := c.AddEndpoint(ctx, uuid.NewString(), e)
+		if err != nil {
+			return err
+		}
+		return a.secret(d.Raw, d.Value.ID, "secret", d.Value.Secret)
+	})
 	cmd.Flags().StringSliceVar(&e.Types, "type", nil, "only these types; all by default")
 	cmd.Flags().StringVar(&e.Description, "description", "", "what it is for")
 	return cmd
@@ -115,27 +92,22 @@ func answered(s client.Sent) string {
 
 func newWebhooksRoll(a *app) *cobra.Command {
 	var overlap time.Duration
-	cmd := a.newRead("roll-secret ENDPOINT", "make a new secret; prints it", oneArg, nil,
-		func(ctx context.Context, c *client.Client, args []string) error {
-			if overlap < 0 || overlap > 24*time.Hour {
-				return usage("choose from 0s to 24h", "--overlap can't be %s", overlap)
-			}
-			if err := a.confirm(ctx, true, "Make a new secret for %s?", show.Line(args[0])); err != nil {
-				return err
-			}
-			d, err := c.RollSecret(ctx, uuid.NewString(), args[0], int(overlap.Seconds()))
-			if err != nil {
-				return err
-			}
-			return a.secret(d.Raw, args[0], "secret", d.Value.Secret)
-		})
-	cmd.Flags().DurationVar(&overlap, "overlap", time.Hour, "how long the old one signs as well, at most 24h")
-	return cmd
+	cmd := a.newRead("roll-secret ENDPOINT", "make a new secret; prints it", oneArg, nil, nil)
+	cmd.RunE = a.call(func(ctx context.Context, args []string) error {
+		return a.confirm(ctx, true, "Make a new secret for %s?", show.Line(args[0]))
+	}, func(ctx context.Context, c *client.Client, args []string) error {
+		d, err := c.RollSecret(ctx, uuid.NewString(), args[0], int(overlap.Seconds()))
+		if err != nil {
+			return err
+		}
+		return a.secret(d.Raw, args[0], "secret", d.Value.Secret)
+	})
+	return withOverlap(cmd, &overlap, "how long the old one signs as well")
 }
 
 func newWebhooksDeliveries(a *app) *cobra.Command {
 	type sent = client.Sent
-	return newList(a, "deliveries ENDPOINT", "what was sent to an address, the newest first", oneArg,
+	return newListOf(a, "deliveries ENDPOINT", "what was sent to an address, the newest first", nil, nil,
 		func() listing[sent] {
 			clock := a.clock()
 			return listing[sent]{none: "nothing was sent", id: func(s sent) string { return s.ID }, columns: []column[sent]{
@@ -149,26 +121,18 @@ func newWebhooksDeliveries(a *app) *cobra.Command {
 				plain("OPERATION", func(s sent) string { return s.OperationID }),
 				plain("ANSWER", answered),
 			}}
-		}, func(ctx context.Context, c *client.Client, args []string, p paging) (client.Doc[client.Page[sent]], error) {
-			a.subject = args[0]
-			return c.Deliveries(ctx, args[0], p.query(nil))
-		})
+		}, (*client.Client).Deliveries)
 }
 
 func newWebhooksRedeliver(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "redeliver ENDPOINT DELIVERY...|-", Short: "send something again",
 		Args: func(cmd *cobra.Command, args []string) error { return between(cmd, args, 2, 10_000) }}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		c, err := a.client()
-		if err != nil {
-			return err
-		}
-		return a.act(cmd.Context(), args[1:], "redeliver", false, func(ctx context.Context, id string) (acted, error) {
-			ctx, cancel := a.within(ctx)
-			defer cancel()
-			d, err := c.Redeliver(ctx, args[0], id)
-			return acted{d.Raw, sentLine(d.Value)}, err
-		})
+		return a.act(cmd.Context(), args[1:], "redeliver", false,
+			func(ctx context.Context, c *client.Client, id string) (acted, error) {
+				d, err := c.Redeliver(ctx, args[0], id)
+				return acted{d.Raw, sentLine(d.Value)}, err
+			})
 	}
 	return cmd
 }
