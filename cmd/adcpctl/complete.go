@@ -45,6 +45,33 @@ func (a *app) completeAgents(cmd *cobra.Command, _ []string, _ string) ([]string
 	})
 }
 
+// completeEndpoints completes the ids of webhook endpoints.
+func (a *app) completeEndpoints(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return a.complete(cmd.Context(), "endpoints", func(ctx context.Context, c *client.Client) (ids []string, err error) {
+		d, err := c.Endpoints(ctx)
+		for _, e := range d.Value.Items {
+			ids = append(ids, e.Value.ID+"\t"+e.Value.URL)
+		}
+		return ids, err
+	})
+}
+
+// completeDeliveries completes an endpoint, then the ids of what was sent to it.
+func (a *app) completeDeliveries(cmd *cobra.Command, args []string, typed string) ([]string,
+	cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return a.completeEndpoints(cmd, args, typed)
+	}
+	what := "deliveries-" + url.PathEscape(args[0]) // it is part of a file's name
+	return a.complete(cmd.Context(), what, func(ctx context.Context, c *client.Client) (ids []string, err error) {
+		d, err := c.Deliveries(ctx, args[0], nil)
+		for _, s := range d.Value.Items {
+			ids = append(ids, s.Value.ID+"\t"+strings.TrimSpace(s.Value.State+" "+kindOf(s.Value.Type)+" "+s.Value.OperationID))
+		}
+		return ids, err
+	})
+}
+
 func (a *app) completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	c, err := a.profiles().Load()
 	if err != nil {

@@ -209,6 +209,10 @@ func remedyOf(p *client.Problem, a *app) string {
 		return "see the operation in the way: adcpctl ops show " + id
 	case "agent_has_open_operations":
 		return "see them: adcpctl ops list --state open --agent " + a.subject
+	case "endpoint_disabled":
+		return "enable it, then ask again: adcpctl webhooks enable " + a.subject
+	case "secrets_overlap":
+		return "end the former ones at once: adcpctl webhooks roll-secret " + a.subject + " --overlap 0s"
 	case "last_admin_key":
 		return "make another key with keys:write first: adcpctl keys create"
 	case "no_such_route":

@@ -96,18 +96,13 @@ func TestHelpFitsAScreen(t *testing.T) {
 	t.Parallel()
 	c := newCLI(t, newServer(t))
 	got := c.run("--help").want(t, 0)
-	rows := strings.Split(strings.TrimRight(got.out, "\n"), "\n")
-	if len(rows) > 24 {
-		t.Errorf("%d rows", len(rows))
-	}
-	for _, row := range rows {
-		if len([]rune(row)) > 80 {
-			t.Errorf("%d columns: %s", len([]rune(row)), row)
-		}
-	}
+	fits(t, got.out)
 	var missing []string
 	root := newRoot(&app{env: os.Getenv, in: os.Stdin, out: &bytes.Buffer{}, err: &bytes.Buffer{}})
 	for _, verb := range root.Commands() {
+		if verb.HasSubCommands() {
+			fits(t, c.run(verb.Name(), "--help").want(t, 0).out)
+		}
 		for _, below := range verb.Commands() {
 			if !strings.Contains(got.out, below.Name()) {
 				missing = append(missing, verb.Name()+" "+below.Name())
@@ -119,5 +114,19 @@ func TestHelpFitsAScreen(t *testing.T) {
 	}
 	if len(missing) > 0 {
 		t.Errorf("help lacks %q", missing)
+	}
+}
+
+// fits fails the test unless a text has at most 24 rows of 80 columns.
+func fits(t *testing.T, page string) {
+	t.Helper()
+	rows := strings.Split(strings.TrimRight(page, "\n"), "\n")
+	if len(rows) > 24 {
+		t.Errorf("%d rows:\n%s", len(rows), page)
+	}
+	for _, row := range rows {
+		if len([]rune(row)) > 80 {
+			t.Errorf("%d columns: %s", len([]rune(row)), row)
+		}
 	}
 }

@@ -100,7 +100,8 @@ func (c *cli) file(name, content string) string {
 
 var operationIDs = regexp.MustCompile(`op_[a-z2-7]{26}`)
 
-var secrets = regexp.MustCompile(`adcp_acme_[A-Za-z0-9_-]{43}`)
+// secrets are API keys, and the secrets of webhook endpoints.
+var secrets = regexp.MustCompile(`(adcp_acme|whsec)_[A-Za-z0-9_+/-]{43}=?`)
 
 // mask replaces what differs from run to run, the server's address and ids that it makes, and
 // secrets.
@@ -108,7 +109,7 @@ func (c *cli) mask(text string) string {
 	text = strings.ReplaceAll(text, c.server.URL, "https://api.example/live")
 	text = strings.ReplaceAll(text, strings.TrimPrefix(c.server.URL, "http://"), "api.example")
 	text = strings.ReplaceAll(text, runtime.GOOS+"/"+runtime.GOARCH, "linux/amd64")
-	text = secrets.ReplaceAllString(text, "adcp_acme_SECRET")
+	text = secrets.ReplaceAllString(text, "${1}_SECRET")
 	known := append([]string{opUnknown}, all...)
 	return operationIDs.ReplaceAllStringFunc(text, func(id string) string {
 		for _, k := range known {

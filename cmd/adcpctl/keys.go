@@ -96,7 +96,7 @@ func newKeysRoll(a *app) *cobra.Command {
 		}
 		return a.secret(d.Raw, d.Value.ID, "key", d.Value.Key)
 	})
-	return withOverlap(cmd, &overlap, "how long the old one works")
+	return withOverlap(cmd, &overlap, "the old one works on")
 }
 
 func newKeysRevoke(a *app) *cobra.Command {

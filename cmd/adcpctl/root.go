@@ -20,7 +20,8 @@ const rootHelp = `adcpctl: buy from AdCP sales agents, follow what was bought, a
               redrive resolve
   agents      list show put probe pause resume delete keys
   quarantine  list show replay discard      webhooks that were not applied
-  webhooks    list add test roll-secret deliveries redeliver
+  webhooks    list show add enable disable delete test roll-secret deliveries
+              redeliver                     what is told to addresses of yours
   keys        list create roll revoke bootstrap
   audit list    events list|tail    metrics    api METHOD PATH [-d FILE]
   conform --agent URL [--buy FILE]          what will a buyer suffer from it?
@@ -66,11 +67,14 @@ func newRoot(a *app) *cobra.Command {
 	root.SetErr(a.err)
 	usual := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
-		if cmd == root {
+		switch {
+		case cmd == root:
 			cmd.Print(rootHelp)
-			return
+		case cmd.HasSubCommands() && cmd.Long == "":
+			groupHelp(cmd)
+		default:
+			usual(cmd, args)
 		}
-		usual(cmd, args)
 	})
 	f := root.PersistentFlags()
 	f.StringVarP(&a.flags.output, "output", "o", "text", "text, wide, json, jsonl, yaml, id")
@@ -117,6 +121,15 @@ func group(use, short string, below ...*cobra.Command) *cobra.Command {
 	}, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	g.AddCommand(below...)
 	return g
+}
+
+// groupHelp lists the commands of a group, without the flags of every verb: it fits a screen.
+func groupHelp(g *cobra.Command) {
+	g.Printf("%s: %s\n\n", g.CommandPath(), g.Short)
+	for _, below := range g.Commands() {
+		g.Printf("  %-12s %s\n", below.Name(), below.Short)
+	}
+	g.Printf("\n%s VERB --help explains one; adcpctl --help has what all share.\n", g.CommandPath())
 }
 
 // begin checks the flags of every verb.

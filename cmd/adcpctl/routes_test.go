@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,6 @@ import (
 	"adcp-orchestrator/pkg/httpapi"
 	"adcp-orchestrator/pkg/keyring"
 	"adcp-orchestrator/pkg/notice"
-	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
 	"adcp-orchestrator/pkg/outbox"
 	"adcp-orchestrator/pkg/registry"
@@ -103,7 +103,7 @@ func (s *server) routes(t *testing.T, a httpapi.API) map[string]httpapi.Function
 	keys := apikey.Manager{Store: s.store, Now: clock, Random: &counter{seed: "keys"}}
 	feed := outbox.Feed{Store: s.store, Now: clock}
 	read, write, approve := apikey.ScopeOperationsRead, apikey.ScopeOperationsWrite, apikey.ScopeOperationsApprove
-	return map[string]httpapi.Function{
+	routes := map[string]httpapi.Function{
 		"POST /v1/operations":               a.ServeUncounted(write, a.Submit(submit)),
 		"GET /v1/operations":                a.Serve(read, a.ListOperations(s.store)),
 		"GET /v1/operations/counts":         a.Serve(read, a.CountOperations(s.store)),
@@ -142,15 +142,6 @@ func (s *server) routes(t *testing.T, a httpapi.API) map[string]httpapi.Function
 		"POST /v1/api-keys/{id}/roll":       a.Serve(apikey.ScopeKeysWrite, a.RollKey(keys)),
 		"GET /v1/audit-events":              a.Serve(apikey.ScopeAuditRead, a.ListAudit(s.store)),
 	}
-}
-
-// tell publishes what waits in the outbox, as the function notify does.
-func (s *server) tell(t *testing.T) {
-	t.Helper()
-	drain := outbox.Drain{Store: s.store, Bus: bus{}, Now: clock}
-	for _, id := range all {
-		if err := drain.Publish(t.Context(), operation.Ref{Tenant: "acme", OperationID: id}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	maps.Copy(routes, s.hookRoutes(a))
+	return routes
 }

@@ -16,8 +16,7 @@ import (
 	"adcp-orchestrator/pkg/store/memory"
 )
 
-// server is an API over HTTP: httpapi's handlers on a memory store, as behind API Gateway. Routes
-// that answers_test.go answers come before them.
+// server is an API over HTTP: httpapi's handlers on a memory store, as behind API Gateway.
 type server struct {
 	*httptest.Server
 
@@ -42,7 +41,6 @@ func newServer(t *testing.T) *server {
 	s.key, s.reader = s.issue(t, "trading-desk", apikey.Scopes()), s.issue(t, "reader",
 		[]string{apikey.ScopeOperationsRead})
 	s.real = s.routes(t, httpapi.API{BaseURL: s.URL, Audit: s.store, Now: clock})
-	s.answers()
 	s.mu.Unlock()
 	s.seed(t)
 	return s
@@ -189,4 +187,9 @@ func (s *server) problem(w http.ResponseWriter, status int, code, detail, state 
 		body["state"] = state
 	}
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+// page answers with one page of items.
+func (s *server) page(w http.ResponseWriter, r *http.Request, items []any) {
+	_ = json.NewEncoder(w).Encode(map[string]any{"items": items, "self": s.URL + r.URL.String()})
 }

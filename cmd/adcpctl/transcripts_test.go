@@ -31,11 +31,12 @@ var transcripts = map[string][]string{
 		"ops events OP_WORKING --kind poll_requested"},
 	"ops-request": {"ops request OP_ASKS", "ops result OP_DONE", "ops result OP_WORKING"},
 	"ops-acts": {"ops poll OP_WORKING", "ops pause OP_WORKING --reason holiday", "ops resume OP_WORKING --reason back",
-		"ops redrive OP_WORKING", "ops poll OP_DONE", "ops pause OP_WORKING"},
+		"ops redrive OP_WORKING", "ops poll OP_DONE", "ops pause OP_WORKING",
+		"ops resolve OP_UNCLEAR --state failed --reason asked --unverified -y"},
 	"ops-cancel": {"cancel OP_FAILED --reason wrong-dates -y", "cancel OP_WORKING --reason wrong-dates -y",
 		"cancel OP_WORKING --reason x",
 		"cancel OP_FAILED --reason wrong-dates -y -o json", "ops cancel OP_WORKING --reason x --buy sell -y",
-		"cancel OP_DONE --reason wrong-dates --buy cancel -y", "cancel OP_WORKING --withdraw -y",
+		"cancel OP_DONE --reason wrong-dates --buy cancel -y", "ops cancel OP_WORKING --withdraw -y",
 		"cancel OP_DONE --withdraw -y"},
 	"ops-resolve": {"resolve OP_UNCLEAR --state failed --reason asked-the-seller -y",
 		"resolve OP_UNCLEAR --state failed --reason asked-the-seller --unverified -y",
@@ -50,9 +51,20 @@ var transcripts = map[string][]string{
 	"quarantine": {"quarantine list", "quarantine list -o id", "quarantine show QD_KEPT --body",
 		"quarantine replay QD_STRANGER --reason checked", "quarantine discard QD_STRANGER --reason noise",
 		"quarantine replay QD_KEPT --reason checked", "quarantine show QD_KEPT", "quarantine replay qd_b --reason checked"},
-	"webhooks": {"webhooks list", "webhooks add https://acme.example/hook", "webhooks test we_a",
-		"webhooks roll-secret we_a -y",
-		"webhooks deliveries we_a", "webhooks redeliver we_a wd_a"},
+	"webhooks": {"webhooks list", "webhooks list -o wide", "webhooks show HOOK_DOWN", "webhooks show HOOK_GONE -o yaml",
+		"webhooks show HOOK_UNKNOWN", "webhooks add https://acme.example/new --type operation.*,agent.* --description new",
+		"webhooks add http://acme.example/new --type operation.ended", "webhooks show HOOK_NEW",
+		"webhooks roll-secret HOOK_NEW -y", "webhooks show HOOK_NEW", "webhooks roll-secret HOOK_NEW --overlap 48h -y",
+		"webhooks roll-secret HOOK_NEW --overlap 0s", "webhooks roll-secret HOOK_NEW -y", "webhooks roll-secret HOOK_NEW -y",
+		"webhooks disable HOOK_NEW", "webhooks show HOOK_NEW", "webhooks enable HOOK_NEW -o json",
+		"webhooks enable HOOK_GONE HOOK_UNKNOWN -y", "webhooks delete HOOK_NEW", "webhooks delete HOOK_NEW -y",
+		"webhooks delete HOOK_NEW -y", "webhooks list -o id"},
+	"webhooks-deliveries": {"webhooks test HOOK_DESK", "webhooks test HOOK_DOWN", "webhooks test HOOK_UNKNOWN",
+		"webhooks deliveries HOOK_DESK", "webhooks deliveries HOOK_DESK --limit 1",
+		"webhooks deliveries HOOK_DOWN --state pending -o wide", "webhooks deliveries HOOK_DOWN --state lost",
+		"webhooks redeliver HOOK_DESK SENT_DESK", "webhooks redeliver HOOK_DESK SENT_DOWN",
+		"webhooks deliveries HOOK_GONE --state dead -o id", "<SENT_GONE webhooks redeliver HOOK_GONE -",
+		"webhooks enable HOOK_GONE", "<SENT_GONE webhooks redeliver HOOK_GONE -", "webhooks deliveries HOOK_GONE"},
 	"keys": {"keys list", "keys create --name viewer --role viewer", "keys create --name x",
 		"keys roll KEY_READER --overlap 10m -y", "keys list -o wide",
 		"keys revoke KEY_READER -y", "keys revoke KEY_DESK -y", "keys bootstrap"},
@@ -73,9 +85,10 @@ var transcripts = map[string][]string{
 		"--profile nope ops list"},
 	"open":    {"open", "open OP_ASKS"},
 	"version": {"version"},
-	"help": {"", "help exits", "nonsense", "submti", "ops nonsense", "ops list --nonsense", "ops list -o xml",
-		"submit --help"},
-	"completion": {"__complete watch ", "__complete agents show ", "__complete ops list -o "},
+	"help": {"", "help exits", "exits", "nonsense", "submti", "ops nonsense", "ops list --nonsense", "ops list -o xml",
+		"submit --help", "webhooks --help", "webhooks"},
+	"completion": {"__complete watch ", "__complete agents show ", "__complete ops list -o ",
+		"__complete webhooks show ", "__complete webhooks redeliver ", "__complete webhooks redeliver HOOK_DESK "},
 }
 
 func TestTranscripts(t *testing.T) {
@@ -101,7 +114,8 @@ func TestTranscripts(t *testing.T) {
 var names = strings.NewReplacer("OP_ASKS", opAsks, "OP_DONE", opDone, "OP_FAILED", opFailed, "OP_UNKNOWN", opUnknown,
 	"OP_WORKING", opWorking, "OP_CANCELED", opCanceled, "OP_UNCLEAR", opUnclear, "QD_KEPT", kept.ID(),
 	"QD_STRANGER", stranger.ID(),
-	"KEY_DESK", keyDesk, "KEY_READER", keyReader)
+	"HOOK_DESK", hookDesk, "HOOK_DOWN", hookDown, "HOOK_GONE", hookGone, "HOOK_NEW", hookNew,
+	"HOOK_UNKNOWN", hookUnknown, "SENT_DESK", sentDesk, "SENT_DOWN", sentDown, "SENT_GONE", sentGone, "KEY_DESK", keyDesk, "KEY_READER", keyReader)
 
 // transcribe runs a step and writes what it was, what it wrote, and how it ended.
 func transcribe(b *strings.Builder, c *cli, step string) {
@@ -109,7 +123,7 @@ func transcribe(b *strings.Builder, c *cli, step string) {
 	stdin := ""
 	shown := "$ adcpctl"
 	if text, isInput := strings.CutPrefix(step, "<"); isInput {
-		verbs := []string{" submit", " ops", " profile"}
+		verbs := []string{" submit", " ops", " profile", " webhooks"}
 		for _, v := range verbs {
 			if i := strings.LastIndex(text, v); i >= 0 {
 				stdin, step = names.Replace(text[:i]), text[i+1:]

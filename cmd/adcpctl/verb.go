@@ -15,8 +15,8 @@ import (
 type called func(ctx context.Context, c *client.Client, args []string) error
 
 // call makes what a verb runs: f gets the client of the API that was chosen, and --timeout or a
-// minute. Remedies name the first argument. before, if it is not nil, checks and asks first, outside
-// of that time: a person may think.
+// minute. Remedies name the first argument. before, if it is not nil, checks and asks first, and
+// outside of that time: a person may think.
 func (a *app) call(before func(ctx context.Context, args []string) error, f called) func(*cobra.Command,
 	[]string) error {
 	return func(cmd *cobra.Command, args []string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -15,22 +16,63 @@ import (
 )
 
 func newWebhooks(a *app) *cobra.Command {
-	return group("webhooks", "addresses of yours that notices are sent to", newWebhooksList(a), newWebhooksAdd(a),
-		newWebhooksTest(a), newWebhooksRoll(a), newWebhooksDeliveries(a), newWebhooksRedeliver(a))
+	return group("webhooks", "addresses of yours that notices are sent to", newWebhooksList(a), newWebhooksShow(a),
+		newWebhooksAdd(a), newWebhooksState(a, "enable", client.EndpointEnabled, "send to an address again"),
+		newWebhooksState(a, "disable", client.EndpointDisabled, "send nothing to an address until it is enabled"),
+		newWebhooksDelete(a), newWebhooksTest(a), newWebhooksRoll(a), newWebhooksDeliveries(a), newWebhooksRedeliver(a))
 }
 
 func newWebhooksList(a *app) *cobra.Command {
 	type endpoint = client.Endpoint
-	return newList(a, "list the addresses", nil, func() listing[endpoint] {
-		return listing[endpoint]{none: "no addresses: adcpctl webhooks add URL", id: func(e endpoint) string { return e.ID },
-			columns: []column[endpoint]{
-				plain("ID", func(e endpoint) string { return e.ID }),
-				{head: "STATE", cell: endpointState},
-				plain("TYPES", func(e endpoint) string { return strings.Join(e.Types, " ") }),
-				extra("CREATED", func(e endpoint) string { return a.clock().At(e.CreatedAt) }),
-				plain("URL", func(e endpoint) string { return e.URL }),
-			}}
-	}, (*client.Client).Endpoints)
+	var cmd *cobra.Command
+	cmd = a.newRead("list", "list the addresses", noArgs, nil,
+		func(ctx context.Context, c *client.Client, _ []string) error {
+			l := listing[endpoint]{none: "no addresses: adcpctl webhooks add URL", id: func(e endpoint) string { return e.ID },
+				columns: []column[endpoint]{
+					plain("ID", func(e endpoint) string { return e.ID }),
+					{head: "STATE", cell: endpointState},
+					plain("TYPES", func(e endpoint) string { return strings.Join(e.Types, " ") }),
+					extra("CREATED", func(e endpoint) string { return a.clock().At(e.CreatedAt) }),
+					plain("URL", func(e endpoint) string { return e.URL }),
+				}}
+			first, err := c.Endpoints(ctx)
+			return list(ctx, a, c, cmd, paging{}, l, first, err)
+		})
+	cmd.Aliases = []string{"ls"}
+	return cmd
+}
+
+func newWebhooksShow(a *app) *cobra.Command {
+	return a.newRead("show ENDPOINT", "show an address, and how it does", oneArg, a.completeEndpoints,
+		func(ctx context.Context, c *client.Client, args []string) error {
+			d, err := c.Endpoint(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return a.document(d.Raw, d.Value.ID, func(w io.Writer) { a.endpoint(w, d.Value) })
+		})
+}
+
+func (a *app) endpoint(w io.Writer, e client.Endpoint) {
+	clock := a.clock()
+	disabled := ""
+	if e.Disabled != nil {
+		disabled = clock.At(e.Disabled.At)
+	}
+	var secrets []string
+	for _, s := range e.Secrets {
+		line := fmt.Sprintf("%d, made %s", s.Generation, clock.At(s.CreatedAt))
+		if !s.ExpiresAt.IsZero() {
+			line += ", in use until " + clock.At(s.ExpiresAt)
+		}
+		secrets = append(secrets, line)
+	}
+	show.Facts(w, a.colors(a.outTTY), [2]string{"endpoint", e.ID}, [2]string{"url", e.URL},
+		[2]string{"description", e.Description}, [2]string{"types", cmp.Or(strings.Join(e.Types, " "), "all")},
+		[2]string{"agent", e.AgentID}, [2]string{"state", endpointState(e).Text}, [2]string{"disabled", disabled},
+		[2]string{"failing since", clock.At(e.FailingSince)}, [2]string{"last success", clock.At(e.LastSuccessAt)},
+		[2]string{"secrets", strings.Join(secrets, "; ")}, [2]string{"created", clock.At(e.CreatedAt)},
+		[2]string{"updated", clock.At(e.UpdatedAt)}, [2]string{"version", fmt.Sprint(e.Version)})
 }
 
 func endpointState(e client.Endpoint) show.Cell {
@@ -53,7 +95,7 @@ func (a *app) secret(raw []byte, id, what, secret string) error {
 
 func newWebhooksAdd(a *app) *cobra.Command {
 	var e client.NewEndpoint
-	cmd := a.newRead("add URL", "send notices to an address; prints the secret that they are signed with", oneArg, nil, nil)
+	cmd := a.newRead("add URL", "send notices to an address; prints its secret", oneArg, nil, nil)
 	cmd.RunE = a.call(func(ctx context.Context, args []string) error {
 		e.URL = args[0]
 		return a.confirm(ctx, false, "Send notices to %s?", show.Line(e.URL))
@@ -69,30 +111,24 @@ func newWebhooksAdd(a *app) *cobra.Command {
 	return cmd
 }
 
-func newWebhooksTest(a *app) *cobra.Command {
-	return a.newAct("test ENDPOINT...|-", "send a test notice", false, nil,
+func newWebhooksState(a *app, verb, state, short string) *cobra.Command {
+	return a.newAct(verb+" ENDPOINT...|-", short, false, a.completeEndpoints,
 		func(ctx context.Context, c *client.Client, id string) (acted, error) {
-			d, err := c.TestEndpoint(ctx, id)
-			return acted{d.Raw, sentLine(d.Value)}, err
+			d, err := c.SetEndpointState(ctx, id, state)
+			return acted{d.Raw, show.Line(endpointState(d.Value).Text)}, err
 		})
 }
 
-func sentLine(s client.Sent) string {
-	return strings.TrimSuffix(words(show.Line(s.State))+", "+answered(s), ", ")
-}
-
-// answered is what the last attempt came to.
-func answered(s client.Sent) string {
-	text := words(show.Line(s.Fault))
-	if n := len(s.Log); n > 0 && s.Log[n-1].Status > 0 {
-		text = strings.TrimSuffix(fmt.Sprintf("answered %d, %s", s.Log[n-1].Status, text), ", ")
-	}
-	return text
+func newWebhooksDelete(a *app) *cobra.Command {
+	return a.newAct("delete ENDPOINT...|-", "remove an address; its secret is lost", true, a.completeEndpoints,
+		func(ctx context.Context, c *client.Client, id string) (acted, error) {
+			return acted{nil, "deleted"}, c.DeleteEndpoint(ctx, id)
+		})
 }
 
 func newWebhooksRoll(a *app) *cobra.Command {
 	var overlap time.Duration
-	cmd := a.newRead("roll-secret ENDPOINT", "make a new secret; prints it", oneArg, nil, nil)
+	cmd := a.newRead("roll-secret ENDPOINT", "make a new secret; prints it", oneArg, a.completeEndpoints, nil)
 	cmd.RunE = a.call(func(ctx context.Context, args []string) error {
 		return a.confirm(ctx, true, "Make a new secret for %s?", show.Line(args[0]))
 	}, func(ctx context.Context, c *client.Client, args []string) error {
@@ -102,37 +138,5 @@ func newWebhooksRoll(a *app) *cobra.Command {
 		}
 		return a.secret(d.Raw, args[0], "secret", d.Value.Secret)
 	})
-	return withOverlap(cmd, &overlap, "how long the old one signs as well")
-}
-
-func newWebhooksDeliveries(a *app) *cobra.Command {
-	type sent = client.Sent
-	return newListOf(a, "deliveries ENDPOINT", "what was sent to an address, the newest first", nil, nil,
-		func() listing[sent] {
-			clock := a.clock()
-			return listing[sent]{none: "nothing was sent", id: func(s sent) string { return s.ID }, columns: []column[sent]{
-				plain("ID", func(s sent) string { return s.ID }),
-				plain("SINCE", func(s sent) string { return clock.Since(s.QueuedAt) }),
-				plain("TYPE", func(s sent) string { return kindOf(s.Type) }),
-				plain("STATE", func(s sent) string { return s.State }),
-				plain("TRIES", func(s sent) string { return fmt.Sprint(s.Attempts) }),
-				plain("NEXT", func(s sent) string { return clock.Due(s.NextAt) }),
-				extra("EVENT", func(s sent) string { return s.NoticeID }),
-				plain("OPERATION", func(s sent) string { return s.OperationID }),
-				plain("ANSWER", answered),
-			}}
-		}, (*client.Client).Deliveries)
-}
-
-func newWebhooksRedeliver(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "redeliver ENDPOINT DELIVERY...|-", Short: "send something again",
-		Args: func(cmd *cobra.Command, args []string) error { return between(cmd, args, 2, 10_000) }}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.act(cmd.Context(), args[1:], "redeliver", false,
-			func(ctx context.Context, c *client.Client, id string) (acted, error) {
-				d, err := c.Redeliver(ctx, args[0], id)
-				return acted{d.Raw, sentLine(d.Value)}, err
-			})
-	}
-	return cmd
+	return withOverlap(cmd, &overlap, "the old one signs on")
 }

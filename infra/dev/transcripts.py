@@ -24,7 +24,9 @@ def padded(text):
 
 rules = [
     (r"adcp_demo_[A-Za-z0-9_-]{43}", "adcp_demo_SECRET"),
-    (r"\b(op|key|qd|we|wd|aud)_([a-z2-7]{16,26})\b", name),
+    (r"whsec_[A-Za-z0-9+/]{43}=", "whsec_SECRET"),
+    (r"\b(op|key|qd|we|aud)_([a-z2-7]{16,26})\b", name),
+    (r"\b(dl)_([0-9a-v]{24})\b", name),
     (r"--cursor \S+", "--cursor eyJ2…"),
     (r"https?://(?:localhost|127\.0\.0\.1)[^\" ]*/live( {2,}|)", padded("https://api.example/live")),
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:4567"),

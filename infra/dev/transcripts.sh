@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 adcpctl=dist/adcpctl
 doc=docs/adcpctl.md
 new=$(mktemp)
-trap 'rm -f "$new" "$doc.new"' EXIT
+trap 'rm -f "$new" "$doc.new"; [ -z "${receiver_PID:-}" ] || kill "$receiver_PID"' EXIT
 export NO_COLOR=1 ADCPCTL_PROFILE=${ADCPCTL_PROFILE:-local}
 if ! "$adcpctl" ops counts > /dev/null; then
   echo "start the local stack first: make run" >&2
@@ -57,6 +57,34 @@ say agents resume seller --reason reviewed
 say watch "$held" --timeout 1m
 say quarantine list
 say events list --limit 3
+# A receiver of webhooks that takes them all. The endpoint wants what does not happen here, so that
+# only tests are sent to it.
+coproc receiver { exec python3 -uc '
+import http.server
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Receiver)
+print(server.server_port)
+server.serve_forever()'; }
+read -r port <&"${receiver[0]}"
+say webhooks add "http://127.0.0.1:$port/hook" --type operation.rejected --description "trading desk"
+hook=$("$adcpctl" webhooks list -o jsonl | sed -n "s/.*\"id\":\"\(we_[a-z2-7]*\)\".*:$port\/hook.*/\1/p")
+say webhooks list
+say webhooks show "$hook"
+say webhooks test "$hook"
+say webhooks deliveries "$hook"
+delivery=$("$adcpctl" webhooks deliveries "$hook" -o id)
+say webhooks redeliver "$hook" "$delivery"
+say webhooks roll-secret "$hook" --overlap 10m -y
+say webhooks disable "$hook"
+say webhooks redeliver "$hook" "$delivery"
+say webhooks enable "$hook"
+say webhooks delete "$hook" -y
 say keys create --name dashboard --role viewer
 key=$("$adcpctl" keys list -o jsonl | sed -n 's/.*"id":"\(key_[a-z2-7]*\)".*"name":"dashboard".*"state":"active".*/\1/p' | head -1)
 say keys roll "$key" --overlap 10m -y

@@ -49,9 +49,22 @@ type Endpoint struct {
 	FailingSince  time.Time `json:"failing_since"`
 	LastSuccessAt time.Time `json:"last_success_at"`
 	Secret        string    `json:"secret"`
-	Version       int64     `json:"version"`
-	CreatedAt     time.Time `json:"created_at"`
+	// Secrets are the generations in use, the newest first. A former one has an end.
+	Secrets []struct {
+		Generation int       `json:"generation"`
+		CreatedAt  time.Time `json:"created_at"`
+		ExpiresAt  time.Time `json:"expires_at"`
+	} `json:"secrets"`
+	Version   int64     `json:"version"`
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
 }
+
+// The states of an endpoint.
+const (
+	EndpointEnabled  = "enabled"
+	EndpointDisabled = "disabled"
+)
 
 // NewEndpoint is what an Endpoint is made of.
 type NewEndpoint struct {
@@ -61,7 +74,8 @@ type NewEndpoint struct {
 	AgentID     string   `json:"agent_id,omitempty"`
 }
 
-// Sent is one notice on its way to an endpoint. Fault is why the last attempt failed.
+// Sent is one notice on its way to an endpoint. Fault is why the last attempt failed. Each
+// Redeliver begins a Round; Attempts are those of the last one, Log has those of all.
 type Sent struct {
 	ID          string    `json:"id"`
 	NoticeID    string    `json:"notice_id"`
@@ -69,12 +83,14 @@ type Sent struct {
 	OperationID string    `json:"operation_id"`
 	State       string    `json:"state"`
 	Fault       string    `json:"fault"`
+	Round       int       `json:"round"`
 	Attempts    int       `json:"attempts"`
 	QueuedAt    time.Time `json:"queued_at"`
 	NextAt      time.Time `json:"next_at"`
 	EndedAt     time.Time `json:"ended_at"`
 	Log         []struct {
 		At     time.Time `json:"at"`
+		Round  int       `json:"round"`
 		Status int       `json:"status"`
 		Fault  string    `json:"fault"`
 	} `json:"log"`
@@ -89,14 +105,30 @@ func endpointPath(id, part string) string {
 	return endpointsPath + "/" + segment(id) + "/" + part
 }
 
-// Endpoints lists the addresses that notices are sent to.
-func (c *Client) Endpoints(ctx context.Context, query url.Values) (Doc[Page[Endpoint]], error) {
-	return list[Endpoint](ctx, c, endpointsPath, query)
+// Endpoints lists the addresses that notices are sent to. There are so few that they are one page.
+func (c *Client) Endpoints(ctx context.Context) (Doc[Page[Endpoint]], error) {
+	return list[Endpoint](ctx, c, endpointsPath, nil)
+}
+
+// Endpoint reads an endpoint, without its secret.
+func (c *Client) Endpoint(ctx context.Context, id string) (Doc[Endpoint], error) {
+	return get[Endpoint](ctx, c, endpointPath(id, ""), nil)
 }
 
 // AddEndpoint makes an endpoint. key is the Idempotency-Key.
 func (c *Client) AddEndpoint(ctx context.Context, key string, e NewEndpoint) (Doc[Endpoint], error) {
 	return send[Endpoint](ctx, c, http.MethodPost, endpointsPath, idempotency(key), e)
+}
+
+// SetEndpointState makes an endpoint EndpointEnabled or EndpointDisabled.
+func (c *Client) SetEndpointState(ctx context.Context, id, state string) (Doc[Endpoint], error) {
+	return send[Endpoint](ctx, c, http.MethodPatch, endpointPath(id, ""), nil, map[string]string{"state": state})
+}
+
+// DeleteEndpoint deletes an endpoint: nothing more is sent to it.
+func (c *Client) DeleteEndpoint(ctx context.Context, id string) error {
+	_, err := c.Do(ctx, Request{Method: http.MethodDelete, Path: endpointPath(id, "")})
+	return err
 }
 
 // TestEndpoint sends a test notice.
