@@ -28,6 +28,15 @@ say() {
   echo >> "$new"
 }
 
+# queued N: waits until an operation was queued N times, however slow the machine is.
+queued() {
+  for _ in {1..300}; do
+    if [ "$("$adcpctl" ops events "$held" -o jsonl | grep -c '"kind":"queued"')" -ge "$1" ]; then return; fi
+  done
+  echo "$held was not queued $1 times" >&2
+  exit 1
+}
+
 id=$("$adcpctl" submit events/buy.json --new -o id 2> /dev/null)
 "$adcpctl" watch "$id" > /dev/null 2>&1
 say submit events/buy.json --check
@@ -43,6 +52,7 @@ say ops result "$id"
 say ops poll "$id"
 say ops redrive "$id"
 say ops cancel "$id" --reason "wrong dates" -y
+"$adcpctl" watch "$(grep -o 'sent as op_[a-z2-7]*' "$new" | cut -d ' ' -f 3)" > /dev/null 2>&1
 say ops resolve "$id" --state failed --reason "the agent says so" -y
 say agents list
 say agents show seller
@@ -50,11 +60,13 @@ say agents probe seller
 say agents keys seller
 say agents pause seller --reason "budget review"
 held=$("$adcpctl" submit events/buy.json --new -o id 2> /dev/null)
+queued 1
 say ops pause "$held" --reason "budget review"
 say ops show "$held"
 say ops resume "$held" --reason reviewed
+queued 2
 say agents resume seller --reason reviewed
-say watch "$held" --timeout 1m
+say watch "$held" --timeout 3m
 say quarantine list
 say events list --limit 3
 # A receiver of webhooks that takes them all. The endpoint wants what does not happen here, so that
