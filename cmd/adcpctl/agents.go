@@ -246,7 +246,8 @@ func newAgentsKeys(a *app) *cobra.Command {
 		}
 		return a.confirm(ctx, true, "Take the keys of %s from %s?", args[0], confirm)
 	}, func(ctx context.Context, c *client.Client, args []string) error {
-		d, err := client.Doc[client.AgentKeys]{}, error(nil)
+		var d client.Doc[client.AgentKeys]
+		var err error
 		if confirm == "" {
 			d, err = c.AgentKeys(ctx, args[0])
 		} else {

@@ -39,8 +39,8 @@ func newOpsList(a *app) *cobra.Command {
 		}
 		return l
 	}, (*client.Client).Operations)
-	cmd.Example = "  adcpctl ops list --needs-attention\n  adcpctl ops list --state open --agent nova-retail --all -o id\n" +
-		"  adcpctl ops list --q PO-2026-1187"
+	cmd.Example = "  adcpctl ops list --needs-attention\n" +
+		"  adcpctl ops list --state open --agent nova-retail --all -o id\n  adcpctl ops list --q PO-2026-1187"
 	cmd.Flag("needs-attention").NoOptDefVal = "true"
 	_ = cmd.RegisterFlagCompletionFunc("agent", a.completeAgents)
 	return cmd

@@ -115,7 +115,8 @@ var names = strings.NewReplacer("OP_ASKS", opAsks, "OP_DONE", opDone, "OP_FAILED
 	"OP_WORKING", opWorking, "OP_CANCELED", opCanceled, "OP_UNCLEAR", opUnclear, "QD_KEPT", kept.ID(),
 	"QD_STRANGER", stranger.ID(),
 	"HOOK_DESK", hookDesk, "HOOK_DOWN", hookDown, "HOOK_GONE", hookGone, "HOOK_NEW", hookNew,
-	"HOOK_UNKNOWN", hookUnknown, "SENT_DESK", sentDesk, "SENT_DOWN", sentDown, "SENT_GONE", sentGone, "KEY_DESK", keyDesk, "KEY_READER", keyReader)
+	"HOOK_UNKNOWN", hookUnknown, "SENT_DESK", sentDesk, "SENT_DOWN", sentDown, "SENT_GONE", sentGone,
+	"KEY_DESK", keyDesk, "KEY_READER", keyReader)
 
 // transcribe runs a step and writes what it was, what it wrote, and how it ended.
 func transcribe(b *strings.Builder, c *cli, step string) {
