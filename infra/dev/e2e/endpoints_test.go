@@ -32,6 +32,7 @@ type received struct {
 	ID         string
 	Signatures int
 	Verified   bool
+	Body       string
 	Status     int
 }
 

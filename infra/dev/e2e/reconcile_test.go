@@ -76,11 +76,19 @@ func TestExecutionStoppedBehindOurBackIsRestarted(t *testing.T) {
 // minutes.
 func (h *harness) makeDue(ctx context.Context, t *testing.T, id string) {
 	t.Helper()
+	h.change(ctx, t, id, func(*operation.Operation) {})
+}
+
+// change changes a stored operation as time would, and makes the reconciler look at it in its next
+// run.
+func (h *harness) change(ctx context.Context, t *testing.T, id string, change func(*operation.Operation)) {
+	t.Helper()
 	for {
 		stored, err := h.store.Get(ctx, h.tenant, id)
 		if err != nil {
 			t.Fatal(err)
 		}
+		change(&stored)
 		stored.DueAt, stored.Version = time.Now().Add(-time.Minute), stored.Version+1
 		err = h.store.Commit(ctx, operation.Change{Op: stored})
 		if err == nil {
