@@ -6,7 +6,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,9 +21,9 @@ import (
 
 var _ storetest.Store = (*dynamo.Store)(nil)
 
-// createTable creates one table for the whole run, on the emulator that AWS_ENDPOINT_URL names.
-var createTable = sync.OnceValues(func() (string, error) {
-	name := fmt.Sprintf("conformance-%d", time.Now().UnixNano())
+// newTable creates a table, on the emulator that AWS_ENDPOINT_URL names.
+func newTable(prefix string) (string, error) {
+	name := fmt.Sprintf("%s-%d", prefix, time.Now().UnixNano())
 	attribute := func(n string) types.AttributeDefinition {
 		return types.AttributeDefinition{AttributeName: aws.String(n), AttributeType: types.ScalarAttributeTypeS}
 	}
@@ -49,14 +48,14 @@ var createTable = sync.OnceValues(func() (string, error) {
 		GlobalSecondaryIndexes: indexes,
 	})
 	return name, err
-})
+}
 
 func TestStore(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("AWS_ENDPOINT_URL") == "" {
 		t.Skip("AWS_ENDPOINT_URL names no DynamoDB emulator: make test starts one")
 	}
-	table, err := createTable()
+	table, err := newTable("conformance")
 	if err != nil {
 		t.Fatal(err)
 	}
