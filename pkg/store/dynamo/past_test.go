@@ -26,7 +26,7 @@ func emulated(t *testing.T) (api *dynamodb.Client, table string) {
 	if os.Getenv("AWS_ENDPOINT_URL") == "" {
 		t.Skip("AWS_ENDPOINT_URL names no DynamoDB emulator: make test starts one")
 	}
-	table, err := newTable("of-" + t.Name())
+	table, err := newTable(strings.ReplaceAll(t.Name(), "/", "."))
 	if err != nil {
 		t.Fatal(err)
 	}
