@@ -73,9 +73,9 @@ const (
 	maxPutOff = 4 * time.Minute
 )
 
-// Run sends what waits, of each tenant the oldest first, until nothing is left or its time is nearly
-// over. What can't be sent is put off, so that the others are. It returns an error if all have
-// failed.
+// Run sends what waits, of each tenant the oldest first, until nothing is left or its time is
+// nearly over. What can't be sent is put off, so that the others are. It returns an error if all
+// have failed.
 func (s Sweep) Run(ctx context.Context) (Summary, error) {
 	var sum Summary
 	var last error

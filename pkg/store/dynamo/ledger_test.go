@@ -18,8 +18,8 @@ type ledger struct {
 	most    string          // the highest of their places
 }
 
-// due is a row that has to be shown at a place. It has moved if it went from one part of the list to
-// another meanwhile.
+// due is a row that has to be shown at a place. It has moved if it went from one part of the list
+// to another meanwhile.
 type due struct {
 	place, part string
 	moved       bool
@@ -30,8 +30,8 @@ func newLedger() *ledger {
 		must: map[string]*due{}}
 }
 
-// placeIn returns where a list shows an operation, "" for nowhere, and in which of its parts: a list
-// of several states is merged from one part for each.
+// placeIn returns where a list shows an operation, "" for nowhere, and in which of its parts: a
+// list of several states is merged from one part for each.
 func placeIn(q operation.ListQuery) func(operation.Operation) (place, part string) {
 	ranges := layout.Ranges("", q)
 	return func(op operation.Operation) (place, part string) {

@@ -82,8 +82,8 @@ func filters(n int) []filter {
 var usual = []string{"one state", "open", "attention", "reason", "agent", "type", "created before",
 	"updated before", "po_number of many"}
 
-// lists are the list of all, those by each filter, from the beginning and from the middle, and those
-// by pairs of filters.
+// lists are the list of all, those by each filter, from the beginning and from the middle, and
+// those by pairs of filters.
 func lists(n int) (single, pairs []namedQuery) {
 	all := operation.ListQuery{Limit: 50}
 	each := filters(n)

@@ -141,9 +141,9 @@ func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 	return err
 }
 
-// WaitingNotices returns whose notices should have been sent before now: at most limit, a fair share
-// of each tenant's, those of the oldest notice first. A shard that can't be read is left out, unless
-// none can.
+// WaitingNotices returns whose notices should have been sent before now: at most limit, a fair
+// share of each tenant's, those of the oldest notice first. A shard that can't be read is left out,
+// unless none can.
 func (s *Store) WaitingNotices(ctx context.Context, now time.Time, limit int) (outbox.Waiting, error) {
 	shards, faults := make([][]layout.Due, layout.OutboxShards), make([]error, layout.OutboxShards)
 	var wg sync.WaitGroup

@@ -76,9 +76,9 @@ func ShareDue(shards [][]Due, limit int) operation.DueList {
 	return list
 }
 
-// share returns at most limit of what entries name, each once. Every tenant gets the same share, and
-// what others leave of theirs; of each tenant those come first that stand first. read returns what
-// the key of an entry's partition names, and whose it is.
+// share returns at most limit of what entries name, each once. Every tenant gets the same share,
+// and what others leave of theirs; of each tenant those come first that stand first. read returns
+// what the key of an entry's partition names, and whose it is.
 func share[R comparable](all []Due, limit int, read func(pk string) (ref R, tenant string, ok bool)) (refs []R) {
 	tenants, queues, seen := []string{}, map[string][]R{}, map[R]bool{}
 	for _, d := range all {

@@ -31,8 +31,8 @@ type Open func(t *testing.T, now func() time.Time, empty bool) Table
 var needEmpty = []string{"LongestDueComesFirst", "EveryTenantGetsItsShareOfDue", "EveryTenantsNoticesAreSeen",
 	"LinesAreListed", "GatesMeanTheSame"}
 
-// everything is more than a table has while the suite runs. What belongs to others is left out after
-// the read: a limit would leave out what the test looks for.
+// everything is more than a table has while the suite runs. What belongs to others is left out
+// after the read: a limit would leave out what the test looks for.
 const everything = 1 << 20
 
 // Run runs the suite.
