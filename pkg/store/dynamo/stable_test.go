@@ -14,6 +14,7 @@ import (
 func passes(there int) []namedQuery {
 	middle := history("", there/2).CreatedAt
 	return []namedQuery{
+		{"agent", operation.ListQuery{AgentID: "agent-1"}},
 		{"all", operation.ListQuery{}},
 		{"all, oldest first", operation.ListQuery{Ascending: true}},
 		{"open", operation.ListQuery{States: operation.OpenStates()}},
@@ -22,7 +23,6 @@ func passes(there int) []namedQuery {
 		{"attention", operation.ListQuery{Attention: true}},
 		{"oldest attention", operation.ListQuery{Attention: true, Ascending: true}},
 		{"reason", operation.ListQuery{Attention: true, Reason: operation.InputNeeded}},
-		{"agent", operation.ListQuery{AgentID: "agent-1"}},
 		{"agent, open", operation.ListQuery{AgentID: "agent-1", States: operation.OpenStates()}},
 		{"agent and state", operation.ListQuery{AgentID: "agent-1", States: []operation.State{operation.Completed}}},
 		{"agent and type", operation.ListQuery{AgentID: "agent-1", Type: adcp.CreateMediaBuy}},

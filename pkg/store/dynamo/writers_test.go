@@ -126,12 +126,13 @@ func changed(op operation.Operation, n int) (next operation.Operation, changes b
 	role := n / 50 % 5
 	op.Version++
 	op.UpdatedAt = op.UpdatedAt.Add(time.Second)
+	turns := !op.State.Terminal() && (role == 2 || role == 3)
 	switch open := operation.OpenStates(); {
 	case role == 0:
 		return op, false
-	case role == 2 && !op.State.Terminal(), role == 3 && !op.State.Terminal() && op.Version%4 != 0:
+	case turns && (role == 2 || (int(op.Version)+n)%12 != 0):
 		op.State = open[(slices.Index(open, op.State)+1)%len(open)]
-	case role == 3 && !op.State.Terminal():
+	case turns:
 		op.State, op.DueAt = operation.EndStates()[n%4], time.Time{}
 	case role == 4 && op.Attention != nil:
 		op.Attention = nil
