@@ -313,6 +313,28 @@ func TestAPoisonedNoticeBlocksNobodyElse(t *testing.T) {
 	}
 }
 
+// However many notices of one tenant can't be sent, those of another are sent by the next run.
+func TestATenantsPoisonedNoticesDelayNoOtherTenants(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for n := range 1000 {
+		w.life(fmt.Sprintf("op_bad%d", n), 1)
+	}
+	w.now = w.now.Add(time.Second)
+	good := notice.Circuit("globex", "seller", "seller.00", 1, true, w.now)
+	w.must(w.store.PutCircuit(t.Context(), "globex", "seller.00", store.Document{Version: 1, Body: []byte(`{}`)}, good))
+	w.bus.refuse = func(id string) error {
+		if id == good.ID {
+			return nil
+		}
+		return errors.New("refused")
+	}
+	w.now = w.now.Add(time.Minute)
+	if sum, err := w.sweep().Run(t.Context()); err != nil || sum.Swept != 1 || len(w.bus.first) != 1 {
+		t.Errorf("%+v, %v: sent are %v", sum, err, w.bus.first)
+	}
+}
+
 // A notice without an operation is sent as well, once for what two processes have seen.
 func TestNoticesWithoutAnOperationAreSent(t *testing.T) {
 	t.Parallel()

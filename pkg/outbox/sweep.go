@@ -12,8 +12,8 @@ import (
 
 // SweepStore finds what waits in the outbox.
 type SweepStore interface {
-	// WaitingNotices returns whose notices should have been sent before now: at most limit, those of
-	// the oldest notice first. It may lag behind the last writes.
+	// WaitingNotices returns whose notices should have been sent before now: at most limit, a fair
+	// share of each tenant's, those of the oldest notice first. It may lag behind the last writes.
 	WaitingNotices(ctx context.Context, now time.Time, limit int) (Waiting, error)
 	// PutOffNotices leaves the notices of a Ref that wait alone until a time. They keep their order.
 	// It does not read the notices themselves: one that can't be read is put off as well.
@@ -73,8 +73,9 @@ const (
 	maxPutOff = 4 * time.Minute
 )
 
-// Run sends what waits, the oldest first, until nothing is left or its time is nearly over. What
-// can't be sent is put off, so that the others are. It returns an error if all have failed.
+// Run sends what waits, of each tenant the oldest first, until nothing is left or its time is
+// nearly over. What can't be sent is put off, so that the others are. It returns an error if all
+// have failed.
 func (s Sweep) Run(ctx context.Context) (Summary, error) {
 	var sum Summary
 	var last error

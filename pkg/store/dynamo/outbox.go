@@ -21,6 +21,10 @@ import (
 // newest.
 const noticePage = 25
 
+// outboxDepth is how many entries of a shard of the outbox a sweep looks at: some four pages. How
+// many tenants wait can't be seen on the first one, which may be full of one tenant's.
+const outboxDepth = 20_000
+
 // tell is the write of a transaction that puts a notice into the outbox.
 func (s *Store) tell(n notice.Notice) (types.TransactWriteItem, error) {
 	i, err := layout.NoticeItem(n)
@@ -137,13 +141,14 @@ func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 	return err
 }
 
-// WaitingNotices returns whose notices should have been sent before now. A shard that can't be read
-// is left out, unless none can.
+// WaitingNotices returns whose notices should have been sent before now: at most limit, a fair
+// share of each tenant's, those of the oldest notice first. A shard that can't be read is left out,
+// unless none can.
 func (s *Store) WaitingNotices(ctx context.Context, now time.Time, limit int) (outbox.Waiting, error) {
 	shards, faults := make([][]layout.Due, layout.OutboxShards), make([]error, layout.OutboxShards)
 	var wg sync.WaitGroup
 	for n := range shards {
-		wg.Go(func() { shards[n], faults[n] = s.dueOf(ctx, layout.OutboxShard(n), now, limit) })
+		wg.Go(func() { shards[n], faults[n] = s.dueOf(ctx, layout.OutboxShard(n), now, max(limit, outboxDepth)) })
 	}
 	wg.Wait()
 	refs, list := layout.Outbox(shards, limit)

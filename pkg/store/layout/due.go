@@ -69,25 +69,36 @@ type Due struct{ PK, At string }
 // leave of theirs; of each tenant those come first that are the longest due, in whatever shard.
 func ShareDue(shards [][]Due, limit int) operation.DueList {
 	all, list := merge(shards)
-	tenants, queues := []string{}, map[string][]operation.Ref{}
+	list.Refs = share(all, limit, func(pk string) (operation.Ref, string, bool) {
+		ref, ok := readRef(pk)
+		return ref, ref.Tenant, ok
+	})
+	return list
+}
+
+// share returns at most limit of what entries name, each once. Every tenant gets the same share,
+// and what others leave of theirs; of each tenant those come first that stand first. read returns
+// what the key of an entry's partition names, and whose it is.
+func share[R comparable](all []Due, limit int, read func(pk string) (ref R, tenant string, ok bool)) (refs []R) {
+	tenants, queues, seen := []string{}, map[string][]R{}, map[R]bool{}
 	for _, d := range all {
-		ref, ok := readRef(d.PK)
-		if q := queues[ref.Tenant]; ok && len(q) < limit {
+		ref, tenant, ok := read(d.PK)
+		if q := queues[tenant]; ok && len(q) < limit && !seen[ref] {
 			if q == nil {
-				tenants = append(tenants, ref.Tenant)
+				tenants = append(tenants, tenant)
 			}
-			queues[ref.Tenant] = append(q, ref)
+			queues[tenant], seen[ref] = append(q, ref), true
 		}
 	}
-	for rank, taken := 0, true; taken && len(list.Refs) < limit; rank++ { // each tenant's next, in turn
+	for rank, taken := 0, true; taken && len(refs) < limit; rank++ { // each tenant's next, in turn
 		taken = false
 		for _, t := range tenants {
-			if q := queues[t]; rank < len(q) && len(list.Refs) < limit {
-				list.Refs, taken = append(list.Refs, q[rank]), true
+			if q := queues[t]; rank < len(q) && len(refs) < limit {
+				refs, taken = append(refs, q[rank]), true
 			}
 		}
 	}
-	return list
+	return refs
 }
 
 // Oldest returns at most limit operations of the index's entries, the oldest first, whatever their

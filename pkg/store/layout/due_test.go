@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"adcp-orchestrator/pkg/notice"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -35,5 +36,32 @@ func TestAFloodTakesItsTenantsShareOnly(t *testing.T) {
 	}
 	if slices.IndexFunc(list.Refs[5:], func(r operation.Ref) bool { return r.Tenant != "flood" }) >= 0 {
 		t.Error("the rest is not the flood's")
+	}
+}
+
+// A tenant's flood of notices takes no more of a sweep than its share, and who has many is named
+// once.
+func TestAFloodOfNoticesTakesItsTenantsShareOnly(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	shards := make([][]Due, OutboxShards)
+	for i := range 10_000 {
+		shards[i%8] = append(shards[i%8], Due{fmt.Sprint("flood#op#op_", i/4), Timestamp(at)})
+	}
+	later := Timestamp(at.Add(time.Hour))
+	shards[3] = append(shards[3], Due{"acme#op#op_1", later}, Due{"acme#op#op_1", later}, Due{"acme#notice#n", later})
+	refs, list := Outbox(shards, 200)
+	if list.Total != 10_003 || len(refs) != 200 || !list.OldestAt.Equal(at) {
+		t.Fatalf("%d of %d, since %v", len(refs), list.Total, list.OldestAt)
+	}
+	seen := map[notice.Ref]bool{}
+	for _, r := range refs {
+		if seen[r] {
+			t.Errorf("%v is named twice", r)
+		}
+		seen[r] = true
+	}
+	if refs[1] != (notice.Ref{Tenant: "acme", OperationID: "op_1"}) || refs[3] != (notice.Ref{Tenant: "acme", NoticeID: "n"}) {
+		t.Errorf("the first are %v", refs[:4])
 	}
 }

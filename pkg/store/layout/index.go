@@ -107,3 +107,13 @@ func (e Entry) Holds(stored Item) bool {
 	return stored != nil && (e.Index.Name == "" ||
 		stored.Text(e.Index.PK) == e.PK && stored.Text(e.Index.SK) == e.SK)
 }
+
+// SamePlace reports whether an operation's item has the place in the list that the entry says,
+// whichever part of the index it stands in by now: the place is the same in all of them.
+func (e Entry) SamePlace(stored Item) bool {
+	if stored == nil || e.Index.Name == "" {
+		return stored != nil
+	}
+	now, ok := ReadEntry(e.Index, stored.Text(e.Index.PK), stored.Text(e.Index.SK))
+	return ok && now.Position == e.Position
+}

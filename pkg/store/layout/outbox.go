@@ -102,18 +102,14 @@ func WaitingRows(newest []Item) (rows []notice.Row, goOn bool, err error) {
 	return rows, true, nil
 }
 
-// Outbox returns whose notices wait: at most limit, those of the oldest notice first, each once.
-// The entries are those of all shards, each shard's in order.
+// Outbox returns whose notices wait: at most limit, each once, and of every tenant the same share,
+// as ShareDue gives it. The entries are those of all shards, each shard's in order.
 func Outbox(shards [][]Due, limit int) (refs []notice.Ref, list operation.DueList) {
 	all, list := merge(shards)
-	seen := map[notice.Ref]bool{}
-	for _, d := range all {
-		ref, ok := readNoticeRef(d.PK)
-		if ok && !seen[ref] && len(refs) < limit {
-			seen[ref] = true
-			refs = append(refs, ref)
-		}
-	}
+	refs = share(all, limit, func(pk string) (notice.Ref, string, bool) {
+		ref, ok := readNoticeRef(pk)
+		return ref, ref.Tenant, ok
+	})
 	return refs, list
 }
 

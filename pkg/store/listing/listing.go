@@ -72,7 +72,7 @@ func List(ctx context.Context, s Source, tenant string, q operation.ListQuery, n
 	page operation.ListPage, err error) {
 	l := &list{source: s, tenant: tenant, query: q, now: now}
 	for _, r := range layout.Ranges(tenant, q) {
-		l.streams = append(l.streams, &stream{rest: r, more: true})
+		l.streams = append(l.streams, &stream{whole: r, rest: r, more: true})
 	}
 	if q.Any != "" {
 		if err := l.addDirect(ctx); err != nil {
@@ -179,10 +179,11 @@ func addOnce(ids []string, id string) []string {
 	return append(ids, id)
 }
 
-// read decodes a candidate's item. fits is false for one that is not where its entry says, has
-// expired, or does not fit the query.
+// read decodes a candidate's item. fits is false for one that has another place in the list by now,
+// has expired, or does not fit the query. One that went from one part of the list to another after
+// its entry was read is shown: it is not looked for there any more.
 func (l *list) read(c candidate, stored layout.Item) (op operation.Operation, fits bool, err error) {
-	if !c.holds(stored) {
+	if !c.entries[0].SamePlace(stored) { // all its entries have one place
 		return op, false, nil
 	}
 	op, err = layout.ReadOperation(stored, l.now)

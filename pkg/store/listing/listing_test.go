@@ -26,10 +26,18 @@ type source struct {
 	old        map[string]layout.Item // what a read that is not consistent shows
 	left       []layout.Entry         // entries that an index still has
 	faults     map[string]error
+	before     func(call string) // is called before each read
+}
+
+func (s *source) reads(call string) {
+	if s.before != nil {
+		s.before(call)
+	}
 }
 
 func (s *source) Keys(ctx context.Context, r layout.Range, ascending bool, limit int) (
 	[]layout.Entry, bool, error) {
+	s.reads("keys")
 	found, more, err := s.Store.Keys(ctx, r, ascending, limit)
 	for _, e := range s.left {
 		if e.PK == r.PK {
@@ -42,6 +50,7 @@ func (s *source) Keys(ctx context.Context, r layout.Range, ascending bool, limit
 
 func (s *source) Items(ctx context.Context, tenant string, ids []string, consistent bool) (
 	map[string]layout.Item, error) {
+	s.reads("items")
 	s.rows.Add(int64(len(ids)))
 	if unique := slices.Compact(slices.Sorted(slices.Values(ids))); len(unique) < len(ids) {
 		return nil, errors.New("DynamoDB refuses a request that names an item twice")

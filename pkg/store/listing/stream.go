@@ -9,6 +9,7 @@ import (
 
 // stream is a range while it is read.
 type stream struct {
+	whole   layout.Range
 	rest    layout.Range
 	entries []layout.Entry // read, and not looked at
 	more    bool           // the rest may have some
@@ -44,13 +45,23 @@ func (l *list) fill(ctx context.Context, need int) error {
 	case l.keys > 0 && (l.query.Type != "" || l.query.Reason != ""):
 		limit = chunk // few of them may fit
 	}
+	inTurn := l.oneWay() && empty[0] == l.streams[0]
+	if inTurn {
+		empty = l.streams
+	}
 	if limit = min(limit, (MaxKeys-l.keys)/len(empty)); limit == 0 {
 		return nil
 	}
 	faults := make([]error, len(empty))
 	var wg sync.WaitGroup
 	for n, s := range empty {
-		wg.Go(func() { faults[n] = s.fill(ctx, l.source, l.query.Ascending, limit) })
+		read := func() { faults[n] = s.fill(ctx, l.source, l.query.Ascending, limit) }
+		if inTurn {
+			s.from(l.position, l.query.Ascending)
+			read()
+		} else {
+			wg.Go(read)
+		}
 	}
 	wg.Wait()
 	for n, s := range empty {
@@ -60,6 +71,20 @@ func (l *list) fill(ctx context.Context, need int) error {
 		l.keys += len(s.entries)
 	}
 	return nil
+}
+
+// oneWay reports whether operations go from the first stream to the second, and never back: an
+// agent's open ones end. Whenever the first is read, the second is read after it, from the same
+// place on. So one that ends meanwhile is in one of them at least.
+func (l *list) oneWay() bool {
+	return len(l.streams) == 2 && l.streams[0].whole.Index == layout.AgentIndex
+}
+
+// from lets a stream be read from behind a position on, "" for its beginning.
+func (s *stream) from(position string, ascending bool) {
+	if s.entries, s.rest = nil, s.whole; position != "" {
+		s.rest = s.whole.Behind(position, ascending)
+	}
 }
 
 func (s *stream) fill(ctx context.Context, source Source, ascending bool, limit int) (err error) {

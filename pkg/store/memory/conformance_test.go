@@ -12,5 +12,7 @@ var _ storetest.Table = (*memory.Store)(nil)
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(_ *testing.T, now func() time.Time) storetest.Table { return memory.New(now) })
+	storetest.Run(t, func(_ *testing.T, now func() time.Time, _ bool) storetest.Table {
+		return memory.New(now)
+	})
 }

@@ -133,8 +133,8 @@ func (s *Store) AcknowledgeNotice(_ context.Context, r notice.Ref, row notice.Ro
 	return nil
 }
 
-// WaitingNotices returns whose notices should have been sent before now. Like Due, it lags by
-// IndexLag behind what is put into the outbox.
+// WaitingNotices returns whose notices should have been sent before now, a fair share of each
+// tenant's. Like Due, it lags by IndexLag behind what is put into the outbox.
 func (s *Store) WaitingNotices(_ context.Context, now time.Time, limit int) (outbox.Waiting, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

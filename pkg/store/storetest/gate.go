@@ -73,7 +73,7 @@ func placeOf(w circuit.Waiter) string { return w.Created.Format("05.000") + w.Op
 // line say.
 func gatesMeanTheSame(t *testing.T, s *suite) {
 	const steps = 250
-	past := Start.AddDate(-1, 0, 0) // due before other tests' gates
+	past := Start.AddDate(-1, 0, 0)
 	for n, id := range s.gates() {
 		r := rand.New(rand.NewPCG(uint64(n), 3))
 		m := gateModel{waiting: map[string]circuit.Waiter{}}

@@ -111,7 +111,7 @@ func oneOfThoseWhoJoinIsFirst(t *testing.T, s *suite) {
 
 // linesAreListed: a gate with a line is listed until it is taken out, the longest due first.
 func linesAreListed(t *testing.T, s *suite) {
-	past, all := Start.AddDate(-2, 0, 0), s.gates() // due before other tests' gates
+	past, all := Start.AddDate(-2, 0, 0), s.gates()
 	after := func(n int) time.Time { return past.Add(time.Duration(n) * time.Millisecond) }
 	check := func(what string, now time.Time, limit int, want ...circuit.GateID) {
 		t.Helper()

@@ -130,7 +130,7 @@ func dueIsSparse(t *testing.T, s *suite) {
 	b.Version, b.DueAt = 2, time.Time{}
 	must(t, s.Commit(t.Context(), operation.Change{Op: b}))
 	for at, due := range map[time.Time]bool{a.DueAt.Add(-time.Second): false, a.DueAt.Add(time.Second): true} {
-		refs, err := s.Due(t.Context(), at, 10000)
+		refs, err := s.Due(t.Context(), at, everything)
 		must(t, err)
 		found := map[operation.Ref]bool{}
 		for _, r := range refs.Refs {

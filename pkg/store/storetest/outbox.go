@@ -39,7 +39,7 @@ func (s *suite) pending(t *testing.T, r notice.Ref) []notice.Row {
 // waits reports whether the index shows that notices of a Ref should have been sent by a time.
 func (s *suite) waits(t *testing.T, r notice.Ref, by time.Time) bool {
 	t.Helper()
-	w, err := s.WaitingNotices(t.Context(), by, 100_000)
+	w, err := s.WaitingNotices(t.Context(), by, everything)
 	must(t, err)
 	return slices.Contains(w.Refs, r)
 }
@@ -107,6 +107,25 @@ func waitingNoticesAreListed(t *testing.T, s *suite) {
 	must(t, s.PutOffNotices(t.Context(), s.ref("op_a"), soon)) // nothing waits: nothing comes back
 	if s.waits(t, s.ref("op_a"), later.Add(time.Hour)) {
 		t.Error("it is listed after it was sent")
+	}
+}
+
+// What waits of one tenant must not hide what waits of another.
+func everyTenantsNoticesAreSeen(t *testing.T, s *suite) {
+	tell := func(tenant, agent string, at time.Time) notice.Notice {
+		n := notice.Circuit(tenant, "seller", agent, 1, true, at)
+		must(t, s.PutCircuit(t.Context(), tenant, agent, store.Document{Version: 1, Body: []byte(`{}`)}, n))
+		return n
+	}
+	for i := range 30 {
+		tell(s.tenant, fmt.Sprint("seller.", i), Start.Add(-time.Hour))
+	}
+	single := tell(s.tenant+"-b", "seller.00", Start)
+	w, err := s.WaitingNotices(t.Context(), Start.Add(time.Minute), 10)
+	must(t, err)
+	if !slices.Contains(w.Refs, notice.Ref{Tenant: s.tenant + "-b", NoticeID: single.ID}) || len(w.Refs) != 10 ||
+		w.Total != 31 || w.OldestAt.After(Start) {
+		t.Errorf("got %+v", w)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // queued returns the operations of the suite's tenant that wait for their start, in order.
 func (s *suite) queued(t *testing.T) (ids []string) {
 	t.Helper()
-	list, err := s.Queued(t.Context(), 10000)
+	list, err := s.Queued(t.Context(), everything)
 	must(t, err)
 	for _, r := range list.Refs {
 		if r.Tenant == s.tenant {
