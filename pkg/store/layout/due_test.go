@@ -61,7 +61,8 @@ func TestAFloodOfNoticesTakesItsTenantsShareOnly(t *testing.T) {
 		}
 		seen[r] = true
 	}
-	if refs[1] != (notice.Ref{Tenant: "acme", OperationID: "op_1"}) || refs[3] != (notice.Ref{Tenant: "acme", NoticeID: "n"}) {
+	if refs[1] != (notice.Ref{Tenant: "acme", OperationID: "op_1"}) ||
+		refs[3] != (notice.Ref{Tenant: "acme", NoticeID: "n"}) {
 		t.Errorf("the first are %v", refs[:4])
 	}
 }

@@ -9,9 +9,11 @@ import (
 	"adcp-orchestrator/pkg/store/memory"
 )
 
-// There are twelve operations of one agent, of which each third has ended. One of the others ends
-// before a read of a list's pages.
-func whatIsShown(t *testing.T, q operation.ListQuery, moving, read int, call string) (shown map[string]int, ended bool) {
+// whatIsShown reads a list to its end, of twelve operations of one agent of which each third has
+// ended. One of the others ends before the read of that number, counted among those of call, or
+// among all.
+func whatIsShown(t *testing.T, q operation.ListQuery, moving, read int, call string) (
+	shown map[string]int, ended bool) {
 	t.Helper()
 	s := memory.New(func() time.Time { return start })
 	var all []operation.Operation
