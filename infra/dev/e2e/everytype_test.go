@@ -133,8 +133,8 @@ func (h *harness) causeEnds(t *testing.T) {
 	if _, err := h.Follow(t.Context(), ids["unwanted"], isSubmitted, nil); err != nil {
 		t.Fatal(err)
 	}
-	do[any](t, h.Client, http.MethodPost, "/v1/operations/"+ids["unwanted"]+"/cancel", nil, map[string]any{"reason": "wrong dates"},
-		http.StatusAccepted)
+	do[any](t, h.Client, http.MethodPost, "/v1/operations/"+ids["unwanted"]+"/cancel", nil,
+		map[string]any{"reason": "wrong dates"}, http.StatusAccepted)
 	h.change(t.Context(), t, ids["late"], func(op *operation.Operation) { op.Deadline = time.Now().Add(-time.Second) })
 }
 
@@ -192,7 +192,8 @@ func (h *harness) causeWebhooks(t *testing.T) {
 	}
 	b.add(t, second)
 	op, task = h.buyAndAwaitWebhook(t, b.sender(), operation.WebhookRFC9421)
-	task.Body["idempotency_key"] = uuid.NewString()                                 // the agent's first delivery has the other one
+	// The agent's first delivery has the other key.
+	task.Body["idempotency_key"] = uuid.NewString()
 	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); { // keys are fetched once in a while
 		if second.post(t, "/send", task, &out); out.Status/100 == 2 {
 			break
