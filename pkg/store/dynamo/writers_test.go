@@ -40,13 +40,13 @@ type numbered struct {
 	op operation.Operation
 }
 
-// step makes three operations, until there are three times as many as at first, and changes others.
+// step makes three operations, until there are enough, and changes others.
 func (w *writer) step() error {
 	const made, most = 3, 22
 	var ops []operation.Operation
 	var items []layout.Item
 	old := len(w.own)
-	for len(ops) < made && w.next < 3*w.there {
+	for len(ops) < made && w.next < w.there+max(w.there/2, 800) {
 		op := inLife(w.next, w.there)
 		w.own, w.next = append(w.own, numbered{w.next, op}), w.next+writers
 		ops, items = append(ops, op), append(items, layout.RefItem(op, op.PONumber))
