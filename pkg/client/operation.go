@@ -164,6 +164,8 @@ type Attempts struct {
 	Webhooks       int `json:"webhooks"`
 	EarlyPolls     int `json:"early_polls"`
 	ResultsMissing int `json:"results_missing"`
+	BuyReads       int `json:"buy_reads"`
+	BuyReadErrors  int `json:"buy_read_errors"`
 }
 
 // Ended is how and when an operation ended.

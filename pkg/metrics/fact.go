@@ -22,7 +22,8 @@ const (
 	// ended before it: what is overdue is the difference.
 	Deadlines Counter = "deadlines"
 	Kept      Counter = "kept"
-	// Answers and Errors count the calls and polls that ended: with a usable answer, and without one.
+	// Answers and Errors count the calls, polls and reads of buys that ended: with a usable answer,
+	// and without one. They count after the operation's end too.
 	Answers Counter = "answers"
 	Errors  Counter = "errors"
 	// WonByAnswer, WonByPoll and WonByWebhook count the ends by the channel that brought them.
@@ -59,9 +60,10 @@ type Fact struct {
 	Add         map[Counter]int64
 }
 
-// Mark is what is counted of an operation at an event that consumers are told: what it is, what it
-// has used by then, and its end, if the event is that. It is stored with the event, and counted
-// when the event is told.
+// Mark is what is counted of an operation at a time: what it is, what it has used by then, and its
+// end, if the mark belongs to the event of that. It is stored with an event that consumers are
+// told, and counted when they are told it; or after the end by itself, for the rest that no event
+// counts. Marks may be counted in any order: each adds what those before it have not.
 type Mark struct {
 	AgentID   string          `json:"agent_id"`
 	Type      adcp.Task       `json:"type"`
@@ -85,18 +87,24 @@ type End struct {
 	Unknown      string    `json:"-" document:"unknown"`
 }
 
+// RestOf returns the mark of a change after the end that nobody is told of.
+func RestOf(op operation.Operation) Mark {
+	return Mark{AgentID: op.AgentID, Type: op.Type, CreatedAt: op.CreatedAt, Deadline: op.Deadline, At: op.UpdatedAt,
+		Tally: op.Tally, ExpiresAt: op.ExpiresAt}
+}
+
 // MarkOf returns the mark of an event. op is the operation after the change.
 func MarkOf(op operation.Operation, e operation.Event) Mark {
-	m := Mark{AgentID: op.AgentID, Type: op.Type, CreatedAt: op.CreatedAt, Deadline: op.Deadline, At: e.At,
-		Tally: op.Tally, ExpiresAt: op.ExpiresAt}
+	m := RestOf(op)
+	m.At = e.At
 	if !e.From.Terminal() && e.To.Terminal() && op.Terminal != nil {
 		m.End = &End{State: op.State, Channel: op.Terminal.Channel, At: op.Terminal.At, PendingSince: op.PendingSince}
 	}
 	return m
 }
 
-// Facts returns what a mark adds to the counters. before is the tally of the mark that was counted
-// last, nil if none was: then the operation itself is counted too.
+// Facts returns what a mark adds to the counters. before is the latest tally of the marks that were
+// counted, nil if none was: then the operation itself is counted too.
 func (m Mark) Facts(tenant, operationID string, before *operation.Tally) (facts []Fact) {
 	at := func(t time.Time, add map[Counter]int64) {
 		for c, n := range add {

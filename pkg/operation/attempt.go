@@ -63,6 +63,17 @@ func (op *Operation) FailAttempt(now time.Time, generation int, outcome adcp.Out
 	return op.event(EventNoAnswer, ByAnswer, op.State, now, detail)
 }
 
+// Overtaken records a call or a poll without a usable answer whose operation has ended meanwhile.
+// It counts, and the time that the agent asked for holds for the reads of its buy (contract D8).
+func (op *Operation) Overtaken(now time.Time, c Channel, retryAfter time.Duration, detail string) Event {
+	if c == ByPoll {
+		op.Polled()
+	}
+	op.backOff(now, retryAfter)
+	op.BumpVersion(now)
+	return op.event(EventNoAnswer, c, op.State, now, detail)
+}
+
 // Unreadable records an answer to a call that could not be read, as FailAttempt does, and what the
 // answer named all the same.
 func (op *Operation) Unreadable(now time.Time, generation int, a adcp.Answer) Event {

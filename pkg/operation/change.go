@@ -24,6 +24,9 @@ type Change struct {
 	FreeNaturalKey bool
 	// Uncount takes the operation out of its agent's count of open operations: it ends by this change.
 	Uncount bool
+	// Used: the operation had ended, and the change counts more of what it has used. If no notice of
+	// the change counts that, it is stored as the rest that is still to be counted.
+	Used bool
 	// Delivery is the webhook delivery that made the change, claimed in the same write (contract H11).
 	Delivery *Delivery
 }

@@ -72,7 +72,7 @@ const (
 	EventPaused          EventKind = "paused"         // a person lets no call leave
 	EventResumed         EventKind = "resumed"
 	EventNews            EventKind = "news"     // a delivery about the buy, an account or the agent was kept
-	EventSnapshot        EventKind = "snapshot" // the buy was read
+	EventSnapshot        EventKind = "snapshot" // the buy was read, or could not be
 )
 
 // EventKinds are all kinds of events.

@@ -183,8 +183,12 @@ type Attempts struct {
 	Webhooks   int `json:"webhooks"`    // authentic deliveries for this operation
 	EarlyPolls int `json:"early_polls"` // polls that a delivery which could not be applied has brought forward
 	// ResultsMissing counts the webhooks in a row that said completed without the result.
-	ResultsMissing int    `json:"results_missing"`
-	Unknown        string `json:"-" document:"unknown"`
+	ResultsMissing int `json:"results_missing"`
+	// BuyReads counts the reads of the buy after the end, BuyReadErrors those of them without a usable
+	// answer.
+	BuyReads      int    `json:"buy_reads,omitempty"`
+	BuyReadErrors int    `json:"buy_read_errors,omitempty"`
+	Unknown       string `json:"-" document:"unknown"`
 }
 
 // Terminal identifies the observation that ended the operation (contract H3).

@@ -92,22 +92,33 @@ func (op *Operation) NoSnapshot(now time.Time) {
 	op.BumpVersion(now)
 }
 
-// PutOffSnapshot records a read that could not be made, or failed. tell is false while it is tried
-// again: each time later, and not before the agent wants it (contract D8).
-func (op *Operation) PutOffSnapshot(now time.Time, wait time.Duration, detail string) (e Event, tell bool) {
+// PutOffSnapshot records a read that failed, or that could not be made: then the agent was not
+// asked. tell is false while it is tried again: each time later, and not before the agent wants it
+// (contract D8).
+func (op *Operation) PutOffSnapshot(now time.Time, wait time.Duration, asked bool, detail string) (
+	e Event, tell bool) {
 	r := &op.News.Read
 	r.Failures++
+	if asked {
+		op.countRead(false)
+	}
 	op.BumpVersion(now)
 	if r.Failures >= snapshotTries {
 		r.Due, r.LastAt = false, now
 		if !op.News.room(now) {
 			return Event{}, false
 		}
-		return op.event(EventNoAnswer, ByPoll, op.State, now, "the buy could not be read: "+detail), true
+		return op.event(EventSnapshot, ByPoll, op.State, now, "the buy could not be read: "+detail), true
 	}
 	r.LookAt = time.Time{}
 	r.NotBefore = now.Add(max(wait, min(time.Minute<<(2*(r.Failures-1)), snapshotMaxWait)))
 	return Event{}, false
+}
+
+// OvertakenRead records a read of which another one was faster: it counts, and nothing else.
+func (op *Operation) OvertakenRead(now time.Time, answered bool) {
+	op.countRead(answered)
+	op.BumpVersion(now)
 }
 
 // BuySeen is what a read of the buy found.
@@ -130,6 +141,7 @@ func (op *Operation) TakeSnapshot(now time.Time, wanted int, seen BuySeen) (e Ev
 	r := &n.Read
 	r.Due, r.Failures, r.LastAt, r.LookAt = r.Wanted != wanted, 0, now, time.Time{}
 	r.Done++
+	op.countRead(true)
 	if r.Due {
 		r.NotBefore = now.Add(snapshotGap)
 	}

@@ -198,6 +198,9 @@ func (d Dispatch) skip(ctx context.Context, op operation.Operation, c contact, c
 	operation.Decision, error) {
 	opLog(op).WarnContext(ctx, "agent not called", "error", ce)
 	return d.planner(op, c.profile).advance(ctx, op, func(op *operation.Operation, now time.Time) *operation.Change {
+		if op.State.Terminal() {
+			return recorded(op.Overtaken(now, operation.ByAnswer, ce.RetryAfter, detail))
+		}
 		e, ok := op.SkipAttempt(now, outcomeOfCall(ce), ce.RetryAfter, detail)
 		if !ok {
 			return nil

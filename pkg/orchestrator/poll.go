@@ -203,11 +203,9 @@ func (p Poll) apply(ctx context.Context, polled operation.Operation, profile reg
 		if a.Status == "" {
 			o.Answer.Status = openStatus(op.State)
 		}
-		if op.State.Terminal() { // a webhook was faster: the same end is no news, another one is (race R2)
-			after, e, verdict := operation.Apply(*op, o)
-			if verdict != operation.Conflict {
-				return nil
-			}
+		if op.State.Terminal() { // a webhook was faster: it changes nothing, and counts (race R2)
+			op.Polled()
+			after, e, _ := operation.Apply(*op, o)
 			*op = after
 			return recorded(e)
 		}
@@ -272,7 +270,7 @@ func (p Poll) fail(ctx context.Context, polled operation.Operation, profile regi
 	retryAfter time.Duration, reason operation.Reason, detail, words string) (operation.Decision, error) {
 	return p.planner(polled, profile).advance(ctx, polled, func(op *operation.Operation, now time.Time) *operation.Change {
 		if op.State.Terminal() {
-			return nil
+			return recorded(op.Overtaken(now, operation.ByPoll, retryAfter, detail))
 		}
 		e := op.FailPoll(now, retryAfter, reason, detail)
 		e.AgentMessage = adcp.Words(words)

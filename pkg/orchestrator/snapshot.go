@@ -22,9 +22,9 @@ func (p Poll) readBuy(ctx context.Context, op operation.Operation, c contact, er
 		return p.putOffBuy(ctx, op, c.profile, err)
 	case c.waits.reason != "":
 		wait := c.waits.slot.Sub(p.Deps.Now())
-		return p.putOffFor(ctx, op, c.profile, wait, c.waits.describe())
+		return p.putOffFor(ctx, op, c.profile, wait, notRead, c.waits.describe())
 	case c.late():
-		return p.putOffFor(ctx, op, c.profile, 0, "no time was left to ask the agent")
+		return p.putOffFor(ctx, op, c.profile, 0, notRead, "no time was left to ask the agent")
 	case !hasBuysTool(c.profile):
 		return p.noSnapshot(ctx, op, c.profile)
 	}
@@ -45,15 +45,25 @@ func (p Poll) readBuy(ctx context.Context, op operation.Operation, c contact, er
 		return p.putOffBuy(ctx, op, c.profile, err)
 	}
 	wanted := op.News.Read.Wanted
-	return p.settled(ctx, op, c.profile, func(op *operation.Operation, now time.Time) (operation.Event, bool) {
-		return op.TakeSnapshot(now, wanted, seen)
-	})
+	return p.settled(ctx, op, c.profile, readAnswered,
+		func(op *operation.Operation, now time.Time) (operation.Event, bool) {
+			return op.TakeSnapshot(now, wanted, seen)
+		})
 }
+
+// readOutcome is how a read of the buy went.
+type readOutcome int
+
+const (
+	notRead      readOutcome = iota // the agent was not asked
+	readAnswered                    // with a usable answer
+	readFailed
+)
 
 // noSnapshot ends a read that nothing can answer.
 func (p Poll) noSnapshot(ctx context.Context, op operation.Operation, known registry.Profile) (
 	operation.Decision, error) {
-	return p.settled(ctx, op, known, func(op *operation.Operation, now time.Time) (operation.Event, bool) {
+	return p.settled(ctx, op, known, notRead, func(op *operation.Operation, now time.Time) (operation.Event, bool) {
 		op.NoSnapshot(now)
 		return operation.Event{}, false
 	})
@@ -68,24 +78,28 @@ func (p Poll) putOffBuy(ctx context.Context, op operation.Operation, known regis
 		return operation.Decision{}, cause
 	}
 	opLog(op).WarnContext(ctx, "the buy could not be read", "error", ce)
-	return p.putOffFor(ctx, op, known, ce.RetryAfter, registry.DescribeCallError(ce))
+	return p.putOffFor(ctx, op, known, ce.RetryAfter, readFailed, registry.DescribeCallError(ce))
 }
 
 func (p Poll) putOffFor(ctx context.Context, op operation.Operation, known registry.Profile, wait time.Duration,
-	detail string) (operation.Decision, error) {
-	return p.settled(ctx, op, known, func(op *operation.Operation, now time.Time) (operation.Event, bool) {
-		return op.PutOffSnapshot(now, wait, detail)
+	outcome readOutcome, detail string) (operation.Decision, error) {
+	return p.settled(ctx, op, known, outcome, func(op *operation.Operation, now time.Time) (operation.Event, bool) {
+		return op.PutOffSnapshot(now, wait, outcome == readFailed, detail)
 	})
 }
 
 // settled stores what a read decides about a settled operation. Another run may have read the buy
-// meanwhile: then nothing is due any more.
-func (p Poll) settled(ctx context.Context, op operation.Operation, known registry.Profile,
+// meanwhile: then nothing is due any more, and the outcome of this one counts all the same.
+func (p Poll) settled(ctx context.Context, op operation.Operation, known registry.Profile, outcome readOutcome,
 	decide func(*operation.Operation, time.Time) (operation.Event, bool)) (operation.Decision, error) {
 	began := op.News.Read
 	return p.planner(op, known).advance(ctx, op, func(op *operation.Operation, now time.Time) *operation.Change {
 		if r := op.News.Read; !op.AwaitsSnapshot() || r.Done != began.Done || r.Failures != began.Failures {
-			return nil
+			if outcome == notRead {
+				return nil
+			}
+			op.OvertakenRead(now, outcome == readAnswered)
+			return &operation.Change{}
 		}
 		c := &operation.Change{}
 		if e, tell := decide(op, now); tell {

@@ -239,6 +239,47 @@ func TestNewsDuringAReadHasTheBuyReadAgain(t *testing.T) {
 	}
 }
 
+// Of two reads at once one decides, and both count: in what the operation shows and in its tally.
+func TestTwoReadsOfABuyAtOnceBothCount(t *testing.T) {
+	t.Parallel()
+	for name, fails := range map[string]error{"answered": nil, "one failed": &adcp.CallError{Outcome: adcp.Ambiguous}} {
+		s := &buySeller{buy: impairedBuy}
+		h := soldHarness(t, s)
+		before := h.op().Tally
+		h.tell("k", impairmentOfBuy)
+		s.during = func() { // the second is faster; the first gets its answer then
+			s.during = nil
+			h.poll()
+			s.fails = fails
+		}
+		h.sweepAndRun()
+		op := h.op()
+		used, failed := op.Tally.Since(before), int64(0)
+		if fails != nil {
+			failed = 1
+		}
+		if used.Answers != 2-failed || used.Errors != failed || used.Polls != 2 || op.Attempts.BuyReads != 2 ||
+			op.Attempts.BuyReadErrors != int(failed) || op.News.Read.Done != 1 || op.News.Read.Due {
+			t.Errorf("%s: %+v, %+v, %+v", name, used, op.Attempts, op.News.Read)
+		}
+	}
+}
+
+// A read that waits for room asks the agent nothing: it counts as no call.
+func TestAReadThatIsNotMadeDoesNotCount(t *testing.T) {
+	t.Parallel()
+	h := soldHarness(t, &buySeller{buy: impairedBuy})
+	before := h.op().Tally
+	h.tell("k", impairmentOfBuy)
+	h.brake(true)
+	h.sweepAndRun()
+	op := h.op()
+	if used := op.Tally.Since(before); used.UsedSince(operation.Tally{}) || op.Attempts.BuyReads != 0 ||
+		op.News.Read.Failures != 1 {
+		t.Errorf("%+v, %+v, %+v", used, op.Attempts, op.News.Read)
+	}
+}
+
 // contract F91: a buy that was canceled later, or is over and not listed any more, lives its life.
 // An agent contradicts itself if it shows that the buy never was.
 func TestOnlyASnapshotThatDeniesTheBuyIsAClash(t *testing.T) {

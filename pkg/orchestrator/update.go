@@ -42,6 +42,7 @@ func updateFrom(ctx context.Context, s operations, op operation.Operation,
 		}
 		c.Op.EndTold = c.Op.EndTold || c.Op.State.Terminal() && !op.State.Terminal()
 		c.Op.Count(c.Events)
+		c.Used = op.State.Terminal() && c.Op.Tally.UsedSince(op.Tally)
 		if op.HoldsNaturalKey() && !c.Op.HoldsNaturalKey() { // an end makes room for the next in the same write
 			c.FreeNaturalKey = true
 		}

@@ -22,6 +22,10 @@ type Store interface {
 	// AcknowledgeNotice takes a notice out of the outbox and puts it into the feed, in one write. It
 	// returns store.ErrStale if the notice does not wait any more, or if the position is void.
 	AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.Row, position int64, now time.Time) error
+	// CountRest counts what an operation has used after its end and no notice counts, if that waits to
+	// be counted: once, in one write. It returns store.ErrStale if another process was faster, or if
+	// the operation has used more meanwhile: then that waits.
+	CountRest(ctx context.Context, r notice.Ref) error
 }
 
 // Bus publishes notices on an event bus.

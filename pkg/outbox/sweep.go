@@ -8,14 +8,17 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/notice"
+	"adcp-orchestrator/pkg/store"
 )
 
 // SweepStore finds what waits in the outbox.
 type SweepStore interface {
-	// WaitingNotices returns whose notices should have been sent before now: at most limit, a fair
-	// share of each tenant's, those of the oldest notice first. It may lag behind the last writes.
+	// WaitingNotices returns whose notices should have been sent before now, and whose rests counted:
+	// at most limit, a fair share of each tenant's, those of the oldest first. It may lag behind the
+	// last writes.
 	WaitingNotices(ctx context.Context, now time.Time, limit int) (Waiting, error)
-	// PutOffNotices leaves the notices of a Ref that wait alone until a time. They keep their order.
+	// PutOffNotices leaves the notices of a Ref that wait, and its rest, alone until a time. They keep
+	// their order.
 	// It does not read the notices themselves: one that can't be read is put off as well.
 	PutOffNotices(ctx context.Context, r notice.Ref, until time.Time) error
 }
@@ -23,13 +26,14 @@ type SweepStore interface {
 // Waiting is what the outbox shows at a time.
 type Waiting struct {
 	Refs []notice.Ref
-	// Total counts the notices that were found, OldestAt is when the first of them should have been
-	// sent. Both are at least that if more wait than one read shows.
+	// Total counts the notices and rests that were found, OldestAt is when the first of them should
+	// have been sent or counted. Both are at least that if more wait than one read shows.
 	Total    int
 	OldestAt time.Time
 }
 
-// Sweep sends what signals have left in the outbox.
+// Sweep sends what signals have left in the outbox, and counts rests, for which there is no signal:
+// few operations have one, and no consumer waits for it.
 type Sweep struct {
 	Drain Drain
 	Store SweepStore
@@ -147,9 +151,22 @@ func (s Sweep) each(ctx context.Context, refs []notice.Ref, now time.Time, sum *
 	return sent, last
 }
 
-// one drains a Ref, and puts it off if that fails. It returns how long what failed has waited.
+// sendAndCount drains a Ref, and then counts its rest: the end comes before what came after it.
+func (s Sweep) sendAndCount(ctx context.Context, r notice.Ref) error {
+	if err := s.Drain.Run(ctx, r); err != nil || r.OperationID == "" {
+		return err
+	}
+	err := s.Drain.Store.CountRest(ctx, r)
+	if errors.Is(err, store.ErrStale) { // what is still to be counted waits
+		return nil
+	}
+	return err
+}
+
+// one sends and counts what waits of a Ref, and puts it off if that fails. It returns how long what
+// failed has waited.
 func (s Sweep) one(ctx context.Context, r notice.Ref, now time.Time) (waits time.Duration, err error) {
-	err = s.Drain.Run(ctx, r)
+	err = s.sendAndCount(ctx, r)
 	if err == nil || errors.Is(err, errBusy) || ctx.Err() != nil {
 		return 0, err
 	}

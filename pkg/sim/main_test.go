@@ -75,7 +75,7 @@ func checkEnded(t *testing.T, w *World, r operation.Record, state operation.Stat
 	if problem := expiryProblem(w, r.Op); problem != "" {
 		t.Error(problem)
 	}
-	for _, problem := range timelineProblems(r) {
+	for _, problem := range append(timelineProblems(r), metricsProblems(t, w, Tenant, r)...) {
 		t.Error(problem)
 	}
 }

@@ -61,6 +61,10 @@ func (s crashStore) AcknowledgeNotice(
 	})
 }
 
+func (s crashStore) CountRest(ctx context.Context, r notice.Ref) error {
+	return s.crash.effect("CountRest", func() error { return s.Store.CountRest(ctx, r) })
+}
+
 func (s crashStore) PutProfile(ctx context.Context, tenant, agent string, p registry.Profile) error {
 	return s.crash.effect("PutProfile", func() error { return s.Store.PutProfile(ctx, tenant, agent, p) })
 }

@@ -32,17 +32,24 @@ func (s *simulation) check(t *testing.T) {
 		// A question is repeated without what the seller refuses, and tasks are searched for twice.
 		"get_task_status": 2 * maxPolls, "get_media_buys": 2 * maxPolls, "list_tasks": 4 * maxPolls,
 	}
+	records := map[string][]operation.Record{}
 	for id, p := range s.operations {
 		ordered[p]++
 		r, err := s.w.Store.Load(t.Context(), p.tenant, id)
 		if err != nil {
 			t.Fatal(err)
 		}
+		records[p.tenant] = append(records[p.tenant], r)
 		s.checkOperation(r)
 		for tool, limit := range limits {
 			if n := s.calls[tool+" "+id]; n > limit {
 				s.violated("%s: %d calls of %s", id, n, tool)
 			}
+		}
+	}
+	for tenant, all := range records {
+		for _, problem := range metricsProblems(t, s.w, tenant, all...) {
+			s.violated("%s: %s", tenant, problem)
 		}
 	}
 	for p, n := range s.bought() {

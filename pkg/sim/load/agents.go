@@ -21,6 +21,9 @@ type Agent struct {
 	// Works is how long an order takes until it is completed; 0 is for ever. Webhooks sends its end.
 	Works    time.Duration
 	Webhooks bool
+	// Lags is how long the answer to an order is on its way: the webhook overtakes it if Works is
+	// shorter.
+	Lags time.Duration
 	// Silent lets calls hang, Down refuses connections.
 	Silent, Down bool
 	// Unpolled offers no tool that returns a task's status.
@@ -119,6 +122,7 @@ func (c caller) Call(ctx context.Context, at registry.Agent, tool string, raw js
 	}
 	if _, again := a.due[task]; !again {
 		a.order(task, id, in)
+		a.w.sleep(a.Lags)
 	}
 	return respond(`{"status":"submitted","task_id":%q}`, task), nil
 }

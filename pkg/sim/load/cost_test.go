@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"adcp-orchestrator/pkg/cost"
+	"adcp-orchestrator/pkg/metrics"
 	"adcp-orchestrator/pkg/operation"
 )
 
@@ -40,6 +41,40 @@ func TestAnOperationCostsLittle(t *testing.T) {
 		used.Cost()/n, used)
 	if n < operations*30 || used.Transitions/n > 3 {
 		t.Errorf("%.2f transitions for each of %v polls", used.Transitions/n, n)
+	}
+}
+
+// An answer that a webhook has overtaken is counted after the end by the sweep, without a signal:
+// it costs a few writes. An operation that has none pays nothing.
+func TestWhatComesAfterTheEndCostsLittle(t *testing.T) {
+	t.Parallel()
+	const operations = 50
+	for _, lags := range []time.Duration{0, 3 * time.Second} {
+		w := newWorld(t, Options{})
+		agent := w.Register("acme", "seller", &Agent{Works: time.Second, Webhooks: true, Lags: lags})
+		w.SubmitEvery(time.Second, operations, true, agent)
+		w.Run(2 * time.Minute)
+		before := w.Usage()
+		w.SweepNotices()
+		w.Run(30 * time.Second)
+		used, rests := w.Usage().Since(before), 0
+		t.Logf("with answers on their way for %v: the sweep costs $%.6f for each operation, %+v", lags,
+			used.Cost()/operations, used)
+		if lags > 0 {
+			rests = operations
+		}
+		if n := used.Requests["DynamoDB TransactWriteItems (rest)"]; n != rests || used.Cost()/operations > 0.00001 ||
+			rests == 0 && used.WriteUnits > 0 {
+			t.Errorf("%d rests, $%.6f for each operation, %v write units", n, used.Cost()/operations, used.WriteUnits)
+		}
+		sums, err := w.memory.Sums(t.Context(), "acme", metrics.All, w.Now().Add(-24*time.Hour), w.Now())
+		answers := int64(0)
+		for _, s := range sums {
+			answers += s.Add[metrics.Answers]
+		}
+		if err != nil || answers != operations {
+			t.Errorf("%d answers are counted, %v", answers, err)
+		}
 	}
 }
 

@@ -77,6 +77,45 @@ func (t *table) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 	return t.Store.AcknowledgeNotice(ctx, r, row, position, now)
 }
 
+// SweepNotices sends what signals have left in the outbox, and counts rests, as the schedule has it
+// done each minute.
+func (w *World) SweepNotices() {
+	w.process(func() {
+		_ = w.function(notify, func(*breaker.Breaker) error { // the next one does what this one leaves
+			_, err := outbox.Sweep{Drain: w.outbox(), Store: w.table}.Run(context.Background())
+			return err
+		})
+	})
+}
+
+// WaitingNotices queries the partitions of the outbox, and of the rests.
+func (t *table) WaitingNotices(ctx context.Context, now time.Time, limit int) (outbox.Waiting, error) {
+	for range layout.OutboxPartitions() {
+		if err := t.request("Query (outbox)", tries, load{reads: 0.5}); err != nil {
+			return outbox.Waiting{}, err
+		}
+	}
+	return t.Store.WaitingNotices(ctx, now, limit)
+}
+
+// CountRest reads what an operation has used after its end, and what was counted of it before, and
+// writes both and two counters.
+func (t *table) CountRest(ctx context.Context, r notice.Ref) error {
+	for _, name := range []string{"GetItem (rest)", "GetItem (counted)"} {
+		if err := t.request(name, 1, readUnits(small)); err != nil {
+			return err
+		}
+	}
+	writes := []load{writeUnits(small)} // it leaves the index
+	for range 4 {
+		writes = append(writes, writeUnits(small).twice())
+	}
+	if err := t.request("TransactWriteItems (rest)", transactions, writes...); err != nil {
+		return err
+	}
+	return t.Store.CountRest(ctx, r)
+}
+
 // outboxOf is the partition of the index that has an operation's notices.
 func outboxOf(r notice.Ref) string {
 	return layout.OutboxEntry(r.OperationID, time.Time{}).Text("due_pk")

@@ -14,21 +14,53 @@ import (
 
 	"adcp-orchestrator/pkg/metrics"
 	"adcp-orchestrator/pkg/notice"
+	"adcp-orchestrator/pkg/store"
 	"adcp-orchestrator/pkg/store/layout"
 	"adcp-orchestrator/pkg/store/listing"
 )
 
-// counting returns what a notice that is told adds to the counters, nil if nothing.
-func (s *Store) counting(ctx context.Context, r notice.Ref, row notice.Row) (*layout.Counting, error) {
-	if row.Mark == "" {
+// counting returns what a mark adds to the counters, nil if nothing.
+func (s *Store) counting(ctx context.Context, r notice.Ref, mark string) (*layout.Counting, error) {
+	if mark == "" {
 		return nil, nil
 	}
 	i, err := s.get(ctx, attributes(layout.CountedKey(r.Tenant, r.OperationID)))
 	if err != nil || i == nil {
-		c, failed := layout.CountingOf(r, row, nil)
+		c, failed := layout.CountingOf(r, mark, nil)
 		return c, errors.Join(err, failed)
 	}
-	return layout.CountingOf(r, row, plain(i))
+	return layout.CountingOf(r, mark, plain(i))
+}
+
+// CountRest counts what an operation has used after its end, if that waits to be counted. A change
+// meanwhile has another version, and another counting has counted one more: either makes it stale.
+func (s *Store) CountRest(ctx context.Context, r notice.Ref) error {
+	k := attributes(layout.RestKey(r.Tenant, r.OperationID))
+	i, err := s.get(ctx, k)
+	if err != nil || i == nil || !layout.WaitsToBeCounted(plain(i)) {
+		return err
+	}
+	counting, err := s.counting(ctx, r, text(i, layout.AttrMark))
+	if err != nil {
+		return err
+	}
+	update, condition := "REMOVE due_pk, due_at", "version = :version AND attribute_exists(due_pk)"
+	failed, err := s.transact(ctx, append([]types.TransactWriteItem{{Update: &types.Update{
+		TableName:                 &s.table,
+		Key:                       k,
+		UpdateExpression:          &update,
+		ConditionExpression:       &condition,
+		ExpressionAttributeValues: item{":version": i["version"]},
+	}}}, s.countWrites(counting)...))
+	switch {
+	case err != nil:
+		return fmt.Errorf("count rest: %w", err)
+	case len(failed) > 0:
+		return store.ErrStale
+	case counting != nil && s.counted != nil:
+		s.counted(counting.Facts)
+	}
+	return nil
 }
 
 // countWrites are the writes of a transaction that count.
@@ -36,11 +68,15 @@ func (s *Store) countWrites(c *layout.Counting) []types.TransactWriteItem {
 	if c == nil {
 		return nil
 	}
-	condition, values := absent, item(nil)
+	first := s.put(attributes(c.Item), absent, nil, nil)
 	if c.Before > 0 {
-		condition, values = "countings = :before", item{":before": num(c.Before)}
+		i := maps.Clone(c.Item)
+		delete(i, "ttl")
+		change := rewrite(i, nil)
+		change.onCondition("countings = :before", item{":before": num(c.Before)})
+		first = change.inTransaction(&s.table)
 	}
-	return append([]types.TransactWriteItem{s.put(attributes(c.Item), condition, values, nil)}, s.countMetrics(c.Facts)...)
+	return append([]types.TransactWriteItem{first}, s.countMetrics(c.Facts)...)
 }
 
 // countMetrics are the writes of a transaction that add facts to their counters.

@@ -116,7 +116,7 @@ func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 	if err != nil {
 		return err
 	}
-	counting, err := s.counting(ctx, r, row)
+	counting, err := s.counting(ctx, r, row.Mark)
 	if err != nil {
 		return err
 	}
@@ -141,14 +141,15 @@ func (s *Store) AcknowledgeNotice(ctx context.Context, r notice.Ref, row notice.
 	return err
 }
 
-// WaitingNotices returns whose notices should have been sent before now: at most limit, a fair
-// share of each tenant's, those of the oldest notice first. A shard that can't be read is left out,
-// unless none can.
+// WaitingNotices returns whose notices should have been sent before now, and whose rests counted:
+// at most limit, a fair share of each tenant's, those of the oldest first. A shard that can't be
+// read is left out, unless none can.
 func (s *Store) WaitingNotices(ctx context.Context, now time.Time, limit int) (outbox.Waiting, error) {
-	shards, faults := make([][]layout.Due, layout.OutboxShards), make([]error, layout.OutboxShards)
+	names := layout.OutboxPartitions()
+	shards, faults := make([][]layout.Due, len(names)), make([]error, len(names))
 	var wg sync.WaitGroup
-	for n := range shards {
-		wg.Go(func() { shards[n], faults[n] = s.dueOf(ctx, layout.OutboxShard(n), now, max(limit, outboxDepth)) })
+	for n, name := range names {
+		wg.Go(func() { shards[n], faults[n] = s.dueOf(ctx, name, now, max(limit, outboxDepth)) })
 	}
 	wg.Wait()
 	refs, list := layout.Outbox(shards, limit)
@@ -159,20 +160,30 @@ func (s *Store) WaitingNotices(ctx context.Context, now time.Time, limit int) (o
 	return w, nil
 }
 
-// PutOffNotices leaves the notices of a Ref that wait alone until a time.
+// PutOffNotices leaves the notices of a Ref that wait, and its rest, alone until a time.
 func (s *Store) PutOffNotices(ctx context.Context, r notice.Ref, until time.Time) error {
-	return s.newestNotices(ctx, r, func(page []layout.Item) (bool, error) {
+	putOff := func(k layout.Item) error {
+		change := rewrite(k.With(layout.Item{"due_at": layout.Timestamp(until)}), nil)
+		change.onCondition("attribute_exists(due_pk)", nil)
+		err := s.update(ctx, change)
+		if errors.As(err, new(*types.ConditionalCheckFailedException)) { // it does not wait any more
+			return nil
+		}
+		return err
+	}
+	err := s.newestNotices(ctx, r, func(page []layout.Item) (bool, error) {
 		for _, i := range page {
 			if i.Text("due_pk") == "" {
 				continue
 			}
-			change := rewrite(layout.RowKey(r, i.Text("sk")).With(layout.Item{"due_at": layout.Timestamp(until)}), nil)
-			change.onCondition("attribute_exists(due_pk)", nil)
-			err := s.update(ctx, change)
-			if err != nil && !errors.As(err, new(*types.ConditionalCheckFailedException)) {
+			if err := putOff(layout.RowKey(r, i.Text("sk"))); err != nil {
 				return false, err
 			}
 		}
 		return true, nil
 	})
+	if err != nil || r.OperationID == "" {
+		return err
+	}
+	return putOff(layout.RestKey(r.Tenant, r.OperationID))
 }

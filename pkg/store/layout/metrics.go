@@ -19,29 +19,63 @@ const keepMetrics = 400 * 24 * time.Hour
 // transactions for different operations seldom meet.
 const metricShards = 4
 
-// SKCounted is the sort key of what was counted of an operation already.
-const SKCounted = "counted"
+// SKCounted is the sort key of what was counted of an operation already, SKRest that of what it has
+// used after its end and no notice counts.
+const (
+	SKCounted = "counted"
+	SKRest    = "rest"
+)
+
+const (
+	// RestShards is how many partitions of the due index have the rests that wait to be counted. They
+	// are not the outbox's: code that does not know rests must not find them there again and again.
+	RestShards = 4
+	// restGrace is how long what comes next after the end is waited for: it is counted with it.
+	restGrace = 15 * time.Second
+)
+
+// RestShard is the partition key of a shard of the rests in the due index.
+func RestShard(n int) string { return fmt.Sprint("rest#", n) }
+
+// RestItem builds the item of what an operation has used after its end, as of a change. It takes
+// the place of an earlier one, which it counts too.
+func RestItem(op operation.Operation) (Item, error) {
+	mark, err := store.EncodeDocument(metrics.RestOf(op))
+	if err != nil {
+		return nil, err
+	}
+	return expire(RestKey(op.Tenant, op.ID).With(Item{AttrMark: string(mark), "version": op.Version,
+		"due_pk": RestShard(store.Shard(op.ID, RestShards)), "due_at": Timestamp(op.UpdatedAt.Add(restGrace))}),
+		op.ExpiresAt), nil
+}
+
+// RestKey returns the key of what an operation has used after its end.
+func RestKey(tenant, operationID string) Item { return OperationKey(tenant, operationID, SKRest) }
+
+// WaitsToBeCounted reports whether the item of SKRest, nil if there is none, is not counted yet.
+func WaitsToBeCounted(rest Item) bool { return rest.Text("due_pk") != "" }
 
 // attrCountings counts how often an operation was counted.
 const attrCountings = "countings"
 
-// Counting is what one notice adds to the counters.
+// Counting is what one mark adds to the counters.
 type Counting struct {
 	Facts []metrics.Fact
 	// Item is what was counted by then, and replaces the one that was read, which had Before
-	// countings.
+	// countings. Of one that is there already the expiry stays: the operation's may have been set, or
+	// taken back, since the mark was stored.
 	Item   Item
 	Before int64
 }
 
-// CountingOf returns what a notice that is told adds to the counters. counted is the operation's
-// item of SKCounted, nil if there is none. The counting is nil if it adds nothing.
-func CountingOf(r notice.Ref, row notice.Row, counted Item) (*Counting, error) {
-	if row.Mark == "" || r.OperationID == "" {
+// CountingOf returns what a mark adds to the counters. counted is the operation's item of
+// SKCounted, nil if there is none. The counting is nil if it adds nothing.
+func CountingOf(r notice.Ref, mark string, counted Item) (*Counting, error) {
+	if mark == "" || r.OperationID == "" {
 		return nil, nil
 	}
 	var m metrics.Mark
-	if err := store.DecodeDocument([]byte(row.Mark), &m); err != nil {
+	if err := store.DecodeDocument([]byte(mark), &m); err != nil {
 		return nil, fmt.Errorf("mark of %s: %w", r.OperationID, err)
 	}
 	var before *operation.Tally
@@ -56,8 +90,15 @@ func CountingOf(r notice.Ref, row notice.Row, counted Item) (*Counting, error) {
 	if len(c.Facts) == 0 {
 		return nil, nil
 	}
-	i, err := CountedKey(r.Tenant, r.OperationID).With(Item{attrCountings: c.Before + 1}).WithDoc(m.Tally)
-	c.Item = expire(i, m.ExpiresAt)
+	by, i := m.Tally, counted
+	if before != nil {
+		by = by.Later(*before)
+	}
+	if i == nil {
+		i = expire(CountedKey(r.Tenant, r.OperationID), m.ExpiresAt)
+	}
+	var err error
+	c.Item, err = i.With(Item{attrCountings: c.Before + 1}).WithDoc(by)
 	return &c, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,6 +160,13 @@ func ChangeItems(c operation.Change) ([]Item, error) {
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if c.Used && !slices.ContainsFunc(told, func(n *notice.Notice) bool { return n != nil }) {
+		rest, err := RestItem(c.Op)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, rest)
 	}
 	for _, b := range []struct {
 		sk   string

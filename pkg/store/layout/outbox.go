@@ -32,6 +32,18 @@ const (
 // OutboxShard is the partition key of a shard of the outbox in the due index.
 func OutboxShard(n int) string { return fmt.Sprint("outbox#", n) }
 
+// OutboxPartitions are the partition keys of the due index that have what a sweep looks for:
+// notices that wait to be sent, and rests that wait to be counted.
+func OutboxPartitions() (names []string) {
+	for n := range OutboxShards {
+		names = append(names, OutboxShard(n))
+	}
+	for n := range RestShards {
+		names = append(names, RestShard(n))
+	}
+	return names
+}
+
 // OutboxEntry is the place of a notice in the outbox, as attributes of its item. All notices of an
 // operation stand in one shard.
 func OutboxEntry(id string, at time.Time) Item {

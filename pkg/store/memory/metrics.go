@@ -17,12 +17,39 @@ func (s *Store) count(r notice.Ref, row notice.Row) error {
 	if op == nil {
 		return nil
 	}
-	c, err := layout.CountingOf(r, row, op.items[layout.SKCounted])
+	return s.countMark(op, r, row.Mark)
+}
+
+// countMark counts what a mark of an operation adds. The caller has the lock.
+func (s *Store) countMark(op *record, r notice.Ref, mark string) error {
+	c, err := layout.CountingOf(r, mark, op.items[layout.SKCounted])
 	if err != nil || c == nil {
 		return err
 	}
 	op.put(c.Item)
 	s.countMetrics(c.Facts)
+	return nil
+}
+
+// CountRest counts what an operation has used after its end, if that waits to be counted.
+func (s *Store) CountRest(_ context.Context, r notice.Ref) error {
+	if err := s.conflict("CountRest", maxTries); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	op := s.operations[id{r.Tenant, r.OperationID}]
+	if op == nil || !layout.WaitsToBeCounted(op.items[layout.SKRest]) {
+		return nil
+	}
+	rest := op.items[layout.SKRest].With(nil)
+	if err := s.countMark(op, r, rest.Text(layout.AttrMark)); err != nil {
+		return err
+	}
+	delete(rest, "due_pk")
+	delete(rest, "due_at")
+	op.put(rest)
+	s.await(rest)
 	return nil
 }
 

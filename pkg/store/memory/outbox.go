@@ -43,12 +43,13 @@ func (s *Store) tell(told ...notice.Notice) error {
 	return nil
 }
 
-// await puts those of the items into the outbox that carry waiting notices, and takes the others
-// out. The caller holds the lock.
+// await puts those of the items into the outbox that carry waiting notices, or a rest that waits,
+// and takes the others out. The caller holds the lock.
 func (s *Store) await(items ...layout.Item) {
 	for _, i := range items {
 		k := rowID{i.Text("pk"), i.Text("sk")}
-		if i.Text(layout.AttrNotice) == "" || i.Text("due_pk") == "" {
+		carries := i.Text(layout.AttrNotice) != "" || i.Text(layout.AttrMark) != ""
+		if !carries || i.Text("due_pk") == "" {
 			delete(s.outbox, k)
 			continue
 		}
@@ -133,8 +134,8 @@ func (s *Store) AcknowledgeNotice(_ context.Context, r notice.Ref, row notice.Ro
 	return nil
 }
 
-// WaitingNotices returns whose notices should have been sent before now, a fair share of each
-// tenant's. Like Due, it lags by IndexLag behind what is put into the outbox.
+// WaitingNotices returns whose notices should have been sent before now, and whose rests counted, a
+// fair share of each tenant's. Like Due, it lags by IndexLag behind what is put into the outbox.
 func (s *Store) WaitingNotices(_ context.Context, now time.Time, limit int) (outbox.Waiting, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -159,7 +160,11 @@ func (s *Store) WaitingNotices(_ context.Context, now time.Time, limit int) (out
 func (s *Store) PutOffNotices(_ context.Context, r notice.Ref, until time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, i := range s.carriers(r) {
+	items := s.carriers(r)
+	if op := s.operations[id{r.Tenant, r.OperationID}]; op != nil && op.items[layout.SKRest] != nil {
+		items = append(items, op.items[layout.SKRest])
+	}
+	for _, i := range items {
 		if i.Text("due_pk") != "" {
 			s.replace(r, i.With(layout.Item{"due_at": layout.Timestamp(until)}))
 		}
