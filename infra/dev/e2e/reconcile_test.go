@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sfn"
+	sfntypes "github.com/aws/aws-sdk-go-v2/service/sfn/types"
 
 	"adcp-orchestrator/pkg/operation"
 	"adcp-orchestrator/pkg/orchestrator"
@@ -59,6 +60,15 @@ func TestExecutionStoppedBehindOurBackIsRestarted(t *testing.T) {
 	arn := firstExecution(env(t, "STATE_MACHINE_ARN"), op.ID)
 	if _, err := h.sfn.StopExecution(ctx, &sfn.StopExecutionInput{ExecutionArn: &arn}); err != nil {
 		t.Fatal(err)
+	}
+	for { // it runs on for a moment
+		out, err := h.sfn.DescribeExecution(ctx, &sfn.DescribeExecutionInput{ExecutionArn: &arn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out.Status != sfntypes.ExecutionStatusRunning {
+			break
+		}
 	}
 	h.makeDue(ctx, t, op.ID)
 	op = h.waitSettled(t, op.ID)
